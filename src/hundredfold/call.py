@@ -108,6 +108,14 @@ def _value(node: ast.expr) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def literal(text: str) -> Any:
+    """Read a value as it is written in a call; a bare word is a string."""
+    try:
+        return _value(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError):
+        return text
+
+
 def names(package: str) -> tuple[str, ...]:
     """Return the parts of "hundredfold.models" and the like, sorted, without importing them.
 

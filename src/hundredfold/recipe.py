@@ -1,0 +1,184 @@
+"""Everything that decides a run's numbers, as one frozen value that fits on a page."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from hundredfold import call
+from hundredfold.call import Call
+from hundredfold.errors import UsageError, did_you_mean
+
+_PACKAGES = {
+    "data": "hundredfold.data",
+    "model": "hundredfold.models",
+    "augment": "hundredfold.augment",
+    "loss": "hundredfold.optim.losses",
+    "optimizer": "hundredfold.optim.optimizers",
+    "schedule": "hundredfold.optim.schedules",
+}
+_PROSE = ("title", "source")
+
+
+def _part(field: str) -> AfterValidator:
+    def spell_out(text: str) -> str:
+        return str(call.complete(call.parse(text), _PACKAGES[field]))
+
+    return AfterValidator(spell_out)
+
+
+def _spell_out_chain(text: str) -> str:
+    calls = call.parse_chain(text)
+    return " | ".join(str(call.complete(c, _PACKAGES["augment"])) for c in calls)
+
+
+class Recipe(BaseModel):
+    """What to train, on what, and how; every part is checked and every default spelled out.
+
+    data:       a data set, e.g. "cifar100" or "image_folder(size=64)".
+    augment:    operations joined by "|", applied in that order; "" for none.
+    epochs:     passes over the training images at most.
+    patience:   epochs without a better `select` before training stops; 0 never stops early.
+    select:     what decides which epoch's weights are kept; "last" keeps the last epoch's.
+    ema:        decay per step of the averaged weights that are scored and kept; 0 is off.
+    precision:  "auto" takes bf16 where a short probe shows that the machine gains from it.
+    validation: share of the training images that is cut off for validation, in (0, 1);
+                a data set with a validation part of its own uses that.
+    limit:      use only this many training images, drawn by seed; 0 uses all.
+    seed:       decides the validation cut, the first weights, the order, every random draw.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    title: str = ""
+    source: str = ""
+    data: Annotated[str, _part("data")] = "digits"
+    model: Annotated[str, _part("model")] = "simple_cnn"
+    augment: Annotated[str, AfterValidator(_spell_out_chain)] = ""
+    loss: Annotated[str, _part("loss")] = "cross_entropy"
+    optimizer: Annotated[str, _part("optimizer")] = "adam"
+    schedule: Annotated[str, _part("schedule")] = "constant"
+    epochs: int = Field(100, ge=1)
+    batch_size: int = Field(128, ge=1)
+    patience: int = Field(25, ge=0)
+    select: Literal["validation.loss", "validation.top_1", "last"] = "validation.loss"
+    ema: float = Field(0.0, ge=0, lt=1)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    validation: float = Field(0.1, gt=0, lt=1)
+    limit: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    @property
+    def digest(self) -> str:
+        """Identify the run: SHA-256 (hex) of all that decides its numbers."""
+        decisive = self.model_dump(exclude=set(_PROSE))
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+    def toml(self) -> str:
+        """Return the recipe as a TOML text with every default spelled out."""
+        return "".join(f"{key:<10} = {_toml(v)}\n" for key, v in self.model_dump().items())
+
+    def override(self, changes: Mapping[str, Any], sets: Iterable[str] = ()) -> Self:
+        """Return a recipe with fields replaced, and single options set.
+
+        changes: field -> value; a value of None changes nothing.
+        sets: texts such as "epochs=5" or "model.depth=16".
+        """
+        fields = self.model_dump() | {k: v for k, v in changes.items() if v is not None}
+        for text in sets:
+            _set(fields, text)
+        return type(self)(**_checked(fields))
+
+
+def load(text: str) -> Recipe:
+    """Read a recipe from a TOML file, or by the name of one that ships.
+
+    Raises UsageError for an unknown name, text that is not TOML, or a wrong key or value.
+    """
+    path = Path(text)
+    if path.suffix != ".toml":
+        path = shipped("").get(text, path)
+    if path.suffix != ".toml":
+        raise UsageError(f"no recipe is called {text!r}", remedy=did_you_mean(text, shipped("")))
+    return Recipe(**_checked(read_toml(path, "recipe")))
+
+
+def shipped(folder: str) -> dict[str, Path]:
+    """Return name -> file of the recipes that ship ("" or "studies")."""
+    here = Path(__file__).parent
+    installed, checkout = here / "_recipes", here.parents[1] / "recipes"
+    root = installed if installed.is_dir() else checkout
+    return {path.stem: path for path in sorted((root / folder).glob("*.toml"))}
+
+
+def read_toml(path: Path, kind: str) -> dict[str, Any]:
+    """Read a TOML file that a user names. Raises UsageError in one sentence."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"there is no {kind} file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read the {kind} {str(path)!r}", found=str(error)) from None
+
+
+def from_fields(fields: Mapping[str, Any]) -> Recipe:
+    """Build a recipe from plain values. Raises UsageError naming the field that is wrong."""
+    return Recipe(**_checked(fields))
+
+
+def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    for key in fields:
+        if key not in Recipe.model_fields:
+            raise UsageError(
+                f"a recipe has no key {key!r}", remedy=did_you_mean(key, Recipe.model_fields)
+            )
+    try:
+        Recipe(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(place) for place in first["loc"])
+        raise UsageError(
+            f"the recipe's {field} = {first['input']!r} will not do", found=first["msg"]
+        ) from None
+    return dict(fields)
+
+
+def _set(fields: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    field, dot, option = key.strip().partition(".")
+    if not equals or field not in Recipe.model_fields:
+        raise UsageError(
+            f"cannot set {text!r}",
+            found="--set takes FIELD=VALUE or FIELD.OPTION=VALUE",
+            remedy=did_you_mean(field, Recipe.model_fields),
+        )
+    literal = call.literal(value.strip())
+    if not dot:
+        fields[field] = literal
+        return
+    if field not in _PACKAGES:
+        raise UsageError(f"{field!r} has no options to set", remedy=f"--set {field}={value}")
+    calls = call.parse_chain(fields[field])
+    takers = [c for c in calls if _takes(c, field, option)]
+    if not takers:
+        known = {o.name for c in calls for o in call.describe(c.name, _PACKAGES[field]).options}
+        raise UsageError(
+            f"{fields[field] or field} has no option {option!r}",
+            remedy=did_you_mean(option, known) if known else "it takes no options",
+        )
+    changed = (Call(c.name, {**c.options, option: literal}) if c in takers else c for c in calls)
+    fields[field] = " | ".join(map(str, changed))
+
+
+def _takes(part: Call, field: str, option: str) -> bool:
+    return option in {o.name for o in call.describe(part.name, _PACKAGES[field]).options}
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, ensure_ascii=False)
