@@ -1,0 +1,211 @@
+"""The folder a training leaves: names of its files, making, reading and locking it.
+
+recipe.toml           every default spelled out
+run.json              status, reason, best epoch, cost, versions, device, data
+model.json            parameters, multiply-accumulates, one row a layer
+curve.jsonl           one line an epoch
+log.txt               what was said
+weights/{best,last}.safetensors
+state/                what --resume needs
+scores.json           scores with intervals; <split>.logits.npy, <split>.labels.npy
+figures/*.svg  report.html
+"""
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold import files, recipe
+from hundredfold.errors import DataError, UsageError, did_you_mean
+from hundredfold.recipe import Recipe
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder. Everything is read from its files when asked for."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """run.json: status (running | done | stopped | failed), cost, device, data, versions."""
+        return dict(_read_json(self.folder / "run.json"))
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return recipe.from_fields(recipe.read_toml(self.folder / "recipe.toml", "recipe"))
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """One dictionary an epoch, in order."""
+        path = self.folder / "curve.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """scores.json: "test.top_1" -> value, low, high, n; empty before any scoring."""
+        path = self.folder / "scores.json"
+        return dict(_read_json(path)) if path.exists() else {}
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """model.json: parameters, macs and rows; empty where training wrote none."""
+        path = self.folder / "model.json"
+        return dict(_read_json(path)) if path.exists() else {}
+
+    def logits(self, split: str) -> NDArray[np.float32] | None:
+        """Logits (n, classes) of "test" or "validation" with the best weights, if stored."""
+        return self._array(f"{split}.logits.npy")
+
+    def labels(self, split: str) -> NDArray[np.int64] | None:
+        """Labels (n,) beside `logits`."""
+        return self._array(f"{split}.labels.npy")
+
+    def rows(self, split: str) -> NDArray[np.int64] | None:
+        """Rows of the stored part that `logits` belong to."""
+        return self._array(f"{split}.rows.npy")
+
+    def best(self) -> Path:
+        return self.folder / "weights" / "best.safetensors"
+
+    def last(self) -> Path:
+        return self.folder / "weights" / "last.safetensors"
+
+    def save_logits(
+        self,
+        split: str,
+        logits: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        rows: NDArray[np.int64],
+    ) -> None:
+        """Store what every score of a split is computed from."""
+        arrays = {"logits": logits, "labels": labels, "rows": rows}
+        for kind, array in arrays.items():
+            _write_array(self.folder / f"{split}.{kind}.npy", array)
+
+    def save_info(self, info: dict[str, Any]) -> None:
+        files.write_json(self.folder / "run.json", info)
+
+    def save_scores(self, scores: dict[str, dict[str, float]]) -> None:
+        """Add scores to those that are there."""
+        files.write_json(self.folder / "scores.json", self.scores | scores)
+
+    def log(self, line: str) -> None:
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    @contextmanager
+    def writer(self) -> Iterator[None]:
+        """Be the only writer; the lock goes with the process, even with kill -9.
+
+        Raises UsageError at once where another process trains into this folder.
+        """
+        with (self.folder / ".lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UsageError(
+                    f"another process is writing the run {str(self.folder)!r}",
+                    remedy="wait for it, or give this one a --name of its own",
+                ) from None
+            yield
+
+    def _array(self, name: str) -> NDArray[Any] | None:
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            array: NDArray[Any] = np.load(path, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"cannot read {str(path)!r}", found=str(error)) from None
+        return array
+
+
+def create(out: Path, name: str, what: Recipe) -> Run:
+    """Make a new run's folder with its recipe, and let `latest` point to it.
+
+    Raises UsageError where the name is taken: a run is never overwritten.
+    """
+    if not re.fullmatch(r"[^/\\\x00-\x1f]{1,200}", name) or name in (".", "..", "latest"):
+        raise UsageError(f"{name!r} is not a name for a run", remedy="letters, digits, - and _")
+    folder = out / name
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
+    except FileExistsError:
+        raise UsageError(
+            f"the run {str(folder)!r} exists, and a run is never overwritten",
+            remedy=f"--name OTHER for a new one, or --resume {folder} to go on",
+        ) from None
+    except OSError as error:
+        raise UsageError(f"cannot make the run {str(folder)!r}", found=str(error)) from None
+    for inside in ("weights", "state"):
+        (folder / inside).mkdir()
+    files.write_text(folder / "recipe.toml", what.toml())
+    _point_latest(out, name)
+    return Run(folder)
+
+
+def default_name(what: Recipe, data_name: str) -> str:
+    """Return <model>-<data>-<12 hex of the digest>."""
+    model = what.model.partition("(")[0].replace("_", "-")
+    data = re.sub(r"[^A-Za-z0-9._-]+", "-", data_name).strip("-.") or "data"
+    return f"{model}-{data}-{what.digest[:12]}"
+
+
+def open_run(text: str, out: Path = RUNS) -> Run:
+    """Open a run by its folder, by its name in `out`, or as "latest".
+
+    Raises UsageError with "did you mean" where there is none.
+    """
+    for folder in (Path(text), out / text):
+        if (folder / "recipe.toml").is_file():
+            return Run(folder)
+    known = [run.name for run in all_runs(out)]
+    raise UsageError(
+        f"there is no run {text!r}",
+        found=f"{len(known)} runs in {str(out)!r}",
+        remedy=did_you_mean(Path(text).name, known) if known else "hundredfold train",
+    )
+
+
+def all_runs(out: Path = RUNS) -> list[Run]:
+    """Return the runs in a folder, by name."""
+    places = sorted(out.iterdir()) if out.is_dir() else []
+    return [Run(f) for f in places if not f.is_symlink() and (f / "recipe.toml").is_file()]
+
+
+def _point_latest(out: Path, name: str) -> None:
+    temporary = out / f".latest.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(name)
+    temporary.replace(out / "latest")
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"cannot read {str(path)!r}", found=str(error)) from None
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> None:
+    files.write(path, lambda file: np.save(file, array, allow_pickle=False))
