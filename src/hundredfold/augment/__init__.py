@@ -1,0 +1,74 @@
+"""Augmentation of whole batches on their device, as a function of images, labels and a generator.
+
+A file holds one operation. There are two kinds, told apart by what stands before the star:
+`images, labels, generator` return new images and labels; the others take any of `count`,
+`size` and `generator` and return a Move. Consecutive moves are done as one: one blend of
+pixels for flip, shift, zoom and rotate together, and no blend at all for pad_crop and flip.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hundredfold.augment._geometry import Move, move_images, together
+from hundredfold.call import Call, describe, resolve
+
+Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+
+def pipeline(calls: tuple[Call, ...]) -> Augment:
+    """Return the calls as one function of (images, labels, generator), done in their order.
+
+    Images are uint8 (batch, 3, size, size) channels-last, labels float32 (batch, classes)
+    distributions; so are the results. Nothing is changed in place, and all chance comes
+    from the generator. No calls: the identity.
+
+    Raises UsageError for an unknown name or option, or a value that is out of range.
+    """
+    steps = [(resolve(call, __name__), describe(call.name, __name__).handed) for call in calls]
+
+    def augment(
+        images: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        waiting: Move | None = None
+        for operation, handed in steps:
+            if "images" in handed:
+                images, waiting = _settled(images, waiting), None
+                images, labels = operation(images, labels, generator)
+                continue
+            move = _move(operation, handed, images, generator)
+            both = together(waiting, move) if waiting else move
+            if both is None:
+                images = _settled(images, waiting)
+            waiting = both or move
+        return _settled(images, waiting), labels
+
+    _try_out(augment)
+    return augment
+
+
+def _settled(images: Tensor, move: Move | None) -> Tensor:
+    return move_images(images, move) if move else images
+
+
+def _move(
+    operation: Callable[..., Move],
+    handed: tuple[str, ...],
+    images: Tensor,
+    generator: torch.Generator,
+) -> Move:
+    known: dict[str, Any] = {
+        "count": images.shape[0],
+        "size": images.shape[-1],
+        "generator": generator,
+    }
+    return operation(*(known[name] for name in handed))
+
+
+def _try_out(augment: Augment) -> None:
+    """Run once on two grey images, so that a wrong option is found before anything is read."""
+    images = torch.full((2, 3, 8, 8), 128, dtype=torch.uint8)
+    images = images.contiguous(memory_format=torch.channels_last)
+    augment(images, torch.eye(2), torch.Generator().manual_seed(0))

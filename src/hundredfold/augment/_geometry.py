@@ -1,0 +1,98 @@
+"""Moves of whole batches: chained flips, shifts, zooms and rotations become one resampling.
+
+A move says for each output place where to look in the input: a 2x3 matrix per image in the
+coordinates of `torch.nn.functional.affine_grid` (x to the right, y down, -1 and 1 are the
+outer edges of the image, 0 is its centre).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Fill = Literal["reflect", "zero"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """Where each output place looks in the input, and what lies outside of the input.
+
+    matrix: (batch, 2, 3) float32.
+    fill: "reflect" mirrors the image at its edges (d c b a | a b c d | d c b a), "zero" is
+        black, None goes with either, for moves that never look outside.
+    whole: true where the move only mirrors and shifts by whole pixels: no blending is needed.
+    """
+
+    matrix: Tensor
+    fill: Fill | None = "reflect"
+    whole: bool = False
+
+
+def matrices(rows: Sequence[Sequence[Tensor | float]], count: int) -> Tensor:
+    """Return (count, 2, 3) float32 from two rows of three numbers or (count,) tensors each."""
+    flat = [torch.as_tensor(x, dtype=torch.float32).cpu().expand(count) for r in rows for x in r]
+    return torch.stack(flat, 1).view(count, 2, 3)
+
+
+def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Return `count` float32 numbers in [low, high) on the generator's device."""
+    drawn = torch.rand(count, generator=generator, device=generator.device)
+    return low + (high - low) * drawn
+
+
+def together(first: Move, second: Move) -> Move | None:
+    """Return the one move that does `first` and then `second`.
+
+    None where they fill differently and so need two. The edges of the first move's result
+    stay open: what it shifts out of sight the second can bring back.
+    """
+    if first.fill and second.fill and first.fill != second.fill:
+        return None
+    linear = first.matrix[:, :, :2]
+    matrix = linear @ second.matrix
+    matrix[:, :, 2] += first.matrix[:, :, 2]
+    return Move(matrix, first.fill or second.fill, first.whole and second.whole)
+
+
+def move_images(images: Tensor, move: Move) -> Tensor:
+    """Return the images moved: uint8 (batch, 3, size, size), channels-last, square."""
+    matrix = move.matrix.to(images.device)
+    fill = move.fill or "reflect"
+    return _gather(images, matrix, fill) if move.whole else _resample(images, matrix, fill)
+
+
+def _resample(images: Tensor, matrix: Tensor, fill: Fill) -> Tensor:
+    """Blend the four nearest pixels; `grid_sample` is vectorised on every device."""
+    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    outside = "reflection" if fill == "reflect" else "zeros"
+    moved = functional.grid_sample(
+        images.to(torch.float32), grid, mode="bilinear", padding_mode=outside, align_corners=False
+    )
+    return moved.round_().to(torch.uint8).contiguous(memory_format=torch.channels_last)
+
+
+def _gather(images: Tensor, matrix: Tensor, fill: Fill) -> Tensor:
+    """Look pixels up, four bytes at a time, in images with one pixel of black around them."""
+    count, _, size, _ = images.shape
+    padded = images.new_zeros(count, size + 2, size + 2, 4)
+    padded[:, 1:-1, 1:-1, :3] = images.permute(0, 2, 3, 1)
+    columns = _looked_up(matrix[:, 0, 0], matrix[:, 0, 2], size, fill)
+    rows = _looked_up(matrix[:, 1, 1], matrix[:, 1, 2], size, fill)
+    places = rows[:, :, None] * (size + 2) + columns[:, None, :]
+    pixels = padded.view(torch.int32).view(count, -1).gather(1, places.view(count, -1))
+    moved = pixels.view(torch.uint8).view(count, size, size, 4)[..., :3]
+    return moved.contiguous().permute(0, 3, 1, 2)
+
+
+def _looked_up(sign: Tensor, offset: Tensor, size: int, fill: Fill) -> Tensor:
+    """Return (batch, size) indices into a padded row: 1..size inside, 0 and size + 1 black."""
+    centres = torch.arange(size, device=sign.device) - (size - 1) / 2
+    places = sign[:, None] * centres + offset[:, None] * (size / 2) + (size - 1) / 2
+    places = places.round().to(torch.int64)
+    if fill == "zero":
+        return places.clamp_(-1, size) + 1
+    places = places.remainder(2 * size)
+    return torch.minimum(places, 2 * size - 1 - places) + 1

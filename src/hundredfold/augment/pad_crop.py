@@ -1,0 +1,36 @@
+"""Padding and a random crop back to size, the usual augmentation of CIFAR.
+
+He et al. 2015 (arXiv:1512.03385, section 4.2): 4 pixels of zeros on each side, then a
+random 32x32 crop.
+"""
+
+from typing import Literal
+
+import torch
+
+from hundredfold.augment._check import within
+from hundredfold.augment._geometry import Move, matrices
+
+
+def pad_crop(
+    count: int,
+    size: int,
+    generator: torch.Generator,
+    *,
+    pixels: int = 4,
+    mode: Literal["zero", "reflect"] = "zero",
+) -> Move:
+    """Shift each image by up to `pixels` whole pixels to any side: pad, then crop at random.
+
+    pixels: padding on each side, in [0, 256]; each of the (2 * pixels + 1)^2 crops is
+        equally likely.
+    mode: what the padding is: black, or the mirrored image.
+    """
+    within("pad_crop", "pixels", pixels, 0, 256)
+    moves = torch.randint(
+        -pixels, pixels + 1, (count, 2), generator=generator, device=generator.device
+    )
+    across, down = moves.unbind(1)
+    step = 2 / size
+    matrix = matrices([[1.0, 0.0, across * step], [0.0, 1.0, down * step]], count)
+    return Move(matrix, mode, whole=True)

@@ -1,0 +1,27 @@
+"""Random rotation about the centre, as Keras' RandomRotation, said in degrees."""
+
+import math
+from typing import Literal
+
+import torch
+
+from hundredfold.augment._check import within
+from hundredfold.augment._geometry import Move, matrices, uniform
+
+
+def rotate(
+    count: int,
+    generator: torch.Generator,
+    *,
+    degrees: float = 15.0,
+    fill: Literal["reflect", "zero"] = "reflect",
+) -> Move:
+    """Rotate each image about its centre by a random angle.
+
+    degrees: the largest angle, in [0, 180]; uniform in [-degrees, degrees].
+    fill: what comes in at the corners: the mirrored image, or black.
+    """
+    within("rotate", "degrees", degrees, 0, 180)
+    angle = uniform(count, -math.radians(degrees), math.radians(degrees), generator)
+    sine, cosine = angle.sin(), angle.cos()
+    return Move(matrices([[cosine, -sine, 0.0], [sine, cosine, 0.0]], count), fill)

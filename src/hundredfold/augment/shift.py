@@ -1,0 +1,29 @@
+"""Random shifts by fractions of the image, as Keras' RandomTranslation."""
+
+from typing import Literal
+
+import torch
+
+from hundredfold.augment._check import within
+from hundredfold.augment._geometry import Move, matrices, uniform
+
+
+def shift(
+    count: int,
+    generator: torch.Generator,
+    *,
+    horizontal: float = 0.1,
+    vertical: float = 0.1,
+    fill: Literal["reflect", "zero"] = "reflect",
+) -> Move:
+    """Shift each image by a random share of its size, to either side.
+
+    horizontal, vertical: the largest shift as a share of width and height, in [0, 1];
+        uniform in [-share, share], not rounded to whole pixels.
+    fill: what comes in at the edges: the mirrored image, or black.
+    """
+    within("shift", "horizontal", horizontal, 0, 1)
+    within("shift", "vertical", vertical, 0, 1)
+    across = uniform(count, -2 * horizontal, 2 * horizontal, generator)
+    down = uniform(count, -2 * vertical, 2 * vertical, generator)
+    return Move(matrices([[1.0, 0.0, across], [0.0, 1.0, down]], count), fill)

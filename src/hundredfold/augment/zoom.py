@@ -1,0 +1,34 @@
+"""Random magnification, as Keras' RandomZoom, said as a factor."""
+
+from typing import Literal
+
+import torch
+
+from hundredfold.augment._check import within
+from hundredfold.augment._geometry import Move, matrices, uniform
+from hundredfold.errors import UsageError
+
+
+def zoom(
+    count: int,
+    generator: torch.Generator,
+    *,
+    low: float = 0.9,
+    high: float = 1.1,
+    fill: Literal["reflect", "zero"] = "reflect",
+) -> Move:
+    """Magnify each image about its centre by a random factor; the aspect is kept.
+
+    low, high: the factor is uniform in [low, high], both in [0.1, 10]; 1.1 shows things
+        10 % larger, 0.9 shows them smaller and brings in what lies outside.
+    fill: what lies outside: the mirrored image, or black.
+    """
+    within("zoom", "low", low, 0.1, 10)
+    within("zoom", "high", high, 0.1, 10)
+    if low > high:
+        raise UsageError(
+            f"zoom(low={low!r}, high={high!r}) is an empty range",
+            remedy=f"zoom(low={high!r}, high={low!r})",
+        )
+    scale = 1 / uniform(count, low, high, generator)
+    return Move(matrices([[scale, 0.0, 0.0], [0.0, scale, 0.0]], count), fill)
