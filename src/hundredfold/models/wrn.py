@@ -37,7 +37,7 @@ class WideBlock(nn.Module):
         active = F.relu(self.bn1(x), inplace=True)
         shortcut = x if self.shortcut is None else self.shortcut(active)
         active = F.relu(self.bn2(self.conv1(active)), inplace=True)
-        return self.conv2(self.dropout(active)) + shortcut  # type: ignore[no-any-return]
+        return self.conv2(self.dropout(active)).add_(shortcut)  # type: ignore[no-any-return]
 
 
 class WideResNet(nn.Module):
