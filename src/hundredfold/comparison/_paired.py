@@ -1,0 +1,76 @@
+"""Intervals and p values of a mean and of a paired difference.
+
+SciPy is imported where it is called, so that a command which prints no interval starts without it.
+"""
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist, fmean, stdev
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.05
+
+
+def t_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of two or more values (Student 1908)."""
+    from scipy.special import stdtrit  # type: ignore[import-untyped]
+
+    n, mean = len(values), fmean(values)
+    half = float(stdtrit(n - 1, 1 - LEVEL / 2)) * stdev(values) / math.sqrt(n)
+    return mean - half, mean + half
+
+
+def t_test(values: Sequence[float]) -> float:
+    """Return the two-sided p value of "the mean is 0" for two or more values."""
+    from scipy.special import stdtr
+
+    mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stdtr(len(values) - 1, -abs(mean / error)))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Return the exact two-sided p value of McNemar's test (1947, Psychometrika 12, 153-157).
+
+    only_first, only_second: images that one of two classifiers alone got right.
+    """
+    from scipy.special import bdtr
+
+    fewer, total = min(only_first, only_second), only_first + only_second
+    return min(1.0, 2 * float(bdtr(fewer, total, 0.5)))
+
+
+def over_images(difference: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return low, high and p of the mean of paired differences, (images,).
+
+    Differences of right and wrong, -1, 0 or 1, take the interval of Agresti and Min (2005,
+    Statistics in Medicine 24, 729-740), which adds half an image to each cell and so keeps a
+    width where no image differs, and McNemar's exact p. Others take the normal interval.
+    """
+    squares, size = float((difference**2).sum()), len(difference)
+    binary = bool(np.isin(difference, (-1.0, 0.0, 1.0)).all())
+    if binary:
+        squares, size = squares + 1, size + 2
+    mean = float(difference.sum()) / size
+    error = math.sqrt(max(squares / size - mean**2, 0.0) / size)
+    half = NormalDist().inv_cdf(1 - LEVEL / 2) * error
+    if binary:
+        p = mcnemar(int((difference > 0).sum()), int((difference < 0).sum()))
+        return max(mean - half, -1.0), min(mean + half, 1.0), p
+    p = math.erfc(abs(mean) / error / math.sqrt(2)) if error else float(mean == 0)
+    return mean - half, mean + half, p
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number (Holm 1979, Scand. J. Statistics 6, 65-70).
+
+    Each is multiplied by how many are not smaller than it, and none falls below a smaller one.
+    """
+    corrected, floor = [0.0] * len(p_values), 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        floor = max(floor, min(1.0, p_values[index] * (len(p_values) - place)))
+        corrected[index] = floor
+    return corrected

@@ -1,0 +1,55 @@
+"""The verdict on a pair in plain English, with the figures it rests on."""
+
+from hundredfold.comparison._types import ENOUGH_SEEDS, Comparison, Pair
+
+
+def sentence(pair: Pair, found: Comparison) -> str:
+    """Return one sentence on a judged pair of a comparison."""
+    if pair.verdict == "no common seed":
+        names = f"{pair.first} and {pair.second}"
+        return f"{names} have no seed in common: run both with the same seeds to compare them."
+    support = _support(pair, found)
+    if pair.verdict == "not distinguishable":
+        return f"{_not_distinguishable(pair, found)} ({support}){_why(pair)}."
+    by = _amount(abs(pair.difference), found)
+    verb = {"better": "better than", "worse": "worse than", "ahead": "ahead of"}
+    link = verb.get(pair.verdict, pair.verdict)
+    text = f"{pair.first} is {link} {pair.second} on {found.metric} by {by}"
+    if pair.verdict in ("better", "worse"):
+        return f"{text} ({support})."
+    return f"{text} on {_seeds(pair)}, not enough seeds to say more ({support})."
+
+
+def _not_distinguishable(pair: Pair, found: Comparison) -> str:
+    difference = _amount(pair.difference, found)
+    names = f"{pair.first} and {pair.second}"
+    return f"{names} are not distinguishable on {found.metric}: they differ by {difference}"
+
+
+def _support(pair: Pair, found: Comparison) -> str:
+    if pair.low is None or pair.high is None or pair.p_holm is None:
+        return "no interval"
+    ends = (pair.low, pair.high)
+    if pair.verdict != "not distinguishable" and pair.excludes_zero:
+        ends = (min(map(abs, ends)), max(map(abs, ends)))  # the sign is in the verb
+    low, high = (_amount(end, found, unit="") for end in ends)
+    rests = f"the images of {_seeds(pair)}" if pair.basis == "images" else _seeds(pair)
+    tested = sum(other.p is not None for other in found.pairs)
+    over = f" after Holm's correction over {tested} pairs" if tested > 1 else ""
+    return f"95 % interval {low} to {high} from {rests}, p = {pair.p_holm:.2g}{over}"
+
+
+def _why(pair: Pair) -> str:
+    if pair.seeds < ENOUGH_SEEDS:
+        return "; that is not enough seeds to say more"
+    return "; the interval alone excludes 0, the corrected p does not" if pair.excludes_zero else ""
+
+
+def _amount(value: float, found: Comparison, *, unit: str = " points") -> str:
+    if not found.percent:
+        return f"{value:.4g}"
+    return f"{round(100 * value, 2) + 0.0:.2f}{unit}"  # + 0.0 turns -0.0 into 0.0
+
+
+def _seeds(pair: Pair) -> str:
+    return f"{pair.seeds} seed" if pair.seeds == 1 else f"{pair.seeds} seeds"

@@ -1,0 +1,92 @@
+"""A score: a value, its 95 % interval, and how many images it rests on."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z95 = 1.959963984540054  # 0.975 quantile of the standard normal distribution
+
+
+@dataclass(frozen=True)
+class Score:
+    """A value with its 95 % interval; `n` is the number of images.
+
+    The interval speaks of the draw of the images: other images of the same kind, the same
+    network. It says nothing of training once more with another seed.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def to_json(self) -> dict[str, float | int | None]:
+        """Return a dictionary that JSON can hold; a bound that is not finite is None."""
+        return {
+            "value": self.value,
+            "low": self.low if math.isfinite(self.low) else None,
+            "high": self.high if math.isfinite(self.high) else None,
+            "n": self.n,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, float | None]) -> "Score":
+        """Read what `to_json` wrote; a missing bound is an infinite one."""
+        low, high = stored.get("low"), stored.get("high")
+        return cls(
+            value=float(stored["value"] or 0.0),
+            low=-math.inf if low is None else float(low),
+            high=math.inf if high is None else float(high),
+            n=int(stored["n"] or 0),
+        )
+
+
+def wilson(share: float, n: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share seen in `n` draws (Wilson 1927, JASA 22, 209-212).
+
+    Unlike share +/- 1.96 sd it stays within [0, 1] and keeps a width at 0 and at 1.
+    `n` may be an effective number of draws and need not be whole.
+    """
+    shrink = 1 + Z95**2 / n
+    centre = (share + Z95**2 / (2 * n)) / shrink
+    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / shrink
+    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
+
+
+def share_score(correct: NDArray[np.bool_]) -> Score:
+    """Return the share of True with its Wilson interval."""
+    share = float(np.mean(correct))
+    return Score(share, *wilson(share, len(correct)), n=len(correct))
+
+
+def mean_score(values: NDArray[np.float64], *, most: float = math.inf) -> Score:
+    """Return the mean of values in [0, most] with the normal interval of the sample deviation.
+
+    One image has no deviation: its interval is all of [0, most].
+    """
+    n, mean = len(values), float(np.mean(values))
+    half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    return Score(mean, max(0.0, mean - half), min(most, mean + half), n)
+
+
+def class_mean_score(
+    value: float, influence: NDArray[np.float64], support: NDArray[np.int64]
+) -> Score:
+    """Return a mean over classes with the Wilson interval of an effective number of images.
+
+    influence: (n,) how far each image moves the value, to first order (the delta method); the
+               variance of the value is the sum of their squares.
+    support:   (classes,) images of each class that has any.
+
+    The effective number is value (1 - value) / variance, as for shares in surveys (Korn and
+    Graubard 1998), never more than n. Where every image was right, or every one wrong, the
+    variance is 0 and the number is the one that equal recalls in all classes would give.
+    """
+    n = len(influence)
+    variance = float(np.sum(influence**2))
+    alike = len(support) ** 2 / float(np.sum(1 / support))
+    effective = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else alike
+    return Score(value, *wilson(value, min(n, max(effective, 1.0))), n=n)

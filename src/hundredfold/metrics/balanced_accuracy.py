@@ -1,0 +1,24 @@
+"""Recall averaged over classes, each counting alike (Brodersen et al. 2010, ICPR)."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hundredfold.metrics._logits import checked
+from hundredfold.metrics._score import Score, class_mean_score
+
+BEST = 1
+
+
+def balanced_accuracy(logits: ArrayLike, labels: ArrayLike) -> Score:
+    """Return the mean over classes of the share of their images that is predicted right.
+
+    Classes without images are left out; with as many images in each class it is top 1. The
+    interval is Wilson's with the variance of the recalls' mean.
+    """
+    scored, truth = checked(logits, labels)
+    right = (scored.argmax(axis=1) == truth).astype(np.float64)
+    support = np.bincount(truth, minlength=scored.shape[1])
+    recall = np.bincount(truth, right, minlength=len(support)) / np.maximum(support, 1)
+    classes = np.count_nonzero(support)
+    influence = (right - recall[truth]) / support[truth] / classes
+    return class_mean_score(float(recall.sum() / classes), influence, support[support > 0])

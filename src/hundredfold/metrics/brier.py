@@ -1,0 +1,21 @@
+"""The Brier score (Brier 1950, Monthly Weather Review 78, 1-3)."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hundredfold.metrics._logits import checked, softmax
+from hundredfold.metrics._score import Score, mean_score
+
+BEST = 0
+
+
+def brier(logits: ArrayLike, labels: ArrayLike) -> Score:
+    """Return the mean squared distance of the probabilities from the truth, from 0 to 2.
+
+    Summed over classes, as Brier wrote it; of two classes that is twice what the binary form
+    gives. The interval is the normal one of the sample deviation.
+    """
+    scored, truth = checked(logits, labels)
+    error = softmax(scored)
+    error[np.arange(len(truth)), truth] -= 1
+    return mean_score((error**2).sum(axis=1), most=2.0)
