@@ -1,0 +1,82 @@
+"""Files out of a .tar.gz, read to its end, with nothing written to the disk."""
+
+import gzip
+import io
+import tarfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from hundredfold.errors import DataError
+
+LIMIT = 400 * 2**20  # bytes an archive may hold; the largest CIFAR holds 185 MB
+
+
+class _Limited(io.RawIOBase):
+    """A stream that ends in an error rather than after the limit."""
+
+    def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
+        self._stream = stream
+        self._left = limit
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = self._left + 1 if size < 0 else min(size, self._left + 1)
+        data = self._stream.read(wanted)
+        self._left -= len(data)
+        if self._left < 0:
+            raise DataError("it holds more than any archive of CIFAR")
+        return data
+
+
+def members(archive: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Return the named files by their last name, in the order asked for.
+
+    The archive is read whole, so that a truncated or damaged one is noticed even where the
+    wanted files are not. Links, folders and other names are passed over.
+    """
+    names = list(names)
+    try:
+        found = _read(archive, set(names))
+    except (tarfile.TarError, EOFError, OSError, zlib.error, DataError) as error:
+        raise _unusable(archive, str(error)) from None
+    for name in names:
+        if name not in found:
+            raise _unusable(archive, f"no file {name} in it")
+    return {name.rpartition("/")[2]: found[name] for name in names}
+
+
+def is_web_page(head: bytes) -> bool:
+    """Tell whether the first bytes of a file are those of a web page."""
+    return (
+        head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<head"))
+    )
+
+
+def _read(archive: Path, names: set[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    with gzip.open(archive, "rb") as stream:
+        limited = _Limited(stream, LIMIT)
+        with tarfile.open(fileobj=limited, mode="r|") as tar:
+            for member in tar:
+                name = member.name.removeprefix("./")
+                file = tar.extractfile(member) if member.isreg() and name in names else None
+                if file is not None:
+                    found[name] = file.read()
+        while limited.read(2**20):
+            pass
+    return found
+
+
+def _unusable(archive: Path, found: str) -> DataError:
+    with archive.open("rb") as stream:
+        page = is_web_page(stream.read(512))
+    return DataError(
+        f"{archive} is a web page instead of an archive"
+        if page
+        else f"{archive} is truncated or damaged",
+        found=None if page else found,
+        remedy="delete it and download it again",
+    )

@@ -1,0 +1,109 @@
+"""A file from the network: resumed where it stopped, checked, and then given its name."""
+
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from hundredfold.data import _files
+from hundredfold.data._archive import is_web_page
+from hundredfold.data._progress import progress
+from hundredfold.errors import DataError
+
+_CHUNK = 2**18
+_TIMEOUT = 30.0  # seconds without a byte
+_REMEDY = "start again, or download it elsewhere and give its folder with --data-dir"
+
+
+def download(url: str, target: Path, sha256: str) -> None:
+    """Download `url` to `target`, continuing an earlier attempt in `target`.part.
+
+    Raises DataError where there is no network, the server refuses, a web page comes instead
+    of the file, the transfer stops early, or the checksum is another.
+    """
+    part = target.with_name(target.name + ".part")
+    with _files.writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stream = part.open("a+b")
+    with stream, _alone(stream):
+        if target.exists():  # another process had it while this one waited
+            return
+        _fetch(url, stream)
+        _check(url, stream, sha256, part)
+        with _files.writing(target.parent):
+            _files.flush(stream)
+            part.replace(target)
+
+
+def _fetch(url: str, stream: IO[bytes]) -> None:
+    have = stream.seek(0, 2)
+    headers = {"User-Agent": "hundredfold"} | ({"Range": f"bytes={have}-"} if have else {})
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+            _receive(url, response, stream, have)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 416 and have:  # nothing is left to fetch, or the part is not of this file
+            return
+        raise _failed(url, f"the server answers {error.code} {error.reason}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise _failed(url, str(getattr(error, "reason", error)) or type(error).__name__) from None
+
+
+def _receive(url: str, response: Any, stream: IO[bytes], have: int) -> None:
+    start = have if response.status == 206 else 0
+    with _files.writing(Path(stream.name).parent):
+        stream.truncate(start)
+    length = response.headers.get("Content-Length")
+    total = start + int(length) if length else None
+    with progress(f"downloading {url.rpartition('/')[2]}", total, start=start) as advance:
+        while data := response.read(_CHUNK):
+            if start == 0 and is_web_page(data):
+                stream.truncate(0)
+                raise DataError(f"{url} gives a web page instead of the archive", remedy=_REMEDY)
+            with _files.writing(Path(stream.name).parent):
+                stream.write(data)
+            start += len(data)
+            advance(len(data))
+    if total is not None and start < total:
+        raise DataError(
+            f"the download of {url} stopped early",
+            found=f"{start:,} of {total:,} bytes",
+            remedy="start again: it goes on where it stopped",
+        )
+
+
+def _check(url: str, stream: IO[bytes], sha256: str, part: Path) -> None:
+    stream.seek(0)
+    found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    if found != sha256:
+        part.unlink()
+        raise DataError(
+            f"the checksum of {url} is wrong, so what came was thrown away",
+            found=f"sha256 {found}, not {sha256}",
+            remedy=_REMEDY,
+        )
+
+
+def _failed(url: str, reason: str) -> DataError:
+    return DataError(f"cannot download {url}: {reason}", remedy=_REMEDY)
+
+
+@contextmanager
+def _alone(stream: IO[bytes]) -> Iterator[None]:
+    """Wait until no other process downloads the same file; the lock dies with its process."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: the file cannot be renamed while another writes it
+        yield
+        return
+    fcntl.flock(stream, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(stream, fcntl.LOCK_UN)

@@ -1,0 +1,35 @@
+"""How far a long preparation is: a bar on a terminal, a line before and after elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+
+@contextmanager
+def progress(
+    text: str, total: int | None, *, start: int = 0, count: bool = False
+) -> Iterator[Callable[[int], object]]:
+    """Yield a function to call with the bytes that were done, or images where `count`."""
+    console = Console(stderr=True, soft_wrap=True)
+    if not console.is_terminal:
+        began = time.monotonic()
+        console.print(text, highlight=False, markup=False)
+        yield lambda _done: None
+        console.print(f"{text}: {time.monotonic() - began:.0f} s", highlight=False, markup=False)
+        return
+    units = (MofNCompleteColumn(),) if count else (DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), *units, TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=total, completed=start)
+        yield lambda done: bar.advance(task, done)

@@ -1,0 +1,77 @@
+"""What a data set is: named parts of uint8 images with labels, opened when they are called."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+
+def _folder() -> Path | None:
+    given = os.environ.get("HUNDREDFOLD_DATA")
+    return Path(given).expanduser() if given else None
+
+
+def _cache() -> Path:
+    given = os.environ.get("HUNDREDFOLD_CACHE")
+    return Path(given).expanduser() if given else user_cache_path("hundredfold", appauthor=False)
+
+
+def _offline() -> bool:
+    return os.environ.get("HUNDREDFOLD_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where data lie: options of a command, never of a recipe.
+
+    folder:  where the user keeps the data (`--data-dir`, HUNDREDFOLD_DATA); read, never written.
+    cache:   where downloads and decoded images go (HUNDREDFOLD_CACHE, else the user's cache).
+    offline: whether the network is forbidden (HUNDREDFOLD_OFFLINE=1).
+    """
+
+    folder: Path | None = field(default_factory=_folder)
+    cache: Path = field(default_factory=_cache)
+    offline: bool = field(default_factory=_offline)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of a part. Splits of one part share its pixels; only their indices differ.
+
+    pixels:  (n, height, width, 3), the whole part, memory-mapped, read-only.
+    labels:  (n,), positions in `DataSet.classes`, the whole part.
+    indices: the rows that belong to the split, ascending.
+    names:   one file name per row of pixels where the images are files, else empty.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set whose parts are opened only when called, so that training never reads test.
+
+    superclass_of: for each class its position in `superclasses`; both are () without them.
+    size:          height and width of every image in pixels.
+    digest:        sha256 over pixels, labels and class names of what training sees: the
+                   training part and, where the set brings one, its validation part.
+    parts:         "train", maybe "validation", maybe "test".
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    superclasses: tuple[str, ...]
+    superclass_of: tuple[int, ...]
+    size: int
+    digest: str
+    parts: Mapping[str, Callable[[], Split]]

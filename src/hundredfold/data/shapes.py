@@ -1,0 +1,165 @@
+"""Drawn shapes: 20 shapes (the superclasses) in 5 colours, for tests and first steps.
+
+Every image has its own place, size, slant, brightness and noise. The pixels are a function
+of the options: raw draws of a generator and arithmetic; no library draws them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold.data import _store
+from hundredfold.data._store import Rows
+from hundredfold.data._types import DataSet, Source
+from hundredfold.errors import UsageError
+
+Plane = NDArray[np.floating[Any]]  # (b, size, size)
+
+COLOURS: Mapping[str, tuple[float, float, float]] = {
+    "red": (0.95, 0.25, 0.2),
+    "green": (0.2, 0.85, 0.3),
+    "blue": (0.3, 0.45, 1.0),
+    "yellow": (0.95, 0.9, 0.2),
+    "violet": (0.85, 0.35, 0.9),
+}
+_BLOCK = 256
+
+
+def _polygon(x: Plane, y: Plane, sides: int) -> Plane:
+    """Return how far inside a regular polygon with a corner on top each point is."""
+    step = 2 * np.pi / sides
+    angle = np.mod(np.arctan2(x, -y), step) - step / 2
+    return np.float32(np.cos(step / 2)) - np.hypot(x, y) * np.cos(angle)
+
+
+def _star(x: Plane, y: Plane, points: int) -> Plane:
+    """Return how far inside a star with a point on top each point is."""
+    step = 2 * np.pi / points
+    angle = np.abs(np.mod(np.arctan2(x, -y) + step / 2, step) - step / 2) / (step / 2)
+    return 1 - 0.62 * angle.astype(np.float32) - np.hypot(x, y)
+
+
+def _box(x: Plane, y: Plane, width: float, height: float) -> Plane:
+    return np.minimum(width - np.abs(x), height - np.abs(y))
+
+
+def _disc(x: Plane, y: Plane, radius: float = 1.0) -> Plane:
+    return radius - np.hypot(x, y)
+
+
+def _plus(x: Plane, y: Plane) -> Plane:
+    return np.maximum(_box(x, y, 0.3, 1), _box(x, y, 1, 0.3))
+
+
+def _turned(x: Plane, y: Plane) -> tuple[Plane, Plane]:
+    """Return the point turned by 45 degrees."""
+    return (x + y) * np.float32(0.5**0.5), (y - x) * np.float32(0.5**0.5)
+
+
+# How far inside the shape a point is, in units of the shape's radius; below 0 it is outside.
+# x grows to the right and y downwards.
+SHAPES: Mapping[str, Callable[[Plane, Plane], Plane]] = {
+    "disc": _disc,
+    "ring": lambda x, y: 0.22 - np.abs(np.hypot(x, y) - 0.75),
+    "square": lambda x, y: _box(x, y, 0.8, 0.8),
+    "frame": lambda x, y: np.minimum(_box(x, y, 0.9, 0.9), -_box(x, y, 0.5, 0.5)),
+    "triangle": lambda x, y: _polygon(x, y, 3),
+    "diamond": lambda x, y: 1 - np.abs(x) - np.abs(y),
+    "hexagon": lambda x, y: _polygon(x, y, 6),
+    "star": lambda x, y: _star(x, y, 5),
+    "spark": lambda x, y: _star(x, y, 4) - np.float32(0.1),
+    "plus": _plus,
+    "cross": lambda x, y: _plus(*_turned(x, y)),
+    "bar": lambda x, y: _box(x, y, 1, 0.3),
+    "post": lambda x, y: _box(x, y, 0.3, 1),
+    "egg": lambda x, y: _disc(x * np.float32(1.8), y),
+    "lens": lambda x, y: np.minimum(_disc(x, y - 0.6, 1.1), _disc(x, y + 0.6, 1.1)),
+    "crescent": lambda x, y: np.minimum(_disc(x, y), -_disc(x, y + 0.5, 0.85)),
+    "arch": lambda x, y: np.minimum(_disc(x, y), -y),
+    "arrow": lambda x, y: np.maximum(
+        np.minimum(0.75 * (y + 1) - np.abs(x), -0.05 - y), _box(x, y - 0.3, 0.25, 0.6)
+    ),
+    "tee": lambda x, y: np.maximum(_box(x, y + 0.7, 0.9, 0.3), _box(x, y - 0.1, 0.28, 0.9)),
+    "pair": lambda x, y: np.maximum(_disc(x - 0.55, y, 0.45), _disc(x + 0.55, y, 0.45)),
+}
+_CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
+
+
+def shapes(
+    source: Source, *, size: int = 32, classes: int = 100, images: int = 50, noise: float = 0.1
+) -> DataSet:
+    """Draw the first `classes` of 100 classes, `images` of each for training.
+
+    size:    height and width, 8 to 512 pixels.
+    images:  training images of a class; a fifth as many more, at least one, are the test part.
+    noise:   the largest deviation of a pixel, as a share of full brightness, in [0, 1].
+    """
+    ranges = {"size": (size, 8, 512), "classes": (classes, 2, 100), "images": (images, 1, 100_000)}
+    for name, (value, low, high) in {**ranges, "noise": (noise, 0, 1)}.items():
+        if not low <= value <= high:
+            raise UsageError(f"shapes({name}={value}) is not between {low} and {high}")
+
+    def part(name: str, count: int) -> _store.Part:
+        key = f"shapes {name} {size=} {classes=} {count=} {noise=}"
+        seed = int(name == "test")
+        decode = partial(_decode, size, classes, count, float(noise), seed)
+        return _store.prepare(source.cache, f"shapes/{name}", key, decode)
+
+    train, kinds, colours = part("train", images), tuple(SHAPES), len(COLOURS)
+    return DataSet(
+        name="shapes",
+        classes=_CLASSES[:classes],
+        superclasses=kinds[: -(-classes // colours)],
+        superclass_of=tuple(i // colours for i in range(classes)),
+        size=size,
+        digest=_store.digest([train], _CLASSES[:classes]),
+        parts={"train": train.open, "test": lambda: part("test", max(images // 5, 1)).open()},
+    )
+
+
+def _decode(size: int, classes: int, count: int, noise: float, seed: int) -> Rows:
+    labels = np.tile(np.arange(classes), count)
+    return Rows(labels, size, _blocks(labels, size, noise, np.random.PCG64(seed)))
+
+
+def _blocks(
+    labels: NDArray[np.int64], size: int, noise: float, bits: np.random.PCG64
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the images in order of the labels, a block at a time."""
+    for start in range(0, len(labels), _BLOCK):
+        some = labels[start : start + _BLOCK]
+        images = _drawn(some, size, _uniform(bits, (8, len(some), 1, 1)))
+        grain = np.float32(2 * noise) * (_uniform(bits, images.shape) - np.float32(0.5))
+        yield (np.clip(images + grain, 0, 1) * 255).astype(np.uint8)
+
+
+def _drawn(labels: NDArray[np.int64], size: int, draws: NDArray[np.float32]) -> Plane:
+    """Return (b, size, size, 3) in [0, 1]; the draws are eight numbers in [0, 1) per image."""
+    across, down, radius, slant, light, *ground = draws
+    radius = size * (0.26 + 0.16 * radius)
+    grid = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    room = size / 2 - radius
+    x = (grid[None, None, :] - size / 2 - (2 * across - 1) * room) / radius
+    y = (grid[None, :, None] - size / 2 - (2 * down - 1) * room) / radius
+    turn = (slant - 0.5) * 0.5  # radians: up to 14 degrees either way
+    x, y = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    inside = np.empty_like(x, dtype=np.float32)
+    for kind, shape in enumerate(SHAPES.values()):
+        rows = labels // len(COLOURS) == kind
+        if rows.any():
+            inside[rows] = shape(x[rows], y[rows])
+    cover = np.clip(inside * radius + 0.5, 0, 1)[..., None]  # soft over one pixel
+    paint = np.array(list(COLOURS.values()), np.float32)[labels % len(COLOURS)]
+    paint = paint[:, None, None, :] * (0.7 + 0.3 * light[..., None])
+    back = 0.05 + 0.35 * np.stack(ground, axis=-1)
+    return np.asarray(cover * paint + (1 - cover) * back, np.float32)
+
+
+def _uniform(bits: np.random.PCG64, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return numbers in [0, 1) of 16 bits each; raw draws are the same in every NumPy."""
+    count = int(np.prod(shape))
+    words = bits.random_raw(-(-count // 4)).astype("<u8").view("<u2")[:count]
+    return (words.astype(np.float32) / np.float32(65536)).reshape(shape)
