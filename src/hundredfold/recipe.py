@@ -13,7 +13,7 @@ from hundredfold import call
 from hundredfold.call import Call
 from hundredfold.errors import UsageError, did_you_mean
 
-_PACKAGES = {
+PACKAGES = {
     "data": "hundredfold.data",
     "model": "hundredfold.models",
     "augment": "hundredfold.augment",
@@ -26,14 +26,14 @@ _PROSE = ("title", "source")
 
 def _part(field: str) -> AfterValidator:
     def spell_out(text: str) -> str:
-        return str(call.complete(call.parse(text), _PACKAGES[field]))
+        return str(call.complete(call.parse(text), PACKAGES[field]))
 
     return AfterValidator(spell_out)
 
 
 def _spell_out_chain(text: str) -> str:
     calls = call.parse_chain(text)
-    return " | ".join(str(call.complete(c, _PACKAGES["augment"])) for c in calls)
+    return " | ".join(str(call.complete(c, PACKAGES["augment"])) for c in calls)
 
 
 class Recipe(BaseModel):
@@ -62,15 +62,15 @@ class Recipe(BaseModel):
     loss: Annotated[str, _part("loss")] = "cross_entropy"
     optimizer: Annotated[str, _part("optimizer")] = "adam"
     schedule: Annotated[str, _part("schedule")] = "constant"
-    epochs: int = Field(100, ge=1)
-    batch_size: int = Field(128, ge=1)
-    patience: int = Field(25, ge=0)
+    epochs: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    patience: int = Field(default=25, ge=0)
     select: Literal["validation.loss", "validation.top_1", "last"] = "validation.loss"
-    ema: float = Field(0.0, ge=0, lt=1)
+    ema: float = Field(default=0.0, ge=0, lt=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    validation: float = Field(0.1, gt=0, lt=1)
-    limit: int = Field(0, ge=0)
-    seed: int = Field(0, ge=0, lt=2**32)
+    validation: float = Field(default=0.1, gt=0, lt=1)
+    limit: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
     @property
     def digest(self) -> str:
@@ -160,12 +160,12 @@ def _set(fields: dict[str, Any], text: str) -> None:
     if not dot:
         fields[field] = literal
         return
-    if field not in _PACKAGES:
+    if field not in PACKAGES:
         raise UsageError(f"{field!r} has no options to set", remedy=f"--set {field}={value}")
     calls = call.parse_chain(fields[field])
     takers = [c for c in calls if _takes(c, field, option)]
     if not takers:
-        known = {o.name for c in calls for o in call.describe(c.name, _PACKAGES[field]).options}
+        known = {o.name for c in calls for o in call.describe(c.name, PACKAGES[field]).options}
         raise UsageError(
             f"{fields[field] or field} has no option {option!r}",
             remedy=did_you_mean(option, known) if known else "it takes no options",
@@ -175,7 +175,7 @@ def _set(fields: dict[str, Any], text: str) -> None:
 
 
 def _takes(part: Call, field: str, option: str) -> bool:
-    return option in {o.name for o in call.describe(part.name, _PACKAGES[field]).options}
+    return option in {o.name for o in call.describe(part.name, PACKAGES[field]).options}
 
 
 def _toml(value: Any) -> str:

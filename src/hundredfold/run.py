@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,7 +60,7 @@ class Run:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     @property
-    def scores(self) -> dict[str, dict[str, float]]:
+    def scores(self) -> dict[str, dict[str, Any]]:
         """scores.json: "test.top_1" -> value, low, high, n; empty before any scoring."""
         path = self.folder / "scores.json"
         return dict(_read_json(path)) if path.exists() else {}
@@ -97,16 +97,16 @@ class Run:
         rows: NDArray[np.int64],
     ) -> None:
         """Store what every score of a split is computed from."""
-        arrays = {"logits": logits, "labels": labels, "rows": rows}
+        arrays: dict[str, NDArray[Any]] = {"logits": logits, "labels": labels, "rows": rows}
         for kind, array in arrays.items():
             _write_array(self.folder / f"{split}.{kind}.npy", array)
 
     def save_info(self, info: dict[str, Any]) -> None:
         files.write_json(self.folder / "run.json", info)
 
-    def save_scores(self, scores: dict[str, dict[str, float]]) -> None:
+    def save_scores(self, scores: Mapping[str, Mapping[str, float | None]]) -> None:
         """Add scores to those that are there."""
-        files.write_json(self.folder / "scores.json", self.scores | scores)
+        files.write_json(self.folder / "scores.json", {**self.scores, **scores})
 
     def log(self, line: str) -> None:
         with (self.folder / "log.txt").open("a", encoding="utf-8") as file:

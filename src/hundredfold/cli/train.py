@@ -1,0 +1,133 @@
+"""`hundredfold train`: one recipe into one run."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from hundredfold import recipe, run
+from hundredfold.data import Source
+from hundredfold.errors import UsageError
+from hundredfold.recipe import Recipe
+
+QUICK = {"epochs": 2, "limit": 2048}
+
+
+def train(
+    recipe_name: Annotated[str, Parameter(name="recipe", allow_leading_hyphen=False)] = "",
+    /,
+    *,
+    data: str | None = None,
+    data_dir: Path | None = None,
+    model: str | None = None,
+    augment: str | None = None,
+    loss: str | None = None,
+    optimizer: str | None = None,
+    schedule: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    patience: int | None = None,
+    precision: str | None = None,
+    seed: int | None = None,
+    sets: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    device: str = "auto",
+    threads: int = 0,
+    out: Path = run.RUNS,
+    name: str = "",
+    resume: str = "",
+    quick: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> dict[str, Any]:
+    """Train an image classifier and leave a run's folder.
+
+    Parameters
+    ----------
+    recipe_name
+        A recipe that ships (see `hundredfold recipes`) or a .toml file; none is Keras'
+        defaults: a simple CNN, Adam, batch 128, early stopping with patience 25.
+    data
+        A data set ("cifar100", "digits") or a folder with your own images.
+    data_dir
+        Where the data set lies, if not in the cache.
+    model
+        For example "wrn(depth=16, width=4)"; see `hundredfold models`.
+    augment
+        For example "pad_crop(pixels=4) | flip"; "none" for none.
+    loss
+        For example "cross_entropy(label_smoothing=0.1)".
+    optimizer
+        For example "sgd(lr=0.1)", "adam", "adamw(lr=0.002)".
+    schedule
+        For example "cosine", "one_cycle(warmup=0.3)", "steps(at=[0.5, 0.75])".
+    epochs
+        Passes over the training images at most.
+    batch_size
+        Images in a step.
+    patience
+        Epochs without a better validation loss before training stops; 0 never stops early.
+    precision
+        auto, fp32 or bf16.
+    seed
+        Decides the validation cut, the first weights, the order and every random draw.
+    sets
+        Change one field or one option: --set model.depth=16 --set ema=0.999.
+    device
+        auto, cpu, cuda, cuda:1 or mps.
+    threads
+        Threads to compute with; 0 takes every core.
+    out
+        The folder in which runs are made.
+    name
+        The run's name; <model>-<data>-<digest> if not given.
+    resume
+        Go on with an interrupted run, by name or folder.
+    quick
+        Two epochs on 2,048 images, to see that everything works.
+    dry_run
+        Say what would be trained, how long it would take and how much disk; write nothing.
+    json
+        Print one JSON object.
+    """
+    from hundredfold import training
+
+    progress = training.Progress(Console(stderr=json, highlight=False))
+    source = Source(folder=data_dir) if data_dir else Source()
+    options = training.Options(source, device=device, threads=threads, out=out, name=name)
+    changes = {
+        "data": data, "model": model, "augment": augment, "loss": loss, "optimizer": optimizer,
+        "schedule": schedule, "epochs": epochs, "batch_size": batch_size, "patience": patience,
+        "precision": precision, "seed": seed,
+    }  # fmt: skip
+    if resume:
+        if recipe_name or sets or quick or any(v is not None for v in changes.values()):
+            raise UsageError(
+                "--resume goes on with the run's own recipe, which nothing can change",
+                remedy=f"hundredfold train --resume {resume}",
+            )
+        return _result(training.resume(run.open_run(resume, out), options, progress))
+    if data is not None:
+        changes["data"], options = _own_folder(data, options)
+    what = recipe.load(recipe_name) if recipe_name else Recipe()
+    what = what.override((QUICK if quick else {}) | _given(changes), sets or ())
+    if dry_run:
+        return training.estimate(what, options, progress)
+    return _result(training.train(what, options, progress))
+
+
+def _given(changes: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in changes.items() if value is not None}
+
+
+def _own_folder(text: str, options: Any) -> tuple[str, Any]:
+    """Let `--data photos` mean the image folder of that name."""
+    if not Path(text).expanduser().is_dir():
+        return text, options
+    source = replace(options.source, folder=Path(text).expanduser())
+    return "image_folder", replace(options, source=source)
+
+
+def _result(made: run.Run) -> dict[str, Any]:
+    return {"run": str(made.folder), **made.info, "scores": made.scores}

@@ -1,0 +1,48 @@
+"""The device and the number of threads that a training uses."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from hundredfold.errors import UsageError
+
+
+def choose(name: str) -> torch.device:
+    """Return the device for "auto", "cpu", "cuda", "cuda:1" or "mps".
+
+    "auto" takes the first of CUDA, Apple's MPS and the CPU that is there. Raises UsageError
+    for a device that is not.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = "mps" if name == "cpu" and torch.backends.mps.is_available() else name
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise UsageError(
+            f"there is no device {name!r} on this machine", remedy="--device auto"
+        ) from None
+    return device
+
+
+def use_threads(wanted: int) -> int:
+    """Let torch use that many threads (0: every core this process may use); return how many."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if wanted < 0:
+        raise UsageError(f"--threads {wanted} is not a number of threads", remedy="--threads 2")
+    torch.set_num_threads(wanted or cores or 1)
+    return torch.get_num_threads()
+
+
+def name_of(device: torch.device) -> str:
+    """Return what a person calls the device, e.g. "NVIDIA H200" or "AMD EPYC (CPU)"."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return device.type.upper()
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return f"{next(found, 'processor')} (CPU)"

@@ -1,0 +1,233 @@
+"""The training loop.
+
+Order, augmentation and what a step draws are functions of (seed, epoch, step), so where
+training stands is a handful of numbers beside the tensors: a run that is killed anywhere
+continues from its newest save to the same last bit.
+"""
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+
+from hundredfold.data import Split
+from hundredfold.errors import CheckError, Interrupted
+from hundredfold.feed import Feed
+from hundredfold.inference import logits
+from hundredfold.metrics import scores
+from hundredfold.recipe import Recipe
+from hundredfold.run import Run
+from hundredfold.training import checkpoint
+from hundredfold.training.early_stop import Best
+from hundredfold.training.learner import Learner, key_of
+from hundredfold.training.progress import Progress, epoch_line, status_line
+from hundredfold.training.signals import Signals
+
+SAVE_EVERY = 60.0  # seconds
+_WATCHED = {"loss": "loss", "top_1": "top_k(k=1)"}
+SAVING_SHARE = 0.02  # of the time, at most, at the ends of short epochs
+
+
+@dataclass
+class Position:
+    """Where training stands: `step` steps into `epoch` (from 0), and the sums so far."""
+
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    right: float = 0.0
+    seconds: float = 0.0
+    waited: float = 0.0
+    saving: float = 0.0
+    curve: int = 0  # bytes of curve.jsonl that belong to this position
+    best: dict[str, Any] = field(default_factory=dict)
+
+
+class Fit:
+    """Train a learner by a recipe into a run's folder; `position` says how far it is."""
+
+    def __init__(
+        self,
+        run: Run,
+        recipe: Recipe,
+        learner: Learner,
+        feed: Feed,
+        validation: Split,
+        progress: Progress,
+    ) -> None:
+        self.run, self.recipe, self.learner, self.feed = run, recipe, learner, feed
+        self.validation, self.progress = validation, progress
+        self.position = Position()
+        self.best = Best(recipe.select, recipe.patience)
+        self._clock = self._saved = time.monotonic()
+        self._save_cost = 0.0
+
+    def restore(self, saved: checkpoint.Saved) -> None:
+        """Go back to a save; what the curve holds beyond it is cut off."""
+        self.learner.load(saved.tensors)
+        self.position = Position(**saved.position)
+        self.best = Best(self.recipe.select, self.recipe.patience, **self.position.best)
+        self.best.weights = saved.best
+        with (self.run.folder / "curve.jsonl").open("a") as file:
+            file.truncate(self.position.curve)
+
+    def __call__(self) -> str:
+        """Train to the end and return why it ended.
+
+        Raises CheckError where the loss is not finite, and Interrupted, after a save,
+        where a signal asks to stop.
+        """
+        self._clock = self._saved = time.monotonic()
+        with Signals() as signals:
+            while self.position.epoch < self.recipe.epochs:
+                if self.best.exhausted(self.position.epoch):
+                    return self._end(f"no better {self.best.select} in {self.best.patience} epochs")
+                self._epoch(signals)
+        return self._end("all epochs done")
+
+    def _epoch(self, signals: Signals) -> None:
+        position = self.position
+        sums = torch.tensor((position.loss, position.right), dtype=torch.float64)
+        sums = sums.to(self.learner.device)
+        for images, targets in self.feed.epoch(position.epoch, position.step):
+            sums += self.learner.step(images, targets, self._share(), self._key())
+            position.step += 1
+            self._check(sums)
+            self.progress.step(partial(self._status, sums))
+            if signals.caught or time.monotonic() - self._saved > SAVE_EVERY:
+                position.loss, position.right = sums.tolist()
+                self._save()
+            if signals.caught:
+                raise self._interrupted(signals.caught)
+        position.loss, position.right = sums.tolist()
+        self._close_epoch()
+
+    def _close_epoch(self) -> None:
+        position = self.position
+        self._tick()
+        row = self._row()
+        self._check_finite(row["validation.loss"])
+        with (self.run.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+            position.curve = file.tell()
+        better = self.best.better(row)
+        if better:
+            self.best.take(row, self.learner.weights())
+        position.epoch, position.step, position.loss, position.right = (
+            position.epoch + 1,
+            0,
+            0.0,
+            0.0,
+        )
+        self.progress.say(epoch_line(row, self.recipe.epochs, self.speed(), better))
+        if time.monotonic() - self._saved > self._save_cost / SAVING_SHARE:
+            self._save()
+
+    def _row(self) -> dict[str, float]:
+        position, images = self.position, self.feed.steps * self.recipe.batch_size
+        split = self.validation
+        found = logits(
+            self.learner.scored,
+            split.pixels,
+            split.indices,
+            device=self.learner.device,
+            precision=self.learner.precision,
+        )
+        values = scores(found, split.labels[split.indices], metrics=_WATCHED)
+        self._tick()
+        return {
+            "epoch": position.epoch + 1,
+            "step": (position.epoch + 1) * self.feed.steps,
+            "seconds": round(position.seconds, 3),
+            "lr": self.learner.rate,
+            "train.loss": position.loss / self.feed.steps,
+            "train.top_1": position.right / images,
+            "validation.loss": values["loss"].value,
+            "validation.top_1": values["top_1"].value,
+        }
+
+    def _save(self) -> None:
+        """Write a save; the position it holds is the one that the tensors belong to."""
+        self._tick()
+        began = time.monotonic()
+        position, best = self.position, self.best
+        position.best = {"epoch": best.epoch, "value": best.value} if best.epoch else {}
+        step = position.epoch * self.feed.steps + position.step
+        checkpoint.save(
+            self.run.folder / "state",
+            step,
+            self.learner.tensors(),
+            asdict(position),
+            best.weights,
+            best.epoch,
+        )
+        self._saved = time.monotonic()
+        self._save_cost = self._saved - began
+        position.saving += self._save_cost
+
+    def _end(self, reason: str) -> str:
+        self._save()
+        return reason
+
+    def _tick(self) -> None:
+        """Add the time since the last tick to the run's seconds."""
+        now = time.monotonic()
+        self.position.seconds += now - self._clock
+        self.position.waited += self.feed.waited
+        self._clock, self.feed.waited = now, 0.0
+
+    def _share(self) -> float:
+        done = self.position.epoch * self.feed.steps + self.position.step
+        return done / (self.recipe.epochs * self.feed.steps)
+
+    def _key(self) -> int:
+        return key_of(self.recipe.seed, self.position.epoch, self.position.step)
+
+    def _check(self, sums: torch.Tensor) -> None:
+        """Look at the loss after every step; a GPU is asked only now and then."""
+        step = self.position.step
+        if self.learner.device.type == "cpu" or step % 50 == 0 or step == self.feed.steps:
+            self._check_finite(float(sums[0]))
+
+    def _check_finite(self, loss: float) -> None:
+        if math.isfinite(loss):
+            return
+        raise CheckError(
+            f"the loss is not finite in epoch {self.position.epoch + 1}, step {self.position.step}",
+            found=f"learning rate {self.learner.rate:.3g}; the best weights before are kept",
+            remedy=f"a lower rate: --set optimizer.lr={self.learner.rates[0] / 10:.1g}",
+        )
+
+    def speed(self) -> float:
+        """Training images a second so far, validation included in the time."""
+        position = self.position
+        steps = position.epoch * self.feed.steps + position.step
+        return steps * self.recipe.batch_size / max(position.seconds, 1e-9)
+
+    def _status(self, sums: torch.Tensor) -> str:
+        self._tick()
+        position, steps = self.position, self.feed.steps
+        loss, right = (sums / position.step).tolist()
+        share = self._share()
+        return status_line(
+            position.epoch + 1,
+            self.recipe.epochs,
+            position.step,
+            steps,
+            loss,
+            right / self.recipe.batch_size,
+            self.speed(),
+            position.waited / position.seconds,
+            position.seconds / share * (1 - share),
+        )
+
+    def _interrupted(self, number: int) -> Interrupted:
+        return Interrupted(
+            f"stopped in epoch {self.position.epoch + 1}; the state is saved",
+            signal_number=number,
+            remedy=f"hundredfold train --resume {self.run.folder}",
+        )

@@ -1,0 +1,130 @@
+"""A model with what trains it: one step, and all that a step changes."""
+
+import copy
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from hundredfold.inference import autocast
+
+Schedule = Callable[[float], float]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Learner:
+    """Train a model step by step.
+
+    average: decay per step of an exponential moving average of the weights (Polyak &
+    Juditsky 1992), which is then what is scored and kept; 0 is off.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        loss: Loss,
+        schedule: Schedule,
+        *,
+        precision: str,
+        average: float,
+    ) -> None:
+        self.model = model.train()
+        self.optimizer = optimizer
+        self.loss = loss
+        self.schedule = schedule
+        self.precision = precision
+        self.decay = average
+        self.device = next(model.parameters()).device
+        self.rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self.average = copy.deepcopy(model) if average else None
+
+    def step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
+        """Do one step and return [loss, number right] as float64 on the device.
+
+        images: uint8 (batch, 3, height, width); targets: (batch, classes). `key` seeds
+        what the step draws (dropout), so that a resumed run draws the same.
+        """
+        torch.manual_seed(key)
+        factor = self.schedule(progress)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        with autocast(self.device, self.precision):
+            logits = self.model(images)
+        logits = logits.float()
+        loss = self.loss(logits, targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        if self.average:
+            _follow(self.average, self.model, 1 - self.decay)
+        right = (logits.detach().argmax(1) == targets.argmax(1)).sum()
+        return torch.stack((loss.detach().double(), right.double()))
+
+    @property
+    def scored(self) -> nn.Module:
+        """The network that is scored and kept: the averaged one where that is on."""
+        return self.average or self.model
+
+    @property
+    def rate(self) -> float:
+        """The first group's learning rate in the newest step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights that are scored and kept."""
+        return {name: t.detach().clone() for name, t in self.scored.state_dict().items()}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything a step changes, by name, without copying."""
+        found = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        if self.average:
+            found |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            found |= {f"optimizer.{number}.{name}": t for name, t in state.items()}
+        return found
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to where `tensors` were taken."""
+        self.model.load_state_dict(_below("model.", tensors))
+        if self.average:
+            self.average.load_state_dict(_below("average.", tensors))
+        saved = self.optimizer.state_dict()
+        saved["state"] = self._optimizer_state(_below("optimizer.", tensors))
+        self.optimizer.load_state_dict(saved)
+
+    def _optimizer_state(self, tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+        """Give every tensor its parameter's memory layout: fused updates walk memory."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            number, _, name = key.partition(".")
+            like = parameters[int(number)]
+            if tensor.shape == like.shape:
+                tensor = torch.empty_like(like, dtype=tensor.dtype).copy_(tensor)
+            state.setdefault(int(number), {})[name] = tensor
+        return state
+
+
+def key_of(seed: int, epoch: int, step: int) -> int:
+    """Return the seed of what one step draws."""
+    return int(np.random.SeedSequence((seed, epoch, step)).generate_state(1, np.uint64)[0]) >> 1
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, model: nn.Module, share: float) -> None:
+    """Move the average towards the model; counters are copied."""
+    pairs = zip(average.state_dict().values(), model.state_dict().values(), strict=True)
+    moving: list[tuple[Tensor, Tensor]] = []
+    counters: list[tuple[Tensor, Tensor]] = []
+    for pair in pairs:
+        (moving if pair[0].is_floating_point() else counters).append(pair)
+    torch._foreach_lerp_([a for a, _ in moving], [m for _, m in moving], share)
+    for mean, now in counters:
+        mean.copy_(now)
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

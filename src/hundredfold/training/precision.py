@@ -1,0 +1,83 @@
+"""Whether this machine gains from bf16: a short probe of the very step, remembered."""
+
+import copy
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from hundredfold import files
+from hundredfold.inference import autocast
+
+WORTH = 1.15  # bf16 has to be this many times faster
+_SECONDS = 0.6  # for each precision
+
+
+def choose(
+    model: nn.Module, images: Tensor, targets: Tensor, *, cache: Path, key: str
+) -> tuple[str, str]:
+    """Return "bf16" or "fp32", and a sentence saying why.
+
+    images, targets: one batch on the model's device. What a probe found is kept in the
+    cache under `key`, the machine and torch's version, so that it is done once.
+    """
+    device = images.device
+    machine = f"{key} {device} {torch.get_num_threads()} {torch.__version__} {_processor()}"
+    place = cache / "probes" / f"{hashlib.sha256(machine.encode()).hexdigest()[:16]}.json"
+    ratio = _remembered(place)
+    words = "measured before"
+    if ratio is None:
+        ratio, words = _probe(model, images, targets), "measured now"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files.write_json(place, {"bf16_over_fp32": ratio, "of": machine})
+    chosen = "bf16" if ratio >= WORTH else "fp32"
+    return chosen, f"{chosen} (a bf16 step is {ratio:.2f} times as fast here, {words})"
+
+
+def _probe(model: nn.Module, images: Tensor, targets: Tensor) -> float:
+    """Return a bf16 step's speed over an fp32 step's, the two in turn."""
+    model = copy.deepcopy(model)
+    steps = {p: _step(model, images, targets, p) for p in ("fp32", "bf16")}
+    for step in steps.values():
+        step()
+    best = dict.fromkeys(steps, float("inf"))
+    end = time.perf_counter() + 2 * _SECONDS
+    while time.perf_counter() < end:
+        for name, step in steps.items():
+            best[name] = min(best[name], _timed(step, images.device))
+    return best["fp32"] / best["bf16"]
+
+
+def _step(model: nn.Module, images: Tensor, targets: Tensor, precision: str) -> Callable[[], None]:
+    def step() -> None:
+        with autocast(images.device, precision):
+            logits = model(images)
+        loss = nn.functional.cross_entropy(logits.float(), targets)
+        model.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    return step
+
+
+def _timed(step: Callable[[], None], device: torch.device) -> float:
+    began = time.perf_counter()
+    step()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+def _remembered(place: Path) -> float | None:
+    try:
+        return float(json.loads(place.read_text(encoding="utf-8"))["bf16_over_fp32"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _processor() -> str:
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
