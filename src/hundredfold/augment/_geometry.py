@@ -37,12 +37,6 @@ def matrices(rows: Sequence[Sequence[Tensor | float]], count: int) -> Tensor:
     return torch.stack(flat, 1).view(count, 2, 3)
 
 
-def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Return `count` float32 numbers in [low, high) on the generator's device."""
-    drawn = torch.rand(count, generator=generator, device=generator.device)
-    return low + (high - low) * drawn
-
-
 def together(first: Move, second: Move) -> Move | None:
     """Return the one move that does `first` and then `second`.
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from hundredfold.augment._chance import uniform
 from hundredfold.augment._check import within
 from hundredfold.augment._geometry import Move, matrices
 
@@ -12,6 +13,5 @@ def flip(count: int, generator: torch.Generator, *, share: float = 0.5) -> Move:
     share: probability of each image to be mirrored, in [0, 1].
     """
     within("flip", "share", share, 0, 1)
-    drawn = torch.rand(count, generator=generator, device=generator.device)
-    sign = torch.where(drawn < share, -1.0, 1.0)
+    sign = torch.where(uniform(count, 0, 1, generator) < share, -1.0, 1.0)
     return Move(matrices([[sign, 0.0, 0.0], [0.0, 1.0, 0.0]], count), fill=None, whole=True)

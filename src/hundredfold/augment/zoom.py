@@ -4,8 +4,9 @@ from typing import Literal
 
 import torch
 
+from hundredfold.augment._chance import uniform
 from hundredfold.augment._check import within
-from hundredfold.augment._geometry import Move, matrices, uniform
+from hundredfold.augment._geometry import Move, matrices
 from hundredfold.errors import UsageError
 
 

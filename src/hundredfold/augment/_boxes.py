@@ -1,0 +1,19 @@
+"""Rectangles in images, one for each image of a batch."""
+
+import torch
+from torch import Tensor
+
+
+def boxes(left: Tensor, top: Tensor, width: Tensor, height: Tensor, images: Tensor) -> Tensor:
+    """Return a bool mask (batch, 1, size, size) on the images' device, true inside of the boxes.
+
+    left, top, width, height: (batch,) whole numbers of pixels; what lies outside of the
+    image is cut off.
+    """
+    rows = torch.arange(images.shape[2], device=images.device)[None, :, None]
+    columns = torch.arange(images.shape[3], device=images.device)[None, None, :]
+    left, top, width, height = (
+        x.to(images.device)[:, None, None] for x in (left, top, width, height)
+    )
+    inside = (rows >= top) & (rows < top + height)
+    return (inside & (columns >= left) & (columns < left + width))[:, None]

@@ -1,0 +1,55 @@
+"""Random erasing (Zhong et al. 2017, arXiv:1708.04896).
+
+The defaults are the paper's for CIFAR (section 5.1): half of the images, 2 to 40 % of the
+area, aspects from 0.3 to 1 / 0.3, random pixels.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from hundredfold.augment._boxes import boxes
+from hundredfold.augment._chance import uniform
+from hundredfold.augment._check import within
+from hundredfold.errors import UsageError
+
+
+def erase(
+    images: Tensor,
+    labels: Tensor,
+    generator: torch.Generator,
+    *,
+    share: float = 0.5,
+    low: float = 0.02,
+    high: float = 0.4,
+    aspect: float = 0.3,
+) -> tuple[Tensor, Tensor]:
+    """Replace a rectangle in a random share of the images by random pixels.
+
+    share: probability of each image to be erased, in [0, 1].
+    low, high: the rectangle's share of the image's area is uniform in [low, high] in [0, 1].
+    aspect: height / width is between aspect and 1 / aspect, log-uniform; in [0.01, 1].
+        Sides longer than the image are cut to it.
+    """
+    for option, value in (("share", share), ("low", low), ("high", high)):
+        within("erase", option, value, 0, 1)
+    within("erase", "aspect", aspect, 0.01, 1)
+    if low > high:
+        raise UsageError(
+            f"erase(low={low!r}, high={high!r}) is an empty range",
+            remedy=f"erase(low={high!r}, high={low!r})",
+        )
+    count, _, rows, columns = images.shape
+    drawn = uniform(count, 0, 1, generator) < share
+    area = uniform(count, low, high, generator) * rows * columns * drawn
+    shape = uniform(count, math.log(aspect), -math.log(aspect), generator).exp()
+    height = (area * shape).sqrt().round().clamp_(max=rows)
+    width = (area / shape).sqrt().round().clamp_(max=columns)
+    top = (uniform(count, 0, 1, generator) * (rows - height + 1)).floor()
+    left = (uniform(count, 0, 1, generator) * (columns - width + 1)).floor()
+    noise = torch.randint(
+        256, (count, rows, columns, 3), generator=generator, device=generator.device
+    )
+    noise = noise.to(images.device, torch.uint8).permute(0, 3, 1, 2)
+    return torch.where(boxes(left, top, width, height, images), noise, images), labels
