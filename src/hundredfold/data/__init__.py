@@ -1,10 +1,11 @@
 """Data sets: one file each, decoded once, memory-mapped, with a digest. NumPy only."""
 
 from hundredfold import call
+from hundredfold.data._image import decode
 from hundredfold.data._split import training
 from hundredfold.data._types import DataSet, Source, Split
 
-__all__ = ["DataSet", "Source", "Split", "load", "training"]
+__all__ = ["DataSet", "Source", "Split", "decode", "load", "training"]
 
 
 def load(text: str, source: Source) -> DataSet:

@@ -177,7 +177,10 @@ def _decode(official: Official, place: Place, name: str) -> Rows:
 
 def _contents(place: Place, names: tuple[str, ...]) -> Iterator[tuple[Path, bytes]]:
     if place.path.is_dir():
-        yield from ((place.path / name, (place.path / name).read_bytes()) for name in names)
+        for name in names:
+            with _files.reading():
+                data = (place.path / name).read_bytes()
+            yield place.path / name, data
         return
     found = _archive.members(place.path, [f"{place.form.folder}/{name}" for name in names])
     yield from ((place.path / name, data) for name, data in found.items())

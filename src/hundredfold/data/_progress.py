@@ -20,8 +20,14 @@ from rich.progress import (
 def progress(
     text: str, total: int | None, *, start: int = 0, count: bool = False
 ) -> Iterator[Callable[[int], object]]:
-    """Yield a function to call with the bytes that were done, or images where `count`."""
+    """Yield a function to call with the bytes that were done, or images where `count`.
+
+    Nothing is shown without a text.
+    """
     console = Console(stderr=True, soft_wrap=True)
+    if not text:
+        yield lambda _done: None
+        return
     if not console.is_terminal:
         began = time.monotonic()
         console.print(text, highlight=False, markup=False)

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold import files
 from hundredfold.data import _files
 from hundredfold.data._types import Split
 from hundredfold.errors import DataError
@@ -121,7 +122,7 @@ def _write(folder: Path, rows: Rows) -> None:
         _files.flush(stream)
     sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
     about = {"digest": total.hexdigest(), "names": rows.names, "bytes": sizes}
-    _files.write(folder / "about.json", json.dumps(about).encode())
+    files.write_json(folder / "about.json", about)
 
 
 def _settle(fresh: Path, folder: Path) -> Part:
@@ -130,7 +131,7 @@ def _settle(fresh: Path, folder: Path) -> Part:
         shutil.rmtree(folder, ignore_errors=True)  # a damaged one
     try:
         fresh.rename(folder)
-        _files.flush_folder(folder.parent)
+        files.sync_folder(folder.parent)
     except OSError:
         if _read(folder) is None:
             raise

@@ -59,7 +59,10 @@ _OFFICIAL = Official(
             read=partial(read_python, labels="fine_labels"),
         ),
     ),
-    digests={},
+    digests={
+        "train": "ad8055e8225af67c70a32a980e36ccc3b8913525625089b31e37b0aed1bfa276",
+        "test": "5a9dc1f36274e2c463b267e50430f043f7bae113d3a5bc50ffbee833b27c8f98",
+    },
 )
 
 

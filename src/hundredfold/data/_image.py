@@ -1,0 +1,128 @@
+"""One image file as pixels, whatever a camera, a scanner or an editor made of it.
+
+- Orientation: as the EXIF tag says; a damaged tag is ignored, as browsers do.
+- 16 bits: grey is scaled (not clipped) to 8 bits, colour keeps its high byte.
+- Palette: looked up. Transparent: over white. CMYK: converted. Several frames: the first.
+- Size: the largest centred square, resized with antialiasing (bicubic).
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from hundredfold.errors import DataError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+MOST_PIXELS = 50_000_000
+MOST_BYTES = 32 * 2**20
+
+_ORIENTATION, _BITS, _PHOTOMETRIC = 274, 258, 262  # TIFF and EXIF tags
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def decode(file: Path | bytes, size: int, name: str = "") -> NDArray[np.uint8]:
+    """Return an image file, or its bytes, as (size, size, 3) uint8.
+
+    Raises DataError with the reason, and `name` or the path, for whatever is not an image of
+    one of FORMATS, has over MOST_PIXELS pixels or takes over MOST_BYTES bytes.
+    """
+    name = name or (str(file) if isinstance(file, Path) else "the image")
+    try:
+        return _decoded(_bytes(file), size)
+    except Exception as error:  # decoders raise anything, SyntaxError and struct.error included
+        raise DataError(
+            f"cannot read {name}: {_reason(error)}",
+            remedy="remove the file, or save it again as PNG or JPEG",
+        ) from None
+
+
+def dimensions(file: Path) -> tuple[int, int]:
+    """Return width and height as the header of an image file says, without decoding it."""
+    with Image.open(file, formats=FORMATS) as image:
+        return image.size
+
+
+def _bytes(file: Path | bytes) -> bytes:
+    if isinstance(file, Path):
+        with file.open("rb") as stream:
+            file = stream.read(MOST_BYTES + 1)
+    if len(file) > MOST_BYTES:
+        raise DataError(f"it takes over {MOST_BYTES >> 20} MB")
+    return file
+
+
+def _decoded(data: bytes, size: int) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > MOST_PIXELS:
+            raise DataError(
+                f"it has {width} x {height} pixels, over {MOST_PIXELS // 10**6} million"
+            )
+        image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at half, quarter ... its size
+        image.load()
+        square = _square(_eight_bit(image), size)
+        turn = _TURNS.get(_orientation(image))
+    square = square.transpose(turn) if turn is not None else square
+    return np.asarray(_opaque(square))
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Return a mode that can be resized: L, RGB or RGBA."""
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray(_grey(image))
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8]:
+    """Scale grey of more than 8 bits: 12 or 16 of them, or floats in [0, 1]."""
+    tags = getattr(image, "tag_v2", {})
+    values = np.asarray(image)
+    white = 1 if image.mode == "F" else (1 << tags.get(_BITS, (16,))[0]) - 1
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= white <= 65535):
+        raise DataError(f"its grey values are {low:g} to {high:g} and white is not defined")
+    scaled = (values.astype(np.float32) * np.float32(255 / white)).round().astype(np.uint8)
+    return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled  # 0: white is zero
+
+
+def _square(image: Image.Image, size: int) -> Image.Image:
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a damaged EXIF block says nothing about the pixels
+        return 1
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return f"it is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image"
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return str(error.strerror).lower()
+    return str(error) or type(error).__name__

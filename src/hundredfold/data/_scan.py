@@ -1,0 +1,146 @@
+"""What a folder of images holds: its parts, its classes, their files. Nothing is decoded."""
+
+import os
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hundredfold.errors import DataError, did_you_mean
+
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+)
+_PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A folder of images and where in it the parts are; a flat one is all training part."""
+
+    root: Path
+    parts: Mapping[str, Path]
+
+
+def layout(root: Path) -> Layout:
+    """Find the parts of a folder: `train`, `val`, `test` and the like, or class folders only.
+
+    A folder of such a name is a part if it holds class folders itself; else it is a class.
+    Raises DataError where there is no training part, or two of a kind.
+    """
+    if not root.is_dir():
+        raise DataError(f"there is no folder {root}", remedy="check --data-dir")
+    folders = _folders(root, root)
+    parts: dict[str, Path] = {}
+    for folder in folders:
+        part = _PARTS.get(folder.name.lower())
+        if part is None or not _folders(root, folder):
+            continue
+        if part in parts:
+            raise DataError(f"{parts[part]} and {folder} are both the {part} part of {root}")
+        parts[part] = folder
+    if not parts and any(folder.name.lower() not in _PARTS for folder in folders):
+        return Layout(root, {"train": root})
+    if "train" not in parts:
+        raise DataError(
+            f"no training images in {root}",
+            found=_holds(root, folders),
+            remedy=f"one folder of images per class: {root}/train/cats, {root}/train/dogs",
+        )
+    return Layout(root, parts)
+
+
+def classes(found: Layout, part: str) -> dict[str, list[Path]]:
+    """Return the image files of each class of a part, both sorted; empty classes included.
+
+    A class is called as its folder, with accents in composed form (NFC), so that it has the
+    same name on every system.
+    """
+    files: dict[str, list[Path]] = {}
+    for folder in _folders(found.root, found.parts[part]):
+        name = unicodedata.normalize("NFC", folder.name)
+        if name in files:
+            raise DataError(f"two folders in {found.parts[part]} are called {name!r} (NFC, NFD)")
+        files[name] = sorted(_images(found.root, folder, ()))
+    return dict(sorted(files.items()))
+
+
+def training_classes(found: Layout) -> dict[str, list[Path]]:
+    """Return the files of each class that is trained: two classes or more, none empty."""
+    files, place = classes(found, "train"), found.parts["train"]
+    if not any(files.values()):
+        raise DataError(
+            f"no training images in {place}",
+            found=_holds(place, list(place.iterdir())),
+            remedy="images are " + " ".join(sorted(SUFFIXES)),
+        )
+    if empty := [name for name, some in files.items() if not some]:
+        raise DataError(
+            f"the class {empty[0]!r} has no images in {place}",
+            found=f"{len(empty)} of {len(files)} classes are empty",
+            remedy=f"add images to {place / empty[0]}, or remove the folder",
+        )
+    if len(files) == 1:
+        raise DataError(
+            f"{place} has one class, {next(iter(files))!r}, and there is nothing to tell apart",
+            remedy="one folder of images per class, two or more",
+        )
+    return files
+
+
+def labelled(files: Mapping[str, list[Path]], known: tuple[str, ...]) -> list[tuple[Path, int]]:
+    """Return each file with its class's position among `known`, matched by name.
+
+    Raises DataError for images of a class that is not known.
+    """
+    position = {name: index for index, name in enumerate(known)}
+    for name, some in files.items():
+        if some and name not in position:
+            raise DataError(
+                f"{some[0].parent} is a class that the training part does not have",
+                remedy=did_you_mean(name, known),
+            )
+    return [(file, position[name]) for name, some in files.items() for file in some]
+
+
+def _folders(root: Path, folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.is_dir() and not _hidden(f) and _within(root, f))
+
+
+def _images(root: Path, folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield the image files below a folder; a link that leads back up is not followed again."""
+    here = folder.resolve()
+    if here in above:
+        return
+    for entry in folder.iterdir():
+        if _hidden(entry) or not _within(root, entry):
+            continue
+        if entry.is_dir():
+            yield from _images(root, entry, (*above, here))
+        elif entry.suffix.lower() in SUFFIXES:
+            yield entry
+
+
+def _hidden(entry: Path) -> bool:
+    return entry.name.startswith(".") or entry.name == "__MACOSX"
+
+
+def _within(root: Path, entry: Path) -> bool:
+    """Return True, or raise DataError for a link that leads out of the root."""
+    if entry.is_symlink() and not entry.resolve().is_relative_to(root.resolve()):
+        raise DataError(
+            f"{entry} is a link that leads out of {root}",
+            found=os.fspath(entry.resolve()),
+            remedy="copy the images into the folder",
+        )
+    return True
+
+
+def _holds(place: Path, entries: list[Path]) -> str:
+    names = sorted(entry.name for entry in entries)
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"{place} holds {shown}" if names else f"{place} is empty"

@@ -1,0 +1,121 @@
+"""Your own images: one folder per class.
+
+    photos/cats/*.jpg  photos/dogs/*.jpg           validation is cut by seed, there is no test
+    photos/train/cats  photos/val/cats  photos/test/cats ...       val and test are optional
+
+`train` may be called training; `val` valid or validation; `test` testing. Classes are matched
+by name. The folder is read and never written to.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from warnings import catch_warnings, simplefilter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold.data import _files, _scan, _store
+from hundredfold.data._image import decode
+from hundredfold.data._progress import progress
+from hundredfold.data._store import Rows
+from hundredfold.data._types import DataSet, Source
+from hundredfold.errors import DataError, UsageError
+
+_BLOCK = 256
+_SHOWN = 1000  # so many images take long enough to tell how far it is
+
+Labelled = list[tuple[Path, int]]
+
+
+def image_folder(source: Source, *, size: int = 32) -> DataSet:
+    """Load class folders of JPEG, PNG, WebP, BMP, GIF or TIFF files; `--data-dir` says where.
+
+    size: height and width in pixels, 8 to 1024; of each image the centred square is taken.
+
+    The data set is called as the folder. Raises DataError for a folder without images, with
+    one class or an empty one, and for the first file that cannot be decoded.
+    """
+    if not 8 <= size <= 1024:
+        raise UsageError(f"image_folder(size={size}) is not between 8 and 1024")
+    if source.folder is None:
+        raise UsageError("image_folder needs a folder of images", remedy="--data-dir photos")
+    with _files.reading():
+        found = _scan.layout(source.folder)
+        names = tuple(_scan.training_classes(found))
+    ready = {name: _part(source, found, name, names, size) for name in _seen(found)}
+    parts = {name: part.open for name, part in ready.items()}
+    if "test" in found.parts:
+        parts["test"] = lambda: _part(source, found, "test", names, size).open()
+    return DataSet(
+        name=found.root.resolve().name,
+        classes=names,
+        superclasses=(),
+        superclass_of=(),
+        size=size,
+        digest=_store.digest(ready.values(), names),
+        parts=parts,
+    )
+
+
+def _seen(found: _scan.Layout) -> list[str]:
+    """Return the parts that training sees."""
+    return [name for name in ("train", "validation") if name in found.parts]
+
+
+def _part(
+    source: Source, found: _scan.Layout, name: str, classes: tuple[str, ...], size: int
+) -> _store.Part:
+    with _files.reading():
+        files = _scan.labelled(_scan.classes(found, name), classes)
+        key = _key(found.root, files, size)
+    if not files:
+        raise DataError(f"no {name} images in {found.parts[name]}", remedy="add some, or remove it")
+    root = hashlib.sha256(os.fsencode(found.root.resolve())).hexdigest()[:16]
+    group = f"image_folder/{root}-{size}/{name}"
+    decode_all = partial(_decode, found.root, files, size)
+    return _store.prepare(source.cache, group, key, decode_all)
+
+
+def _key(root: Path, files: Labelled, size: int) -> str:
+    """Name what is decoded by every file's path, label, size and times."""
+    told: list[object] = [size]
+    for file, label in files:
+        about = file.stat()
+        name = file.relative_to(root).as_posix()
+        told.append((name, label, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+    return json.dumps(told)
+
+
+def _decode(root: Path, files: Labelled, size: int) -> Rows:
+    labels = np.array([label for _, label in files], np.int64)
+    names = tuple(file.relative_to(root).as_posix() for file, _ in files)
+    return Rows(labels, size, _blocks(root, [file for file, _ in files], size), names)
+
+
+def _blocks(root: Path, files: list[Path], size: int) -> Iterator[NDArray[np.uint8]]:
+    """Decode with as many threads as help: Pillow's decoders run side by side."""
+    text = f"decoding {len(files):,} images of {root} (once)" if len(files) >= _SHOWN else ""
+    with (
+        catch_warnings(),
+        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        progress(text, len(files), count=True) as advance,
+    ):
+        simplefilter("ignore")  # of odd metadata; too many pixels are an error in `decode`
+        for start in range(0, len(files), _BLOCK):
+            yield np.stack(
+                list(pool.map(partial(_named, root, size), files[start : start + _BLOCK]))
+            )
+            advance(min(_BLOCK, len(files) - start))
+
+
+def _named(root: Path, size: int, file: Path) -> NDArray[np.uint8]:
+    try:
+        return decode(file, size)
+    except DataError as error:
+        error.see = f"hundredfold data check {root} (lists every such file)"
+        raise
