@@ -19,7 +19,8 @@ def ece(logits: ArrayLike, labels: ArrayLike, *, bins: int = 15, adaptive: bool 
     The interval is the bootstrap's over images, bins held, reflected about the value: a mean of
     distances comes out too large, in each resample once more, so that percentiles would lie
     above the truth. It reaches down to 0 where a calibrated network would show such a value by
-    chance in 5 % of draws or more. In simulations it held the truth in 88 to 96 % of draws.
+    chance in 5 % of draws or more. In simulations with 200 to
+    5,000 images it held the truth in 85 to 97 % of draws, fewer where hardly an image is wrong.
     """
     scored, truth = checked(logits, labels)
     confidence = softmax(scored).max(axis=1)
