@@ -1,0 +1,115 @@
+"""The command line: one file per verb, each imported only when it is called.
+
+A verb is a function that prints for people on stdout and returns a dictionary. With --json
+the mount prints that dictionary instead, as the only thing on stdout; all else goes to stderr.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
+from typing import Any, TextIO
+
+from cyclopts import App, Group, Parameter
+
+from hundredfold import __version__
+from hundredfold.cli._failure import told
+from hundredfold.errors import HundredfoldError
+
+_LEARN = Group("Learn", sort_key=0)
+_USE = Group("Use", sort_key=1)
+_LOOK = Group("Look", sort_key=2)
+
+_VERBS = (
+    ("train", _LEARN, "Train one recipe and leave a run."),
+    ("study", _LEARN, "Train what a study lacks, compare, and write its report."),
+    ("evaluate", _LEARN, "Score a run on a split, with 95 % intervals."),
+    ("predict", _USE, "Name what is on image files."),
+    ("report", _USE, "Write the HTML page of a run or a study."),
+    ("data", _USE, "Fetch data sets, and check them before training."),
+    ("runs", _LOOK, "List runs, or show one."),
+    ("models", _LOOK, "List models with their parameters, or show one."),
+    ("recipes", _LOOK, "List the recipes and studies that ship, or show one."),
+    ("doctor", _LOOK, "Check this machine: cores, precision, memory, disk, data."),
+)
+_APPS = ("data",)  # verbs with verbs of their own
+
+
+def application() -> App:
+    """Put the verbs together; none is imported before it is called."""
+    app = App(
+        name="hundredfold",
+        help="Train image classifiers and learn honestly which one is better.",
+        version=f"hundredfold {__version__}",
+        default_parameter=Parameter(negative=()),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for place, (verb, group, line) in enumerate(_VERBS):
+        target = f"hundredfold.cli.{verb}:{'app' if verb in _APPS else verb}"
+        app.command(target, name=verb, group=group, help=line, sort_key=place)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line and return its exit code.
+
+    0 done, 1 internal error, 2 wrong usage or recipe, 3 bad data, 4 missing extra or weights,
+    5 a check failed, 130 or 143 interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given[: given.index("--")] if "--" in given else "--json" in given
+    out = sys.stdout
+    for stream in (sys.stdout, sys.stderr):
+        _never_fail_on_a_letter(stream)
+    try:
+        code, result = _carry_out(given, as_json)
+        if as_json and result is not None:
+            out.write(json.dumps(_plain(result), indent=1, ensure_ascii=False) + "\n")
+        out.flush()
+    except BrokenPipeError:  # the reader has seen enough, as with `| head`
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return 141
+    return code
+
+
+def _carry_out(given: list[str], as_json: bool) -> tuple[int, Any]:
+    """Return the exit code and what belongs on stdout with --json."""
+    try:
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
+            return 0, application()(given, exit_on_error=False, print_error=False)
+    except BrokenPipeError:
+        raise
+    except (Exception, KeyboardInterrupt) as problem:
+        error = told(problem, given)
+        sys.stdout.flush()
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code, _as_json(error)
+
+
+def _as_json(error: HundredfoldError) -> dict[str, Any]:
+    words = {"found": error.found, "try": error.remedy, "see": error.see}
+    return {"error": {"message": error.message, **words}, "exit_code": error.exit_code}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it; what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def _never_fail_on_a_letter(stream: TextIO) -> None:
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")
+
+
+__all__ = ["application", "main"]

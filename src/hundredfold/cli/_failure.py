@@ -1,0 +1,76 @@
+"""Whatever ends a command, as one sentence with a remedy and an exit code."""
+
+import errno
+import os
+import signal
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from cyclopts import CycloptsError, UnknownCommandError
+from platformdirs import user_log_path
+
+from hundredfold.errors import HundredfoldError, Interrupted, UsageError, did_you_mean
+
+_OUTSIDE = {
+    errno.ENOSPC: "free some space, or choose another --out",
+    errno.EDQUOT: "free some space, or choose another --out",
+    errno.EROFS: "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written",
+    errno.EACCES: "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written",
+    errno.EPERM: "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written",
+}
+
+
+def told(problem: BaseException, given: Sequence[str]) -> HundredfoldError:
+    """Return what a person is told of a problem that ended the command line `given`."""
+    if isinstance(problem, HundredfoldError):
+        return problem
+    if isinstance(problem, KeyboardInterrupt):
+        return Interrupted("interrupted", signal_number=signal.SIGINT)
+    if isinstance(problem, CycloptsError):
+        return _usage(problem, given)
+    if isinstance(problem, OSError) and problem.errno in _OUTSIDE:
+        where = f": {str(problem.filename)!r}" if problem.filename else ""
+        message = f"{problem.strerror or type(problem).__name__}{where}"
+        return HundredfoldError(message, remedy=_OUTSIDE[problem.errno])
+    return _internal(problem, given)
+
+
+def _usage(problem: CycloptsError, given: Sequence[str]) -> UsageError:
+    chain = " ".join(("hundredfold", *(problem.command_chain or ())))
+    if isinstance(problem, UnknownCommandError) and problem.unused_tokens and problem.app:
+        token = problem.unused_tokens[0]
+        verbs = [name for name in problem.app if not name.startswith("-")]
+        return UsageError(
+            f"{chain} has no verb {token!r}", remedy=did_you_mean(token, verbs), see=f"{chain} -h"
+        )
+    message, _, close = " ".join(str(problem).split()).partition(" Did you mean ")
+    message = message.rstrip(".") or f"cannot read {' '.join(given)!r}"
+    return UsageError(
+        message[0].lower() + message[1:],
+        remedy=f"did you mean {close}" if close else None,
+        see=f"{chain} --help",
+    )
+
+
+def _internal(problem: BaseException, given: Sequence[str]) -> HundredfoldError:
+    words = " ".join(str(problem).split()) or "no message"
+    message = f"internal error: {type(problem).__name__}: {words[:300]}"
+    trace = f"hundredfold {' '.join(given)}\n\n{''.join(traceback.format_exception(problem))}"
+    if os.environ.get("HUNDREDFOLD_DEBUG") == "1":
+        return HundredfoldError(message, found=f"\n{trace}")
+    return HundredfoldError(
+        message, remedy="HUNDREDFOLD_DEBUG=1 shows where it happened", see=_written(trace)
+    )
+
+
+def _written(trace: str) -> str | None:
+    folder = Path(user_log_path("hundredfold", appauthor=False))
+    path = folder / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(trace, encoding="utf-8")
+    except OSError:
+        return None
+    return str(path)
