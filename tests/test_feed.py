@@ -1,6 +1,7 @@
 """Batches: every image once an epoch, the same ones however the epoch is entered."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -113,6 +114,21 @@ def test_no_thread_is_left_after_close():
     f.close()
     f.close()
     assert feed_threads() == []
+
+
+def test_the_thread_computes_on_one_core_and_leaves_the_others_to_training():
+    before, seen = torch.get_num_threads(), []
+
+    def counted(images, labels, generator):  # noqa: ARG001
+        seen.append(torch.get_num_threads())
+        return images, labels
+
+    with feed(augment=counted) as f:
+        list(f.epoch(0))
+        assert torch.get_num_threads() == before
+        with ThreadPoolExecutor(1) as later:
+            assert later.submit(torch.get_num_threads).result() == before
+    assert set(seen) == {1}
 
 
 def test_a_consumer_may_stop_early_and_start_again():

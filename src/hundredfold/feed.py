@@ -105,7 +105,7 @@ class Feed:
     def _ahead(self, tasks: Iterator[Callable[[], Batch]]) -> Generator[Batch]:
         """Keep `prefetch` tasks in the thread's queue, and yield their results in order."""
         if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
+            self._thread = _thread()
         futures = deque(self._thread.submit(task) for task in islice(tasks, self._prefetch))
         try:
             while futures:
@@ -130,6 +130,19 @@ class Feed:
 
     def _chance(self, *what: int) -> np.random.SeedSequence:
         return np.random.SeedSequence(self._seed, spawn_key=what)
+
+
+def _thread() -> ThreadPoolExecutor:
+    """Start a thread that computes on one core.
+
+    With torch's usual threads in both, the training step and the feed would be four on two
+    cores and wait for each other at every operation.
+    """
+    threads = torch.get_num_threads()
+    thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
+    thread.submit(torch.set_num_threads, 1).result()
+    torch.set_num_threads(threads)  # the line above also told threads that are yet to come
+    return thread
 
 
 def in_order(
