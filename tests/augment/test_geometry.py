@@ -169,3 +169,11 @@ def test_rotations_stay_within_their_degrees():
 def test_a_wrong_option_is_refused_before_anything_runs(text):
     with pytest.raises(UsageError):
         pipeline(parse_chain(text))
+
+
+def test_the_remedy_is_the_nearest_value_that_is_right():
+    with pytest.raises(UsageError) as caught:
+        pipeline(parse_chain("rotate(degrees=400.0)"))
+    assert str(caught.value.message) == "rotate(degrees=400.0) is out of range"
+    assert caught.value.remedy == "rotate(degrees=180)"
+    pipeline(parse_chain(caught.value.remedy))

@@ -9,5 +9,5 @@ def within(operation: str, option: str, value: float, low: float, high: float) -
         raise UsageError(
             f"{operation}({option}={value!r}) is out of range",
             found=f"{option} is a number from {low:g} to {high:g}",
-            remedy=f"{operation}({option}={min(max(low, 0.1), high):g})",
+            remedy=f"{operation}({option}={min(max(value, low), high):g})",
         )
