@@ -20,6 +20,7 @@ PACKAGES = {
     "loss": "hundredfold.optim.losses",
     "optimizer": "hundredfold.optim.optimizers",
     "schedule": "hundredfold.optim.schedules",
+    "resolution": "hundredfold.optim.resolutions",
 }
 _PROSE = ("title", "source")
 
@@ -41,6 +42,7 @@ class Recipe(BaseModel):
 
     data:       a data set, e.g. "cifar100" or "image_folder(size=64)".
     augment:    operations joined by "|", applied in that order; "" for none.
+    resolution: the size at which images are trained on: "full" or "progressive".
     epochs:     passes over the training images at most.
     patience:   epochs without a better `select` before training stops; 0 never stops early.
     select:     what decides which epoch's weights are kept; "last" keeps the last epoch's.
@@ -62,6 +64,7 @@ class Recipe(BaseModel):
     loss: Annotated[str, _part("loss")] = "cross_entropy"
     optimizer: Annotated[str, _part("optimizer")] = "adam"
     schedule: Annotated[str, _part("schedule")] = "constant"
+    resolution: Annotated[str, _part("resolution")] = "full"
     epochs: int = Field(default=100, ge=1)
     batch_size: int = Field(default=128, ge=1)
     patience: int = Field(default=25, ge=0)

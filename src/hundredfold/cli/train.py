@@ -26,6 +26,7 @@ def train(
     loss: str | None = None,
     optimizer: str | None = None,
     schedule: str | None = None,
+    resolution: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     patience: int | None = None,
@@ -62,6 +63,8 @@ def train(
         For example "sgd(lr=0.1)", "adam", "adamw(lr=0.002)".
     schedule
         For example "cosine", "one_cycle(warmup=0.3)", "steps(at=[0.5, 0.75])".
+    resolution
+        "full", or "progressive" to begin with smaller images.
     epochs
         Passes over the training images at most.
     batch_size
@@ -98,8 +101,8 @@ def train(
     options = training.Options(source, device=device, threads=threads, out=out, name=name)
     changes = {
         "data": data, "model": model, "augment": augment, "loss": loss, "optimizer": optimizer,
-        "schedule": schedule, "epochs": epochs, "batch_size": batch_size, "patience": patience,
-        "precision": precision, "seed": seed,
+        "schedule": schedule, "resolution": resolution, "epochs": epochs,
+        "batch_size": batch_size, "patience": patience, "precision": precision, "seed": seed,
     }  # fmt: skip
     if resume:
         if recipe_name or sets or quick or any(v is not None for v in changes.values()):

@@ -9,7 +9,7 @@ import math
 from hundredfold.errors import UsageError
 
 
-def constant(progress: float, *, warmup: float = 0.0) -> float:  # noqa: ARG001
+def constant(progress: float, *, warmup: float = 0.0) -> float:
     """Keep the rate, after a linear warm-up over that share of the run."""
     return _warm(progress, warmup)
 
@@ -43,7 +43,10 @@ def steps(
 def one_cycle(
     progress: float, *, warmup: float = 0.3, start: float = 0.04, final: float = 0.0
 ) -> float:
-    """Rise along a cosine from `start` to 1, then fall to `final` (Smith 2018, arXiv:1803.09820)."""
+    """Rise along a cosine from `start` to 1, then fall to `final`.
+
+    Source: Smith 2018, arXiv:1803.09820, section 4.
+    """
     if progress < warmup:
         return start + (1 - start) * (1 - math.cos(math.pi * progress / warmup)) / 2
     return cosine((progress - warmup) / (1 - warmup), final=final)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import Optimizer
 
 from hundredfold.inference import autocast
 
 Schedule = Callable[[float], float]
+Resolution = Callable[[float, int], int]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -27,6 +29,7 @@ class Learner:
         optimizer: Optimizer,
         loss: Loss,
         schedule: Schedule,
+        resolution: Resolution,
         *,
         precision: str,
         average: float,
@@ -35,6 +38,7 @@ class Learner:
         self.optimizer = optimizer
         self.loss = loss
         self.schedule = schedule
+        self.resolution = resolution
         self.precision = precision
         self.decay = average
         self.device = next(model.parameters()).device
@@ -51,6 +55,7 @@ class Learner:
         factor = self.schedule(progress)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
+        images = resized(images, self.resolution(progress, images.shape[-1]))
         with autocast(self.device, self.precision):
             logits = self.model(images)
         logits = logits.float()
@@ -106,6 +111,14 @@ class Learner:
                 tensor = torch.empty_like(like, dtype=tensor.dtype).copy_(tensor)
             state.setdefault(int(number), {})[name] = tensor
         return state
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Return uint8 images (batch, 3, height, width) as (batch, 3, size, size), antialiased."""
+    if images.shape[-1] == size:
+        return images
+    small = functional.interpolate(images, (size, size), mode="bilinear", antialias=True)
+    return small.contiguous(memory_format=torch.channels_last)
 
 
 def key_of(seed: int, epoch: int, step: int) -> int:

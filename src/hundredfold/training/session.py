@@ -52,6 +52,7 @@ class Job:
     device: torch.device
     threads: int
     precision: str
+    folder: str | None
 
     def learner(self) -> Learner:
         """Bind loss, optimizer and schedule to the model."""
@@ -62,6 +63,7 @@ class Job:
             optimizer(self.model),
             call.resolve(call.parse(what.loss), recipe.PACKAGES["loss"]),
             call.resolve(call.parse(what.schedule), recipe.PACKAGES["schedule"]),
+            call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"]),
             precision=self.precision,
             average=what.ema,
         )
@@ -81,7 +83,7 @@ def prepare(what: Recipe, options: Options, progress: Progress, fixed: str = "")
         call.parse(what.model), classes=len(found.classes), size=found.size, seed=what.seed
     )
     _fit_layers(model, training)
-    summary = models.summary(model, found.size)
+    summary = _summary(what, model, found.size)
     model = model.to(place)
     feed = Feed(
         training.pixels,
@@ -104,7 +106,10 @@ def prepare(what: Recipe, options: Options, progress: Progress, fixed: str = "")
         f"model      {what.model}: {summary.parameters:,} parameters, "
         f"{summary.macs / 1e6:,.1f} M multiply-accumulates an image"
     )
-    return Job(what, found, training, validation, model, summary, feed, place, threads, chosen)
+    folder = str(options.source.folder.absolute()) if options.source.folder else None
+    return Job(
+        what, found, training, validation, model, summary, feed, place, threads, chosen, folder
+    )
 
 
 def train(what: Recipe, options: Options, progress: Progress) -> Run:
@@ -252,6 +257,7 @@ def job_facts(job: Job) -> dict[str, Any]:
             "superclasses": list(found.superclasses),
             "superclass_of": list(found.superclass_of),
             "size": found.size,
+            "folder": job.folder,
             "train": len(job.training.indices),
             "validation": len(job.validation.indices),
         },
@@ -261,6 +267,21 @@ def job_facts(job: Job) -> dict[str, Any]:
 def _model_facts(summary: models.Summary) -> dict[str, Any]:
     facts = summary.as_json()
     return {"rows": facts.pop("layers"), **facts}
+
+
+def _summary(what: Recipe, model: nn.Module, size: int) -> models.Summary:
+    """Count the model, and see that it takes every size that it will be trained on."""
+    resolution = call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"])
+    smaller = {resolution(progress / 100, size) for progress in range(100)} - {size}
+    for small in sorted(smaller):
+        try:
+            models.summary(model, small)
+        except RuntimeError:
+            raise UsageError(
+                f"{what.model} does not take {small} pixels, where {what.resolution} begins",
+                remedy='--resolution full, or a model with global pooling such as "resnet"',
+            ) from None
+    return models.summary(model, size)
 
 
 def _limited(split: Split, limit: int, seed: int) -> Split:

@@ -1,0 +1,92 @@
+"""`hundredfold evaluate`: the only reader of the test split."""
+
+import json as jsons
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hundredfold import run as runs
+from hundredfold.run import Run
+
+_PERCENT = ("top_1", "top_5", "coarse_top_1", "ece", "macro_f1")
+
+
+def evaluate(
+    run: str = "latest",
+    *,
+    split: str = "test",
+    data_dir: Path | None = None,
+    device: str = "auto",
+    threads: int = 0,
+    out: Path = runs.RUNS,
+    json: bool = False,
+) -> dict[str, Any]:
+    """Score a run, or every run of a study, with 95 % intervals.
+
+    Parameters
+    ----------
+    run
+        A run or a study, by name or folder; "latest" is the newest run.
+    split
+        test or validation. Each look at the test split is counted in the run.
+    data_dir
+        Where the data lie, if not where they lay when the run was trained.
+    device
+        auto, cpu, cuda, cuda:1 or mps.
+    threads
+        Threads to compute with; 0 takes every core.
+    out
+        The folder in which runs are.
+    json
+        Print one JSON object.
+    """
+    members = _members(run, out)
+    from hundredfold import evaluation
+    from hundredfold.training import device as devices
+
+    place = devices.choose(device)
+    devices.use_threads(threads)
+    found = {}
+    for member in members:
+        source = evaluation.source_of(member, data_dir)
+        found[member.name] = evaluation.evaluate(member, split, source, place)
+        if not json:
+            _show(member, split, found[member.name])
+    if len(members) == 1:
+        only = members[0]
+        return {"run": str(only.folder), "test_looks": only.info["test_looks"],
+                "scores": found[only.name]}  # fmt: skip
+    return {"runs": found}
+
+
+def _members(text: str, out: Path) -> list[Run]:
+    for folder in (Path(text), out / text):
+        if (folder / "study.json").is_file():
+            study = jsons.loads((folder / "study.json").read_text(encoding="utf-8"))
+            return [runs.open_run(str(folder.parent / m["run"])) for m in study["members"]]
+    return [runs.open_run(text, out)]
+
+
+def _show(member: Run, split: str, scores: dict[str, dict[str, Any]]) -> None:
+    looks = member.info["test_looks"]
+    title = f"{member.name}, {split}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for head in ("score", "value", "95 % interval", "images"):
+        table.add_column(head, justify="left" if head == "score" else "right")
+    for name, score in scores.items():
+        percent = name.partition(".")[2] in _PERCENT
+        value, low, high = (_number(score[k], percent) for k in ("value", "low", "high"))
+        table.add_row(name, value, f"{low} to {high}", f"{score['n']:,}")
+    console = Console(highlight=False)
+    console.print(table)
+    if split == "test":
+        console.print(f"looks at the test split so far: {looks}")
+
+
+def _number(value: float | None, percent: bool) -> str:
+    if value is None:
+        return "?"
+    return f"{value:.2%}" if percent else f"{value:.4f}"

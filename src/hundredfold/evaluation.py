@@ -1,0 +1,80 @@
+"""Score a run's best weights on a split, from logits that are computed once and stored."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hundredfold import data, inference
+from hundredfold.data import DataSet, Source, Split
+from hundredfold.errors import DataError, UsageError
+from hundredfold.metrics import scores
+from hundredfold.run import Run
+
+SPLITS = ("test", "validation")
+
+
+def source_of(run: Run, folder: Path | None) -> Source:
+    """Return where a run's data lie: in `folder`, or where they lay when it was trained."""
+    if folder is None and run.info["data"].get("folder"):
+        folder = Path(run.info["data"]["folder"])
+    return Source(folder=folder) if folder else Source()
+
+
+def evaluate(run: Run, split: str, source: Source, device: torch.device) -> dict[str, Any]:
+    """Score "test" or "validation" into the run's scores.json and return those scores.
+
+    This is the only reader of the test split, and each look is counted in run.json: the
+    first computes and stores the logits, later ones read them. Raises UsageError for
+    another split, DataError where the data set has no test images or is not the one that
+    the run was trained on.
+    """
+    if split not in SPLITS:
+        raise UsageError(
+            f"there is no split {split!r}", remedy="--split test or --split validation"
+        )
+    with run.writer():
+        if split == "test":
+            info = run.info
+            run.save_info(info | {"test_looks": int(info.get("test_looks", 0)) + 1})
+        if run.logits(split) is None:
+            _store_logits(run, split, source, device)
+        found, labels = run.logits(split), run.labels(split)
+        assert found is not None and labels is not None
+        superclass_of = run.info["data"]["superclass_of"]
+        values = scores(found, labels, superclass_of=superclass_of)
+        named = {f"{split}.{name}": score.to_json() for name, score in values.items()}
+        run.save_scores(named)
+    return named
+
+
+def _store_logits(run: Run, split: str, source: Source, device: torch.device) -> None:
+    model = inference.open_model(run, device)
+    part = _part(run, split, data.load(run.recipe.data, source))
+    found = inference.logits(model, part.pixels, part.indices, device=device)
+    run.save_logits(split, found, part.labels[part.indices], part.indices)
+
+
+def _part(run: Run, split: str, found: DataSet) -> Split:
+    """Return the images; class names must be the run's, and for validation the pixels too."""
+    facts = run.info["data"]
+    if list(found.classes) != facts["classes"]:
+        raise DataError(
+            f"the classes of {found.name!r} are not those that {run.name!r} knows",
+            found=f"{len(found.classes)} classes, {len(facts['classes'])} in the run",
+            remedy="--data-dir with the data that the run was trained on",
+        )
+    if split == "validation":
+        if found.digest != facts["digest"]:
+            raise DataError(
+                f"the data are not those that {run.name!r} was trained on",
+                found=f"digest {found.digest[:12]} instead of {facts['digest'][:12]}",
+                remedy="--data-dir with the former data",
+            )
+        return data.training(found, share=run.recipe.validation, seed=run.recipe.seed)[1]
+    if "test" not in found.parts:
+        raise DataError(
+            f"{found.name!r} has no test images",
+            remedy="a folder 'test' beside 'train', or --split validation",
+        )
+    return found.parts["test"]()
