@@ -62,7 +62,7 @@ def classes(found: Layout, part: str) -> dict[str, list[Path]]:
     """
     files: dict[str, list[Path]] = {}
     for folder in _folders(found.root, found.parts[part]):
-        name = unicodedata.normalize("NFC", folder.name)
+        name = unicodedata.normalize("NFC", relative(folder.parent, folder))
         if name in files:
             raise DataError(f"two folders in {found.parts[part]} are called {name!r} (NFC, NFD)")
         files[name] = sorted(_images(found.root, folder, ()))
@@ -105,6 +105,13 @@ def labelled(files: Mapping[str, list[Path]], known: tuple[str, ...]) -> list[tu
                 remedy=did_you_mean(name, known),
             )
     return [(file, position[name]) for name, some in files.items() for file in some]
+
+
+def relative(root: Path, file: Path) -> str:
+    """Return a path below the root as text that can be written anywhere, / between its names."""
+    return (
+        file.relative_to(root).as_posix().encode(errors="surrogateescape").decode(errors="replace")
+    )
 
 
 def _folders(root: Path, folder: Path) -> list[Path]:

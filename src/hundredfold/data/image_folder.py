@@ -93,7 +93,7 @@ def _key(root: Path, files: Labelled, size: int) -> str:
 
 def _decode(root: Path, files: Labelled, size: int) -> Rows:
     labels = np.array([label for _, label in files], np.int64)
-    names = tuple(file.relative_to(root).as_posix() for file, _ in files)
+    names = tuple(_scan.relative(root, file) for file, _ in files)
     return Rows(labels, size, _blocks(root, [file for file, _ in files], size), names)
 
 
