@@ -1,0 +1,82 @@
+"""Numbers as a reader wants them: shares in percent, counts with commas, seconds, bytes."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+NOTHING = "–"
+
+
+def percent(share: Any, places: int = 1) -> str:
+    """Return 0.512 as "51.2 %"; a value that is missing or not finite is a dash."""
+    return f"{100 * share:.{places}f} %" if finite(share) else NOTHING
+
+
+def points(share: Any, places: int = 1) -> str:
+    """Return a difference of shares in percentage points with its sign: "+1.3"."""
+    return f"{100 * share:+.{places}f}".replace("-", "−") if finite(share) else NOTHING
+
+
+def count(value: Any) -> str:
+    """Return 10000 as "10,000"."""
+    return f"{round(value):,}" if finite(value) else NOTHING
+
+
+def decimal(value: Any, places: int = 3) -> str:
+    """Return a plain number with a fixed count of places."""
+    return f"{value:.{places}f}" if finite(value) else NOTHING
+
+
+def short(value: Any) -> str:
+    """Return 36536884 as "36.5 M": three digits and a power of a thousand."""
+    return _power(value, 1000, ("", "k", "M", "G", "T"))
+
+
+def memory(value: Any) -> str:
+    """Return bytes as "1.2 GB" (thousands, as disks are sold)."""
+    return _power(value, 1000, ("B", "kB", "MB", "GB", "TB"))
+
+
+def seconds(value: Any) -> str:
+    """Return 4521.3 as "1 h 15 min", 75 as "1 min 15 s", 4.12 as "4.1 s"."""
+    if not finite(value):
+        return NOTHING
+    if value < 59.95:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def interval(score: Mapping[str, Any], places: int = 1) -> str:
+    """Return the bounds of a share in percent: "50.2–52.2"."""
+    low, high = score.get("low"), score.get("high")
+    if not (finite(low) and finite(high)):
+        return NOTHING
+    return f"{100 * low:.{places}f}–{100 * high:.{places}f}"
+
+
+def times(value: int) -> str:
+    """Return "once", "twice" or "5 times"."""
+    return {0: "never", 1: "once", 2: "twice"}.get(value, f"{value:,} times")
+
+
+def plural(value: int, word: str, many: str = "") -> str:
+    """Return "1 seed" or "3 seeds"."""
+    return f"{value:,} {word if value == 1 else many or word + 's'}"
+
+
+def finite(value: Any) -> TypeGuard[float]:
+    """Say whether this is a number one can print."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _power(value: Any, base: int, units: tuple[str, ...]) -> str:
+    if not finite(value):
+        return NOTHING
+    step, size = 0, float(value)
+    while size >= 999.5 and step < len(units) - 1:
+        step, size = step + 1, size / base
+    digits = f"{size:.0f}" if step == 0 or size >= 99.95 else f"{size:.3g}"
+    return f"{digits} {units[step]}".strip()

@@ -1,0 +1,132 @@
+"""The network as a picture: a plate for each layer with weights, as tall as its resolution.
+
+Plates of one resolution stand together as a stage; what a stage holds and costs is written
+under it and in the table below.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from hundredfold.reports import _svg, _words
+from hundredfold.reports._evidence import Evidence, Exhibit
+from hundredfold.reports._html import Child, Markup, join, number, paragraph, table
+
+Rows = Sequence[dict[str, Any]]
+TALLEST = 150
+GAP = 26
+NARROWEST = 88  # pixels that the words under a stage need
+
+
+def diagram(evidence: Evidence) -> Exhibit:
+    """Draw the stages of the network from the rows that training stored."""
+    title = "The network"
+    rows: Rows = evidence.summary.get("rows") or evidence.summary.get("layers") or ()
+    if not rows:
+        words = "The run stored no summary of its network."
+        return Exhibit(title, paragraph(words, kind="absent"))
+    stages = _stages(rows)
+    svg = _picture(stages)
+    return Exhibit(
+        title,
+        join(
+            [paragraph(_sentence(evidence, rows), kind="lead"), _svg.sideways(svg), _table(stages)]
+        ),
+        {"network": svg},
+    )
+
+
+def _sentence(evidence: Evidence, rows: Rows) -> str:
+    weighty = sum(1 for row in rows if row["macs"])
+    parameters = evidence.summary.get("parameters", sum(row["parameters"] for row in rows))
+    macs = evidence.summary.get("macs", sum(row["macs"] for row in rows))
+    return (
+        f"{_words.plural(weighty, 'layer')} with weights, {_words.count(parameters)} parameters, "
+        f"{_words.short(macs)} multiply-adds for an image."
+    )
+
+
+def _stages(rows: Rows) -> list[list[dict[str, Any]]]:
+    """Group layers that follow one another at one resolution."""
+    return [list(group) for _, group in groupby(rows, key=lambda row: tuple(row["output"][1:]))]
+
+
+def _picture(stages: list[list[dict[str, Any]]]) -> Markup:
+    first = [stages[0][0]] if not stages[0][0]["macs"] and len(stages[0][0]["output"]) == 3 else []
+    plates = [[row for row in stage if row["macs"]] for stage in stages]
+    plates = [stage for stage in plates if stage] or stages
+    pitch = min(max(560 / sum(map(len, plates)), 3.0), 30.0)
+    largest = max(_side(row) for stage in [first, *plates] for row in stage)
+    x, parts, middle = 8.0, list[Child](), TALLEST / 2 + 10
+    for stage in [first, *plates] if first else plates:
+        width = max(len(stage) * pitch, NARROWEST)
+        start = x + (width - len(stage) * pitch) / 2
+        for k, row in enumerate(stage):
+            parts.append(_plate(row, start + k * pitch, middle, pitch, largest))
+        parts.append(_caption(stage, x + width / 2, TALLEST + 34))
+        x += width + GAP
+    flow = _svg.path([(8 + NARROWEST / 2, middle), (x - GAP - NARROWEST / 2, middle)], "rail")
+    words = "Network: " + ", then ".join(f"{len(s)} layers at {_shape(s[-1])}" for s in plates)
+    return _svg.drawing(x - GAP + 8, TALLEST + 74, words, flow, *parts, kind="wide")
+
+
+def _plate(row: dict[str, Any], x: float, middle: float, pitch: float, largest: int) -> Markup:
+    tall = _height(_side(row), largest)
+    hue = "c3" if not row["macs"] else "c1" if len(row["output"]) == 1 else "c0"
+    place = (x + pitch * 0.14, middle - tall / 2, pitch * 0.72, tall)
+    return _svg.rectangle(*place, f"plate fill {hue}", _hint(row), round_by=min(2.5, pitch / 4))
+
+
+def _caption(stage: Rows, x: float, y: float) -> Markup:
+    macs = sum(row["macs"] for row in stage)
+    layers = _words.plural(len(stage), "layer") if macs else "image"
+    lines = (_shape(stage[-1]), layers, f"{_words.short(macs)} MACs" if macs else "")
+    kinds = ("name", "tick", "tick")
+    return join(
+        _svg.text(x, y + 15 * k, line, kind, anchor="middle")
+        for k, (line, kind) in enumerate(zip(lines, kinds, strict=True))
+    )
+
+
+def _table(stages: list[list[dict[str, Any]]]) -> Markup:
+    parameters = [sum(row["parameters"] for row in stage) for stage in stages]
+    macs = [sum(row["macs"] for row in stage) for stage in stages]
+    rows: list[list[Child]] = [
+        [
+            _shape(stage[-1]),
+            _kinds(stage),
+            number(_words.count(p), bar=p / max(sum(parameters), 1)),
+            number(_words.short(m), bar=m / max(sum(macs), 1)),
+        ]
+        for stage, p, m in zip(stages, parameters, macs, strict=True)
+    ]
+    head = ["Output", "Layers", "Parameters", "Multiply-adds"]
+    return table(head, rows, kind="classes", caption="Stages; bars are shares of the whole network")
+
+
+def _kinds(stage: Rows) -> str:
+    found: dict[str, int] = {}
+    for row in stage:
+        found[row["kind"]] = found.get(row["kind"], 0) + 1
+    return ", ".join(f"{n} × {kind}" if n > 1 else kind for kind, n in found.items())
+
+
+def _side(row: dict[str, Any]) -> int:
+    return int(row["output"][1]) if len(row["output"]) == 3 else 1
+
+
+def _height(side: int, largest: int) -> float:
+    return 12 + (TALLEST - 12) * math.log2(side) / max(math.log2(largest), 1)
+
+
+def _shape(row: dict[str, Any]) -> str:
+    channels, *sides = row["output"]
+    return " × ".join(map(str, [*sides, channels]))
+
+
+def _hint(row: dict[str, Any]) -> str:
+    return (
+        f"{row['name']}: {row['kind']}, {_shape(row)}, "
+        f"{_words.count(row['parameters'])} parameters, {_words.short(row['macs'])} MACs"
+    )

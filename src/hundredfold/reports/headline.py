@@ -1,0 +1,123 @@
+"""The first thing to read: what was trained, and how often it is right, in one sentence."""
+
+from collections.abc import Mapping
+
+from hundredfold.reports import _svg, _words
+from hundredfold.reports._evidence import Evidence, Exhibit
+from hundredfold.reports._html import Child, Markup, join, paragraph, tag
+from hundredfold.reports._svg import Frame, Scale
+
+STATES = {
+    "running": "This run is still going on; what follows is its state when the page was written.",
+    "stopped": "This run was interrupted and can go on with --resume.",
+    "failed": "This run failed before its end.",
+}
+
+
+def headline(evidence: Evidence) -> Exhibit:
+    """Say the score with its interval; the test split's where it was opened."""
+    score = evidence.score("top_1", "test")
+    split = "test" if score else "validation"
+    score = score or _validation(evidence)
+    body = join(
+        [
+            _what(evidence),
+            _state(evidence),
+            _big(score, split) if score else paragraph("There is no score yet.", kind="absent"),
+            _seal(evidence, bool(evidence.score("top_1", "test"))),
+        ]
+    )
+    return Exhibit(evidence.title, body)
+
+
+def sentence(score: Mapping[str, float], split: str) -> str:
+    """Return "51.2 % of 10,000 test images right (95 % interval 50.2–52.2)"."""
+    images = (
+        f"{_words.count(score['n'])} {split} images" if score.get("n") else f"the {split} images"
+    )
+    bounds = _words.interval(score)
+    inside = "" if bounds == _words.NOTHING else f" (95 % interval {bounds})"
+    return f"{_words.percent(score['value'])} of {images} right{inside}"
+
+
+def _validation(evidence: Evidence) -> Mapping[str, float]:
+    stored = evidence.score("top_1", "validation")
+    if stored:
+        return stored
+    best = evidence.info.get("best_epoch")
+    row = next((r for r in evidence.curve if r.get("epoch") == best), {})
+    value = row.get("validation.top_1")
+    n = evidence.data.get("validation")
+    return {"value": value} | ({"n": n} if n else {}) if value is not None else {}
+
+
+def _what(evidence: Evidence) -> Markup:
+    recipe, data = evidence.recipe, evidence.data
+    parts: list[Child] = [tag("code", {}, str(recipe.get("model", "?"))), " on "]
+    parts.append(str(data.get("name") or recipe.get("data", "?")))
+    if data.get("classes"):
+        parts.append(f", {len(data['classes'])} classes")
+    if data.get("train"):
+        parts.append(f", {_words.count(data['train'])} training images")
+    return paragraph(*parts, kind="subtitle")
+
+
+def _state(evidence: Evidence) -> Markup:
+    status = str(evidence.info.get("status", "done"))
+    if status == "done":
+        return Markup()
+    reason = str(evidence.info.get("reason") or "")
+    return paragraph(
+        STATES.get(status, status), f" Reason: {reason}." if reason else "", kind="warning"
+    )
+
+
+def _big(score: Mapping[str, float], split: str) -> Markup:
+    words = sentence(score, split)
+    number, _, rest = words.partition(" %")
+    return tag(
+        "div",
+        {"class": "score"},
+        paragraph(
+            tag("strong", {}, number, tag("span", {"class": "unit"}, " %")),
+            tag("span", {}, rest.strip() + "."),
+            kind="big",
+        ),
+        _ruler(score, words),
+    )
+
+
+def _ruler(score: Mapping[str, float], words: str) -> Markup:
+    """Draw the score and its interval on a line from 0 to 100 %."""
+    frame = Frame(Scale(0, 1), Scale(0, 1), 560, 40, (6, 12, 22, 12))
+    y = (frame.top + frame.bottom) / 2
+    x = frame.at(score["value"], 0)[0]
+    low, high = (frame.at(score.get(k, score["value"]), 0)[0] for k in ("low", "high"))
+    ticks = [
+        _svg.text(frame.at(t, 0)[0], 36, f"{100 * t:g}", "tick", anchor="middle")
+        for t in frame.x.ticks(4)
+    ]
+    return _svg.drawing(
+        frame.width,
+        frame.height,
+        words,
+        _svg.path([(frame.left, y), (frame.right, y)], "rail"),
+        _svg.rectangle(low, y - 5, max(high - low, 1.5), 10, "span fill c0", round_by=3),
+        _svg.circle(x, y, 4.5, "dot fill c0"),
+        ticks,
+        kind="ruler",
+    )
+
+
+def _seal(evidence: Evidence, opened: bool) -> Markup:
+    if opened:
+        return paragraph(
+            f"The test split of this run was looked at {_words.times(max(evidence.looks, 1))}.",
+            kind="quiet",
+        )
+    command = f"hundredfold evaluate {evidence.run.name} --split test"
+    return paragraph(
+        "The test split is still sealed: nothing in this run has read it. To open it: ",
+        tag("code", {}, command),
+        kind="quiet",
+    )
