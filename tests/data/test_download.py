@@ -112,12 +112,12 @@ def test_a_part_of_another_file_is_thrown_away(site: Site, target: Path) -> None
     assert target.read_bytes() == CONTENT
 
 
-def test_a_wrong_checksum_leaves_nothing(site: Site, target: Path) -> None:
+def test_a_wrong_checksum_keeps_nothing(site: Site, target: Path) -> None:
     with pytest.raises(DataError, match="checksum") as caught:
         download(site.url, target, "0" * 64)
     assert caught.value.exit_code == 3
     assert "--data-dir" in str(caught.value.remedy)
-    assert list(target.parent.iterdir()) == []
+    assert [file.stat().st_size for file in target.parent.iterdir()] == [0]
 
 
 def test_a_web_page_is_recognised_and_not_kept(site: Site, target: Path) -> None:
@@ -146,6 +146,15 @@ def test_two_downloads_at_once_fetch_one_file(site: Site, target: Path) -> None:
             done.result()
     assert target.read_bytes() == CONTENT
     assert site.asked == [None]
+
+
+def test_one_who_waits_does_not_inherit_a_wrong_file(site: Site, target: Path) -> None:
+    site.content = b"wrong"
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(download, site.url, target, SUM) for _ in range(3)]:
+            with pytest.raises(DataError, match="checksum"):
+                done.result()
+    assert site.asked == [None] * 3
 
 
 def test_a_full_disk_is_one_sentence(

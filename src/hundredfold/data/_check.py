@@ -104,6 +104,7 @@ def _report(
     bad = [s for s in seen if s.reason]
     good = [s for s in seen if not s.reason]
     train = counts["train"]
+    held = [many for many in train.values() if many]
     report: dict[str, Any] = {
         "name": name,
         "images": {part: sum(many.values()) for part, many in counts.items()},
@@ -112,7 +113,7 @@ def _report(
         "empty": [c for c, many in train.items() if not many],
         "single": [c for c, many in train.items() if many == 1],
         "sizes": _sizes([s.shape for s in good]),
-        "imbalance": max(train.values()) / max(min(train.values()), 1),
+        "imbalance": max(held, default=1) / min(held, default=1),
         "alike_names": _alike({c for many in counts.values() for c in many}),
         "duplicates": _duplicates(good),
         "problems": [f"{len(bad)} files cannot be read"] if bad else [],

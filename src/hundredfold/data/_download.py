@@ -33,7 +33,7 @@ def download(url: str, target: Path, sha256: str) -> None:
         if target.exists():  # another process had it while this one waited
             return
         _fetch(url, stream)
-        _check(url, stream, sha256, part)
+        _check(url, stream, sha256)
         with _files.writing(target.parent):
             _files.flush(stream)
             part.replace(target)
@@ -78,11 +78,11 @@ def _receive(url: str, response: Any, stream: IO[bytes], have: int) -> None:
         )
 
 
-def _check(url: str, stream: IO[bytes], sha256: str, part: Path) -> None:
+def _check(url: str, stream: IO[bytes], sha256: str) -> None:
     stream.seek(0)
     found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     if found != sha256:
-        part.unlink()
+        stream.truncate(0)  # and not unlinked: another process may wait for this very file
         raise DataError(
             f"the checksum of {url} is wrong, so what came was thrown away",
             found=f"sha256 {found}, not {sha256}",
