@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hundredfold import comparison, metrics
+from hundredfold import comparison, metrics, reports
 from hundredfold.data import DataSet, Source, load, training
 from hundredfold.run import Run
 
@@ -194,3 +194,35 @@ def digits(source: Source) -> DataSet:
 def shapes(source: Source) -> DataSet:
     """A hundred classes in twenty superclasses."""
     return load("shapes", source)
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[..., Run]:
+    """How to write a run's folder."""
+    return make_run
+
+
+@pytest.fixture(scope="session")
+def digits_run(digits: DataSet, source: Source, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on ten classes, scored on both splits, with its page."""
+    run = make_run(tmp_path_factory.mktemp("runs") / "digits-run", digits)
+    reports.write_run(run, source)
+    return run
+
+
+@pytest.fixture(scope="session")
+def shapes_run(shapes: DataSet, source: Source, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on a hundred classes, scored on both splits, with its page."""
+    folder = tmp_path_factory.mktemp("runs") / "shapes-run"
+    run = make_run(folder, shapes, title="A hundred shapes", accuracy=0.6)
+    reports.write_run(run, source)
+    return run
+
+
+@pytest.fixture(scope="session")
+def study(digits: DataSet, source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three variants with three seeds each, compared, with its page."""
+    variants = {"simple_cnn": 0.8, "resnet(depth=20)": 0.93, "vgg(depth=11)": 0.92}
+    folder = make_study(tmp_path_factory.mktemp("runs"), digits, variants, 3)
+    reports.write_study(folder, source)
+    return folder

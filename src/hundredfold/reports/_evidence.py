@@ -127,7 +127,9 @@ class Evidence:
 
     @property
     def title(self) -> str:
-        return str(self.recipe.get("title") or self.run.name)
+        """The recipe's title, else what was trained on what."""
+        untitled = f"{self.recipe.get('model', '?')} on {self.data.get('name', '?')}"
+        return str(self.recipe.get("title") or untitled)
 
     def score(self, metric: str, split: str | None = None) -> Mapping[str, float]:
         """Return value, low, high and n of a score of a split, or {} where there is none."""

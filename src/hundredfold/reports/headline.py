@@ -1,5 +1,6 @@
 """The first thing to read: what was trained, and how often it is right, in one sentence."""
 
+import shlex
 from collections.abc import Mapping
 
 from hundredfold.reports import _svg, _words
@@ -109,13 +110,12 @@ def _ruler(score: Mapping[str, float], words: str) -> Markup:
     )
 
 
-def _seal(evidence: Evidence, opened: bool) -> Markup:
-    if opened:
-        return paragraph(
-            f"The test split of this run was looked at {_words.times(max(evidence.looks, 1))}.",
-            kind="quiet",
-        )
-    command = f"hundredfold evaluate {evidence.run.name} --split test"
+def _seal(evidence: Evidence, scored: bool) -> Markup:
+    if scored or evidence.looks:
+        times = _words.times(max(evidence.looks, 1))
+        lost = "" if scored else " No score of it is stored."
+        return paragraph(f"The test split of this run was looked at {times}.{lost}", kind="quiet")
+    command = f"hundredfold evaluate {shlex.quote(evidence.run.name)} --split test"
     return paragraph(
         "The test split is still sealed: nothing in this run has read it. To open it: ",
         tag("code", {}, command),

@@ -1,6 +1,7 @@
 """The runs a study is made of, what was left out of it, and what all of them share."""
 
 from typing import Any
+from urllib.parse import quote
 
 from hundredfold.reports import _words
 from hundredfold.reports._evidence import Exhibit, Member, StudyEvidence
@@ -31,7 +32,7 @@ def _row(study: StudyEvidence, member: Member) -> list[Child]:
     folder = evidence.run.folder.name
     page = evidence.run.folder / "report.html"
     name: Child = (
-        tag("a", {"href": f"../{folder}/report.html"}, folder) if page.exists() else folder
+        tag("a", {"href": f"../{quote(folder)}/report.html"}, folder) if page.exists() else folder
     )
     return [
         tag(

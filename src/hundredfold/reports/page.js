@@ -9,7 +9,7 @@
     return element;
   };
   const draw = (parent, name, attributes) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    const element = document.createElementNS(parent.namespaceURI, name);
     for (const key in attributes) element.setAttribute(key, attributes[key]);
     parent.append(element);
     return element;
