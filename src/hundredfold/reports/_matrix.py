@@ -16,7 +16,7 @@ from hundredfold.reports._html import Markup, tag
 LEVELS = 7
 PALEST = 0.1  # a mistake of a tenth of its row is never drawn darkest
 NUMBERED = 24  # up to so many classes a cell has room for its number
-SIDE = 560
+SIDE, CROWDED_SIDE = 560, 720  # the larger where each of many classes has its own label
 WIDEST = 230  # pixels that a label may take
 
 Counts = NDArray[np.int64]
@@ -40,7 +40,8 @@ def matrix(counts: Counts, names: Sequence[str], groups: Sequence[str], title: s
     """
     n = len(names)
     blocks = _blocks(groups) if groups else [(k, k + 1, name) for k, name in enumerate(names)]
-    cell = min(max(SIDE / n, 3.0), 46)
+    side = SIDE if groups or n <= 50 else CROWDED_SIDE
+    cell = min(max(side / n, 3.0), 46)
     size = min(11.0, max(cell * (blocks[0][1] - blocks[0][0]), 6.5))
     left = min(max(len(label) for _, _, label in blocks) * size * 0.6, WIDEST) + 14
     grid = Grid(max(left, 84), max(left * 0.68 + 12, 44), cell, cell * n)
@@ -109,6 +110,7 @@ def _outlines(blocks: Sequence[Block], grid: Grid) -> Markup:
 
 def _names(blocks: Sequence[Block], grid: Grid, size: float) -> Markup:
     kind = "tick" if size > 9.5 else "tick tiny" if size > 7.5 else "tick crowded"
+    x, turn = (2.0, -45) if size > 9.5 else (size * 0.35, -90)
     fits = int(WIDEST / (size * 0.6))
     words = [
         _svg.text(grid.left - 8, grid.top - 23, "predicted →", "label", anchor="end"),
@@ -119,7 +121,7 @@ def _names(blocks: Sequence[Block], grid: Grid, size: float) -> Markup:
         brief = label if len(label) <= fits else label[: fits - 1] + "…"
         below = grid.top + middle + size * 0.35
         words.append(_svg.text(grid.left - 7, below, brief, kind, anchor="end"))
-        words.append(_svg.text(grid.left + middle + 2, grid.top - 7, brief, kind, turn=-45))
+        words.append(_svg.text(grid.left + middle + x, grid.top - 7, brief, kind, turn=turn))
     return tag("g", {}, *words)
 
 

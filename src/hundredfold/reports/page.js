@@ -70,7 +70,7 @@
 
   for (const svg of document.querySelectorAll("[data-matrix]")) {
     const { left, top, cell, names, groups, rows, totals } = JSON.parse(svg.dataset.matrix);
-    const readout = svg.parentElement.querySelector(".readout");
+    const readout = svg.closest(".matrix").querySelector(".readout");
     const pick = draw(svg, "rect", { class: "pick", width: cell, height: cell, visibility: "hidden" });
     const hint = "Point at a cell to read it.";
     readout.textContent = hint;

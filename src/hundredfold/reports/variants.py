@@ -17,7 +17,10 @@ def variants(study: StudyEvidence) -> Exhibit:
     order = [str(system["label"]) for system in study.comparison.get("systems", [])]
     labels = order + [label for label in study.labels if label not in order]
     extra = _extra(study)
-    scores = [metric_words(key).capitalize() for key in (study.metric, *extra)]
+    scores = [
+        metric_words(key).capitalize().replace("-", "\N{NON-BREAKING HYPHEN}")
+        for key in (study.metric, *extra)
+    ]
     head = [
         "Variant", "Seeds", *scores,
         "Parameters", "MACs", "Seconds", "Images/s", "Epochs (kept)", "Memory", "Precision",
