@@ -88,6 +88,15 @@ def need_depth(model: str, depth: int, depths: Sequence[int]) -> None:
         )
 
 
+def drop(share: float) -> nn.Dropout:
+    """Return dropout of a share in [0, 1); raises UsageError for any other."""
+    if not 0 <= share < 1:
+        raise UsageError(
+            f"dropout={share} is not a share of at least 0 and below 1", remedy="dropout=0.3"
+        )
+    return nn.Dropout(share)
+
+
 def initialise(model: nn.Module, *, linear_std: float | None = None) -> nn.Module:
     """Draw the weights: convolutions as He et al. 2015 (fan-out), biases 0, norms 1 and 0.
 

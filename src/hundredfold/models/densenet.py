@@ -34,7 +34,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
-from hundredfold.models._layers import Scale, conv, initialise, need_size, stem_for
+from hundredfold.models._layers import Scale, conv, drop, initialise, need_size, stem_for
 
 _IMAGENET = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
@@ -48,7 +48,7 @@ class DenseLayer(nn.Module):
         self.conv1 = conv(inputs, 4 * growth, 1)
         self.norm2 = nn.BatchNorm2d(4 * growth)
         self.conv2 = conv(4 * growth, growth, 3)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = drop(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, inputs + growth, h, w)."""
@@ -64,7 +64,7 @@ class Transition(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm2d(inputs)
         self.conv = conv(inputs, inputs // 2, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = drop(dropout)
         self.pool = nn.AvgPool2d(2)
 
     def forward(self, x: Tensor) -> Tensor:

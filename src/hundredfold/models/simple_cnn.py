@@ -14,7 +14,7 @@
 
 from torch import Tensor, nn
 
-from hundredfold.models._layers import Scale, need_size
+from hundredfold.models._layers import Scale, drop, need_size
 
 
 class SimpleCNN(nn.Module):
@@ -30,7 +30,7 @@ class SimpleCNN(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         side = ((size - 2) // 2 - 2) // 2 - 2
         self.dense1 = nn.Linear(64 * side**2, 64)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = drop(dropout)
         self.dense2 = nn.Linear(64, classes)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from hundredfold.models._layers import Scale, initialise, need_depth, need_size
+from hundredfold.models._layers import Scale, drop, initialise, need_depth, need_size
 
 _GROUPS = {
     11: (1, 1, 2, 2, 2),
@@ -68,21 +68,21 @@ def _imagenet_head(classes: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(512 * 7 * 7, 4096),
         nn.ReLU(inplace=True),
-        nn.Dropout(dropout),
+        drop(dropout),
         nn.Linear(4096, 4096),
         nn.ReLU(inplace=True),
-        nn.Dropout(dropout),
+        drop(dropout),
         nn.Linear(4096, classes),
     )
 
 
 def _dense_head(classes: int, inputs: int, dropout: float, batch_norm: bool) -> nn.Sequential:
     return nn.Sequential(
-        nn.Dropout(dropout),
+        drop(dropout),
         nn.Linear(inputs, 512),
         *([nn.BatchNorm1d(512)] if batch_norm else []),
         nn.ReLU(inplace=True),
-        nn.Dropout(dropout),
+        drop(dropout),
         nn.Linear(512, classes),
     )
 
@@ -116,5 +116,5 @@ def vgg(
     if head == "dense":
         classifier = _dense_head(classes, 512 * (size // 32) ** 2, dropout, batch_norm)
         return initialise(VGG(features, nn.Identity(), classifier))
-    classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(512, classes))
+    classifier = nn.Sequential(drop(dropout), nn.Linear(512, classes))
     return initialise(VGG(features, nn.AdaptiveAvgPool2d(1), classifier))

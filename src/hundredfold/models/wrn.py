@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
-from hundredfold.models._layers import Scale, conv, initialise
+from hundredfold.models._layers import Scale, conv, drop, initialise
 
 
 class WideBlock(nn.Module):
@@ -26,7 +26,7 @@ class WideBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = conv(inputs, outputs, 3, stride)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = drop(dropout)
         self.conv2 = conv(outputs, outputs, 3)
         self.shortcut = None
         if inputs != outputs or stride > 1:
@@ -81,4 +81,6 @@ def wrn(classes: int, *, depth: int = 28, width: int = 10, dropout: float = 0.0)
             found="depths are 6 n + 4: 10, 16, 22, 28, 34, 40, ...",
             remedy=f"wrn(depth={near}, width={width})",
         )
+    if width < 1:
+        raise UsageError(f"wrn needs a width of at least 1, not {width}", remedy="wrn(width=4)")
     return initialise(WideResNet(classes, (depth - 4) // 6, width, dropout))

@@ -1,0 +1,236 @@
+"""What every network in models/ keeps to, whoever wrote it."""
+
+import copy
+from functools import cache
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hundredfold import models
+from hundredfold.call import Call, complete, describe, names, parse
+from hundredfold.errors import UsageError
+
+PACKAGE = "hundredfold.models"
+NETWORKS = names(PACKAGE)
+WITH_DROPOUT = [n for n in NETWORKS if "dropout" in complete(Call(n), PACKAGE).options]
+SMALLER = {"wrn": "wrn(depth=10, width=2)", "densenet": "densenet(depth=16)"}  # seconds, else
+
+network = pytest.mark.parametrize("name", NETWORKS)
+
+
+def build(name: str, *, classes: int = 10, size: int = 32, seed: int = 0) -> nn.Module:
+    text = SMALLER.get(name, name)
+    return models.build(parse(text), classes=classes, size=size, seed=seed)
+
+
+def images(count: int = 2, size: int = 32) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    shape = (count, size, size, 3)
+    pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    return pixels.permute(0, 3, 1, 2)
+
+
+@cache
+def logits(name: str, seed: int = 0) -> Tensor:
+    with torch.no_grad():
+        return build(name, seed=seed).eval()(images())
+
+
+def loss(model: nn.Module) -> Tensor:
+    """Cross-entropy of eight fixed images, the dropped units fixed too."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return F.cross_entropy(model(images(8)), torch.arange(8) % 10)
+
+
+def test_there_are_networks():
+    assert len(NETWORKS) >= 6
+
+
+@network
+def test_bytes_become_finite_float_logits(name):
+    assert logits(name).shape == (2, 10)
+    assert logits(name).dtype == torch.float32
+    assert logits(name).isfinite().all()
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+@network
+def test_there_is_a_logit_for_each_class(name, classes):
+    with torch.device("meta"):
+        model = build(name, classes=classes)
+        pixels = torch.empty((2, 3, 32, 32), dtype=torch.uint8)
+    assert model(pixels).shape == (2, classes)
+
+
+@pytest.mark.parametrize("size", [32, 40, 64, 128])
+@network
+def test_other_sizes_are_taken(name, size):
+    with torch.device("meta"):
+        model = build(name, size=size)
+        pixels = torch.empty((2, 3, size, size), dtype=torch.uint8)
+    assert model(pixels).shape == (2, 10)
+
+
+@network
+def test_gradients_reach_every_parameter(name):
+    model = build(name)
+    loss(model).backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+        assert parameter.grad.any(), key
+
+
+@network
+def test_a_step_down_the_gradient_lowers_the_loss(name):
+    model = build(name)
+    before = loss(model)
+    before.backward()
+    with torch.no_grad():
+        norm = torch.cat([p.grad.flatten() for p in model.parameters()]).norm()
+        for parameter in model.parameters():
+            parameter -= 0.01 * parameter.grad / norm
+    assert loss(model) < before
+
+
+@network
+def test_the_seed_decides_the_weights(name):
+    first, again, other = (build(name, seed=seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    drawn = [key for key in first if first[key].ndim > 1 and not key.startswith("scale.")]
+    assert drawn
+    assert not any(torch.equal(first[key], other[key]) for key in drawn)
+
+
+@network
+def test_the_global_generator_is_left_alone(name):
+    before = torch.get_rng_state()
+    build(name, seed=5).eval()(images())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@network
+def test_evaluation_is_deterministic_and_leaves_the_weights(name):
+    model = build(name).eval()
+    before = copy.deepcopy(model.state_dict())
+    with torch.no_grad():
+        assert torch.equal(model(images()), model(images()))
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+@network
+def test_an_image_scores_the_same_alone_as_in_a_batch(name):
+    model = build(name).eval()
+    with torch.no_grad():
+        together = model(images(3))
+        alone = torch.cat([model(image[None]) for image in images(3)])
+    torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-4)
+
+
+@network
+def test_memory_stays_channels_last(name):
+    model = build(name)
+    for key, parameter in model.named_parameters():
+        if parameter.ndim == 4:
+            assert parameter.is_contiguous(memory_format=torch.channels_last), key
+    outputs: list[Tensor] = []
+    for module in model.modules():
+        module.register_forward_hook(lambda _m, _i, output: outputs.append(output))
+    model(images())
+    spatial = [o for o in outputs if o.ndim == 4]
+    assert all(o.is_contiguous(memory_format=torch.channels_last) for o in spatial)
+
+
+@network
+def test_the_layout_of_the_images_does_not_matter(name):
+    with torch.no_grad():
+        planes = build(name).eval()(images().contiguous())
+    torch.testing.assert_close(planes, logits(name), rtol=1e-4, atol=1e-4)
+
+
+@network
+def test_the_images_are_not_changed(name):
+    pixels = images()
+    build(name).eval()(pixels)
+    assert torch.equal(pixels, images())
+    floats = images().float()
+    build(name).eval()(floats)
+    assert torch.equal(floats, images().float())
+
+
+@network
+def test_weights_survive_a_round_trip(name):
+    model = build(name, seed=1).eval()
+    model.load_state_dict(build(name).state_dict())
+    with torch.no_grad():
+        assert torch.equal(model(images()), logits(name))
+
+
+@network
+def test_a_copy_is_independent(name):
+    model = build(name).eval()
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+        assert torch.equal(twin(images()), logits(name))
+
+
+@network
+def test_bf16_autocast_trains(name):
+    model = build(name)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = model(images(8))
+    F.cross_entropy(output.float(), torch.arange(8)).backward()
+    assert output.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
+@network
+def test_scaling_is_the_first_layer_and_is_fitted(name):
+    model = build(name)
+    fitted = [module for module in model.modules() if hasattr(module, "fit")]
+    assert fitted
+    called: list[nn.Module] = []
+    for module in model.modules():
+        if not list(module.children()):
+            module.register_forward_hook(lambda m, _i, _o: called.append(m))
+    model(images())
+    assert called[0] is fitted[0]
+
+
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_dropout_acts_in_training_and_not_in_evaluation(name):
+    call = parse(SMALLER.get(name, name))
+    build_with = lambda share: models.build(  # noqa: E731
+        Call(call.name, {**call.options, "dropout": share}), classes=10, size=32, seed=0
+    )
+    with_dropout, without = build_with(0.5), build_with(0.0)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        first, second = with_dropout(images(8)), with_dropout(images(8))
+        torch.manual_seed(0)
+        again = build_with(0.5)(images(8))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, second)
+        assert torch.equal(build_with(0.5).eval()(images()), without.eval()(images()))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, 1.5])
+@pytest.mark.parametrize("name", WITH_DROPOUT)
+def test_a_share_of_dropout_lies_below_one(name, share):
+    with pytest.raises(UsageError, match="dropout"):
+        models.build(Call(name, {"dropout": share}), classes=10, size=32, seed=0)
+
+
+@network
+def test_the_module_shows_its_stages_and_the_function_its_options(name):
+    signature = describe(name, PACKAGE)
+    table = [line for line in signature.module_doc.splitlines() if line.startswith("    ")]
+    assert len(table) >= 4
+    assert signature.summary.endswith(".")
+    for option in signature.options:
+        assert f"{option.name}:" in signature.doc, option.name
