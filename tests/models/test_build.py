@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from hundredfold.call import parse
+from hundredfold.errors import UsageError
+from hundredfold.models import build
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("resnett", "did you mean 'resnet'"),
+        ("resnet(deepth=18)", "did you mean 'depth'"),
+        ("resnet(depth='18')", "not of the type int"),
+        ("resnet(depth=21)", "18, 20, 32, 34, 44, 50, 56, 101, 110, 152"),
+        ("resnet(depth=20, stem='imagenet')", "CIFAR stem only"),
+        ("preact_resnet(depth=21)", "164, 1001"),
+        ("preact_resnet(depth=164, stem='imagenet')", "CIFAR stem only"),
+        ("wrn(depth=27)", "wrn(depth=28, width=10)"),
+        ("wrn(depth=4)", "wrn(depth=10, width=10)"),
+        ("wrn(width=0)", "width of at least 1, not 0"),
+        ("densenet(depth=101)", "121, 169, 201"),
+        ("densenet(growth=0)", "not 0"),
+        ("vgg(depth=12)", "11, 13, 16, 19"),
+        ("vgg(head='big')", "'auto', 'dense', 'pool', 'imagenet'"),
+        ("simple_cnn(dropout=1.0)", "below 1"),
+    ],
+)
+def test_a_wrong_call_says_what_would_be_right(text, says):
+    with pytest.raises(UsageError) as caught:
+        build(parse(text), classes=10, size=32, seed=0)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "least"),
+    [("simple_cnn", 17, 18), ("vgg", 31, 32), ("densenet", 3, 4), ("densenet(depth=121)", 7, 8)],
+)
+def test_the_smallest_images_are_known(text, size, least):
+    with torch.device("meta"):
+        with pytest.raises(UsageError, match=f"at least {least} pixels, not {size}"):
+            build(parse(text), classes=10, size=size, seed=0)
+        model = build(parse(text), classes=10, size=least, seed=0).eval()
+        images = torch.empty((1, 3, least, least), dtype=torch.uint8)
+    assert model(images).shape == (1, 10)
+
+
+@pytest.mark.parametrize(("classes", "size"), [(1, 32), (0, 32), (10, 0)])
+def test_classes_and_size_are_checked(classes, size):
+    with pytest.raises(UsageError, match="at least"):
+        build(parse("resnet(depth=20)"), classes=classes, size=size, seed=0)
+
+
+def test_the_global_generator_does_not_change_the_weights():
+    first = build(parse("simple_cnn"), classes=10, size=32, seed=0)
+    torch.rand(3)
+    again = build(parse("simple_cnn"), classes=10, size=32, seed=0)
+    pairs = zip(first.parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert first.training
+
+
+def test_on_the_meta_device_nothing_is_allocated():
+    with torch.device("meta"):
+        model = build(parse("vgg"), classes=1000, size=224, seed=0)
+    assert all(t.is_meta for t in model.state_dict().values())
