@@ -36,7 +36,7 @@ class Study(BaseModel):
     metric:    the score that is compared, such as "top_1" or "loss".
     vary:      label -> fields of the recipe ("model") or their options ("model.depth").
     grid:      field -> values; every combination, of each of `vary` where both are given.
-    folder:    where the file lies; recipes are looked for there.
+    file:      the study's file; recipes are looked for beside it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -49,7 +49,7 @@ class Study(BaseModel):
     vary: dict[str, dict[str, Any]] = {}
     grid: dict[str, list[Any]] = {}
     name: str
-    folder: str = ""
+    file: str = ""
 
     @model_validator(mode="after")
     def _varies(self) -> Self:
@@ -80,12 +80,12 @@ def load(text: str) -> Study:
     if path is None:
         raise UsageError(f"no study is called {text!r}", remedy=did_you_mean(text, known))
     fields = recipe.read_toml(path, "study")
-    public = Study.model_fields.keys() - {"name", "folder"}
+    public = Study.model_fields.keys() - {"name", "file"}
     for key in fields:
         if key not in public:
             raise UsageError(f"a study has no key {key!r}", remedy=did_you_mean(key, public))
     try:
-        found = Study(**fields, name=path.stem, folder=str(path.parent))
+        found = Study(**fields, name=path.stem, file=str(path))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -158,7 +158,7 @@ def _variant(
 def _base(name: Any, study: Study) -> Recipe:
     if not isinstance(name, str) or not name:
         raise UsageError("it has no base", remedy='base = "simple-cnn"')
-    beside = Path(study.folder) / name
+    beside = Path(study.file).parent / name
     return recipe.load(str(beside) if name.endswith(".toml") else name)
 
 

@@ -53,55 +53,53 @@ def find(
 
 
 def conclude(
-    study: Study,
-    folder: Path,
-    runs: Mapping[Member, Run],
-    left_out: Sequence[LeftOut] = (),
+    study: Study, folder: Path, runs: Mapping[Member, Run], left_out: Sequence[LeftOut] = ()
 ) -> Comparison:
-    """Compare finished runs and write study.json and comparison.json into the study's folder.
+    """Compare finished runs; write study.toml, study.json and comparison.json into a folder.
 
     Compared are the test scores where every run has been evaluated on the test split, else
     the validation scores.
 
-    Raises UsageError where no member has a run.
+    Raises UsageError where no run can be compared.
     """
-    if not runs:
-        reasons = "; ".join(f"{one.label}, seed {one.seed}: {one.reason}" for one in left_out)
-        raise UsageError(
-            f"the study {study.name!r} has no finished run to compare", found=reasons or None
-        )
-    tested = all(f"test.{study.metric}" in one.scores for one in runs.values())
-    split = "test" if tested else "validation"
-    kept = {m: one for m, one in runs.items() if f"{split}.{study.metric}" in one.scores}
-    lacking = [
-        LeftOut(m.label, m.seed, f"it has no {split}.{study.metric}", one.name)
-        for m, one in runs.items()
-        if m not in kept
-    ]
-    found = _compared(study, split, kept)
-    folder.mkdir(parents=True, exist_ok=True)
-    files.write_json(folder / "comparison.json", found.to_json())
-    files.write_json(
-        folder / "study.json",
-        {
-            "name": study.name,
-            "title": study.title or study.name,
-            "metric": f"{split}.{study.metric}",
-            "seeds": sorted({member.seed for member in runs}),
-            "members": [_facts(member, one) for member, one in kept.items()],
-            "left_out": [asdict(one) for one in (*left_out, *lacking)],
-        },
+    tested = bool(runs) and all(f"test.{study.metric}" in one.scores for one in runs.values())
+    key = f"{'test' if tested else 'validation'}.{study.metric}"
+    kept = {member: one for member, one in runs.items() if key in one.scores}
+    lacking = (
+        LeftOut(member.label, member.seed, f"it has no {key}", one.name)
+        for member, one in runs.items()
+        if member not in kept
     )
+    absent = [*left_out, *lacking]
+    if not kept:
+        raise UsageError(
+            f"the study {study.name!r} has no run to compare",
+            found="; ".join(f"{o.label}, seed {o.seed}: {o.reason}" for o in absent[:3]) or None,
+        )
+    found = _compared(study, key, kept)
+    folder.mkdir(parents=True, exist_ok=True)
+    if study.file:
+        files.write_text(folder / "study.toml", Path(study.file).read_text(encoding="utf-8"))
+    files.write_json(folder / "comparison.json", found.to_json())
+    stored = {
+        "name": study.name,
+        "title": study.title or study.name,
+        "metric": key,
+        "seeds": sorted({member.seed for member in kept}),
+        "members": [_facts(member, one) for member, one in kept.items()],
+        "left_out": [asdict(one) for one in absent],
+    }
+    files.write_json(folder / "study.json", stored)
     return found
 
 
-def _compared(study: Study, split: str, runs: Mapping[Member, Run]) -> Comparison:
-    key = f"{split}.{study.metric}"
+def _compared(study: Study, key: str, runs: Mapping[Member, Run]) -> Comparison:
     values: dict[str, dict[int, float]] = {}
     images: dict[str, dict[int, NDArray[np.bool_]]] = {}
     for member, one in runs.items():
         values.setdefault(member.label, {})[member.seed] = one.scores[key]["value"]
-        if study.metric == "top_1" and (right := _right(one, split)) is not None:
+        right = _right(one, key.partition(".")[0]) if study.metric == "top_1" else None
+        if right is not None:
             images.setdefault(member.label, {})[member.seed] = right
     return compare(
         values,

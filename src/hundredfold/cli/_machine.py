@@ -1,0 +1,55 @@
+"""What the operating system says of the machine."""
+
+import os
+import platform
+from pathlib import Path
+
+_SETS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_bf16": "AVX-512 bf16",
+    "amx_bf16": "AMX bf16",
+    "bf16": "Arm bf16",
+    "sve": "SVE",
+    "asimd": "NEON",
+}
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def quota(place: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
+    """Return the cores that a container is allowed, where that is fewer than it sees."""
+    try:
+        limit, period = place.read_text(encoding="ascii").split()
+        return round(int(limit) / int(period), 2)
+    except (OSError, ValueError):
+        return None
+
+
+def processor() -> str:
+    """Return the processor's name."""
+    return _field("model name") or platform.processor() or platform.machine()
+
+
+def instruction_sets() -> list[str]:
+    """Return the vector and matrix instructions that matter to a training."""
+    flags = set((_field("flags") or _field("Features")).split())
+    return [name for flag, name in _SETS.items() if flag in flags]
+
+
+def place_to_write(folder: Path) -> tuple[Path, bool]:
+    """Return the nearest folder that exists, and whether it can be written."""
+    place = folder.absolute()
+    while not place.is_dir() and place != place.parent:
+        place = place.parent
+    return place, os.access(place, os.W_OK | os.X_OK)
+
+
+def _field(name: str) -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith(name))
+    return next(found, "")

@@ -1,0 +1,161 @@
+"""`hundredfold doctor`: what this machine offers, and what stands in the way of a training."""
+
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import hundredfold
+from hundredfold import run
+from hundredfold.cli._machine import cores, instruction_sets, place_to_write, processor, quota
+from hundredfold.cli._table import size, table
+from hundredfold.data import Source
+
+_EXTRAS = ("onnx", "onnxruntime", "timm", "tensorflow", "fastapi", "optuna", "ray")
+_SIDE = 1024  # of the matrices that the probe multiplies
+_SECONDS = 0.3
+
+
+def doctor(*, out: Path = run.RUNS, json: bool = False) -> dict[str, Any]:
+    """Look at this machine: cores, precision, memory, disk, data; and say what to mend.
+
+    Parameters
+    ----------
+    out
+        The folder in which runs are made.
+    json
+        Print one JSON object.
+    """
+    facts = {
+        "versions": _versions(("torch", "numpy", "pillow", "scikit-learn")),
+        "extras": _versions(_EXTRAS),
+        "processor": _processor(),
+        "memory": _memory(),
+        "disk": _disk(out),
+        "cache": _cache(Source()),
+        "torch": _torch(),
+    }
+    advice = _advice(facts)
+    if not json:
+        rows = [
+            (f"{group} {_word(k)}", _shown(k, v))
+            for group, d in facts.items()
+            for k, v in d.items()
+        ]
+        rows = [row for row in rows if row[1]]
+        sys.stdout.write(table(("", ""), rows, left=2).lstrip("\n") + "\n")
+        sys.stdout.write("".join(f"advice: {line}\n" for line in advice) or "nothing to mend\n")
+    return {**facts, "advice": advice}
+
+
+def _versions(names: tuple[str, ...]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    if names != _EXTRAS:
+        found = {"hundredfold": hundredfold.__version__, "python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _processor() -> dict[str, Any]:
+    return {
+        "name": processor(),
+        "cores": cores(),
+        "quota": quota(),
+        "load": round(psutil.getloadavg()[0], 2),
+        "instructions": instruction_sets(),
+    }
+
+
+def _memory() -> dict[str, int]:
+    memory = psutil.virtual_memory()
+    return {"total_bytes": memory.total, "free_bytes": memory.available}
+
+
+def _disk(out: Path) -> dict[str, Any]:
+    place, writable = place_to_write(out)
+    return {
+        "folder": str(place),
+        "writable": writable,
+        "free_bytes": psutil.disk_usage(str(place)).free,
+    }
+
+
+def _cache(source: Source) -> dict[str, Any]:
+    files = [path for path in source.cache.rglob("*") if path.is_file() and not path.is_symlink()]
+    parts = source.cache / "data"
+    held = sorted(path.name for path in parts.iterdir()) if parts.is_dir() else []
+    return {
+        "folder": str(source.cache),
+        "writable": place_to_write(source.cache)[1],
+        "bytes": sum(path.stat().st_size for path in files),
+        "data_sets": held,
+        "offline": source.offline,
+        "data_dir": str(source.folder) if source.folder else None,
+    }
+
+
+def _torch() -> dict[str, Any]:
+    """Return what torch uses, and the speed of a matrix product in both precisions."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
+    torch.set_num_threads(cores())
+    return {
+        "threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "gpus": gpus,
+        "mps": torch.backends.mps.is_available(),
+        "fp32_gflops": _gflops(torch.float32),
+        "bf16_gflops": _gflops(torch.bfloat16),
+    }
+
+
+def _gflops(kind: Any) -> float:
+    import torch
+
+    left, right = (torch.ones(_SIDE, _SIDE, dtype=kind) for _ in range(2))
+    best, end = float("inf"), time.perf_counter() + _SECONDS
+    while time.perf_counter() < end:
+        began = time.perf_counter()
+        torch.mm(left, right)
+        best = min(best, time.perf_counter() - began)
+    return round(2 * _SIDE**3 / best / 1e9, 1)
+
+
+def _advice(facts: dict[str, Any]) -> list[str]:
+    """Return one line for each thing that stands in the way."""
+    chip, memory, disk, cache = (facts[k] for k in ("processor", "memory", "disk", "cache"))
+    gain = facts["torch"]["bf16_gflops"] / facts["torch"]["fp32_gflops"]
+    few = chip["quota"] if chip["quota"] and chip["quota"] < chip["cores"] else 0
+    known = cache["data_dir"] or any(name.startswith("cifar100") for name in cache["data_sets"])
+    found = (
+        (chip["load"] > 0.75 * chip["cores"], "the machine is busy, which makes training slower"),
+        (few, f"only {few} of {chip['cores']} cores are allowed: --threads {max(1, int(few))}"),
+        (memory["free_bytes"] < 1.5e9, f"only {size(memory['free_bytes'])} of memory are free"),
+        (disk["free_bytes"] < 2e9, f"only {size(disk['free_bytes'])} of disk are free"),
+        (not disk["writable"], f"{disk['folder']} cannot be written: --out elsewhere"),
+        (not cache["writable"], f"{cache['folder']} cannot be written: set HUNDREDFOLD_CACHE"),
+        (gain < 1.15, f"bf16 is only {gain:.1f} times as fast as fp32: training takes fp32"),
+        (not known, "CIFAR-100 is not in the cache: hundredfold data fetch cifar100"),
+    )
+    return [line for wrong, line in found if wrong]
+
+
+def _shown(key: str, value: Any) -> str:
+    if key.endswith("bytes"):
+        return size(value)
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return "" if value is None else str(value)
+
+
+def _word(key: str) -> str:
+    return key.removesuffix("_bytes").replace("bytes", "size").replace("_", " ")

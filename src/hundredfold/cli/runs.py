@@ -1,0 +1,89 @@
+"""`hundredfold runs`: what has been trained, and one run in full."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hundredfold import run
+from hundredfold.cli._table import duration, percent, size, table
+from hundredfold.errors import HundredfoldError
+from hundredfold.run import Run
+
+_HEAD = ("run", "status", "model", "data", "epochs", "validation", "test", "time", "size")
+
+
+def runs(name: str | None = None, *, out: Path = run.RUNS, json: bool = False) -> dict[str, Any]:
+    """List the runs in a folder, or show one: its recipe, how it ended, its scores.
+
+    Parameters
+    ----------
+    name
+        A run to show, by name or folder, or "latest".
+    out
+        The folder in which runs are made.
+    json
+        Print one JSON object.
+    """
+    if name is not None:
+        return _one(run.open_run(name, out), json)
+    found = [_facts(one) for one in run.all_runs(out)]
+    if not json:
+        text = table(_HEAD, [_row(facts) for facts in found], left=4)
+        sys.stdout.write(text if found else f"no runs in {out}; hundredfold train makes one\n")
+    return {"out": str(out), "runs": found}
+
+
+def _one(one: Run, json: bool) -> dict[str, Any]:
+    facts, info, scores = _facts(one), one.info, one.scores
+    if not json:
+        rows = [
+            (key, f"{score['value']:.4f}", _interval(score), f"{score['n']:,.0f}")
+            for key, score in scores.items()
+        ]
+        text = (one.folder / "recipe.toml").read_text(encoding="utf-8")
+        ended = f"{facts['status']}{': ' if info.get('reason') else ''}{info.get('reason', '')}"
+        cost = f"{facts['epochs'] or 0} epochs, {duration(facts['seconds'] or 0.0)}"
+        sys.stdout.write(f"{one.folder}\n{ended}; {cost}, {size(facts['bytes'])}\n\n{text}")
+        if rows:
+            sys.stdout.write("\n" + table(("score", "value", "95 % interval", "images"), rows))
+    return {**facts, "info": info, "scores": scores, "recipe": one.recipe.model_dump()}
+
+
+def _facts(one: Run) -> dict[str, Any]:
+    """Return a run's line; a run with damaged files has the status "damaged"."""
+    bytes_ = sum(path.stat().st_size for path in one.folder.rglob("*") if path.is_file())
+    facts: dict[str, Any] = {"name": one.name, "folder": str(one.folder), "bytes": bytes_}
+    try:
+        info, scores, what = one.info, one.scores, one.recipe
+    except HundredfoldError as error:
+        empty = dict.fromkeys(("model", "data", "epochs", "validation", "test", "seconds"))
+        return facts | empty | {"status": "damaged", "reason": error.message}
+    return facts | {
+        "status": info.get("status", "damaged"),
+        "reason": info.get("reason", ""),
+        "model": what.model,
+        "data": info.get("data", {}).get("name"),
+        "epochs": info.get("epochs"),
+        "validation": scores.get("validation.top_1", {}).get("value"),
+        "test": scores.get("test.top_1", {}).get("value"),
+        "seconds": info.get("seconds"),
+    }
+
+
+def _row(facts: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        facts["name"],
+        facts["status"],
+        (facts["model"] or "-").partition("(")[0],
+        facts["data"] or "-",
+        str(facts["epochs"] or "-"),
+        percent(facts["validation"]),
+        percent(facts["test"]),
+        "-" if facts["seconds"] is None else duration(facts["seconds"]),
+        size(facts["bytes"]),
+    )
+
+
+def _interval(score: dict[str, float]) -> str:
+    low, high = score.get("low"), score.get("high")
+    return "-" if low is None or high is None else f"{low:.4f} to {high:.4f}"
