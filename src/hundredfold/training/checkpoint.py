@@ -1,8 +1,9 @@
 """What --resume needs: one immutable file a save, and a small commit written last.
 
 A save is `state/<step>.safetensors` with every tensor, perhaps `state/best-<epoch>.safetensors`,
-and then `state/<step>.json`, which names both with their SHA-256. Only a save with its
-commit exists; one whose hash does not match is passed over, out loud, for the one before.
+and then `state/<step>.json`, which names both with their SHA-256 and holds its own. Only a
+save with its commit exists; one whose hash does not match is passed over, out loud, for the
+one before.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from hundredfold import files
 from hundredfold.errors import CheckError
 
 KEPT = 2
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def save(
     commit["tensors"] = _write(folder / f"{step:010d}.safetensors", tensors)
     if best:
         commit["best"] = _write_once(folder / f"best-{best_epoch:06d}.safetensors", best)
-    files.write_json(folder / f"{step:010d}.json", commit)
+    files.write_json(folder / f"{step:010d}.json", commit | {"sha256": _digest(commit)})
     _rotate(folder)
 
 
@@ -65,7 +67,7 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
             for damaged in commits[:number]:
                 damaged.unlink()
             return saved
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        except _DAMAGE as error:
             say(f"the saved state {path.name} is damaged ({error}); trying the one before")
     if commits:
         raise CheckError(
@@ -82,9 +84,15 @@ def weights_bytes(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> by
 
 def _read(path: Path) -> Saved:
     commit = json.loads(path.read_text(encoding="utf-8"))
+    if commit.pop("sha256", None) not in (None, _digest(commit)):  # None: by the first version
+        raise ValueError("it does not match its own SHA-256")
     tensors = decode(_verified(path.parent, commit["tensors"]))
     best = decode(_verified(path.parent, commit["best"])) if "best" in commit else {}
     return Saved(tensors, dict(commit["position"]), best)
+
+
+def _digest(commit: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(commit, sort_keys=True).encode()).hexdigest()
 
 
 def _verified(folder: Path, entry: Mapping[str, str]) -> bytes:
