@@ -16,7 +16,7 @@ def constant(progress: float, *, warmup: float = 0.0) -> float:
 
 def cosine(progress: float, *, warmup: float = 0.0, final: float = 0.0) -> float:
     """Fall along half a cosine to `final` (Loshchilov & Hutter 2017, arXiv:1608.03983)."""
-    if progress < warmup:
+    if progress < _share(warmup):
         return _warm(progress, warmup)
     done = (progress - warmup) / (1 - warmup)
     return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
@@ -24,7 +24,7 @@ def cosine(progress: float, *, warmup: float = 0.0, final: float = 0.0) -> float
 
 def linear(progress: float, *, warmup: float = 0.0, final: float = 0.0) -> float:
     """Fall in a straight line to `final`."""
-    if progress < warmup:
+    if progress < _share(warmup):
         return _warm(progress, warmup)
     return 1 - (1 - final) * (progress - warmup) / (1 - warmup)
 
@@ -47,12 +47,16 @@ def one_cycle(
 
     Source: Smith 2018, arXiv:1803.09820, section 4.
     """
-    if progress < warmup:
+    if progress < _share(warmup):
         return start + (1 - start) * (1 - math.cos(math.pi * progress / warmup)) / 2
     return cosine((progress - warmup) / (1 - warmup), final=final)
 
 
 def _warm(progress: float, warmup: float) -> float:
+    return 1.0 if progress >= _share(warmup) else max(progress, 1e-3 * warmup) / warmup
+
+
+def _share(warmup: float) -> float:
     if not 0 <= warmup < 1:
         raise UsageError(f"a schedule's warmup = {warmup} is not a share in [0, 1)")
-    return 1.0 if progress >= warmup else max(progress, 1e-3 * warmup) / warmup
+    return warmup
