@@ -66,9 +66,14 @@ def read_weights(run: Run) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         with safe_open(run.best(), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+            metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise DataError(f"cannot read {str(run.best())!r}", found=str(error)) from None
+    if not {"classes", "size"} <= metadata.keys():
+        raise DataError(
+            f"{str(run.best())!r} does not say which classes it knows", found="no metadata"
+        )
+    return tensors, metadata
 
 
 def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor], where: str) -> None:
