@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+_TEMPORARY = ".part"
+
 
 def write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
     """Replace a file in one step: a temporary beside it, fsync, rename, fsync of the folder."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(_TEMPORARY, f".{path.name}.", path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if callable(content):
@@ -35,6 +37,12 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Replace a JSON file in one step, indented so that it reads with `cat`."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed `write` left in a folder, where nobody else writes now."""
+    for path in folder.glob(f".*{_TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -66,12 +66,13 @@ class Fit:
         self._clock = self._saved = time.monotonic()
         self._save_cost = 0.0
 
-    def restore(self, saved: checkpoint.Saved) -> None:
-        """Go back to a save; what the curve holds beyond it is cut off."""
-        self.learner.load(saved.tensors)
-        self.position = Position(**saved.position)
-        self.best = Best(self.recipe.select, self.recipe.patience, **self.position.best)
-        self.best.weights = saved.best
+    def restore(self, saved: checkpoint.Saved | None) -> None:
+        """Go back to a save, or to the start; what the curve holds beyond it is cut off."""
+        if saved:
+            self.learner.load(saved.tensors)
+            self.position = Position(**saved.position)
+            self.best = Best(self.recipe.select, self.recipe.patience, **self.position.best)
+            self.best.weights = saved.best
         with (self.run.folder / "curve.jsonl").open("a") as file:
             file.truncate(self.position.curve)
 

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import hundredfold
-from hundredfold.run import Run
 
 if TYPE_CHECKING:
     from hundredfold.training.fit import Fit
@@ -18,13 +17,13 @@ if TYPE_CHECKING:
 _LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
 
 
-def start(made: Run, facts: dict[str, Any]) -> dict[str, Any]:
+def start(name: str, digest: str, facts: dict[str, Any]) -> dict[str, Any]:
     """Return run.json as it stands before the first step."""
     return {
         "status": "running",
         "reason": "",
-        "name": made.name,
-        "recipe_digest": made.recipe.digest,
+        "name": name,
+        "recipe_digest": digest,
         "started": _now(),
         **facts,
         "versions": {

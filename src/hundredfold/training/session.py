@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,27 @@ class Job:
     folder: str | None
 
     def learner(self) -> Learner:
-        """Bind loss, optimizer and schedule to the model."""
+        """Bind loss, optimizer and schedule to the model.
+
+        Raises UsageError where one of them has an option that is out of range.
+        """
         what = self.recipe
+        loss = call.resolve(call.parse(what.loss), recipe.PACKAGES["loss"])
+        schedule = call.resolve(call.parse(what.schedule), recipe.PACKAGES["schedule"])
         optimizer = call.resolve(call.parse(what.optimizer), recipe.PACKAGES["optimizer"])
+        try:
+            schedule(0.0)
+            loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+            bound = optimizer(self.model)
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"the recipe's {what.optimizer} with {what.loss} will not do", found=str(error)
+            ) from None
         return Learner(
             self.model,
-            optimizer(self.model),
-            call.resolve(call.parse(what.loss), recipe.PACKAGES["loss"]),
-            call.resolve(call.parse(what.schedule), recipe.PACKAGES["schedule"]),
+            bound,
+            loss,
+            schedule,
             call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"]),
             precision=self.precision,
             average=what.ema,
@@ -118,18 +131,22 @@ def train(what: Recipe, options: Options, progress: Progress) -> Run:
     Nothing is written before recipe, data and model have been found to fit together.
     """
     job = prepare(what, options, progress)
+    learner = job.learner()
     name = options.name or run.default_name(what, job.data.name)
+    info = record.start(name, what.digest, job_facts(job))
     made = run.create(options.out, name, what)
     with made.writer():
-        made.save_info(record.start(made, job_facts(job)))
+        made.save_info(info)
         files.write_json(made.folder / "model.json", _model_facts(job.summary))
-        return _carry_out(made, job, progress, None)
+        return _carry_out(made, job, learner, progress, None)
 
 
 def resume(made: Run, options: Options, progress: Progress) -> Run:
     """Go on with a run from its newest save, to the same last bit on the same machine.
 
-    Raises UsageError for a run that is done, and DataError where the data are others.
+    The data are looked for where they lay, and as many threads compute, unless the options
+    say otherwise. Scores of former weights are removed. Raises UsageError for a run that is
+    done, and DataError where the data are others.
     """
     with made.writer():
         info = made.info
@@ -139,24 +156,36 @@ def resume(made: Run, options: Options, progress: Progress) -> Run:
                 remedy=f"hundredfold evaluate {made.folder} --split test",
             )
         saved = checkpoint.load(made.folder / "state", progress.say)
-        job = prepare(made.recipe, options, progress, info["precision"])
+        job = prepare(made.recipe, _as_before(options, info), progress, info["precision"])
         if job.data.digest != info["data"]["digest"]:
             raise DataError(
                 f"the data are not those that {str(made.folder)!r} was trained on",
                 found=f"digest {job.data.digest[:12]} instead of {info['data']['digest'][:12]}",
                 remedy="--data-dir with the former data, or a new run",
             )
+        made.forget_scores()
+        made.sweep()
         made.save_info(info | {"status": "running", "reason": "", "threads": job.threads})
-        return _carry_out(made, job, progress, saved)
+        return _carry_out(made, job, job.learner(), progress, saved)
 
 
-def _carry_out(made: Run, job: Job, progress: Progress, saved: checkpoint.Saved | None) -> Run:
+def _as_before(options: Options, info: dict[str, Any]) -> Options:
+    """Fill in where the data lay and how many threads computed when the run began."""
+    source, folder = options.source, info["data"]["folder"]
+    if source.folder is None and folder:
+        source = replace(source, folder=Path(folder))
+    return replace(options, source=source, threads=options.threads or int(info["threads"]))
+
+
+def _carry_out(
+    made: Run, job: Job, learner: Learner, progress: Progress, saved: checkpoint.Saved | None
+) -> Run:
     progress.log_to(made.log)
     progress.say(f"run        {made.folder}")
-    what, learner = job.recipe, job.learner()
+    what = job.recipe
     fit = Fit(made, what, learner, job.feed, job.validation, progress)
+    fit.restore(saved)
     if saved:
-        fit.restore(saved)
         progress.say(f"resumed    in epoch {fit.position.epoch + 1}, step {fit.position.step}")
     patience = f"; stops after {what.patience} without a better {what.select}"
     progress.say(
