@@ -1,10 +1,15 @@
-"""What every test gets: folders of its own, one thread, no network, and the real data if at hand."""
+"""What every test gets: its own folders, one thread, no network; the real data if at hand."""
 
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+
+from hundredfold import run
+from hundredfold.recipe import Recipe
+from hundredfold.run import Run
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _SHARED = _REPOSITORY.parent / "shared" / "data"
@@ -44,3 +49,30 @@ def real_cifar100(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real_cifar100")
     subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture
+def make_run() -> Callable[..., Run]:
+    """Return a function that makes finished and unfinished runs by hand."""
+
+    def make(
+        out: Path,
+        what: Recipe,
+        *,
+        digest: str = "d1",
+        status: str = "done",
+        scores: Mapping[str, float] | None = None,
+        name: str = "",
+    ) -> Run:
+        made = run.create(out, name or run.default_name(what, "digits"), what)
+        cost = {"parameters": 10, "macs": 20, "epochs": 2, "seconds": 1.5}
+        made.save_info({"status": status, "data": {"name": "digits", "digest": digest}, **cost})
+        made.save_scores(
+            {
+                key: {"value": value, "low": value, "high": value, "n": 9}
+                for key, value in (scores or {}).items()
+            }
+        )
+        return made
+
+    return make

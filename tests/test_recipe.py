@@ -1,0 +1,169 @@
+"""Recipes: what decides a run's numbers, and nothing else."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hundredfold import recipe
+from hundredfold.errors import UsageError
+from hundredfold.recipe import Recipe
+
+OTHERS = {
+    "data": "shapes",
+    "model": "wrn(depth=16)",
+    "augment": "flip",
+    "loss": "cross_entropy(label_smoothing=0.1)",
+    "optimizer": "sgd",
+    "schedule": "cosine",
+    "resolution": "progressive",
+    "epochs": 7,
+    "batch_size": 32,
+    "patience": 3,
+    "select": "last",
+    "ema": 0.99,
+    "precision": "bf16",
+    "validation": 0.2,
+    "limit": 100,
+    "seed": 1,
+}
+
+
+def test_the_defaults_are_those_of_keras_with_early_stopping() -> None:
+    what = Recipe()
+    assert what.optimizer.startswith("adam(lr=0.001, beta1=0.9, beta2=0.999")
+    assert what.loss == "cross_entropy(label_smoothing=0.0)"
+    assert (what.batch_size, what.patience, what.select) == (128, 25, "validation.loss")
+
+
+def test_the_stored_text_reads_back_as_the_same_recipe() -> None:
+    what = recipe.from_fields({"title": 'a "b" \\ é', **OTHERS})
+    again = recipe.from_fields(tomllib.loads(what.toml()))
+    assert again == what
+    assert again.digest == what.digest
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_title_survives_being_stored(title: str) -> None:
+    what = Recipe(title=title)
+    assert tomllib.loads(what.toml())["title"] == title
+
+
+def test_defaults_are_spelled_out() -> None:
+    assert Recipe(model="wrn").model == "wrn(depth=28, width=10, dropout=0.0)"
+    assert Recipe(model="wrn").digest == Recipe(model="wrn(width=10)").digest
+
+
+@pytest.mark.parametrize("field", sorted(Recipe.model_fields.keys() - {"title", "source"}))
+def test_every_field_that_decides_the_numbers_is_in_the_digest(field: str) -> None:
+    assert Recipe().override({field: OTHERS[field]}).digest != Recipe().digest
+
+
+def test_title_and_source_are_not_in_the_digest() -> None:
+    assert Recipe(title="a", source="b").digest == Recipe().digest
+
+
+def test_an_override_of_none_changes_nothing() -> None:
+    assert Recipe().override({"epochs": None, "seed": None}) == Recipe()
+
+
+def test_set_changes_a_field_an_option_and_an_option_in_a_chain() -> None:
+    what = Recipe(model="wrn", augment="pad_crop | flip")
+    found = what.override({}, ["epochs=5", "model.depth=16", "augment.pixels=2", "ema=0.9"])
+    assert (found.epochs, found.ema) == (5, 0.9)
+    assert found.model.startswith("wrn(depth=16, width=10")
+    assert found.augment.startswith("pad_crop(pixels=2")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "remedy"),
+    [
+        ("epoch=5", "cannot set 'epoch=5'", "did you mean 'epochs'?"),
+        ("epochs", "cannot set 'epochs'", "did you mean 'epochs'?"),
+        ("model.dept=5", "has no option 'dept'", "did you mean 'depth'?"),
+        ("epochs.depth=5", "'epochs' has no options", "--set epochs=5"),
+        ("model.depth=deep", "not of the type int", None),
+    ],
+)
+def test_a_wrong_set_is_one_sentence(text: str, sentence: str, remedy: str | None) -> None:
+    with pytest.raises(UsageError) as caught:
+        Recipe(model="wrn").override({}, [text])
+    assert sentence in caught.value.message
+    if remedy:
+        assert caught.value.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"epoch": 3}, "a recipe has no key 'epoch'"),
+        ({"epochs": 0}, "epochs = 0 will not do"),
+        ({"epochs": "3"}, "epochs = '3' will not do"),
+        ({"epochs": True}, "epochs = True will not do"),
+        ({"epochs": 3.5}, "epochs = 3.5 will not do"),
+        ({"validation": 1.0}, "validation = 1.0 will not do"),
+        ({"select": "test.top_1"}, "select = 'test.top_1' will not do"),
+        ({"precision": "fp16"}, "precision = 'fp16' will not do"),
+        ({"seed": -1}, "seed = -1 will not do"),
+        ({"model": "resnt"}, "no model is called 'resnt'"),
+        ({"data": "cifar1000"}, "no data set is called 'cifar1000'"),
+        ({"augment": "flip | spin"}, "no augmentation is called 'spin'"),
+        ({"optimizer": "adamm"}, "no optimizer is called 'adamm'"),
+        ({"schedule": "cosin"}, "no schedule is called 'cosin'"),
+        ({"loss": "cross"}, "no loss is called 'cross'"),
+    ],
+)
+def test_a_wrong_field_is_one_sentence(fields: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        recipe.from_fields(fields)
+    assert sentence in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.exit_code == 2
+
+
+def test_a_recipe_that_is_not_there_is_answered_with_the_closest() -> None:
+    with pytest.raises(UsageError, match="no recipe is called 'resnet-2'") as caught:
+        recipe.load("resnet-2")
+    assert caught.value.remedy == "did you mean 'resnet-20'?"
+
+
+@pytest.mark.parametrize("content", [b"epochs = ", b"\xff\xfe", b"[a]\n[a]"])
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"cannot read the recipe .*mine\.toml"):
+        recipe.load(str(path))
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(UsageError, match=r"there is no recipe file 'nowhere\.toml'"):
+        recipe.load("nowhere.toml")
+
+
+def test_what_the_project_promises_ships() -> None:
+    named = {"simple-cnn", "resnet-20", "resnet-18", "densenet-bc-100-12", "vgg16-bn", "wrn-28-10"}
+    assert named <= recipe.shipped("").keys()
+    assert {"quickstart", "baselines"} <= recipe.shipped("studies").keys()
+
+
+@pytest.mark.parametrize("name", recipe.shipped(""))
+def test_a_recipe_that_ships_is_short_and_says_where_it_comes_from(name: str) -> None:
+    what = recipe.load(name)
+    assert what.title
+    assert what.source
+    assert len(recipe.shipped("")[name].read_text(encoding="utf-8").splitlines()) <= 20
+
+
+def test_reading_every_recipe_loads_no_torch() -> None:
+    code = (
+        "import sys; from hundredfold import recipe, study\n"
+        "[recipe.load(n) for n in recipe.shipped('')]\n"
+        "[study.variants(study.load(n)) for n in recipe.shipped('studies')]\n"
+        "print([m for m in ('torch', 'sklearn', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
