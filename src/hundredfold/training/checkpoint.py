@@ -77,9 +77,17 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
     return None
 
 
-def weights_bytes(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Return a safetensors file's bytes."""
-    return encode({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, metadata)
+def weights_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Return a safetensors file's bytes; equal tensors and metadata give equal bytes."""
+    content = encode({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
+    if not metadata:
+        return content
+    # the library writes metadata in an order that changes from one process to the next
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = {"__metadata__": dict(sorted(metadata.items())), **json.loads(content[8:end])}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def _read(path: Path) -> Saved:
