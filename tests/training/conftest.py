@@ -1,0 +1,62 @@
+"""Small trainings: in this process, or in children that can be killed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from hundredfold import training
+from hundredfold.data import Source
+from hundredfold.recipe import Recipe
+from hundredfold.run import Run
+
+Tasks = list[dict[str, Any]]
+SMALL: dict[str, Any] = {
+    "data": "shapes(size=18, classes=4, images=24)",
+    "epochs": 2,
+    "batch_size": 16,
+    "validation": 0.25,
+    "precision": "fp32",
+}
+
+
+@pytest.fixture
+def carry_out() -> Callable[[Tasks], list[list[int]]]:
+    """Return a function that carries out command lines as `children.py` has it."""
+
+    def call(tasks: Tasks) -> list[list[int]]:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(Path(__file__).with_name("children.py"))],
+            input=json.dumps(tasks),
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=300,
+        )
+        return json.loads(done.stdout)
+
+    return call
+
+
+@pytest.fixture
+def progress() -> training.Progress:
+    """Return a progress that says nothing and remembers everything in `console.file`."""
+    return training.Progress(Console(file=open(os.devnull, "w"), record=True))  # noqa: PTH123
+
+
+@pytest.fixture
+def small_run(tmp_path: Path, progress: training.Progress) -> Callable[..., Run]:
+    """Return a function that trains a small recipe with some fields changed."""
+
+    def train(name: str = "a", **fields: object) -> Run:
+        options = training.Options(Source(), threads=1, out=tmp_path / "runs", name=name)
+        return training.train(Recipe(**(SMALL | fields)), options, progress)
+
+    return train
