@@ -3,7 +3,7 @@ import torch
 
 from hundredfold.call import parse
 from hundredfold.errors import UsageError
-from hundredfold.models import build
+from hundredfold.models import build, outline
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,14 @@ def test_the_global_generator_does_not_change_the_weights():
     assert first.training
 
 
-def test_on_the_meta_device_nothing_is_allocated():
-    with torch.device("meta"):
-        model = build(parse("vgg"), classes=1000, size=224, seed=0)
+def test_an_outline_has_the_shapes_and_no_memory():
+    model = outline(parse("densenet(depth=40)"), classes=10, size=32)
+    real = build(parse("densenet(depth=40)"), classes=10, size=32, seed=0)
     assert all(t.is_meta for t in model.state_dict().values())
+    shapes = {key: t.shape for key, t in model.state_dict().items()}
+    assert shapes == {key: t.shape for key, t in real.state_dict().items()}
+
+
+def test_an_outline_leaves_drawing_as_it_was():
+    outline(parse("simple_cnn"), classes=10, size=32)
+    assert torch.empty(9).normal_(generator=torch.Generator().manual_seed(0)).std() > 0.1

@@ -1,5 +1,6 @@
 """Count a network: parameters, multiply-accumulates, a row per layer, stages by resolution."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -9,6 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+
+_WORDS = {
+    "Conv2d": "conv",
+    "Linear": "dense",
+    "MaxPool2d": "max pool",
+    "AvgPool2d": "mean pool",
+    "AdaptiveAvgPool2d": "mean pool",
+}
 
 
 @dataclass(frozen=True)
@@ -28,9 +37,14 @@ class Layer:
 
 @dataclass(frozen=True)
 class Stage:
-    """Consecutive layers of one resolution; `weights` counts convolutions and dense layers."""
+    """Consecutive layers of one resolution.
+
+    output: shape at its end; contents: "max pool, 2 conv" (no norms, no activations).
+    weights: number of convolutions and dense layers.
+    """
 
     output: tuple[int, ...]
+    contents: str
     weights: int
     parameters: int
     macs: int
@@ -48,14 +62,16 @@ class Summary:
 
     @property
     def diagram(self) -> str:
-        """The stages as text: output, layers with weights, shares of parameters and MACs."""
-        lines = [f"{'output':<16}{'layers':>6}{'parameters':>14}{'MACs':>16}"]
-        lines.append(f"{_shape((3, self.size, self.size)):<16}{'image':>6}")
-        for stage in self.stages:
-            bar = "█" * round(20 * stage.macs / max(self.macs, 1))
-            row = f"{_shape(stage.output):<16}{stage.weights:>6}{stage.parameters:>14,}"
+        """The stages as text: output, contents, parameters, MACs and their share as a bar."""
+        stages = [stage for stage in self.stages if stage.contents]
+        wide = max([len(stage.contents) for stage in stages], default=6)
+        lines = [f"{'output':<18}{'layers':<{wide}}{'parameters':>13}{'MACs':>16}"]
+        lines.append(f"{_shape((3, self.size, self.size)):<18}image")
+        for stage in stages:
+            bar = "█" * round(16 * stage.macs / max(self.macs, 1))
+            row = f"{_shape(stage.output):<18}{stage.contents:<{wide}}{stage.parameters:>13,}"
             lines.append(f"{row}{stage.macs:>16,}  {bar}".rstrip())
-        lines.append(f"{'':<22}{self.parameters:>14,}{self.macs:>16,}")
+        lines.append(f"{'':<{18 + wide}}{self.parameters:>13,}{self.macs:>16,}")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -66,15 +82,13 @@ class Summary:
 def summary(model: nn.Module, size: int) -> Summary:
     """Count one forward pass of an image of size x size pixels, computing nothing.
 
-    The pass runs on the meta device, whatever the model's own; the model stays as it is.
+    An empty batch goes through the network: its shapes are those of any batch. The model
+    stays as it is; it may lie on the meta device. Raises RuntimeError where the network
+    does not take that size.
     """
     layers: list[Layer] = []
-    seen: set[str] = set()
-    tensors = [*model.named_parameters(), *model.named_buffers()]
-    meta = {name: tensor.detach().to("meta") for name, tensor in tensors}
-    image = torch.empty((1, 3, size, size), dtype=torch.uint8, device="meta")
-    with _recording(model, layers, seen), _evaluating(model), torch.no_grad():
-        functional_call(model, meta, (image,))
+    with _recording(model, layers), _evaluating(model), torch.no_grad():
+        functional_call(model, _allocated(model), (_images(model, size),))
     return Summary(
         size=size,
         parameters=sum(p.numel() for p in model.parameters()),
@@ -84,8 +98,24 @@ def summary(model: nn.Module, size: int) -> Summary:
     )
 
 
+def _images(model: nn.Module, size: int) -> Tensor:
+    device = next((p.device for p in model.parameters() if not p.is_meta), None)
+    return torch.empty((0, 3, size, size), dtype=torch.uint8, device=device)
+
+
+def _allocated(model: nn.Module) -> dict[str, Tensor]:
+    """Return memory, never touched, for weights on the meta device.
+
+    Kernels of the meta device would do, but the first one loads 800 modules in a second.
+    """
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    return {name: torch.empty(t.shape, dtype=t.dtype) for name, t in tensors if t.is_meta}
+
+
 @contextmanager
-def _recording(model: nn.Module, layers: list[Layer], seen: set[str]) -> Iterator[None]:
+def _recording(model: nn.Module, layers: list[Layer]) -> Iterator[None]:
+    seen: set[str] = set()
+
     def record(name: str, module: nn.Module, output: Tensor) -> None:
         parameters = 0 if name in seen else sum(p.numel() for p in module.parameters())
         seen.add(name)
@@ -119,7 +149,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 def _macs(module: nn.Module, output: Tensor) -> int:
     """Each output value of a convolution or dense layer is one dot product of its inputs."""
     if isinstance(module, nn.Conv2d | nn.Linear):
-        return output[0].numel() * module.weight[0].numel()
+        return prod(output.shape[1:]) * prod(module.weight.shape[1:])
     return 0
 
 
@@ -132,10 +162,16 @@ def _stages(layers: list[Layer]) -> Iterator[Stage]:
         start = end
         yield Stage(
             output=layer.output,
+            contents=_contents(group),
             weights=sum(row.macs > 0 for row in group),
             parameters=sum(row.parameters for row in group),
             macs=sum(row.macs for row in group),
         )
+
+
+def _contents(layers: list[Layer]) -> str:
+    counts = Counter(_WORDS[layer.kind] for layer in layers if layer.kind in _WORDS)
+    return ", ".join(f"{n} {word}" if n > 1 else word for word, n in counts.items())
 
 
 def _resolution(layer: Layer) -> int:
@@ -143,4 +179,4 @@ def _resolution(layer: Layer) -> int:
 
 
 def _shape(output: tuple[int, ...]) -> str:
-    return " x ".join(f"{n:>3}" for n in output)
+    return " x ".join([f"{output[0]:>4}", *(f"{n:>3}" for n in output[1:])])
