@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch._dynamo  # noqa: F401  the first optimizer would load it in every child, for seconds
 
 from hundredfold import cli
 from hundredfold.cli import train as _verb  # noqa: F401  loads what a child would load

@@ -27,7 +27,7 @@ CASES = {
         "--optimizer", "sgd(lr=0.05)", "--set", 'select="validation.top_1"',
     ],
 }  # fmt: skip
-KILLS = 6
+KILLS = 5
 
 
 def _train(out: Path, name: str, options: list[str]) -> dict[str, Any]:
