@@ -1,0 +1,182 @@
+"""`hundredfold study`: plan, train what is missing, go on after a signal, compare."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hundredfold import data, run, study
+from hundredfold.cli import _plan, main
+from hundredfold.data import Source
+from hundredfold.run import Run
+
+MakeRun = Callable[..., Run]
+Captured = pytest.CaptureFixture[str]
+
+TINY = """
+title = "Tiny"
+base = "digits"
+seeds = 1
+[overrides]
+epochs = 1
+limit = 64
+precision = "fp32"
+[vary.two]
+[vary.wrong]
+"optimizer.lr" = 1e30
+"""
+LONG = TINY.replace("epochs = 1", "epochs = 100000").replace("1e30", "0.001")
+
+
+@pytest.fixture
+def tiny(elsewhere: Path) -> Path:
+    path = elsewhere / "tiny.toml"
+    path.write_text(TINY.replace('"optimizer.lr" = 1e30', "batch_size = 32"), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command of our own, and leave nothing of it behind."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hundredfold", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    try:
+        yield process
+    finally:
+        for child in [*psutil.Process(process.pid).children()] if process.poll() is None else []:
+            child.kill()
+        process.kill()
+        process.communicate()
+
+
+def test_what_is_missing_is_trained_once(tiny: Path, capsys: Captured) -> None:
+    assert main(["study", str(tiny), "--jobs", "2", "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert {system["label"] for system in found["systems"]} == {"two", "wrong"}
+    assert len(found["runs"]) == 2
+    assert err.count("trained") == 2
+    folder = Path(found["study"])
+    assert folder == Path("runs/tiny")
+    for name in ("study.toml", "study.json", "comparison.json", "report.html"):
+        assert (folder / name).is_file()
+    for one in run.all_runs():
+        assert one.info["status"] == "done"
+        assert one.info["test_looks"] == 0
+        assert (one.folder / "report.html").is_file()
+        assert one.name == run.default_name(one.recipe, "digits")
+
+    assert main(["study", str(tiny)]) == 0
+    out, err = capsys.readouterr()
+    assert "2 runs finished, 0 to train" in out
+    assert "trained" not in err
+    assert "95 % interval" in out
+
+
+def test_a_member_that_fails_is_left_out_with_its_reason(elsewhere: Path, capsys: Captured) -> None:
+    path = elsewhere / "tiny.toml"
+    path.write_text(TINY.replace("epochs = 1", "epochs = 3"), encoding="utf-8")
+    assert main(["study", str(path), "--jobs", "2"]) == 5
+    out, err = capsys.readouterr()
+    assert "error: 1 of 2 runs failed and were left out" in err
+    assert "failed   wrong, seed 0: the lo" in err
+    assert "two" in out
+    stored = json.loads((elsewhere / "runs/tiny/study.json").read_text(encoding="utf-8"))
+    (left_out,) = stored["left_out"]
+    assert left_out["label"] == "wrong"
+    assert "not finite" in left_out["reason"]
+    assert [member["label"] for member in stored["members"]] == ["two"]
+
+
+def test_a_signal_saves_every_run_and_leaves_no_orphan(elsewhere: Path, capsys: Captured) -> None:
+    (elsewhere / "long.toml").write_text(LONG, encoding="utf-8")
+    with started("study", "long.toml", "--jobs", "2") as process:
+        deadline = time.monotonic() + 60
+        while not all(one.curve for one in run.all_runs()) or len(run.all_runs()) < 2:
+            assert time.monotonic() < deadline, process.communicate()
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.1)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "the same command goes on: hundredfold study long.toml" in err
+    assert len(children) >= 2
+    assert not [child for child in children if child.is_running()]
+    assert [one.info["status"] for one in run.all_runs()] == ["stopped", "stopped"]
+
+    assert main(["study", "long.toml", "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert len(plan["unfinished"]) == 2
+    assert plan["missing"] == []
+
+
+def test_a_dry_run_measures_what_is_missing_and_writes_nothing(
+    tiny: Path, make_run: MakeRun, capsys: Captured
+) -> None:
+    members = study.members(study.variants(study.load(str(tiny))), 2)
+    for member in members:
+        if member.label == "two":
+            make_run(Path("runs"), member.recipe, digest=data.load("digits", Source()).digest)
+    assert main(["study", str(tiny), "--dry-run", "--seeds", "2", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (len(plan["finished"]), len(plan["missing"])) == (2, 2)
+    assert plan["seconds"] > 0
+    assert plan["bytes"] > 0
+    assert len(run.all_runs()) == 2
+    assert not Path("runs/tiny").exists()
+
+
+def test_runs_that_are_there_need_no_training(
+    tiny: Path, make_run: MakeRun, capsys: Captured
+) -> None:
+    digest = data.load("digits", Source()).digest
+    members = study.members(study.variants(study.load(str(tiny))), 3)
+    for member in members:
+        make_run(
+            Path("runs"),
+            member.recipe,
+            digest=digest,
+            scores={"validation.top_1": 0.9 + member.seed / 100},
+        )
+    assert main(["study", str(tiny), "--seeds", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "6 runs finished, 0 to train" in out
+    assert "91.00 ± 1.00 %" in out
+    assert "not distinguishable" in out
+    assert "runs/tiny/report.html" in out
+
+
+def test_a_run_on_other_data_does_not_take_the_name(tiny: Path, make_run: MakeRun) -> None:
+    what = study.load(str(tiny))
+    first, second = study.members(study.variants(what), 1)
+    made = make_run(Path("runs"), first.recipe, digest="other")
+    plan = _plan.make(what.model_copy(update={"seeds": 1}), {}, Source(), Path("runs"), [])
+    assert str(plan.place(first)) == f"{made.folder}-2"
+    assert plan.place(second).name == run.default_name(second.recipe, "digits")
+
+
+def test_runs_side_by_side_share_the_threads() -> None:
+    assert _plan.options(None, "cpu", 8, 3)[-2:] == ["--threads", "2"]
+    assert _plan.options(None, "cpu", 8, 1)[-2:] == ["--threads", "8"]
+    assert "--threads" not in _plan.options(None, "cpu", 0, 1)
+
+
+def test_a_study_does_not_write_into_a_run(tiny: Path, make_run: MakeRun, capsys: Captured) -> None:
+    member = study.members(study.variants(study.load(str(tiny))), 1)[0]
+    make_run(Path("runs"), member.recipe, name="tiny")
+    assert main(["study", str(tiny)]) == 2
+    assert "'runs/tiny' is a run" in capsys.readouterr().err

@@ -1,0 +1,43 @@
+"""A part of a recipe knows no other part, so that adding or removing one touches nothing else."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import hundredfold
+from hundredfold import call
+from hundredfold.recipe import PACKAGES
+
+_ROOT = Path(hundredfold.__file__).parent
+_PARTS = [
+    (package, name)
+    for package in sorted({*PACKAGES.values(), "hundredfold.metrics"})
+    if (_ROOT / package.rpartition(".")[2]).is_dir()
+    for name in call.names(package)
+]
+
+
+def imported(path: Path) -> set[str]:
+    """Return the full names of all that a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize(("package", "name"), _PARTS)
+def test_a_part_imports_no_other_part(package: str, name: str) -> None:
+    path = _ROOT / package.rpartition(".")[2] / f"{name}.py"
+    others = {f"{package}.{other}" for other in call.names(package) if other != name}
+    assert not imported(path) & others
+
+
+@pytest.mark.parametrize(("package", "name"), _PARTS)
+def test_a_part_says_what_it_does(package: str, name: str) -> None:
+    signature = call.describe(name, package)
+    assert signature.summary.endswith((".", ":"))
+    assert signature.module_doc
