@@ -54,7 +54,7 @@ class Recipe(BaseModel):
     seed:       decides the validation cut, the first weights, the order, every random draw.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
 
     title: str = ""
     source: str = ""
