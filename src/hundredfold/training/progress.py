@@ -51,7 +51,8 @@ class Progress:
         self._live.update(Text(status(), overflow="ellipsis", no_wrap=True), refresh=True)
 
     def close(self) -> None:
-        """Take the live line away."""
+        """Take the live line away, and end the log: what is said next is another run's."""
+        self._log = None
         if self._live is not None:
             self._live.stop()
             self._live = None
