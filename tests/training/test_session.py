@@ -1,0 +1,364 @@
+"""What a training leaves, refuses and says."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import log_loss
+
+from hundredfold import cli, inference, training
+from hundredfold.data import Source
+from hundredfold.errors import CheckError, DataError, UsageError
+from hundredfold.recipe import Recipe
+from hundredfold.run import Run, open_run
+from hundredfold.training import device, precision
+
+Train = Callable[..., Run]
+Tasks = list[dict[str, Any]]
+CarryOut = Callable[[Tasks], list[list[int]]]
+SMALL = ["--data", "shapes(size=18, classes=4, images=24)", "--batch-size", "16",
+         "--precision", "fp32", "--threads", "1", "--epochs", "2"]  # fmt: skip
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def _with(made: Run, **info: object) -> None:
+    made.save_info(made.info | info)
+
+
+def test_the_folder_holds_what_the_design_says(small_run: Train) -> None:
+    made = small_run()
+    for name in ("recipe.toml", "run.json", "model.json", "curve.jsonl", "log.txt", "scores.json",
+                 "weights/best.safetensors", "weights/last.safetensors"):  # fmt: skip
+        assert (made.folder / name).is_file(), name
+    info = made.info
+    assert info["status"] == "done"
+    assert info["test_looks"] == 0
+    assert info["data"]["train"] + info["data"]["validation"] == 4 * 24
+    assert open_run("latest", made.folder.parent).name == made.name
+    rows = made.curve
+    assert [row["epoch"] for row in rows] == [1, 2]
+    steps = info["data"]["train"] // 16
+    assert [row["step"] for row in rows] == [steps, 2 * steps]
+    assert all(0 <= row["train.top_1"] <= 1 for row in rows)
+    assert "the test split stays closed" in (made.folder / "log.txt").read_text()
+
+
+def test_the_same_recipe_gives_the_same_bytes_and_another_seed_others(small_run: Train) -> None:
+    one, same, other = small_run("a"), small_run("b"), small_run("c", seed=1)
+    assert one.best().read_bytes() == same.best().read_bytes()
+    tensors = [load_file(made.best()) for made in (one, other)]
+    assert not torch.equal(tensors[0]["conv1.weight"], tensors[1]["conv1.weight"])
+
+
+def test_training_stops_after_patience_epochs_without_a_better_one(small_run: Train) -> None:
+    """A rate of nothing learns nothing: the first epoch stays the best."""
+    made = small_run(epochs=20, patience=3, optimizer="sgd(lr=0.0, weight_decay=0.0)")
+    assert len(made.curve) == 4
+    assert made.info["best_epoch"] == 1
+    assert made.info["epochs"] == 4
+    assert "no better validation.loss in 3 epochs" in made.info["reason"]
+
+
+def test_the_weights_kept_are_those_of_the_best_epoch(small_run: Train) -> None:
+    made = small_run(epochs=8, patience=0, optimizer="adam(lr=0.02)", limit=32)
+    losses = [row["validation.loss"] for row in made.curve]
+    assert made.info["best_epoch"] == 1 + int(np.argmin(losses))
+    logits, labels = made.logits("validation"), made.labels("validation")
+    assert logits is not None
+    assert labels is not None
+    shares = torch.from_numpy(logits).double().softmax(1).numpy()
+    assert log_loss(labels, shares, labels=range(4)) == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_the_averaged_weights_are_what_is_scored_and_kept(small_run: Train) -> None:
+    made = small_run(ema=0.5, epochs=3, select="last")
+    best, last = load_file(made.best()), load_file(made.last())
+    for name, tensor in best.items():
+        assert torch.equal(tensor, last[name])
+    state = max((made.folder / "state").glob("[0-9]*.safetensors"))
+    saved = load_file(state)
+    assert torch.equal(saved["average.conv1.weight"], best["conv1.weight"])
+    assert not torch.equal(saved["model.conv1.weight"], best["conv1.weight"])
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_best(
+    small_run: Train, tmp_path: Path
+) -> None:
+    """The rate explodes at half the run: epoch 1 is good, epoch 2 is not finite."""
+    with pytest.raises(CheckError, match="not finite in epoch 2") as caught:
+        small_run(schedule="steps(at=(0.5,), factor=1e30)", optimizer="sgd(lr=0.01)")
+    assert "optimizer.lr" in str(caught.value)
+    made = Run(tmp_path / "runs" / "a")
+    assert made.info["status"] == "failed"
+    assert "not finite" in made.info["reason"]
+    assert len(made.curve) == 1
+    weights = load_file(made.best())
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+    assert not made.last().exists() or all(
+        t.isfinite().all() for t in load_file(made.last()).values()
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd(lr=1e6)", "sgd(lr=1e30)"])
+def test_a_rate_that_is_far_too_high_is_exit_5_on_the_command_line(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], optimizer: str
+) -> None:
+    assert cli.main(["train", *SMALL, "--optimizer", optimizer, "--name", "a"]) == 5
+    assert "not finite" in capsys.readouterr().err
+    assert not Run(elsewhere / "runs" / "a").best().exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--optimizer", "sgd(lr=-1.0)"),
+        ("--optimizer", "sgd(momentum=0.0)"),
+        ("--optimizer", "adam(beta1=1.5)"),
+        ("--schedule", "cosine(warmup=1.0)"),
+        ("--loss", "cross_entropy(label_smoothing=1.5)"),
+        ("--batch-size", "1000"),
+        ("--model", "simple_cnn(dropout=2.0)"),
+    ],
+    ids=lambda pair: " ".join(pair),
+)
+def test_an_impossible_recipe_is_refused_before_anything_is_written(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]
+) -> None:
+    assert cli.main(["train", *SMALL, *wrong]) == 2
+    assert "internal error" not in capsys.readouterr().err
+    assert not (elsewhere / "runs").exists()
+
+
+def test_a_name_that_is_taken_is_refused(small_run: Train) -> None:
+    made = small_run()
+    before = _contents(made.folder)
+    with pytest.raises(UsageError, match="exists"):
+        small_run()
+    assert _contents(made.folder) == before
+
+
+def test_a_finished_run_is_not_resumed(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", *SMALL, "--name", "a"]) == 0
+    before = _contents(elsewhere / "runs" / "a")
+    assert cli.main(["train", "--resume", "a"]) == 2
+    assert "is finished" in capsys.readouterr().err
+    assert _contents(elsewhere / "runs" / "a") == before
+
+
+def test_resume_takes_no_changes_to_the_recipe(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", *SMALL, "--name", "a"]) == 0
+    assert cli.main(["train", "--resume", "a", "--epochs", "9"]) == 2
+    assert "own recipe" in capsys.readouterr().err
+    assert len(Run(elsewhere / "runs" / "a").curve) == 2
+
+
+def test_a_second_writer_is_refused(small_run: Train, progress: training.Progress) -> None:
+    made = small_run()
+    _with(made, status="stopped")
+    before = _contents(made.folder)
+    with made.writer(), pytest.raises(UsageError, match="another process"):
+        training.resume(made, training.Options(Source()), progress)
+    assert _contents(made.folder) == before
+
+
+def test_other_data_are_refused_and_nothing_is_changed(
+    small_run: Train, progress: training.Progress
+) -> None:
+    made = small_run()
+    info = made.info
+    _with(made, status="stopped", data=info["data"] | {"digest": "0" * 64})
+    before = _contents(made.folder)
+    with pytest.raises(DataError, match="not those") as caught:
+        training.resume(made, training.Options(Source()), progress)
+    assert caught.value.exit_code == 3
+    assert _contents(made.folder) == before
+
+
+def test_resume_looks_for_the_data_where_they_lay(
+    tmp_path: Path, small_run: Train, progress: training.Progress
+) -> None:
+    made = small_run()
+    _with(made, status="stopped", data=made.info["data"] | {"folder": str(tmp_path)}, threads=1)
+    seen = []
+    prepare = training.session.prepare
+
+    def watch(what: Recipe, options: training.Options, *rest: Any) -> Any:
+        seen.append((options.source.folder, options.threads))
+        return prepare(what, options, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.session, "prepare", watch)
+        training.resume(made, training.Options(Source()), progress)
+        _with(made, status="stopped")
+        training.resume(made, training.Options(Source(folder=made.folder)), progress)
+    assert seen == [(tmp_path, 1), (made.folder, 1)]
+
+
+def test_a_kill_before_the_first_save_starts_over(
+    small_run: Train, progress: training.Progress
+) -> None:
+    made, whole = small_run("killed"), small_run("whole")
+    for path in (made.folder / "state").iterdir():
+        path.unlink()
+    _with(made, status="running")
+    training.resume(made, training.Options(Source(), threads=1), progress)
+    rows = [[row | {"seconds": 0} for row in one.curve] for one in (made, whole)]
+    assert rows[0] == rows[1]
+    assert made.best().read_bytes() == whole.best().read_bytes()
+
+
+def test_resume_removes_scores_of_former_weights(
+    small_run: Train, progress: training.Progress
+) -> None:
+    made = small_run()
+    made.save_logits("test", *[np.zeros((1, 4), np.float32), np.zeros(1, int), np.zeros(1, int)])
+    made.save_scores({"test.top_1": {"value": 0.5}})
+    _with(made, status="stopped")
+    training.resume(made, training.Options(Source(), threads=1), progress)
+    assert made.logits("test") is None
+    assert "test.top_1" not in made.scores
+    assert "validation.top_1" in made.scores
+
+
+def test_resume_sweeps_up_after_a_killed_writer(
+    small_run: Train, progress: training.Progress
+) -> None:
+    made = small_run()
+    left = [made.folder / "state" / ".1.json.x.part", made.folder / "weights" / ".b.y.part"]
+    for path in left:
+        path.touch()
+    _with(made, status="running")
+    training.resume(made, training.Options(Source(), threads=1), progress)
+    assert not any(path.exists() for path in left)
+
+
+def test_a_dry_run_writes_nothing_and_counts_right(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", *SMALL, "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert list(elsewhere.iterdir()) == []
+    images = plan["data"]["train"]
+    assert images + plan["data"]["validation"] == 96
+    assert plan["steps"] == 2 * (images // 16)
+    dense = 64 * 64 + 64 + 64 * 4 + 4  # at 18 pixels one place is left of the third convolution
+    convolutions = (27 + 1) * 32 + (288 + 1) * 64 + (576 + 1) * 64
+    assert plan["parameters"] == convolutions + dense
+    assert 0 < plan["seconds"] < 60
+    assert plan["images_per_second"] > 10
+
+
+def test_a_dry_run_foretells_the_size_of_the_run(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", *SMALL, "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert cli.main(["train", *SMALL]) == 0
+    kinds = ("*.safetensors", "*.npy")
+    found = sum(p.stat().st_size for kind in kinds for p in Path(plan["run"]).rglob(kind))
+    assert found == pytest.approx(plan["bytes"], rel=0.25)
+    assert elsewhere / plan["run"] == elsewhere / open_run("latest").folder.resolve()
+
+
+def test_a_precision_probe_is_said_aloud_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_SECONDS", 0.05)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
+    images, targets = torch.rand(4, 3, 2, 2), torch.eye(3)[[0, 1, 2, 0]]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    first = precision.choose(model, images, targets, cache=tmp_path, key="a")
+    second = precision.choose(model, images, targets, cache=tmp_path, key="a")
+    assert first[0] == second[0]
+    assert "measured now" in first[1]
+    assert "measured before" in second[1]
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), "a probe trains nothing"
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(("ratio", "chosen"), [(2.0, "bf16"), (1.0, "fp32"), (0.3, "fp32")])
+def test_bf16_is_taken_only_where_it_is_worth_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: float, chosen: str
+) -> None:
+    monkeypatch.setattr(precision, "_probe", lambda *_: ratio)
+    found = precision.choose(torch.nn.Identity(), torch.zeros(1), torch.zeros(1), cache=tmp_path,
+                             key="a")  # fmt: skip
+    assert found[0] == chosen
+    assert f"{ratio:.2f} times as fast" in found[1]
+
+
+def test_a_damaged_probe_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_probe", lambda *_: 2.0)
+    given = (torch.nn.Identity(), torch.zeros(1), torch.zeros(1))
+    precision.choose(*given, cache=tmp_path, key="a")
+    (found,) = (tmp_path / "probes").iterdir()
+    found.write_text("{")
+    assert "measured now" in precision.choose(*given, cache=tmp_path, key="a")[1]
+
+
+@pytest.mark.parametrize("chosen", ["fp32", "bf16"])
+def test_a_run_says_its_precision_and_its_device(small_run: Train, chosen: str) -> None:
+    made = small_run(precision=chosen, epochs=1)
+    assert made.info["precision"] == chosen
+    assert f"{chosen}, as the recipe says" in (made.folder / "log.txt").read_text()
+    logits = made.logits("validation")
+    assert logits is not None
+    assert np.isfinite(logits).all()
+
+
+def test_a_device_that_is_not_there_is_one_sentence() -> None:
+    for name in ("cuda:99", "abacus"):
+        with pytest.raises(UsageError, match="there is no device"):
+            device.choose(name)
+    with pytest.raises(UsageError, match="number of threads"):
+        device.use_threads(-1)
+
+
+def test_a_resolution_that_the_model_does_not_take_is_refused(small_run: Train) -> None:
+    with pytest.raises(UsageError, match="does not take"):
+        small_run(resolution="progressive")
+
+
+def test_memory_stays_flat(tmp_path: Path, carry_out: CarryOut) -> None:
+    """A copy of the weights more each epoch would be 6.6 MB each time, Adam's state more."""
+    log = tmp_path / "memory"
+    arguments = ["train", "--data", "shapes(size=72, classes=2, images=40)", "--epochs", "12",
+                 "--patience", "0", "--batch-size", "36", "--precision", "fp32", "--threads", "1",
+                 "--out", str(tmp_path)]  # fmt: skip
+    assert carry_out([{"arguments": arguments, "memory": str(log)}]) == [[0]]
+    bytes_after = [int(line) for line in log.read_text().split()]
+    assert len(bytes_after) == 12
+    assert max(bytes_after[8:]) < 1.05 * max(bytes_after[:4])
+
+
+def test_the_scaling_is_fitted_on_the_training_images(small_run: Train) -> None:
+    made = small_run(epochs=1)
+    found = training.session.data.load(made.recipe.data, Source())
+    split, _ = training.session.data.training(found, share=0.25, seed=0)
+    pixels = split.pixels[split.indices].reshape(-1, 3).astype(float)
+    weights = load_file(made.best())
+    np.testing.assert_allclose(weights["scale.mean"].flatten(), pixels.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(weights["scale.std"].flatten(), pixels.std(0), rtol=1e-4)
+
+
+def test_stored_validation_logits_are_those_of_the_stored_weights(small_run: Train) -> None:
+    made = small_run()
+    model = inference.open_model(made, torch.device("cpu"))
+    found = training.session.data.load(made.recipe.data, Source())
+    _, split = training.session.data.training(found, share=0.25, seed=0)
+    images = torch.from_numpy(split.pixels[split.indices].copy()).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        again = model(images)
+    np.testing.assert_allclose(made.logits("validation"), again, atol=1e-4)
