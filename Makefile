@@ -8,10 +8,10 @@ BIN    := $(VENV)/bin
 
 setup: $(BIN)/hundredfold
 
-$(BIN)/hundredfold: pyproject.toml
+$(BIN)/hundredfold: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 check: setup

@@ -345,8 +345,8 @@ def test_memory_stays_flat(tmp_path: Path, carry_out: CarryOut) -> None:
 
 def test_the_scaling_is_fitted_on_the_training_images(small_run: Train) -> None:
     made = small_run(epochs=1)
-    found = training.session.data.load(made.recipe.data, Source())
-    split, _ = training.session.data.training(found, share=0.25, seed=0)
+    found = training.job.data.load(made.recipe.data, Source())
+    split, _ = training.job.data.training(found, share=0.25, seed=0)
     pixels = split.pixels[split.indices].reshape(-1, 3).astype(float)
     weights = load_file(made.best())
     np.testing.assert_allclose(weights["scale.mean"].flatten(), pixels.mean(0), rtol=1e-5)
@@ -356,8 +356,8 @@ def test_the_scaling_is_fitted_on_the_training_images(small_run: Train) -> None:
 def test_stored_validation_logits_are_those_of_the_stored_weights(small_run: Train) -> None:
     made = small_run()
     model = inference.open_model(made, torch.device("cpu"))
-    found = training.session.data.load(made.recipe.data, Source())
-    _, split = training.session.data.training(found, share=0.25, seed=0)
+    found = training.job.data.load(made.recipe.data, Source())
+    _, split = training.job.data.training(found, share=0.25, seed=0)
     images = torch.from_numpy(split.pixels[split.indices].copy()).permute(0, 3, 1, 2)
     with torch.no_grad():
         again = model(images)

@@ -79,7 +79,8 @@ def _carry_out(given: list[str], as_json: bool) -> tuple[int, Any]:
     """Return the exit code and what belongs on stdout with --json."""
     try:
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
-            return 0, application()(given, exit_on_error=False, print_error=False)
+            result = application()(given, exit_on_error=False, print_error=False)
+            return result.get("exit_code", 0) if isinstance(result, dict) else 0, result
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as problem:

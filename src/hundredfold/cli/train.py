@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from hundredfold import recipe, run
+from hundredfold import call, recipe, run
 from hundredfold.data import Source
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
@@ -125,8 +125,8 @@ def _given(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own_folder(text: str, options: Any) -> tuple[str, Any]:
-    """Let `--data photos` mean the image folder of that name."""
-    if not Path(text).expanduser().is_dir():
+    """Let `--data photos` mean the image folder of that name; a data set's name wins."""
+    if text in call.names("hundredfold.data") or not Path(text).expanduser().is_dir():
         return text, options
     source = replace(options.source, folder=Path(text).expanduser())
     return "image_folder", replace(options, source=source)

@@ -1,7 +1,8 @@
 """Train a recipe into a run's folder; resume one that was interrupted; estimate one."""
 
 from hundredfold.training.estimate import estimate
+from hundredfold.training.job import Options, prepare
 from hundredfold.training.progress import Progress
-from hundredfold.training.session import Options, prepare, resume, train
+from hundredfold.training.session import resume, train
 
 __all__ = ["Options", "Progress", "estimate", "prepare", "resume", "train"]

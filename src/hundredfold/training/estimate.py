@@ -7,9 +7,9 @@ from hundredfold.inference import logits
 from hundredfold.recipe import Recipe
 from hundredfold.run import default_name
 from hundredfold.training.checkpoint import KEPT, weights_bytes
+from hundredfold.training.job import Job, Options, job_facts, prepare
 from hundredfold.training.learner import Learner, key_of
 from hundredfold.training.progress import Progress, clock
-from hundredfold.training.session import Job, Options, job_facts, prepare
 
 _SECONDS = 2.0
 

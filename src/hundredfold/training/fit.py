@@ -118,12 +118,8 @@ class Fit:
         better = self.best.better(row)
         if better:
             self.best.take(row, self.learner.weights())
-        position.epoch, position.step, position.loss, position.right = (
-            position.epoch + 1,
-            0,
-            0.0,
-            0.0,
-        )
+        position.epoch += 1
+        position.step, position.loss, position.right = 0, 0.0, 0.0
         self.progress.say(epoch_line(row, self.recipe.epochs, self.speed(), better))
         if time.monotonic() - self._saved > self._save_cost / SAVING_SHARE:
             self._save()

@@ -1,0 +1,187 @@
+"""From a recipe to all that it stands for, in memory and on the device."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hundredfold import augment, call, data, models, recipe, run
+from hundredfold.data import DataSet, Source, Split
+from hundredfold.errors import UsageError
+from hundredfold.feed import Feed
+from hundredfold.recipe import Recipe
+from hundredfold.training import device, precision
+from hundredfold.training.learner import Learner
+from hundredfold.training.progress import Progress
+
+_FITTED_ON = 10_000  # training images that the first layer's scaling is fitted on
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a training is carried out; nothing here belongs to the recipe."""
+
+    source: Source
+    device: str = "auto"
+    threads: int = 0
+    out: Path = run.RUNS
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a recipe stands for, in memory and on the device."""
+
+    recipe: Recipe
+    data: DataSet
+    training: Split
+    validation: Split
+    model: nn.Module
+    summary: models.Summary
+    feed: Feed
+    device: torch.device
+    threads: int
+    precision: str
+    folder: str | None
+
+    def learner(self) -> Learner:
+        """Bind loss, optimizer and schedule to the model.
+
+        Raises UsageError where one of them has an option that is out of range.
+        """
+        what = self.recipe
+        loss = call.resolve(call.parse(what.loss), recipe.PACKAGES["loss"])
+        schedule = call.resolve(call.parse(what.schedule), recipe.PACKAGES["schedule"])
+        optimizer = call.resolve(call.parse(what.optimizer), recipe.PACKAGES["optimizer"])
+        try:
+            schedule(0.0)
+            loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
+            bound = optimizer(self.model)
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"the recipe's {what.optimizer} with {what.loss} will not do", found=str(error)
+            ) from None
+        return Learner(
+            self.model,
+            bound,
+            loss,
+            schedule,
+            call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"]),
+            precision=self.precision,
+            average=what.ema,
+        )
+
+
+def prepare(what: Recipe, options: Options, progress: Progress, fixed: str = "") -> Job:
+    """Open the data, build the model and choose the precision, saying each aloud.
+
+    fixed: the precision to use, where a run to resume has chosen one before.
+    """
+    place = device.choose(options.device)
+    threads = device.use_threads(options.threads)
+    found = data.load(what.data, options.source)
+    training, validation = data.training(found, share=what.validation, seed=what.seed)
+    training = _limited(training, what.limit, what.seed)
+    model = models.build(
+        call.parse(what.model), classes=len(found.classes), size=found.size, seed=what.seed
+    )
+    _fit_layers(model, training)
+    summary = _summary(what, model, found.size)
+    model = model.to(place)
+    feed = Feed(
+        training.pixels,
+        training.labels,
+        training.indices,
+        classes=len(found.classes),
+        batch_size=what.batch_size,
+        seed=what.seed,
+        device=place,
+        augment=augment.pipeline(call.parse_chain(what.augment)),
+    )
+    chosen, why = _precision(what, fixed, model, feed, options.source.cache)
+    progress.say(f"device     {device.name_of(place)}, {threads} threads; {why}")
+    progress.say(
+        f"data       {found.name}: {len(training.indices):,} training and "
+        f"{len(validation.indices):,} validation images of {found.size} px in "
+        f"{len(found.classes)} classes; the test split stays closed"
+    )
+    progress.say(
+        f"model      {what.model}: {summary.parameters:,} parameters, "
+        f"{summary.macs / 1e6:,.1f} M multiply-accumulates an image"
+    )
+    folder = str(options.source.folder.absolute()) if options.source.folder else None
+    return Job(
+        what, found, training, validation, model, summary, feed, place, threads, chosen, folder
+    )
+
+
+def job_facts(job: Job) -> dict[str, Any]:
+    """Return what run.json says of the job before its first step."""
+    found = job.data
+    return {
+        "parameters": job.summary.parameters,
+        "macs": job.summary.macs,
+        "device": device.name_of(job.device),
+        "threads": job.threads,
+        "precision": job.precision,
+        "steps_per_epoch": job.feed.steps,
+        "data": {
+            "name": found.name,
+            "digest": found.digest,
+            "classes": list(found.classes),
+            "superclasses": list(found.superclasses),
+            "superclass_of": list(found.superclass_of),
+            "size": found.size,
+            "folder": job.folder,
+            "train": len(job.training.indices),
+            "validation": len(job.validation.indices),
+        },
+    }
+
+
+def _summary(what: Recipe, model: nn.Module, size: int) -> models.Summary:
+    """Count the model, and see that it takes every size that it will be trained on."""
+    resolution = call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"])
+    smaller = {resolution(progress / 100, size) for progress in range(100)} - {size}
+    for small in sorted(smaller):
+        try:
+            models.summary(model, small)
+        except RuntimeError:
+            raise UsageError(
+                f"{what.model} does not take {small} pixels, where {what.resolution} begins",
+                remedy='--resolution full, or a model with global pooling such as "resnet"',
+            ) from None
+    return models.summary(model, size)
+
+
+def _limited(split: Split, limit: int, seed: int) -> Split:
+    if not limit or limit >= len(split.indices):
+        return split
+    chance = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+    chosen = np.sort(chance.permutation(split.indices)[:limit])
+    return Split(split.pixels, split.labels, chosen, split.names)
+
+
+def _fit_layers(model: nn.Module, split: Split) -> None:
+    """Fit the layers that have a `fit` on training images, spread over the split."""
+    rows = split.indices[:: max(1, len(split.indices) // _FITTED_ON)]
+    images = torch.from_numpy(np.asarray(split.pixels)[rows]).permute(0, 3, 1, 2)
+    for module in model.modules():
+        fit = getattr(module, "fit", None)
+        if callable(fit):
+            fit(images)
+
+
+def _precision(
+    what: Recipe, fixed: str, model: nn.Module, feed: Feed, cache: Path
+) -> tuple[str, str]:
+    if fixed:
+        return fixed, f"{fixed}, as this run began"
+    if what.precision != "auto":
+        return what.precision, f"{what.precision}, as the recipe says"
+    batch = next(feed.epoch(0))
+    key = f"{what.model} {what.batch_size} {batch.images.shape[-1]} {batch.labels.shape[-1]}"
+    return precision.choose(model, batch.images, batch.labels, cache=cache, key=key)
