@@ -1,0 +1,196 @@
+"""The test split: sealed in training, read once, its looks counted, its scores true."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics
+
+from hundredfold import cli, data, evaluation
+from hundredfold.data import Source
+from hundredfold.errors import DataError, UsageError
+from hundredfold.run import Run
+
+CPU = torch.device("cpu")
+COUNT = 300  # three images a class
+ROW = 3074  # bytes: coarse label, fine label, pixels
+
+
+def _rows(seed: int) -> np.ndarray:
+    """Return rows of an official file; an image's brightness tells its class."""
+    chance = np.random.default_rng(seed)
+    rows = chance.integers(0, 60, (COUNT, ROW), dtype=np.uint8)
+    rows[:, 1] = np.arange(COUNT) % 100
+    rows[:, 2:] += rows[:, 1:2]
+    rows[:, 0] = 0
+    return rows
+
+
+def _official(folder: Path) -> Path:
+    inside = folder / "cifar-100-binary"
+    inside.mkdir(parents=True)
+    (inside / "train.bin").write_bytes(_rows(0).tobytes())
+    (inside / "test.bin").write_bytes(_rows(1).tobytes())
+    return folder
+
+
+def _train(out: Path, *options: str) -> Run:
+    code = cli.main(["train", "--epochs", "1", "--precision", "fp32", "--threads", "1",
+                     "--out", str(out), "--name", "a", *options])  # fmt: skip
+    assert code == 0
+    return Run(out / "a")
+
+
+def _train_cifar(folder: Path) -> Run:
+    return _train(folder / "runs", "--data", "cifar100", "--data-dir", str(folder),
+                  "--batch-size", "64")  # fmt: skip
+
+
+@pytest.fixture
+def opened() -> Iterator[list[str]]:
+    """Return the paths of all files that are opened from now on, however that is done."""
+    paths: list[str] = []
+    watching = [True]
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if watching[0] and event == "open":
+            paths.append(str(arguments[0]))
+
+    sys.addaudithook(hook)
+    yield paths
+    watching[0] = False
+
+
+@pytest.fixture
+def shapes_run(tmp_path: Path) -> Run:
+    return _train(tmp_path / "runs", "--data", "shapes(size=18, classes=10, images=20)",
+                  "--batch-size", "32", "--optimizer", "adam(lr=0.003)")  # fmt: skip
+
+
+def _altered(path: Path) -> None:
+    rows = _rows(1)
+    rows[:, 1] = rows[::-1, 1]
+    path.write_bytes(rows.tobytes())
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"\xff garbage")
+
+
+def _absent(path: Path) -> None:
+    path.unlink()
+
+
+def test_poisoned_test_images_change_no_weight_and_are_never_opened(
+    tmp_path: Path, opened: list[str]
+) -> None:
+    weights = {}
+    for poison in (None, _altered, _garbage, _absent):
+        name = poison.__name__ if poison else "clean"
+        folder = _official(tmp_path / name)
+        if poison:
+            poison(folder / "cifar-100-binary" / "test.bin")
+        opened.clear()
+        made = _train_cifar(folder)
+        read = [Path(path).name for path in opened]
+        assert "train.bin" in read, "the watch works"
+        assert "test.bin" not in read
+        weights[name] = made.best().read_bytes()
+        assert made.info["data"]["train"] + made.info["data"]["validation"] == COUNT
+    assert len(set(weights.values())) == 1
+
+
+def test_evaluate_opens_the_test_images_once_and_counts_its_looks(
+    tmp_path: Path, opened: list[str]
+) -> None:
+    made = _train_cifar(_official(tmp_path))
+    source = evaluation.source_of(made, None)
+    assert source.folder == tmp_path
+    opened.clear()
+    first = evaluation.evaluate(made, "test", source, CPU)
+    assert any(path.endswith("test.bin") for path in opened)
+    assert made.info["test_looks"] == 1
+    opened.clear()
+    second = evaluation.evaluate(made, "test", source, CPU)
+    assert not any("cifar" in Path(path).name or path.endswith(".bin") or "pixels" in path
+                   for path in opened)  # fmt: skip
+    assert second == first
+    assert made.info["test_looks"] == 2
+    assert len(made.labels("test")) == COUNT
+
+
+def test_scores_are_those_that_scikit_learn_finds_in_the_stored_logits(shapes_run: Run) -> None:
+    found = evaluation.evaluate(shapes_run, "test", Source(), CPU)
+    logits = np.load(shapes_run.folder / "test.logits.npy")
+    labels = np.load(shapes_run.folder / "test.labels.npy")
+    split = data.load(shapes_run.recipe.data, Source()).parts["test"]()
+    np.testing.assert_array_equal(labels, split.labels)
+    shares = torch.from_numpy(logits).double().softmax(1).numpy()
+    predicted, classes = logits.argmax(1), np.arange(10)
+    wanted = {
+        "test.top_1": metrics.accuracy_score(labels, predicted),
+        "test.top_5": metrics.top_k_accuracy_score(labels, logits, k=5, labels=classes),
+        "test.loss": metrics.log_loss(labels, shares, labels=classes),
+        "test.coarse_top_1": metrics.accuracy_score(labels // 5, predicted // 5),
+        "test.macro_f1": metrics.f1_score(
+            labels, predicted, average="macro", labels=classes, zero_division=0
+        ),  # fmt: skip
+    }
+    for name, value in wanted.items():
+        assert found[name]["value"] == pytest.approx(value, abs=1e-9), name
+        assert found[name]["low"] <= value <= found[name]["high"], name
+        assert found[name]["n"] == len(labels), name
+    assert shapes_run.scores.keys() >= found.keys()
+    assert "validation.top_1" in shapes_run.scores, "the scores of training stay"
+
+
+def test_validation_scored_again_is_what_training_found_and_no_look(shapes_run: Run) -> None:
+    before = shapes_run.scores
+    (shapes_run.folder / "validation.logits.npy").unlink()
+    again = evaluation.evaluate(shapes_run, "validation", Source(), CPU)
+    for name, score in again.items():
+        assert score["value"] == pytest.approx(before[name]["value"], abs=1e-5)
+    assert shapes_run.info["test_looks"] == 0
+
+
+def test_the_command_prints_one_json_object(
+    shapes_run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    out = str(shapes_run.folder.parent)
+    assert cli.main(["evaluate", "a", "--split", "test", "--out", out, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["test_looks"] == 1
+    assert printed["scores"]["test.top_1"] == shapes_run.scores["test.top_1"]
+
+
+def test_other_classes_are_refused(shapes_run: Run) -> None:
+    info = shapes_run.info
+    others = info["data"] | {"classes": info["data"]["classes"][::-1]}
+    shapes_run.save_info(info | {"data": others})
+    with pytest.raises(DataError, match="classes"):
+        evaluation.evaluate(shapes_run, "test", Source(), CPU)
+    assert shapes_run.logits("test") is None
+
+
+def test_other_training_images_are_refused_for_validation(shapes_run: Run) -> None:
+    (shapes_run.folder / "validation.logits.npy").unlink()
+    info = shapes_run.info
+    shapes_run.save_info(info | {"data": info["data"] | {"digest": "0" * 64}})
+    with pytest.raises(DataError, match="not those"):
+        evaluation.evaluate(shapes_run, "validation", Source(), CPU)
+
+
+def test_there_are_two_splits_to_score(shapes_run: Run) -> None:
+    with pytest.raises(UsageError, match="no split 'train'"):
+        evaluation.evaluate(shapes_run, "train", Source(), CPU)
+
+
+def test_a_run_that_is_being_written_is_not_evaluated(shapes_run: Run) -> None:
+    with shapes_run.writer(), pytest.raises(UsageError, match="another process"):
+        evaluation.evaluate(shapes_run, "test", Source(), CPU)

@@ -1,0 +1,99 @@
+"""Weights fit or are refused; logits come in order."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from hundredfold import call, cli, inference, models, run
+from hundredfold.errors import DataError, MissingError
+from hundredfold.recipe import Recipe
+
+CPU = torch.device("cpu")
+
+
+def _model() -> nn.Module:
+    return models.build(call.parse("simple_cnn(dropout=0.5)"), classes=3, size=18, seed=0)
+
+
+def _pixels(count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 18, 18, 3), dtype=np.uint8)
+
+
+def test_logits_come_in_the_order_of_the_indices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inference, "BATCH", 4)
+    model, pixels = _model(), _pixels(11)
+    indices = np.array([7, 0, 10, 3, 3, 1, 9, 2, 5])
+    found = inference.logits(model, pixels, indices, device=CPU)
+    model.eval()
+    with torch.no_grad():
+        one_by_one = [model(torch.from_numpy(pixels[[i]]).permute(0, 3, 1, 2)) for i in indices]
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, torch.cat(one_by_one).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_logits_leave_the_model_in_the_mode_it_was_in(training: bool) -> None:
+    model = _model().train(training)
+    once, again = (inference.logits(model, _pixels(3), np.arange(3), device=CPU) for _ in "12")
+    assert model.training is training
+    np.testing.assert_array_equal(once, again, "dropout would make these differ")
+
+
+def test_weights_that_fit_are_taken_bit_for_bit() -> None:
+    given = {name: torch.rand_like(t) for name, t in _model().state_dict().items()}
+    model = _model()
+    inference.load_weights(model, given, "memory")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, given[name])
+
+
+def test_weights_that_do_not_fit_are_refused_by_name() -> None:
+    model = _model()
+    fitting = dict(model.state_dict())
+    missing = {name: t for name, t in fitting.items() if name != "conv2.bias"}
+    cases = {
+        "conv2.bias: none there, (64,) here": missing,
+        "extra: (2,) there, none here": fitting | {"extra": torch.zeros(2)},
+        "dense2.bias: (4,) there, (3,) here": fitting | {"dense2.bias": torch.zeros(4)},
+    }
+    for words, tensors in cases.items():
+        with pytest.raises(DataError) as caught:
+            inference.load_weights(model, tensors, "a file")
+        assert caught.value.found == words
+        assert "'a file'" in caught.value.message
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, fitting[name]), "a refused file changes nothing"
+
+
+def _run(out: Path) -> run.Run:
+    return run.create(out, "a", Recipe())
+
+
+def test_a_run_without_weights_is_missing_them(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = _run(elsewhere / "runs")
+    with pytest.raises(MissingError, match="no weights yet"):
+        inference.open_model(made, CPU)
+    (elsewhere / "photo.png").touch()
+    assert cli.main(["predict", "a", "photo.png"]) == 4
+    assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights at all", bytes(100)])
+def test_a_file_that_holds_no_weights_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    made = _run(tmp_path)
+    made.best().write_bytes(content)
+    with pytest.raises(DataError, match="cannot read"):
+        inference.open_model(made, CPU)
+
+
+def test_weights_that_name_no_classes_are_refused(tmp_path: Path) -> None:
+    made = _run(tmp_path)
+    save_file({"w": torch.zeros(1)}, made.best())
+    with pytest.raises(DataError, match="which classes"):
+        inference.open_model(made, CPU)

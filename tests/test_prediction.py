@@ -1,0 +1,133 @@
+"""Files to labels: in order, whatever their form, and the same as evaluation says."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hundredfold import cli, data, evaluation, prediction
+from hundredfold.data import Source
+from hundredfold.errors import UsageError
+from hundredfold.run import Run
+
+CPU = torch.device("cpu")
+TURNED = 6  # EXIF orientation: what is stored has to be turned by 90 degrees, clockwise
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a run that knows something of shapes."""
+    out = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUNDREDFOLD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        options = ["--data", "shapes(size=20, classes=10, images=30)", "--epochs", "3",
+                   "--precision", "fp32", "--threads", "1", "--out", str(out), "--name", "a",
+                   "--batch-size", "32", "--optimizer", "adam(lr=0.003)"]  # fmt: skip
+        assert cli.main(["train", *options]) == 0
+    return Run(out / "a")
+
+
+@pytest.fixture
+def photos(made: Run, tmp_path: Path) -> list[Path]:
+    """Return the test images as PNG files."""
+    pixels = data.load(made.recipe.data, Source()).parts["test"]().pixels[:30]
+    paths = [tmp_path / "photos" / f"{number:03d}.png" for number in range(len(pixels))]
+    (tmp_path / "photos").mkdir()
+    for path, image in zip(paths, pixels, strict=True):
+        Image.fromarray(np.asarray(image)).save(path)
+    return paths
+
+
+def test_predictions_are_those_of_evaluation(made: Run, photos: list[Path]) -> None:
+    evaluation.evaluate(made, "test", Source(), CPU)
+    logits = made.logits("test")
+    assert logits is not None
+    shares = torch.from_numpy(logits).softmax(1).numpy()
+    for row, found in enumerate(prediction.predict(made, photos, CPU, top=10)):
+        order = np.argsort(-shares[row])
+        assert found.labels[0] == made.info["data"]["classes"][order[0]]
+        np.testing.assert_allclose(found.probabilities, shares[row][order], atol=1e-4)
+        assert sum(found.probabilities) == pytest.approx(1, abs=1e-5)
+
+
+def test_files_are_answered_in_the_order_given(made: Run, photos: list[Path]) -> None:
+    given = [photos[k] for k in (4, 1, 9, 1)]
+    found = prediction.predict(made, given, CPU, top=1)
+    assert [one.file for one in found] == [str(path) for path in given]
+    alone = [prediction.predict(made, [path], CPU, top=1)[0] for path in given]
+    assert [one.labels for one in found] == [one.labels for one in alone]
+
+
+def test_a_folder_stands_for_the_images_in_it(made: Run, photos: list[Path]) -> None:
+    (photos[0].parent / ".hidden").write_text("not an image")
+    found = prediction.predict(made, [photos[0].parent], CPU)
+    assert [one.file for one in found] == [str(path) for path in photos]
+    assert all(len(one.labels) == 5 for one in found)
+
+
+def test_a_broken_file_gets_an_error_and_the_others_their_labels(
+    made: Run, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "_AT_ONCE", 3)
+    whole = prediction.predict(made, photos[:8], CPU)
+    photos[2].write_bytes(photos[2].read_bytes()[:60])
+    photos[6].write_text("not an image")
+    found = prediction.predict(made, photos[:8], CPU)
+    for number, one in enumerate(found):
+        if number in (2, 6):
+            assert one.labels == ()
+            assert photos[number].name in one.error
+        else:
+            assert one.labels == whole[number].labels
+            assert one.error == ""
+
+
+def test_a_photo_that_lies_on_its_side_is_turned_upright(
+    made: Run, photos: list[Path], tmp_path: Path
+) -> None:
+    upright = Image.open(photos[3])
+    exif = Image.Exif()
+    exif[0x0112] = TURNED
+    lying = tmp_path / "lying.png"
+    upright.transpose(Image.Transpose.ROTATE_90).save(lying, exif=exif)
+    wanted, found = prediction.predict(made, [photos[3], lying], CPU, top=10)
+    assert found.labels == wanted.labels
+    assert found.probabilities == pytest.approx(wanted.probabilities, abs=1e-6)
+
+
+def test_paths_that_lead_nowhere_are_refused(made: Run, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no file"):
+        prediction.predict(made, [tmp_path / "absent.png"], CPU)
+    with pytest.raises(UsageError, match="no files"):
+        prediction.predict(made, [], CPU)
+
+
+def test_the_command_prints_a_table_and_json(
+    made: Run, photos: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos[1].write_text("not an image")
+    files = [str(path) for path in photos[:3]]
+    assert cli.main(["predict", str(made.folder), *files, "--top", "2"]) == 0
+    printed = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(printed.out)))
+    assert [(row["file"], row["rank"]) for row in rows] == [
+        (files[0], "1"), (files[0], "2"), (files[2], "1"), (files[2], "2")]  # fmt: skip
+    assert photos[1].name in printed.err
+    assert cli.main(["predict", str(made.folder), *files, "--top", "2", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)["predictions"]
+    assert [answer["file"] for answer in answers] == files
+    assert answers[1]["labels"] == []
+    assert answers[0]["labels"][0] == rows[0]["label"]
+
+
+def test_where_no_file_is_an_image_the_command_fails_with_bad_data(
+    made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").write_text("not an image")
+    assert cli.main(["predict", str(made.folder), str(tmp_path / "a.png")]) == 3
+    assert "none of the 1 files" in capsys.readouterr().err
