@@ -20,7 +20,7 @@ VERBS = (
 
 def run(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
     command = ["-c", code] if code else ["-m", "hundredfold", *arguments]
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=120)
 
 
 def replace(monkeypatch: pytest.MonkeyPatch, verb: str, problem: BaseException) -> None:
@@ -103,7 +103,7 @@ def test_wrong_usage_is_one_sentence_and_exit_2(
         (["evaluate", "nothing"], "there is no run 'nothing'", "hundredfold train"),
         (["runs", "nothing"], "there is no run 'nothing'", "hundredfold train"),
         (["study", "baseline"], "no study is called 'baseline'", "baselines"),
-        (["recipes", "wrn"], "no recipe or study is called 'wrn'", "wrn-28-10"),
+        (["recipes", "wrn-28"], "no recipe or study is called 'wrn-28'", "wrn-28-10"),
     ],
 )
 def test_an_unknown_name_is_one_sentence_with_a_remedy(
@@ -194,7 +194,7 @@ def test_ctrl_c_is_exit_130(
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     command = f"{sys.executable} -m hundredfold recipes | true"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
 
 
@@ -204,7 +204,7 @@ def test_no_colour_where_none_is_wanted() -> None:
         [sys.executable, "-m", "hundredfold", "--help"],
         capture_output=True,
         env=environment,
-        timeout=60,
+        timeout=120,
     )
     assert b"\x1b[3" not in done.stdout
 

@@ -104,14 +104,14 @@ def test_a_member_that_fails_is_left_out_with_its_reason(elsewhere: Path, capsys
 def test_a_signal_saves_every_run_and_leaves_no_orphan(elsewhere: Path, capsys: Captured) -> None:
     (elsewhere / "long.toml").write_text(LONG, encoding="utf-8")
     with started("study", "long.toml", "--jobs", "2") as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not all(one.curve for one in run.all_runs()) or len(run.all_runs()) < 2:
             assert time.monotonic() < deadline, process.communicate()
             assert process.poll() is None, process.communicate()
             time.sleep(0.1)
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM
     assert "the same command goes on: hundredfold study long.toml" in err
     assert len(children) >= 2
