@@ -23,6 +23,7 @@ PACKAGES = {
     "resolution": "hundredfold.optim.resolutions",
 }
 _PROSE = ("title", "source")
+QUICK = {"epochs": 2, "limit": 2048}  # --quick: see that everything works
 
 
 def _part(field: str) -> AfterValidator:
@@ -184,4 +185,5 @@ def _takes(part: Call, field: str, option: str) -> bool:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return json.dumps(value, ensure_ascii=False)
+    # JSON's strings are TOML's but for DEL, which TOML wants escaped
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

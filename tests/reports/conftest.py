@@ -172,7 +172,7 @@ def make_study(out: Path, data: DataSet, variants: dict[str, float], seeds: int)
         "title": "Three networks on digits",
         "metric": "validation.top_1",
         "members": members,
-        "left_out": [{"label": "vgg16 seed 0", "reason": "the loss was not finite in epoch 3"}],
+        "left_out": [{"label": "vgg16", "seed": 0, "reason": "the loss was not finite in epoch 3"}],
     }
     (folder / "study.json").write_text(json.dumps(stored))
     compared = comparison.compare(values, metric="validation.top_1").to_json()

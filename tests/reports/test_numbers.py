@@ -122,7 +122,7 @@ def test_a_study_repeats_the_verdicts_of_the_comparison(study: Path) -> None:
 
 
 def test_what_was_left_out_is_named_with_its_reason(study: Path) -> None:
-    assert "vgg16 seed 0: the loss was not finite in epoch 3" in words(study)
+    assert "vgg16, seed 0: the loss was not finite in epoch 3" in words(study)
 
 
 def test_numbers_read_as_people_write_them() -> None:

@@ -14,9 +14,9 @@ from hundredfold.cli import _plan
 from hundredfold.cli._children import Children, Outcome
 from hundredfold.cli._plan import Plan
 from hundredfold.cli._words import say_estimate, say_plan, say_result, standing, trained
-from hundredfold.cli.train import QUICK
 from hundredfold.data import Source
 from hundredfold.errors import CheckError, Interrupted
+from hundredfold.recipe import QUICK
 from hundredfold.run import Run
 from hundredfold.study import LeftOut, Member
 

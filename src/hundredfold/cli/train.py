@@ -12,8 +12,6 @@ from hundredfold.data import Source
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 
-QUICK = {"epochs": 2, "limit": 2048}
-
 
 def train(
     recipe_name: Annotated[str, Parameter(name="recipe", allow_leading_hyphen=False)] = "",
@@ -114,7 +112,7 @@ def train(
     if data is not None:
         changes["data"], options = _own_folder(data, options)
     what = recipe.load(recipe_name) if recipe_name else Recipe()
-    what = what.override((QUICK if quick else {}) | _given(changes), sets or ())
+    what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
     if dry_run:
         return training.estimate(what, options, progress)
     return _result(training.train(what, options, progress))

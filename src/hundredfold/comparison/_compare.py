@@ -36,7 +36,7 @@ def compare(
     for paired runs whose images differ in number.
     """
     systems = sorted(
-        (_system(label, runs) for label, runs in values.items()),
+        (_system(label, runs, share=percent) for label, runs in values.items()),
         key=lambda system: -system.mean if higher_is_better else system.mean,
     )
     found = Comparison(metric, higher_is_better, percent, tuple(systems))
@@ -49,7 +49,7 @@ def compare(
     return replace(found, pairs=tuple(_judged(pair, found) for pair in found.pairs))
 
 
-def _system(label: str, runs: Mapping[int, float]) -> System:
+def _system(label: str, runs: Mapping[int, float], *, share: bool) -> System:
     if not runs:
         raise UsageError(f"{label!r} has no finished run to compare", remedy="run the study again")
     for seed, value in runs.items():
@@ -62,7 +62,10 @@ def _system(label: str, runs: Mapping[int, float]) -> System:
     given = list(runs.values())
     if len(given) == 1:
         return System(label, given[0], None, 1, None, None)
-    return System(label, fmean(given), stdev(given), len(given), *t_interval(given))
+    low, high = t_interval(given)
+    if share:  # a t interval does not know that shares end at 0 and 1
+        low, high = max(0.0, low), min(1.0, high)
+    return System(label, fmean(given), stdev(given), len(given), low, high)
 
 
 def _paired(first: str, second: str, values: Runs, images: Images, higher: bool) -> Pair:

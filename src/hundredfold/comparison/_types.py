@@ -12,7 +12,7 @@ Verdict = Literal["better", "worse", "ahead", "behind", "not distinguishable", "
 class System:
     """One label over its seeds: mean, sample deviation, 95 % t interval of the mean.
 
-    sd, low and high are None with a single seed.
+    sd, low and high are None with a single seed; the interval of a share ends at 0 and 1.
     """
 
     label: str

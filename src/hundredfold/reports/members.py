@@ -52,7 +52,7 @@ def _row(study: StudyEvidence, member: Member) -> list[Child]:
 
 def _left_out(study: StudyEvidence) -> Markup:
     items = [
-        (str(e.get("label", "?")), str(e.get("reason", "")))
+        (f"{e.get('label', '?')}, seed {e.get('seed', '?')}", str(e.get("reason", "")))
         for e in study.stored.get("left_out", ())
     ]
     items += [(name, "its folder is not there any more") for name in study.gone]
