@@ -92,7 +92,7 @@ def weights_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) ->
 
 def _read(path: Path) -> Saved:
     commit = json.loads(path.read_text(encoding="utf-8"))
-    if commit.pop("sha256", None) not in (None, _digest(commit)):  # None: by the first version
+    if commit.pop("sha256", None) != _digest(commit):
         raise ValueError("it does not match its own SHA-256")
     tensors = decode(_verified(path.parent, commit["tensors"]))
     best = decode(_verified(path.parent, commit["best"])) if "best" in commit else {}

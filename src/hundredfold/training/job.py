@@ -82,6 +82,7 @@ def prepare(what: Recipe, options: Options, progress: Progress, fixed: str = "")
     """
     place = device.choose(options.device)
     threads = device.use_threads(options.threads)
+    device.keep_freed_memory()
     found = data.load(what.data, options.source)
     training, validation = data.training(found, share=what.validation, seed=what.seed)
     training = _limited(training, what.limit, what.seed)
