@@ -24,4 +24,4 @@ test: setup
 	$(BIN)/pytest -n 2 --dist worksteal
 
 demo: setup
-	$(BIN)/hundredfold study quickstart
+	$(BIN)/hundredfold study quickstart --jobs 2
