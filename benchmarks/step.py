@@ -5,8 +5,9 @@
 
 A step is forward, loss, backward and update on a batch that lies ready. Ours takes uint8
 images and is what `hundredfold train` does; the peer is what a careful PyTorch user writes:
-float images, channels-last, autocast, the optimizer's defaults. The two run in turn, in
-blocks, on the same weights; the ratio is the median over the blocks. The last column is the
+float images, channels-last, autocast, the optimizer's defaults. Each has a process of its
+own, since ours also sets how the C library keeps memory; they run in turn, in blocks, and
+the ratio is the median over the blocks. The last column is the
 share of the machine's own GEMM peak (n = 4096, same precision, same threads), measured first.
 Prints a table and one JSON line.
 """
@@ -17,6 +18,8 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +27,7 @@ from torch.nn import functional
 
 from hundredfold import call, models
 from hundredfold.optim import losses, optimizers, resolutions, schedules
-from hundredfold.training.device import name_of
+from hundredfold.training.device import keep_freed_memory, name_of
 from hundredfold.training.learner import Learner
 
 Step = Callable[[], None]
@@ -80,8 +83,8 @@ class PlainResNet18(nn.Sequential):
 PLAIN = dict(zip(MODELS, (PlainCNN, PlainResNet18), strict=True))
 
 
-def ours(name: str, precision: str, batch: int) -> tuple[Step, models.Summary]:
-    """Return the product's step on uint8 images, and the network's counts."""
+def ours(name: str, precision: str, batch: int) -> Step:
+    """Return the product's step on uint8 images."""
     model = models.build(call.parse(name), classes=CLASSES, size=SIZE, seed=0)
     adam = name == "simple_cnn"
     optimizer = optimizers.adam(model) if adam else optimizers.sgd(model)
@@ -95,7 +98,7 @@ def ours(name: str, precision: str, batch: int) -> tuple[Step, models.Summary]:
     def step() -> None:
         float(learner.step(images, targets, 0.5, 1)[0])
 
-    return step, models.summary(model, SIZE)
+    return step
 
 
 def plain(name: str, precision: str, batch: int) -> Step:
@@ -134,39 +137,60 @@ def gemm_peak(precision: str, size: int = 4096) -> float:
     return size**3 / min(times)
 
 
-def rate(step: Step, batch: int, seconds: float) -> float:
-    """Return images a second over a block of steps."""
-    began, steps = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        step()
-        steps += 1
-    return steps * batch / (time.perf_counter() - began)
-
-
-def compare(name: str, precision: str, options: argparse.Namespace) -> dict[str, object]:
-    """Return medians of both, and the median and range of their ratio."""
-    peak = gemm_peak(precision)
-    mine, summary = ours(name, precision, options.batch)
-    peer = plain(name, precision, options.batch) if name in PLAIN else None
+def work(pipe: Connection, side: str, name: str, options: argparse.Namespace) -> None:
+    """Serve in a process of its own: each number of seconds received is a block to time."""
+    torch.set_num_threads(options.threads)
+    if side == "ours":
+        keep_freed_memory()
+        step = ours(name, options.precision, options.batch)
+    else:
+        step = plain(name, options.precision, options.batch)
     for _ in range(3):
-        mine()
-        if peer:
-            peer()
-    rates, peers = [], []
+        step()
+    pipe.send("ready")
+    while seconds := pipe.recv():
+        began, steps = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            step()
+            steps += 1
+        pipe.send(steps * options.batch / (time.perf_counter() - began))
+
+
+def timed(name: str, sides: tuple[str, ...], options: argparse.Namespace) -> list[list[float]]:
+    """Return images a second of each side, block by block in turn."""
+    start = get_context("spawn")
+    pipes = []
+    for side in sides:
+        here, there = start.Pipe()
+        start.Process(target=work, args=(there, side, name, options), daemon=True).start()
+        here.recv()
+        pipes.append(here)
+    rates: list[list[float]] = [[] for _ in sides]
     for _ in range(options.blocks):
-        rates.append(rate(mine, options.batch, options.seconds))
-        if peer:
-            peers.append(rate(peer, options.batch, options.seconds))
-    ratios = sorted(a / b for a, b in zip(rates, peers, strict=True)) if peers else []
-    speed = statistics.median(rates)
+        for pipe, found in zip(pipes, rates, strict=True):
+            pipe.send(options.seconds)
+            found.append(pipe.recv())
+    for pipe in pipes:
+        pipe.send(0)
+    return rates
+
+
+def compare(name: str, options: argparse.Namespace) -> dict[str, object]:
+    """Return medians of both, and the median and range of their ratio."""
+    peak = gemm_peak(options.precision)
+    macs = models.summary(models.outline(call.parse(name), classes=CLASSES, size=SIZE), SIZE).macs
+    sides = ("ours", "plain") if name in PLAIN else ("ours",)
+    mine, *rest = timed(name, sides, options)
+    ratios = sorted(a / b for a, b in zip(mine, rest[0], strict=True)) if rest else []
+    speed = statistics.median(mine)
     return {
         "model": name,
-        "precision": precision,
+        "precision": options.precision,
         "ours_images_per_second": round(speed),
-        "plain_images_per_second": round(statistics.median(peers)) if peers else None,
+        "plain_images_per_second": round(statistics.median(rest[0])) if rest else None,
         "ratio": round(statistics.median(ratios), 3) if ratios else None,
         "ratio_range": [round(ratios[0], 3), round(ratios[-1], 3)] if ratios else None,
-        "share_of_gemm_peak": round(3 * summary.macs * speed / peak, 3),
+        "share_of_gemm_peak": round(3 * macs * speed / peak, 3),
     }
 
 
@@ -179,12 +203,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of one block")
     parser.add_argument("--threads", type=int, default=0)
     options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    options.threads = options.threads or torch.get_num_threads()
+    torch.set_num_threads(options.threads)
     print(f"{'model':<32}{'ours':>9}{'plain':>9}{'ratio':>8}{'of peak':>9}")  # noqa: T201
     rows = []
     for name in options.model or MODELS:
-        row = compare(name, options.precision, options)
+        row = compare(name, options)
         rows.append(row)
         print(  # noqa: T201
             f"{name:<32}{row['ours_images_per_second']:>9,}"

@@ -1,6 +1,5 @@
 """`hundredfold data`: fetch a data set, or look for what is wrong with one."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from hundredfold import call
-from hundredfold.data import DataSet, Source, load
+from hundredfold.data import DataSet, Source, load, place
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._preview import examples, save_grid
-from hundredfold.errors import DataError, UsageError
+from hundredfold.errors import DataError
 
 app = cyclopts.App(name="data", help="Fetch data sets, and check your own images.")
 
@@ -78,7 +77,7 @@ def check(
         Print one JSON object.
     """
     chain = call.parse_chain(augment)
-    text, source = _place(what, _source(data_dir))
+    text, source = place(what, _source(data_dir))
     report = _checked(text, source)
     if (chain or preview) and not report["problems"]:
         report["preview"] = str(preview or Path("preview.png"))
@@ -90,16 +89,6 @@ def check(
 
 def _source(data_dir: Path | None) -> Source:
     return Source(folder=data_dir) if data_dir else Source()
-
-
-def _place(what: str, source: Source) -> tuple[str, Source]:
-    """Read a folder's path as the image folder there; anything else is a data set's name."""
-    folder = Path(what).expanduser()
-    if folder.is_dir():
-        return "image_folder", replace(source, folder=folder)
-    if "/" in what or folder.exists():
-        raise UsageError(f"{what} is not a folder", remedy="a folder of images, or cifar100")
-    return what, source
 
 
 def _checked(text: str, source: Source) -> dict[str, Any]:

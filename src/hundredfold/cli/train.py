@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from hundredfold import call, recipe, run
-from hundredfold.data import Source
+from hundredfold import recipe, run
+from hundredfold.data import Source, place
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 
@@ -110,7 +110,8 @@ def train(
             )
         return _result(training.resume(run.open_run(resume, out), options, progress))
     if data is not None:
-        changes["data"], options = _own_folder(data, options)
+        changes["data"], source = place(data, source)
+        options = replace(options, source=source)
     what = recipe.load(recipe_name) if recipe_name else Recipe()
     what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
     if dry_run:
@@ -120,14 +121,6 @@ def train(
 
 def _given(changes: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in changes.items() if value is not None}
-
-
-def _own_folder(text: str, options: Any) -> tuple[str, Any]:
-    """Let `--data photos` mean the image folder of that name; a data set's name wins."""
-    if text in call.names("hundredfold.data") or not Path(text).expanduser().is_dir():
-        return text, options
-    source = replace(options.source, folder=Path(text).expanduser())
-    return "image_folder", replace(options, source=source)
 
 
 def _result(made: run.Run) -> dict[str, Any]:

@@ -1,11 +1,28 @@
 """Data sets: one file each, decoded once, memory-mapped, with a digest. NumPy only."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from hundredfold import call
 from hundredfold.data._image import decode
 from hundredfold.data._split import training
 from hundredfold.data._types import DataSet, Source, Split
+from hundredfold.errors import UsageError
 
-__all__ = ["DataSet", "Source", "Split", "decode", "load", "training"]
+__all__ = ["DataSet", "Source", "Split", "decode", "load", "place", "training"]
+
+
+def place(text: str, source: Source) -> tuple[str, Source]:
+    """Let the path of a folder stand for the images in it; a data set's name wins.
+
+    Raises UsageError for a path that is not a folder.
+    """
+    folder = Path(text).expanduser()
+    if text in call.names(__name__) or not (folder.exists() or "/" in text):
+        return text, source
+    if not folder.is_dir():
+        raise UsageError(f"{text} is not a folder", remedy="a folder of images, or cifar100")
+    return "image_folder", replace(source, folder=folder)
 
 
 def load(text: str, source: Source) -> DataSet:
