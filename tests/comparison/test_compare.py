@@ -55,7 +55,7 @@ def test_a_clear_difference_over_enough_seeds_is_better():
     assert (pair.low, pair.high) == pytest.approx((interval.low, interval.high))
     assert pair.p == pair.p_holm == pytest.approx(wanted.pvalue)
     assert pair.sentence == (
-        "wrn is better than resnet on top_1 by 1.90 points "
+        "wrn is better than resnet on top-1 by 1.90 points "
         "(95 % interval 1.56 to 2.24 from 4 seeds, p = 0.0004)."
     )
 
@@ -78,14 +78,14 @@ def test_a_lower_loss_is_better():
 def test_a_better_mean_may_be_worse_on_the_common_seeds():
     pair = the_pair({"a": {0: 0.10, 1: 0.11, 2: 0.12, 3: 0.9}, "b": {0: 0.2, 1: 0.21, 2: 0.221}})
     assert (pair.first, pair.verdict, pair.trails) == ("a", "worse", 3)
-    assert "a is worse than b on top_1 by 10.03 points" in pair.sentence
+    assert "a is worse than b on top-1 by 10.03 points" in pair.sentence
 
 
 def test_an_interval_that_holds_0_is_not_distinguishable():
     pair = the_pair({"a": {0: 0.80, 1: 0.82, 2: 0.79}, "b": {0: 0.79, 1: 0.81, 2: 0.815}})
     assert pair.verdict == "not distinguishable"
     assert pair.low < 0 < pair.high
-    assert "not distinguishable on top_1" in pair.sentence
+    assert "not distinguishable on top-1" in pair.sentence
 
 
 def test_a_system_is_not_distinguishable_from_itself():
