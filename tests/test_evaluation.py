@@ -1,5 +1,6 @@
 """The test split: sealed in training, read once, its looks counted, its scores true."""
 
+import csv
 import json
 import sys
 from collections.abc import Iterator
@@ -145,6 +146,21 @@ def test_scores_are_those_that_scikit_learn_finds_in_the_stored_logits(shapes_ru
         assert found[name]["n"] == len(labels), name
     assert shapes_run.scores.keys() >= found.keys()
     assert "validation.top_1" in shapes_run.scores, "the scores of training stay"
+
+
+def test_tables_of_classes_are_those_that_scikit_learn_finds(shapes_run: Run) -> None:
+    evaluation.evaluate(shapes_run, "test", Source(), CPU)
+    labels = shapes_run.labels("test")
+    predicted = shapes_run.logits("test").argmax(1)
+    each = metrics.precision_recall_fscore_support(labels, predicted, zero_division=0)
+    with (shapes_run.folder / "test.classes.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["class"] for row in rows] == shapes_run.info["data"]["classes"]
+    for name, wanted in zip(("precision", "recall", "f1", "images"), each, strict=True):
+        np.testing.assert_allclose([float(row[name]) for row in rows], wanted, atol=5e-5)
+    with (shapes_run.folder / "test.confusion.csv").open(encoding="utf-8") as file:
+        counts = [[int(cell) for cell in row[1:]] for row in list(csv.reader(file))[1:]]
+    np.testing.assert_array_equal(counts, metrics.confusion_matrix(labels, predicted))
 
 
 def test_validation_scored_again_is_what_training_found_and_no_look(shapes_run: Run) -> None:

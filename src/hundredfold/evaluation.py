@@ -1,14 +1,20 @@
 """Score a run's best weights on a split, from logits that are computed once and stored."""
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from hundredfold import data, inference
+from hundredfold import data, files, inference
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, UsageError
 from hundredfold.metrics import scores
+from hundredfold.metrics.tables.confusion import confusion
+from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run
 
 SPLITS = ("test", "validation")
@@ -23,6 +29,8 @@ def source_of(run: Run, folder: Path | None) -> Source:
 
 def evaluate(run: Run, split: str, source: Source, device: torch.device) -> dict[str, Any]:
     """Score "test" or "validation" into the run's scores.json and return those scores.
+
+    Precision, recall and F1 of each class and the confusion matrix go beside it as CSV.
 
     This is the only reader of the test split, and each look is counted in run.json: the
     first computes and stores the logits, later ones read them. Raises UsageError for
@@ -45,7 +53,31 @@ def evaluate(run: Run, split: str, source: Source, device: torch.device) -> dict
         values = scores(found, labels, superclass_of=superclass_of)
         named = {f"{split}.{name}": score.to_json() for name, score in values.items()}
         run.save_scores(named)
+        _write_tables(run, split, found, labels)
     return named
+
+
+def _write_tables(
+    run: Run, split: str, found: NDArray[np.float32], labels: NDArray[np.int64]
+) -> None:
+    """Write <split>.classes.csv and <split>.confusion.csv (rows are true classes)."""
+    classes = run.info["data"]["classes"]
+    each = per_class(found, labels)
+    columns = (each.precision, each.recall, each.f1)
+    rows: list[list[Any]] = [["class", "precision", "recall", "f1", "images"]]
+    for place, name in enumerate(classes):
+        rows.append([name, *(f"{c[place]:.4f}" for c in columns), int(each.support[place])])
+    files.write_text(run.folder / f"{split}.classes.csv", _csv(rows))
+    counts = confusion(found, labels)
+    rows = [["true \\ predicted", *classes]]
+    rows += [[name, *map(int, counts[place])] for place, name in enumerate(classes)]
+    files.write_text(run.folder / f"{split}.confusion.csv", _csv(rows))
+
+
+def _csv(rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _store_logits(run: Run, split: str, source: Source, device: torch.device) -> None:

@@ -7,7 +7,9 @@ curve.jsonl           one line an epoch
 log.txt               what was said
 weights/{best,last}.safetensors
 state/                what --resume needs
-scores.json           scores with intervals; <split>.logits.npy, <split>.labels.npy
+scores.json           scores with intervals
+<split>.logits.npy    what they are computed from; with labels.npy and rows.npy
+<split>.classes.csv   precision, recall, F1 of each class; with confusion.csv
 figures/*.svg  report.html
 """
 
@@ -110,7 +112,7 @@ class Run:
 
     def forget_scores(self) -> None:
         """Remove scores and logits: they belong to weights that are about to change."""
-        for pattern in ("scores.json", "*.logits.npy", "*.labels.npy", "*.rows.npy"):
+        for pattern in ("scores.json", "*.logits.npy", "*.labels.npy", "*.rows.npy", "*.csv"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 

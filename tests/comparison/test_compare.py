@@ -162,7 +162,7 @@ def test_every_sentence_names_both_systems_and_the_metric():
     for pair in found.pairs:
         assert pair.first in pair.sentence
         assert pair.second in pair.sentence
-        assert "top_1" in pair.sentence
+        assert "top-1" in pair.sentence
         assert pair.sentence.endswith(".")
 
 
