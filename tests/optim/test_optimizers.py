@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
-from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import SGD, Adam, AdamW
 
 from hundredfold import call
-from hundredfold.optim import optimizers
+from hundredfold.optim import Optimizer, optimizers
 
 PACKAGE = "hundredfold.optim.optimizers"
-Make = Callable[[nn.Module], Optimizer]
+Make = Callable[[nn.Module], Optimizer | torch.optim.Optimizer]
 
 
 def _model() -> nn.Module:
@@ -73,7 +73,7 @@ def test_gradients_lie_in_memory_as_their_parameters(precision: torch.dtype) -> 
         assert parameter.grad.stride() == parameter.stride()
 
 
-def _unfused(optimizer: Optimizer) -> Optimizer:
+def _unfused(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
     for group in optimizer.param_groups:
         group["fused"], group["foreach"] = False, False
     return optimizer

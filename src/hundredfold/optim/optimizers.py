@@ -1,14 +1,20 @@
 """Optimizers over a model's parameters, with decay by the papers' rule.
 
-Each function takes the model and returns a torch optimizer whose learning rate the
-training loop multiplies by the schedule's factor at every step. `decay_all=False` spares
-biases and normalisation (He et al. 2019, arXiv:1812.01187, section 3.1); the original
-CIFAR papers decay everything.
+Each function takes the model and returns an optimizer whose learning rate the training
+loop multiplies by the schedule's factor at every step. `decay_all=False` spares biases and
+normalisation (He et al. 2019, arXiv:1812.01187, section 3.1); the original CIFAR papers
+decay everything. Raises UsageError for a setting that is out of range.
 """
 
+from collections.abc import Sequence
+
 import torch
-from torch import nn
-from torch.optim import Optimizer
+from torch import Tensor, nn
+from torch.optim import adam as _adam
+from torch.optim import sgd as _sgd
+
+from hundredfold.errors import UsageError
+from hundredfold.optim._optimizer import Buffers, Group, Optimizer
 
 
 def sgd(
@@ -21,8 +27,12 @@ def sgd(
     decay_all: bool = True,
 ) -> Optimizer:
     """Stochastic gradient descent with momentum (Sutskever et al. 2013)."""
-    groups = _groups(model, weight_decay, decay_all=decay_all)
-    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+    _need("sgd", lr=lr, weight_decay=weight_decay)
+    _need_below_one("sgd", momentum=momentum)
+    if nesterov and not momentum:
+        raise UsageError("sgd(nesterov=True) needs a momentum", remedy="sgd(nesterov=False)")
+    settings = {"lr": lr, "momentum": momentum, "nesterov": nesterov}
+    return Optimizer(_groups(model, settings, weight_decay, decay_all=decay_all), _sgd_update)
 
 
 def adam(
@@ -34,7 +44,10 @@ def adam(
     eps: float = 1e-7,
 ) -> Optimizer:
     """Adam (Kingma & Ba 2015, arXiv:1412.6980); eps as in Keras."""
-    return torch.optim.Adam(model.parameters(), lr=lr, betas=(beta1, beta2), eps=eps, fused=True)
+    _need("adam", lr=lr, eps=eps)
+    _need_below_one("adam", beta1=beta1, beta2=beta2)
+    settings = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
+    return Optimizer(_groups(model, settings, 0.0, decay_all=True), _adam_update)
 
 
 def adamw(
@@ -48,13 +61,72 @@ def adamw(
     decay_all: bool = False,
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
-    groups = _groups(model, weight_decay, decay_all=decay_all)
-    return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), eps=eps, fused=True)
+    _need("adamw", lr=lr, eps=eps, weight_decay=weight_decay)
+    _need_below_one("adamw", beta1=beta1, beta2=beta2)
+    settings = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
+    return Optimizer(_groups(model, settings, weight_decay, decay_all=decay_all), _adam_update)
 
 
-def _groups(model: nn.Module, weight_decay: float, *, decay_all: bool) -> list[dict[str, object]]:
+def _sgd_update(
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    buffers: Sequence[Buffers],
+    group: Group,
+) -> None:
+    momenta = [own.get("momentum_buffer") for own in buffers]
+    _sgd.sgd(
+        list(parameters), list(gradients), momenta, fused=True, dampening=0.0, maximize=False,
+        lr=group["lr"], momentum=group["momentum"], nesterov=group["nesterov"],
+        weight_decay=group["weight_decay"],
+    )  # fmt: skip
+    for own, momentum in zip(buffers, momenta, strict=True):
+        if momentum is not None:
+            own["momentum_buffer"] = momentum
+
+
+def _adam_update(
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    buffers: Sequence[Buffers],
+    group: Group,
+) -> None:
+    for own, parameter in zip(buffers, parameters, strict=True):
+        if not own:
+            own["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            own["exp_avg"] = torch.zeros_like(parameter)
+            own["exp_avg_sq"] = torch.zeros_like(parameter)
+    first, second, steps = (
+        [own[name] for own in buffers] for name in ("exp_avg", "exp_avg_sq", "step")
+    )
+    _adam.adam(
+        list(parameters), list(gradients), first, second, [], steps, fused=True, amsgrad=False,
+        maximize=False, lr=group["lr"], beta1=group["beta1"], beta2=group["beta2"],
+        eps=group["eps"], weight_decay=group["weight_decay"], decoupled_weight_decay=True,
+    )  # fmt: skip
+
+
+def _groups(
+    model: nn.Module, settings: Group, weight_decay: float, *, decay_all: bool
+) -> list[Group]:
     parameters = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in parameters if decay_all or p.ndim > 1]
     spared = [p for p in parameters if not (decay_all or p.ndim > 1)]
-    groups: list[dict[str, object]] = [{"params": decayed, "weight_decay": weight_decay}]
-    return [*groups, {"params": spared, "weight_decay": 0.0}] if spared else groups
+    found = [{"params": decayed, "weight_decay": weight_decay, **settings}]
+    return [*found, {"params": spared, "weight_decay": 0.0, **settings}] if spared else found
+
+
+def _need(optimizer: str, **settings: float) -> None:
+    for name, value in settings.items():
+        if not value >= 0:
+            raise UsageError(
+                f"{optimizer}({name}={value}) is negative", remedy=f"{optimizer}({name}=0.001)"
+            )
+
+
+def _need_below_one(optimizer: str, **settings: float) -> None:
+    for name, value in settings.items():
+        if not 0 <= value < 1:
+            raise UsageError(
+                f"{optimizer}({name}={value}) is not in [0, 1)",
+                remedy=f"{optimizer}({name}=0.9)",
+            )

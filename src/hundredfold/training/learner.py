@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import Optimizer
 
 from hundredfold.inference import autocast
+from hundredfold.optim import Optimizer
 
 Schedule = Callable[[float], float]
 Resolution = Callable[[float, int], int]
@@ -60,7 +60,7 @@ class Learner:
             logits = self.model(images)
         logits = logits.float()
         loss = self.loss(logits, targets)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         if self.average:
@@ -87,8 +87,7 @@ class Learner:
         found = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         if self.average:
             found |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
-        for number, state in self.optimizer.state_dict()["state"].items():
-            found |= {f"optimizer.{number}.{name}": t for name, t in state.items()}
+        found |= {f"optimizer.{name}": t for name, t in self.optimizer.tensors().items()}
         return found
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -96,21 +95,7 @@ class Learner:
         self.model.load_state_dict(_below("model.", tensors))
         if self.average:
             self.average.load_state_dict(_below("average.", tensors))
-        saved = self.optimizer.state_dict()
-        saved["state"] = self._optimizer_state(_below("optimizer.", tensors))
-        self.optimizer.load_state_dict(saved)
-
-    def _optimizer_state(self, tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-        """Give every tensor its parameter's memory layout: fused updates walk memory."""
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            number, _, name = key.partition(".")
-            like = parameters[int(number)]
-            if tensor.shape == like.shape:
-                tensor = torch.empty_like(like, dtype=tensor.dtype).copy_(tensor)
-            state.setdefault(int(number), {})[name] = tensor
-        return state
+        self.optimizer.load(_below("optimizer.", tensors))
 
 
 def resized(images: Tensor, size: int) -> Tensor:
