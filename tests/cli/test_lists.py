@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold import recipe
+from hundredfold import recipe, wording
 from hundredfold.cli import _machine, main
-from hundredfold.cli._table import duration, percent, size, table
+from hundredfold.cli._table import table
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 
@@ -114,6 +114,7 @@ def test_tables_align_words_left_and_numbers_right() -> None:
 
 
 def test_figures_are_said_as_people_say_them() -> None:
-    assert [duration(s) for s in (47.6, 200, 7500)] == ["48 s", "3:20 min", "2:05 h"]
-    assert [size(b) for b in (900, 12_000, 3.44e9)] == ["900 B", "12 kB", "3.44 GB"]
-    assert [percent(p) for p in (0.8046, None)] == ["80.46 %", "-"]
+    spans = [wording.seconds(s) for s in (4.12, 47.6, 200, 7500, None)]
+    assert spans == ["4.1 s", "47.6 s", "3 min 20 s", "2 h 05 min", "–"]
+    assert [wording.memory(b) for b in (900, 12_000, 3.44e9)] == ["900 B", "12 kB", "3.44 GB"]
+    assert [wording.percent(p, 2) for p in (0.8046, None)] == ["80.46 %", "–"]

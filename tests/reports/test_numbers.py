@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from hundredfold import wording
 from hundredfold.data import DataSet
-from hundredfold.reports import _svg, _words
+from hundredfold.reports import _svg
 from hundredfold.reports._matrix import levels
 from hundredfold.reports.confusion import top_pairs
 from hundredfold.reports.mistakes import most_confident_wrong
@@ -126,17 +127,17 @@ def test_what_was_left_out_is_named_with_its_reason(study: Path) -> None:
 
 
 def test_numbers_read_as_people_write_them() -> None:
-    assert _words.percent(0.5124) == "51.2 %"
-    assert _words.percent(float("nan")) == _words.percent(None) == "–"
-    assert _words.points(-0.013) == "−1.3"
-    assert [_words.short(v) for v in (0, 999, 1000, 122570, 36536884, 999_600)] == [
+    assert wording.percent(0.5124) == "51.2 %"
+    assert wording.percent(float("nan")) == wording.percent(None) == "–"
+    assert wording.points(-0.013) == "−1.3"
+    assert [wording.short(v) for v in (0, 999, 1000, 122570, 36536884, 999_600)] == [
         "0", "999", "1 k", "123 k", "36.5 M", "1 M",
     ]  # fmt: skip
-    assert _words.memory(1_200_000_000) == "1.2 GB"
-    assert [_words.seconds(v) for v in (4.12, 75, 3599.6, 4521)] == [
+    assert wording.memory(1_200_000_000) == "1.2 GB"
+    assert [wording.seconds(v) for v in (4.12, 75, 3599.6, 4521)] == [
         "4.1 s", "1 min 15 s", "1 h 00 min", "1 h 15 min",
     ]  # fmt: skip
-    assert [_words.times(n) for n in (1, 2, 1234)] == ["once", "twice", "1,234 times"]
+    assert [wording.times(n) for n in (1, 2, 1234)] == ["once", "twice", "1,234 times"]
 
 
 def test_ticks_are_round_and_inside() -> None:

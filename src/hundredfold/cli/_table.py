@@ -18,26 +18,3 @@ def _line(cells: Sequence[str], widths: Sequence[int], left: int) -> str:
         space = " " * (width - cell_len(cell))
         padded.append(cell + space if place < left else space + cell)
     return "  ".join(padded).rstrip() + "\n"
-
-
-def percent(share: float | None, digits: int = 2) -> str:
-    """Return 0.8046 as "80.46 %"; "-" for None."""
-    return "-" if share is None else f"{share:.{digits}%}".replace("%", " %")
-
-
-def size(count: float) -> str:
-    """Return bytes as people say them: "12 kB", "3.4 GB"."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.3g} {unit}"
-    return f"{count:.0f} B"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: "48 s", "3:20 min", "2:05 h"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}:{rest:02d} min"
-    return f"{minutes // 60}:{minutes % 60:02d} h"

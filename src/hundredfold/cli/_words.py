@@ -6,8 +6,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from hundredfold import wording
 from hundredfold.cli._plan import Plan
-from hundredfold.cli._table import duration, percent, size, table
+from hundredfold.cli._table import table
 from hundredfold.comparison import Comparison, System
 from hundredfold.run import Run
 from hundredfold.study import Member
@@ -31,7 +32,7 @@ def say_plan(plan: Plan) -> None:
 def say_estimate(cost: Mapping[str, Any]) -> None:
     """Say what `estimate` found."""
     lines = [f"  {state:<11} {one}\n" for state in _STATES for one in cost[state]]
-    total = f"at most {duration(cost['seconds'])} and {size(cost['bytes'])} more\n"
+    total = f"at most {wording.seconds(cost['seconds'])} and {wording.memory(cost['bytes'])} more\n"
     sys.stdout.write("".join(lines) + total)
 
 
@@ -41,7 +42,7 @@ def standing(member: Member, place: Path) -> str:
     if not curve:
         return "starting"
     last = curve[-1]
-    accuracy = percent(last["validation.top_1"], 1)
+    accuracy = wording.percent(last["validation.top_1"], 1)
     return f"epoch {last['epoch']:.0f} of {member.recipe.epochs}, {accuracy}"
 
 
@@ -50,7 +51,7 @@ def trained(plan: Plan, member: Member) -> str:
     one, metric = plan.done[member], plan.study.metric
     shown = _value(metric, one.scores.get(f"validation.{metric}", {}).get("value"))
     width = max(len(str(m)) for m in plan.members)
-    spent = f"{one.info['epochs']} epochs in {duration(one.info['seconds'])}"
+    spent = f"{one.info['epochs']} epochs in {wording.seconds(one.info['seconds'])}"
     return f"trained  {member!s:<{width}}  {shown:>8}  {spent}"
 
 
@@ -80,4 +81,4 @@ def _row(plan: Plan, metric: str, system: System) -> tuple[str, ...]:
 def _value(metric: str, number: float | None) -> str:
     if number is None:
         return "-"
-    return f"{number:.4f}" if metric.endswith("loss") else percent(number)
+    return f"{number:.4f}" if metric.endswith("loss") else wording.percent(number, 2)

@@ -10,9 +10,9 @@ from typing import Any
 import psutil
 
 import hundredfold
-from hundredfold import run
+from hundredfold import run, wording
 from hundredfold.cli._machine import cores, instruction_sets, place_to_write, processor, quota
-from hundredfold.cli._table import size, table
+from hundredfold.cli._table import table
 from hundredfold.data import Source
 
 _EXTRAS = ("onnx", "onnxruntime", "timm", "tensorflow", "fastapi", "optuna", "ray")
@@ -136,11 +136,12 @@ def _advice(facts: dict[str, Any]) -> list[str]:
     gain = facts["torch"]["bf16_gflops"] / facts["torch"]["fp32_gflops"]
     few = chip["quota"] if chip["quota"] and chip["quota"] < chip["cores"] else 0
     known = cache["data_dir"] or any(name.startswith("cifar100") for name in cache["data_sets"])
+    spare, left = (wording.memory(place["free_bytes"]) for place in (memory, disk))
     found = (
         (chip["load"] > 0.75 * chip["cores"], "the machine is busy, which makes training slower"),
         (few, f"only {few} of {chip['cores']} cores are allowed: --threads {max(1, int(few))}"),
-        (memory["free_bytes"] < 1.5e9, f"only {size(memory['free_bytes'])} of memory are free"),
-        (disk["free_bytes"] < 2e9, f"only {size(disk['free_bytes'])} of disk are free"),
+        (memory["free_bytes"] < 1.5e9, f"only {spare} of memory are free"),
+        (disk["free_bytes"] < 2e9, f"only {left} of disk are free"),
         (not disk["writable"], f"{disk['folder']} cannot be written: --out elsewhere"),
         (not cache["writable"], f"{cache['folder']} cannot be written: set HUNDREDFOLD_CACHE"),
         (gain < 1.15, f"bf16 is only {gain:.1f} times as fast as fp32: training takes fp32"),
@@ -151,7 +152,7 @@ def _advice(facts: dict[str, Any]) -> list[str]:
 
 def _shown(key: str, value: Any) -> str:
     if key.endswith("bytes"):
-        return size(value)
+        return wording.memory(value)
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
     return "" if value is None else str(value)

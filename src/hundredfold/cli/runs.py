@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hundredfold import run
-from hundredfold.cli._table import duration, percent, size, table
+from hundredfold import run, wording
+from hundredfold.cli._table import table
 from hundredfold.errors import HundredfoldError
 from hundredfold.run import Run
 
@@ -42,8 +42,10 @@ def _one(one: Run, json: bool) -> dict[str, Any]:
         ]
         text = (one.folder / "recipe.toml").read_text(encoding="utf-8")
         ended = f"{facts['status']}{': ' if info.get('reason') else ''}{info.get('reason', '')}"
-        cost = f"{facts['epochs'] or 0} epochs, {duration(facts['seconds'] or 0.0)}"
-        sys.stdout.write(f"{one.folder}\n{ended}; {cost}, {size(facts['bytes'])}\n\n{text}")
+        cost = f"{facts['epochs'] or 0} epochs, {wording.seconds(facts['seconds'] or 0.0)}"
+        sys.stdout.write(
+            f"{one.folder}\n{ended}; {cost}, {wording.memory(facts['bytes'])}\n\n{text}"
+        )
         if rows:
             sys.stdout.write("\n" + table(("score", "value", "95 % interval", "images"), rows))
     return {**facts, "info": info, "scores": scores, "recipe": one.recipe.model_dump()}
@@ -77,10 +79,10 @@ def _row(facts: dict[str, Any]) -> tuple[str, ...]:
         (facts["model"] or "-").partition("(")[0],
         facts["data"] or "-",
         str(facts["epochs"] or "-"),
-        percent(facts["validation"]),
-        percent(facts["test"]),
-        "-" if facts["seconds"] is None else duration(facts["seconds"]),
-        size(facts["bytes"]),
+        wording.percent(facts["validation"], 2),
+        wording.percent(facts["test"], 2),
+        "-" if facts["seconds"] is None else wording.seconds(facts["seconds"]),
+        wording.memory(facts["bytes"]),
     )
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._html import Markup, tag
 
 LEVELS = 7
@@ -131,7 +132,7 @@ def _numbers(counts: Counts, grid: Grid) -> Markup:
         strong = graded[row, column] >= (5 if row == column else 6)
         x, y = (grid.left + (column + 0.5) * grid.cell, grid.top + (row + 0.5) * grid.cell + 4)
         kind = "cell strong" if strong else "cell"
-        number = _words.count(int(counts[row, column]))
+        number = wording.count(int(counts[row, column]))
         words.append(_svg.text(x, y, number, kind, anchor="middle"))
     return tag("g", {}, *words)
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import StudyEvidence
 from hundredfold.reports._html import Markup, tag
 from hundredfold.reports._svg import Frame, Scale
@@ -30,8 +31,8 @@ def unit(study: StudyEvidence) -> str:
 
 def value_text(study: StudyEvidence, value: Any, *, with_unit: bool = True) -> str:
     """Return a value of the study's metric as it is printed: 0.512 as "51.20 %"."""
-    if not _words.finite(value):
-        return _words.NOTHING
+    if not wording.finite(value):
+        return wording.NOTHING
     if not unit(study):
         return f"{value:.4g}"
     return f"{100 * value:.2f}{unit(study) if with_unit else ''}"
@@ -43,7 +44,7 @@ def value_scale(study: StudyEvidence) -> Scale:
     systems = study.comparison.get("systems", [])
     low, high = min(values), max(values)
     room = 0.25 * ((high - low) or abs(high) * 0.05 or 1.0)
-    ends = [s[k] for s in systems for k in ("low", "high") if _words.finite(s.get(k))]
+    ends = [s[k] for s in systems for k in ("low", "high") if wording.finite(s.get(k))]
     pad = 0.03 * room
     first = max(low - room, min([low, *ends])) - pad
     last = min(high + room, max([high, *ends])) + pad
@@ -71,7 +72,7 @@ def row_axes(frame: Frame, label: str, *, share: bool) -> Markup:
 
 def mean(values: Sequence[Any]) -> float | None:
     """Return the mean of the numbers among the values, or None where there is none."""
-    known = [float(v) for v in values if _words.finite(v)]
+    known = [float(v) for v in values if wording.finite(v)]
     return sum(known) / len(known) if known else None
 
 

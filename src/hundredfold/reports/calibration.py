@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
+from hundredfold import wording
 from hundredfold.metrics.tables.reliability import Reliability, reliability
 from hundredfold.metrics.tables.temperature import temperature
-from hundredfold.reports import _svg, _words
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Markup, details, join, paragraph, table, tag
 from hundredfold.reports._svg import Frame, Scale
@@ -53,7 +54,7 @@ def _sentence(evidence: Evidence, bins: Reliability) -> str:
     right = float(np.nansum(bins.accuracy * bins.count) / total)
     score = evidence.score("ece")
     value = score.get("value", error(bins))
-    inside = f" (95 % interval {_words.interval(score)})" if score.get("low") is not None else ""
+    inside = f" (95 % interval {wording.interval(score)})" if score.get("low") is not None else ""
     far = abs(sure - right)
     verdict = (
         "about as sure as it should be"
@@ -61,8 +62,8 @@ def _sentence(evidence: Evidence, bins: Reliability) -> str:
         else f"{'too sure' if sure > right else 'not sure enough'} by {100 * far:.1f} points"
     )
     return (
-        f"On average the model is {_words.percent(sure)} sure and {_words.percent(right)} right: "
-        f"{verdict}. The expected calibration error is {_words.percent(value)}{inside}."
+        f"On average the model is {wording.percent(sure)} sure and {wording.percent(right)} right: "
+        f"{verdict}. The expected calibration error is {wording.percent(value)}{inside}."
         f"{_cure(evidence)}"
     )
 
@@ -76,7 +77,7 @@ def _cure(evidence: Evidence) -> str:
     after = error(reliability(evidence.logits / warmth, evidence.labels, bins=BINS))
     return (
         f" With logits divided by {warmth:.2f}, the temperature that fits the validation images, "
-        f"it would be {_words.percent(after)}."
+        f"it would be {wording.percent(after)}."
     )
 
 
@@ -88,9 +89,8 @@ def _diagram(bins: Reliability) -> Markup:
         sure, right, n = float(bins.confidence[k]), float(bins.accuracy[k]), int(bins.count[k])
         low, high = _wilson(right, n)
         x, y = frame.at(sure, right)
-        hint = (
-            f"{_words.percent(sure)} sure, {_words.percent(right)} right ({_words.count(n)} images)"
-        )
+        shares = f"{wording.percent(sure)} sure, {wording.percent(right)} right"
+        hint = f"{shares} ({wording.count(n)} images)"
         parts.append(_svg.path([frame.at(sure, low), frame.at(sure, high)], "whisker c0"))
         parts.append(_svg.circle(x, y, 3 + 5 * math.sqrt(n / most), "dot fill c0", hint))
     return _svg.drawing(
@@ -112,8 +112,8 @@ def _histogram(bins: Reliability) -> Markup:
             frame.at(float(bins.edges[k + 1]), 0),
         )
         right = float(bins.accuracy[k])
-        low, high = (_words.percent(float(edge), 0) for edge in bins.edges[k : k + 2])
-        hint = f"{low} to {high} sure: {_words.count(int(bins.count[k]))} images"
+        low, high = (wording.percent(float(edge), 0) for edge in bins.edges[k : k + 2])
+        hint = f"{low} to {high} sure: {wording.count(int(bins.count[k]))} images"
         boxes.append(_svg.rectangle(x + 1, y, end - x - 2, frame.bottom - y, "bar fill c3", hint))
         if value and math.isfinite(right):
             tall = (frame.bottom - y) * right
@@ -143,9 +143,9 @@ def _numbers(bins: Reliability) -> Markup:
             *(
                 tag("td", {"class": "number"}, text)
                 for text in (
-                    _words.count(int(bins.count[k])),
-                    _words.percent(float(bins.confidence[k])),
-                    _words.percent(float(bins.accuracy[k])),
+                    wording.count(int(bins.count[k])),
+                    wording.percent(float(bins.confidence[k])),
+                    wording.percent(float(bins.accuracy[k])),
                 )
             ),
         ]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from hundredfold import wording
 from hundredfold.metrics.tables.per_class import PerClass, per_class
-from hundredfold.reports import _words
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Child, Markup, details, join, number, paragraph, table, tag
 
@@ -36,9 +36,9 @@ def _sentence(evidence: Evidence, found: PerClass, order: list[int]) -> str:
     worst, best = order[0], order[-1]
 
     def say(k: int) -> str:
-        return f"{evidence.classes[k]} (F1 {_words.percent(float(found.f1[k]))})"
+        return f"{evidence.classes[k]} (F1 {wording.percent(float(found.f1[k]))})"
 
-    mean = _words.percent(float(found.f1.mean()))
+    mean = wording.percent(float(found.f1.mean()))
     return f"The strongest class is {say(best)}, the weakest {say(worst)}; the mean F1 is {mean}."
 
 
@@ -69,7 +69,7 @@ def _table(evidence: Evidence, found: PerClass, order: list[int], caption: str) 
             [
                 evidence.classes[k],
                 *family,
-                number(_words.count(support), sort=support),
+                number(wording.count(support), sort=support),
                 *shares,
                 _taken_for(evidence, k),
             ]
@@ -78,11 +78,11 @@ def _table(evidence: Evidence, found: PerClass, order: list[int], caption: str) 
 
 
 def _share(value: float) -> Markup:
-    return number(_words.percent(value), sort=value, bar=value)
+    return number(wording.percent(value), sort=value, bar=value)
 
 
 def _taken_for(evidence: Evidence, k: int) -> str:
     row = evidence.counts[k].copy()
     row[k] = 0
     other = int(row.argmax())
-    return f"{evidence.classes[other]} ({int(row[other])})" if row[other] else _words.NOTHING
+    return f"{evidence.classes[other]} ({int(row[other])})" if row[other] else wording.NOTHING

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Child, Markup, join, paragraph, tag
 from hundredfold.reports._matrix import matrix
@@ -76,17 +77,17 @@ def _readable(svg: Markup) -> Markup:
 def _sentence(evidence: Evidence, pairs: Sequence[Pair]) -> str:
     n, right = int(evidence.counts.sum()), int(np.trace(evidence.counts))
     if n == right:
-        return f"All {_words.count(n)} {evidence.split} images were recognised."
-    wrong = f"{_words.count(n - right)} of {_words.count(n)} {evidence.split} images"
+        return f"All {wording.count(n)} {evidence.split} images were recognised."
+    wrong = f"{wording.count(n - right)} of {wording.count(n)} {evidence.split} images"
     start = f"{wrong} were taken for another class."
     if not evidence.superclass_of:
         true, taken, times = pairs[0]
         names = evidence.classes
-        often = f"{names[true]} was taken for {names[taken]} ({_words.times(times)})"
+        often = f"{names[true]} was taken for {names[taken]} ({wording.times(times)})"
         return f"{start} Most often {often}."
     fine = np.array(evidence.superclass_of)
     inside = int(evidence.counts[fine[:, None] == fine[None, :]].sum()) - right
-    share = _words.percent(inside / (n - right), 0)
+    share = wording.percent(inside / (n - right), 0)
     return f"{start} {share} of these mistakes stay inside the right superclass (outlined)."
 
 
@@ -101,12 +102,12 @@ def _list(evidence: Evidence, pairs: Sequence[Pair]) -> Markup:
 
 def _item(evidence: Evidence, pair: Pair, most: int) -> Markup:
     true, taken, times = pair
-    of = tag("small", {}, f" of {_words.count(int(evidence.counts[true].sum()))}")
+    of = tag("small", {}, f" of {wording.count(int(evidence.counts[true].sum()))}")
     return tag(
         "li",
         {"style": f"--share:{times / most:.3f}"},
         tag("b", {}, evidence.classes[true]),
         " taken for ",
         tag("b", {}, evidence.classes[taken]),
-        tag("span", {"class": "times"}, _words.times(times), of),
+        tag("span", {"class": "times"}, wording.times(times), of),
     )

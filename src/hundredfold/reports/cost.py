@@ -1,6 +1,6 @@
 """What the score cost: size, arithmetic, time and memory beside accuracy."""
 
-from hundredfold.reports import _words
+from hundredfold import wording
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Child, Markup, paragraph, table, tag
 
@@ -28,7 +28,7 @@ def _scores(evidence: Evidence) -> Markup:
         if any(found):
             rows.append([name, *(_score(metric, score) for score in found)])
     heads = [
-        f"{split.capitalize()} ({_words.count(evidence.score('top_1', split).get('n'))} images)"
+        f"{split.capitalize()} ({wording.count(evidence.score('top_1', split).get('n'))} images)"
         for split in splits
     ]
     return (
@@ -40,12 +40,12 @@ def _scores(evidence: Evidence) -> Markup:
 
 def _score(metric: str, score: object) -> Markup:
     if not isinstance(score, dict) or not score:
-        return tag("td", {"class": "number"}, _words.NOTHING)
+        return tag("td", {"class": "number"}, wording.NOTHING)
     loss = metric == "loss"
-    value = _words.decimal(score.get("value")) if loss else _words.percent(score.get("value"))
+    value = wording.decimal(score.get("value")) if loss else wording.percent(score.get("value"))
     low, high = score.get("low"), score.get("high")
-    bounds = f"{_words.decimal(low)}–{_words.decimal(high)}" if loss else _words.interval(score)
-    known = _words.finite(low) and _words.finite(high)
+    bounds = f"{wording.decimal(low)}–{wording.decimal(high)}" if loss else wording.interval(score)
+    known = wording.finite(low) and wording.finite(high)
     small = tag("small", {}, bounds) if known else ""
     return tag("td", {"class": "number"}, value, small)
 
@@ -54,14 +54,14 @@ def _cost(evidence: Evidence) -> Markup:
     info, summary, recipe = evidence.info, evidence.summary, evidence.recipe
     waiting = info.get("waiting_share")
     rows = [
-        ("Parameters", _words.count(info.get("parameters", summary.get("parameters")))),
-        ("Multiply-adds of one image", _words.short(info.get("macs", summary.get("macs")))),
-        ("Training time", _words.seconds(info.get("seconds"))),
-        ("Training images a second", _words.count(info.get("images_per_second"))),
-        ("Waiting for data", _words.percent(waiting) if waiting is not None else _words.NOTHING),
+        ("Parameters", wording.count(info.get("parameters", summary.get("parameters")))),
+        ("Multiply-adds of one image", wording.short(info.get("macs", summary.get("macs")))),
+        ("Training time", wording.seconds(info.get("seconds"))),
+        ("Training images a second", wording.count(info.get("images_per_second"))),
+        ("Waiting for data", wording.percent(waiting) if waiting is not None else wording.NOTHING),
         ("Epochs, and the one kept", _epochs(evidence)),
-        ("Peak memory", _words.memory(info.get("peak_memory_bytes"))),
-        ("Precision", str(info.get("precision") or recipe.get("precision", _words.NOTHING))),
+        ("Peak memory", wording.memory(info.get("peak_memory_bytes"))),
+        ("Precision", str(info.get("precision") or recipe.get("precision", wording.NOTHING))),
         ("Device", _device(evidence)),
     ]
     cells = [[name, tag("td", {"class": "number"}, value)] for name, value in rows]
@@ -71,10 +71,10 @@ def _cost(evidence: Evidence) -> Markup:
 def _epochs(evidence: Evidence) -> str:
     ran = len(evidence.curve) or evidence.info.get("epochs")
     best = evidence.info.get("best_epoch")
-    return f"{_words.count(ran)}, {_words.count(best)}"
+    return f"{wording.count(ran)}, {wording.count(best)}"
 
 
 def _device(evidence: Evidence) -> str:
     threads = evidence.info.get("threads")
-    device = str(evidence.info.get("device") or _words.NOTHING)
-    return f"{device}, {_words.plural(int(threads), 'thread')}" if threads else device
+    device = str(evidence.info.get("device") or wording.NOTHING)
+    return f"{device}, {wording.plural(int(threads), 'thread')}" if threads else device

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Markup, details, join, paragraph, table, tag
 from hundredfold.reports._svg import Frame, Line, Scale
@@ -30,7 +31,7 @@ def curves(evidence: Evidence) -> Exhibit:
         [
             paragraph(_sentence(evidence), kind="lead"),
             tag("div", {"class": "pair"}, *figures.values()),
-            details(f"The numbers of {_words.plural(len(curve), 'epoch')}", _numbers(curve, best)),
+            details(f"The numbers of {wording.plural(len(curve), 'epoch')}", _numbers(curve, best)),
         ]
     )
     return Exhibit("Learning curves", body, figures)
@@ -84,7 +85,7 @@ def clipped(values: Sequence[float], scale: Scale) -> list[float]:
 def column(curve: Sequence[dict[str, float]], key: str) -> list[float]:
     """Return one number an epoch; NaN where an epoch has none."""
     values = (row.get(key) for row in curve)
-    return [float(v) if _words.finite(v) else math.nan for v in values]
+    return [float(v) if wording.finite(v) else math.nan for v in values]
 
 
 def _chart(curve: list[dict[str, float]], metric: str, best: object) -> Markup:
@@ -130,16 +131,16 @@ def _best_mark(frame: Frame, best: object, epochs: list[float]) -> Markup:
 def _sentence(evidence: Evidence) -> str:
     curve, info = evidence.curve, evidence.info
     best, last = info.get("best_epoch"), int(curve[-1]["epoch"])
-    took = _words.seconds(info.get("seconds", curve[-1].get("seconds")))
-    ran = f"{_words.plural(last, 'epoch')} in {took}."
+    took = wording.seconds(info.get("seconds", curve[-1].get("seconds")))
+    ran = f"{wording.plural(last, 'epoch')} in {took}."
     row = next((r for r in curve if r.get("epoch") == best), curve[-1])
     train, validation = row.get("train.top_1"), row.get("validation.top_1")
     kept = f" Epoch {best} was kept" if best else f" At epoch {last}"
-    if not (_words.finite(train) and _words.finite(validation)):
+    if not (wording.finite(train) and wording.finite(validation)):
         return ran + (f"{kept}." if best else "")
     return (
-        f"{ran}{kept}: {_words.percent(validation)} of the validation images right, "
-        f"{_words.percent(train)} of the training images as they were seen (augmented, with "
+        f"{ran}{kept}: {wording.percent(validation)} of the validation images right, "
+        f"{wording.percent(train)} of the training images as they were seen (augmented, with "
         "weights still moving)."
     )
 
@@ -158,12 +159,12 @@ def _numbers(curve: list[dict[str, float]], best: object) -> Markup:
     for row in curve:
         cells = [
             f"{int(row['epoch'])}{' ★' if row['epoch'] == best else ''}",
-            f"{row['lr']:.3g}" if _words.finite(row.get("lr")) else _words.NOTHING,
-            _words.decimal(row.get("train.loss")),
-            _words.percent(row.get("train.top_1")),
-            _words.decimal(row.get("validation.loss")),
-            _words.percent(row.get("validation.top_1")),
-            _words.decimal(row.get("seconds"), 1),
+            f"{row['lr']:.3g}" if wording.finite(row.get("lr")) else wording.NOTHING,
+            wording.decimal(row.get("train.loss")),
+            wording.percent(row.get("train.top_1")),
+            wording.decimal(row.get("validation.loss")),
+            wording.percent(row.get("validation.top_1")),
+            wording.decimal(row.get("seconds"), 1),
         ]
         rows.append(
             [

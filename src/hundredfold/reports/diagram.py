@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Child, Markup, join, number, paragraph, table
 
@@ -42,8 +43,8 @@ def _sentence(evidence: Evidence, rows: Rows) -> str:
     parameters = evidence.summary.get("parameters", sum(row["parameters"] for row in rows))
     macs = evidence.summary.get("macs", sum(row["macs"] for row in rows))
     return (
-        f"{_words.plural(weighty, 'layer')} with weights, {_words.count(parameters)} parameters, "
-        f"{_words.short(macs)} multiply-adds for an image."
+        f"{wording.plural(weighty, 'layer')} with weights, {wording.count(parameters)} parameters, "
+        f"{wording.short(macs)} multiply-adds for an image."
     )
 
 
@@ -80,8 +81,8 @@ def _plate(row: dict[str, Any], x: float, middle: float, pitch: float, largest: 
 
 def _caption(stage: Rows, x: float, y: float) -> Markup:
     macs = sum(row["macs"] for row in stage)
-    layers = _words.plural(len(stage), "layer") if macs else "image"
-    lines = (_shape(stage[-1]), layers, f"{_words.short(macs)} MACs" if macs else "")
+    layers = wording.plural(len(stage), "layer") if macs else "image"
+    lines = (_shape(stage[-1]), layers, f"{wording.short(macs)} MACs" if macs else "")
     kinds = ("name", "tick", "tick")
     return join(
         _svg.text(x, y + 15 * k, line, kind, anchor="middle")
@@ -96,8 +97,8 @@ def _table(stages: list[list[dict[str, Any]]]) -> Markup:
         [
             _shape(stage[-1]),
             _kinds(stage),
-            number(_words.count(p), bar=p / max(sum(parameters), 1)),
-            number(_words.short(m), bar=m / max(sum(macs), 1)),
+            number(wording.count(p), bar=p / max(sum(parameters), 1)),
+            number(wording.short(m), bar=m / max(sum(macs), 1)),
         ]
         for stage, p, m in zip(stages, parameters, macs, strict=True)
     ]
@@ -128,5 +129,5 @@ def _shape(row: dict[str, Any]) -> str:
 def _hint(row: dict[str, Any]) -> str:
     return (
         f"{row['name']}: {row['kind']}, {_shape(row)}, "
-        f"{_words.count(row['parameters'])} parameters, {_words.short(row['macs'])} MACs"
+        f"{wording.count(row['parameters'])} parameters, {wording.short(row['macs'])} MACs"
     )

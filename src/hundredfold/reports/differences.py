@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Exhibit, StudyEvidence
 from hundredfold.reports._html import Child, Markup, join, paragraph, table, tag
 from hundredfold.reports._study import metric_words, row_axes, row_scale, unit
@@ -112,8 +113,8 @@ def _table(study: StudyEvidence, pairs: list[Pair]) -> Markup:
             _amount(study, pair["difference"]),
             f"{_amount(study, pair.get('low'))} to {_amount(study, pair.get('high'))}"
             if pair.get("low") is not None
-            else _words.NOTHING,
-            f"{pair['p_holm']:.2g}" if pair.get("p_holm") is not None else _words.NOTHING,
+            else wording.NOTHING,
+            f"{pair['p_holm']:.2g}" if pair.get("p_holm") is not None else wording.NOTHING,
             f"{pair['seeds']}" + (" (images)" if pair.get("basis") == "images" else ""),
         )
         verdict = str(pair["verdict"])
@@ -129,6 +130,6 @@ def _table(study: StudyEvidence, pairs: list[Pair]) -> Markup:
 
 
 def _amount(study: StudyEvidence, value: Any) -> str:
-    if not _words.finite(value):
-        return _words.NOTHING
-    return _words.points(value, 2) if unit(study) else f"{value:+.4g}".replace("-", "−")
+    if not wording.finite(value):
+        return wording.NOTHING
+    return wording.points(value, 2) if unit(study) else f"{value:+.4g}".replace("-", "−")

@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Mapping
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Child, Markup, join, paragraph, tag
 from hundredfold.reports._svg import Frame, Scale
@@ -34,11 +35,11 @@ def headline(evidence: Evidence) -> Exhibit:
 def sentence(score: Mapping[str, float], split: str) -> str:
     """Return "51.2 % of 10,000 test images right (95 % interval 50.2–52.2)"."""
     images = (
-        f"{_words.count(score['n'])} {split} images" if score.get("n") else f"the {split} images"
+        f"{wording.count(score['n'])} {split} images" if score.get("n") else f"the {split} images"
     )
-    bounds = _words.interval(score)
-    inside = "" if bounds == _words.NOTHING else f" (95 % interval {bounds})"
-    return f"{_words.percent(score['value'])} of {images} right{inside}"
+    bounds = wording.interval(score)
+    inside = "" if bounds == wording.NOTHING else f" (95 % interval {bounds})"
+    return f"{wording.percent(score['value'])} of {images} right{inside}"
 
 
 def _validation(evidence: Evidence) -> Mapping[str, float]:
@@ -59,7 +60,7 @@ def _what(evidence: Evidence) -> Markup:
     if data.get("classes"):
         parts.append(f", {len(data['classes'])} classes")
     if data.get("train"):
-        parts.append(f", {_words.count(data['train'])} training images")
+        parts.append(f", {wording.count(data['train'])} training images")
     return paragraph(*parts, kind="subtitle")
 
 
@@ -112,7 +113,7 @@ def _ruler(score: Mapping[str, float], words: str) -> Markup:
 
 def _seal(evidence: Evidence, scored: bool) -> Markup:
     if scored or evidence.looks:
-        times = _words.times(max(evidence.looks, 1))
+        times = wording.times(max(evidence.looks, 1))
         lost = "" if scored else " No score of it is stored."
         return paragraph(f"The test split of this run was looked at {times}.{lost}", kind="quiet")
     command = f"hundredfold evaluate {shlex.quote(evidence.run.name)} --split test"

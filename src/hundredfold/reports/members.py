@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from hundredfold.reports import _words
+from hundredfold import wording
 from hundredfold.reports._evidence import Exhibit, Member, StudyEvidence
 from hundredfold.reports._html import Child, Markup, details, join, paragraph, table, tag
 from hundredfold.reports._study import colour, value_text
@@ -45,7 +45,7 @@ def _row(study: StudyEvidence, member: Member) -> list[Child]:
         _number(member.seed, str(member.seed)),
         _number(value, value_text(study, value)),
         str(evidence.info.get("status", "?")),
-        _number(evidence.info.get("seconds"), _words.seconds(evidence.info.get("seconds"))),
+        _number(evidence.info.get("seconds"), wording.seconds(evidence.info.get("seconds"))),
         _number(evidence.looks, str(evidence.looks)),
     ]
 

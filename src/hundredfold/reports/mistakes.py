@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hundredfold import data
+from hundredfold import data, wording
 from hundredfold.errors import HundredfoldError
-from hundredfold.reports import _words
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Markup, join, paragraph, tag
 
@@ -35,7 +34,7 @@ def mistakes(evidence: Evidence) -> Exhibit:
     if isinstance(images, str):
         return Exhibit(title, paragraph(images, kind="absent"))
     shown = [_card(evidence, chance, k, image) for k, image in zip(worst, images, strict=True)]
-    lead = f"The {_words.plural(len(shown), 'mistake')} it was surest of. {LEGEND}"
+    lead = f"The {wording.plural(len(shown), 'mistake')} it was surest of. {LEGEND}"
     return Exhibit(
         title, join([paragraph(lead, kind="lead"), tag("div", {"class": "gallery"}, *shown)])
     )
@@ -96,13 +95,13 @@ def _card(
             "figcaption",
             {},
             tag("b", {}, names[taken]),
-            tag("span", {"class": "number"}, " " + _words.percent(float(chance[k, taken]))),
+            tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, taken]))),
             tag(
                 "span",
                 {"class": "true"},
                 "is ",
                 names[true],
-                tag("span", {"class": "number"}, " " + _words.percent(float(chance[k, true]))),
+                tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, true]))),
             ),
         ),
     )

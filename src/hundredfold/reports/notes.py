@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hundredfold.reports import _words
+from hundredfold import wording
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import tag
 
@@ -44,25 +44,25 @@ def _selection(evidence: Evidence) -> Iterator[str]:
 def _test(evidence: Evidence) -> Iterator[str]:
     if evidence.looks > 1:
         yield (
-            f"The test split was looked at {_words.times(evidence.looks)}. Every look that leads "
+            f"The test split was looked at {wording.times(evidence.looks)}. Every look that leads "
             "to a choice makes the score too good."
         )
     if not evidence.score("top_1", "test"):
         yield "No test score yet: the scores here come from the validation images."
     score = evidence.score("top_1")
     if score and score.get("n", FEW_IMAGES) < FEW_IMAGES:
-        yield f"The score rests on {_words.count(score['n'])} images, so its interval is wide."
+        yield f"The score rests on {wording.count(score['n'])} images, so its interval is wide."
 
 
 def _circumstances(evidence: Evidence) -> Iterator[str]:
     info = evidence.info
     if evidence.recipe.get("limit"):
-        yield f"Only {_words.count(evidence.recipe['limit'])} training images were used (limit)."
+        yield f"Only {wording.count(evidence.recipe['limit'])} training images were used (limit)."
     if info.get("precision") == "bf16":
         yield "Trained in bf16 (16-bit floating point): other machines differ in the last digits."
     waited = info.get("waiting_share") or 0
     if waited > 0.1:
-        yield f"Training waited for data {_words.percent(waited)} of its time: a bottleneck."
+        yield f"Training waited for data {wording.percent(waited)} of its time: a bottleneck."
     git = info.get("git")
     if isinstance(git, dict) and git.get("changed"):
         yield "The code had uncommitted changes, so the commit alone does not reproduce the run."

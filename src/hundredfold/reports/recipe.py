@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from hundredfold.reports import _words
+from hundredfold import wording
 from hundredfold.reports._evidence import Evidence, Exhibit
 from hundredfold.reports._html import Child, Markup, join, table, tag
 
@@ -76,7 +76,7 @@ def _known(evidence: Evidence) -> Iterable[tuple[str, str]]:
     yield "data", str(data.get("name") or "")
     yield "data digest", str(data.get("digest") or "")[:16]
     counts = [
-        f"{_words.count(data[s])} {s}" for s in ("train", "validation", "test") if data.get(s)
+        f"{wording.count(data[s])} {s}" for s in ("train", "validation", "test") if data.get(s)
     ]
     yield "images", ", ".join(counts)
     yield "started", str(info.get("started") or "")

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Exhibit, StudyEvidence
 from hundredfold.reports._html import Child, Markup, join, paragraph, tag
 from hundredfold.reports._study import colour, mean, metric_words, unit, value_text
@@ -20,7 +21,7 @@ def _clock(value: float) -> str:
 
 COSTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("seconds", "training time", _clock),
-    ("macs", "multiply-adds of an image", _words.short),
+    ("macs", "multiply-adds of an image", wording.short),
 )
 
 
@@ -49,7 +50,7 @@ def _chart(
         (m.label, float(cost), study.values[m.label][m.seed])
         for m in study.members
         if m.seed in study.values[m.label]
-        and _words.finite(cost := m.evidence.info.get(key, m.evidence.summary.get(key)))
+        and wording.finite(cost := m.evidence.info.get(key, m.evidence.summary.get(key)))
         and cost > 0
     ]
     costs = [cost for _, cost, _ in spots]

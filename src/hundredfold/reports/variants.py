@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hundredfold.reports import _words
+from hundredfold import wording
 from hundredfold.reports._evidence import Evidence, Exhibit, StudyEvidence
 from hundredfold.reports._html import Child, Markup, join, paragraph, table, tag
 from hundredfold.reports._study import colour, mean, metric_words, value_text
@@ -59,18 +59,18 @@ def _row(study: StudyEvidence, label: str, extra: list[str]) -> list[Child]:
     )
     main = f"{value_text(study, system.get('mean'), with_unit=not spread)}{spread}"
     cells = [
-        _cell(len(runs), _words.count(len(runs))),
+        _cell(len(runs), wording.count(len(runs))),
         _cell(
             system.get("mean"),
             main + (" %" if spread and study.comparison.get("percent", True) else ""),
         ),
         *(_spread(runs, key) for key in extra),
-        _mean_cell(runs, "parameters", _words.short),
-        _mean_cell(runs, "macs", _words.short),
-        _mean_cell(runs, "seconds", _words.seconds),
-        _mean_cell(runs, "images_per_second", _words.count),
+        _mean_cell(runs, "parameters", wording.short),
+        _mean_cell(runs, "macs", wording.short),
+        _mean_cell(runs, "seconds", wording.seconds),
+        _mean_cell(runs, "images_per_second", wording.count),
         _epochs(runs),
-        _mean_cell(runs, "peak_memory_bytes", _words.memory),
+        _mean_cell(runs, "peak_memory_bytes", wording.memory),
         tag(
             "td",
             {},
@@ -88,9 +88,9 @@ def _spread(runs: list[Evidence], key: str) -> Markup:
     values = [run.scores[key]["value"] for run in runs if key in run.scores]
     middle = mean(values)
     if middle is None:
-        return _cell(None, _words.NOTHING)
+        return _cell(None, wording.NOTHING)
     if len(values) < 2:
-        return _cell(middle, _words.percent(middle))
+        return _cell(middle, wording.percent(middle))
     deviation = (sum((v - middle) ** 2 for v in values) / (len(values) - 1)) ** 0.5
     return _cell(middle, f"{100 * middle:.1f} ± {100 * deviation:.1f} %")
 
@@ -103,7 +103,7 @@ def _mean_cell(runs: list[Evidence], key: str, words: Callable[[Any], str]) -> M
 
 def _epochs(runs: list[Evidence]) -> Markup:
     ran, best = mean([len(r.curve) for r in runs]), mean([r.info.get("best_epoch") for r in runs])
-    words = f"{ran:.0f} ({best:.0f})" if ran is not None and best is not None else _words.NOTHING
+    words = f"{ran:.0f} ({best:.0f})" if ran is not None and best is not None else wording.NOTHING
     return _cell(ran, words)
 
 

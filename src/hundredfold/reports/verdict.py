@@ -1,6 +1,7 @@
 """The first thing to read in a study: which variant is ahead, and whether one may say so."""
 
-from hundredfold.reports import _svg, _words
+from hundredfold import wording
+from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Exhibit, StudyEvidence
 from hundredfold.reports._html import Child, Markup, join, paragraph, tag
 from hundredfold.reports._study import (
@@ -20,8 +21,8 @@ def verdict(study: StudyEvidence) -> Exhibit:
     systems = study.comparison.get("systems", [])
     seeds = sorted({member.seed for member in study.members})
     about = (
-        f"{_words.plural(len(study.labels), 'variant')}, {_words.plural(len(seeds), 'seed')}, "
-        f"{_words.plural(len(study.members), 'run')}, compared by {metric_words(study.metric)}"
+        f"{wording.plural(len(study.labels), 'variant')}, {wording.plural(len(seeds), 'seed')}, "
+        f"{wording.plural(len(study.members), 'run')}, compared by {metric_words(study.metric)}"
     )
     if not systems:
         waiting = paragraph("Nothing has been compared yet.", kind="absent")
@@ -43,7 +44,7 @@ def verdict(study: StudyEvidence) -> Exhibit:
 def _best(study: StudyEvidence, best: dict[str, object], pairs: list[dict[str, object]]) -> Markup:
     settled = bool(pairs) and all(pair["verdict"] in ("better", "worse") for pair in pairs)
     middle = value_text(study, best["mean"], with_unit=False)
-    seeds = _words.plural(int(str(best["n"])), "seed")
+    seeds = wording.plural(int(str(best["n"])), "seed")
     words = "is the best" if settled else "has the best mean"
     if not pairs:
         words = "is the only variant"
@@ -96,7 +97,7 @@ def _row(
     x, y = frame.at(mean, row)
     parts = [_svg.text(frame.left - 14, y + 4, label, f"name fill {hue}", anchor="end")]
     low, high = system.get("low"), system.get("high")
-    if _words.finite(low) and _words.finite(high):
+    if wording.finite(low) and wording.finite(high):
         ends = [
             frame.at(min(max(float(str(v)), frame.x.low), frame.x.high), row)[0]
             for v in (low, high)

@@ -3,13 +3,14 @@
 import time
 from typing import Any
 
+from hundredfold import wording
 from hundredfold.inference import logits
 from hundredfold.recipe import Recipe
 from hundredfold.run import default_name
 from hundredfold.training.checkpoint import KEPT, weights_bytes
 from hundredfold.training.job import Job, Options, job_facts, prepare
 from hundredfold.training.learner import Learner, key_of
-from hundredfold.training.progress import Progress, clock
+from hundredfold.training.progress import Progress
 
 _SECONDS = 2.0
 
@@ -33,8 +34,8 @@ def estimate(what: Recipe, options: Options, progress: Progress) -> dict[str, An
     name = options.name or default_name(what, job.data.name)
     progress.say(
         f"plan       {what.epochs} epochs of {job.feed.steps} steps of {what.batch_size}: about "
-        f"{clock(seconds)} ({what.batch_size / step:,.0f} images/s), {size / 1e6:,.1f} MB in "
-        f"{options.out / name}"
+        f"{wording.seconds(seconds)} ({what.batch_size / step:,.0f} images/s), "
+        f"{wording.memory(size)} in {options.out / name}"
     )
     return {
         "recipe": what.model_dump(),

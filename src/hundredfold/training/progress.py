@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from hundredfold import wording
+
 _REFRESH = 0.2
 
 
@@ -82,15 +84,5 @@ def status_line(
     """Return the live line: where in which epoch, how it goes, how fast, how long still."""
     return (
         f"epoch {epoch}/{epochs}  step {step}/{steps}  loss {loss:.3f}  top-1 {top_1:.1%}"
-        f"  {speed:,.0f} images/s  waiting for data {waiting:.0%}  left {clock(left)}"
+        f"  {speed:,.0f} images/s  waiting for data {waiting:.0%}  left {wording.seconds(left)}"
     )
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as people say them: "48 s", "3:20 min", "2:05 h"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}:{rest:02d} min"
-    return f"{minutes // 60}:{minutes % 60:02d} h"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hundredfold import files, models, run
+from hundredfold import files, models, run, wording
 from hundredfold.errors import DataError, HundredfoldError, Interrupted, UsageError
 from hundredfold.inference import load_weights, logits
 from hundredfold.metrics import scores
@@ -17,7 +17,7 @@ from hundredfold.training import checkpoint, record
 from hundredfold.training.fit import Fit
 from hundredfold.training.job import Job, Options, job_facts, prepare
 from hundredfold.training.learner import Learner
-from hundredfold.training.progress import Progress, clock
+from hundredfold.training.progress import Progress
 
 
 def train(what: Recipe, options: Options, progress: Progress) -> Run:
@@ -154,7 +154,8 @@ def _note(made: Run, fit: Fit, status: str, reason: str) -> None:
 def _say_result(made: Run, fit: Fit, progress: Progress, reason: str) -> None:
     score = made.scores["validation.top_1"]
     progress.say(
-        f"done       {reason}, {clock(fit.position.seconds)}; best epoch {fit.best.epoch}: "
+        f"done       {reason}, {wording.seconds(fit.position.seconds)}; "
+        f"best epoch {fit.best.epoch}: "
         f"{score['value']:.2%} of {score['n']:,} validation images right "
         f"(95 % interval {score['low']:.2%} to {score['high']:.2%})"
     )
