@@ -125,8 +125,9 @@ def _row(
 def _seal(study: StudyEvidence) -> Markup:
     if study.metric.startswith("test"):
         return Markup()
+    chose = any(member.evidence.recipe.get("select") != "last" for member in study.members)
+    images = "validation images, which also chose the epochs" if chose else "validation images"
     return paragraph(
-        "Variants are compared on validation images, which chose each run's epoch; the test split "
-        "is not used to compare them.",
+        f"Variants are compared on {images}; the test split is not used to compare them.",
         kind="quiet",
     )

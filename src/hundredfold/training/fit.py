@@ -120,7 +120,8 @@ class Fit:
             self.best.take(row, self.learner.weights())
         position.epoch += 1
         position.step, position.loss, position.right = 0, 0.0, 0.0
-        self.progress.say(epoch_line(row, self.recipe.epochs, self.speed(), better))
+        chosen = better and self.recipe.select != "last"
+        self.progress.say(epoch_line(row, self.recipe.epochs, self.speed(), chosen))
         if time.monotonic() - self._saved > self._save_cost / SAVING_SHARE:
             self._save()
 
