@@ -157,24 +157,35 @@ def create(out: Path, name: str, what: Recipe) -> Run:
 
     Raises UsageError where the name is taken: a run is never overwritten.
     """
-    if not re.fullmatch(r"[^/\\\x00-\x1f]{1,200}", name) or name in (".", "..", "latest"):
-        raise UsageError(f"{name!r} is not a name for a run", remedy="letters, digits, - and _")
+    need_free(out, name)
     folder = out / name
     try:
         out.mkdir(parents=True, exist_ok=True)
         folder.mkdir()
-    except FileExistsError:
-        raise UsageError(
-            f"the run {str(folder)!r} exists, and a run is never overwritten",
-            remedy=f"--name OTHER for a new one, or --resume {folder} to go on",
-        ) from None
     except OSError as error:
+        if folder.exists():  # made by another process since
+            raise _taken(folder) from None
         raise UsageError(f"cannot make the run {str(folder)!r}", found=str(error)) from None
     for inside in ("weights", "state"):
         (folder / inside).mkdir()
     files.write_text(folder / "recipe.toml", what.toml())
     _point_latest(out, name)
     return Run(folder)
+
+
+def need_free(out: Path, name: str) -> None:
+    """Raise UsageError where a name cannot be a new run's: it is taken, or is no name."""
+    if not re.fullmatch(r"[^/\\\x00-\x1f]{1,200}", name) or name in (".", "..", "latest"):
+        raise UsageError(f"{name!r} is not a name for a run", remedy="letters, digits, - and _")
+    if (out / name).exists():
+        raise _taken(out / name)
+
+
+def _taken(folder: Path) -> UsageError:
+    return UsageError(
+        f"the run {str(folder)!r} exists, and a run is never overwritten",
+        remedy=f"--name OTHER for a new one, or --resume {folder} to go on",
+    )
 
 
 def default_name(what: Recipe, data_name: str) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from hundredfold import run
+from hundredfold import cli, run
+from hundredfold.training import checkpoint, fit
 
 Tasks = list[dict[str, Any]]
 CarryOut = Callable[[Tasks], list[list[int]]]
@@ -89,3 +90,24 @@ def test_a_run_stopped_by_a_signal_says_so_and_goes_on_to_the_same_end(
     assert carry_out(resumed) == [[0], [0]]
     for task in stopped:
         _same(tmp_path / "whole", Path(task["run"]))
+
+
+def test_a_run_that_died_right_after_an_epochs_last_step_writes_the_same_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [*CASES["wrn, sgd, dropout, progressive sizes, one cycle"], "--out", str(tmp_path)]
+    assert cli.main(["train", *options, "--name", "whole"]) == 0
+    steps = run.Run(tmp_path / "whole").info["steps_per_epoch"]
+    save = checkpoint.save
+
+    def die(folder: Path, step: int, *rest: Any) -> None:
+        save(folder, step, *rest)
+        if step == steps:
+            raise RuntimeError("a power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "SAVE_EVERY", 0.0)
+        patch.setattr(checkpoint, "save", die)
+        assert cli.main(["train", *options, "--name", "broken"]) == 1
+    assert cli.main(["train", "--resume", str(tmp_path / "broken")]) == 0
+    _same(tmp_path / "whole", tmp_path / "broken")

@@ -43,7 +43,7 @@ def estimate(what: Recipe, options: Options, progress: Progress) -> dict[str, An
         "run": str(options.out / name),
         **job_facts(job),
         "steps": what.epochs * job.feed.steps,
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 3),
         "images_per_second": round(what.batch_size / step, 1),
         "bytes": size,
     }

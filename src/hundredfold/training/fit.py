@@ -141,7 +141,7 @@ class Fit:
             "epoch": position.epoch + 1,
             "step": (position.epoch + 1) * self.feed.steps,
             "seconds": round(position.seconds, 3),
-            "lr": self.learner.rate,
+            "lr": self._rate(),
             "train.loss": position.loss / self.feed.steps,
             "train.top_1": position.right / images,
             "validation.loss": values["loss"].value,
@@ -178,9 +178,14 @@ class Fit:
         self.position.waited += self.feed.waited
         self._clock, self.feed.waited = now, 0.0
 
-    def _share(self) -> float:
-        done = self.position.epoch * self.feed.steps + self.position.step
+    def _share(self, done: int = 0) -> float:
+        """The share of all steps that is done, or will be after `done` more."""
+        done += self.position.epoch * self.feed.steps + self.position.step
         return done / (self.recipe.epochs * self.feed.steps)
+
+    def _rate(self) -> float:
+        """The learning rate of the newest step, which a resumed run may not have done itself."""
+        return self.learner.rate(self._share(done=-1))
 
     def _key(self) -> int:
         return key_of(self.recipe.seed, self.position.epoch, self.position.step)
@@ -196,7 +201,7 @@ class Fit:
             return
         raise CheckError(
             f"the loss is not finite in epoch {self.position.epoch + 1}, step {self.position.step}",
-            found=f"learning rate {self.learner.rate:.3g}; the best weights before are kept",
+            found=f"learning rate {self._rate():.3g}; the best weights before are kept",
             remedy=f"a lower rate: --set optimizer.lr={self.learner.rates[0] / 10:.1g}",
         )
 

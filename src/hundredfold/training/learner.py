@@ -73,10 +73,9 @@ class Learner:
         """The network that is scored and kept: the averaged one where that is on."""
         return self.average or self.model
 
-    @property
-    def rate(self) -> float:
-        """The first group's learning rate in the newest step."""
-        return float(self.optimizer.param_groups[0]["lr"])
+    def rate(self, progress: float) -> float:
+        """The first group's learning rate in a step at that progress."""
+        return self.rates[0] * self.schedule(progress)
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights that are scored and kept."""

@@ -25,6 +25,8 @@ def train(what: Recipe, options: Options, progress: Progress) -> Run:
 
     Nothing is written before recipe, data and model have been found to fit together.
     """
+    if options.name:  # before minutes are spent on decoding
+        run.need_free(options.out, options.name)
     job = prepare(what, options, progress)
     learner = job.learner()
     name = options.name or run.default_name(what, job.data.name)
