@@ -19,6 +19,7 @@ _SHARED = _REPOSITORY.parent / "shared" / "data"
 def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a test away from the user's cache, data and colours, and off the network."""
     monkeypatch.setenv("HUNDREDFOLD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
     monkeypatch.setenv("HUNDREDFOLD_OFFLINE", "1")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("HUNDREDFOLD_DATA", raising=False)
