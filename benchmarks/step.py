@@ -141,7 +141,8 @@ def work(pipe: Connection, side: str, name: str, options: argparse.Namespace) ->
     """Serve in a process of its own: each number of seconds received is a block to time."""
     torch.set_num_threads(options.threads)
     if side == "ours":
-        keep_freed_memory()
+        if not options.default_memory:
+            keep_freed_memory()
         step = ours(name, options.precision, options.batch)
     else:
         step = plain(name, options.precision, options.batch)
@@ -202,6 +203,9 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="of one block")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument(
+        "--default-memory", action="store_true", help="leave the C library's ways as they are"
+    )
     options = parser.parse_args()
     options.threads = options.threads or torch.get_num_threads()
     torch.set_num_threads(options.threads)
@@ -221,6 +225,7 @@ def main() -> None:
         "torch": torch.__version__,
         "load": os.getloadavg()[0],
         "batch": options.batch,
+        "default_memory": options.default_memory,
     }
     print(json.dumps({"benchmark": "step", **machine, "rows": rows}))  # noqa: T201
 

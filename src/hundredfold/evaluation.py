@@ -47,13 +47,17 @@ def evaluate(run: Run, split: str, source: Source, device: torch.device) -> dict
             run.save_info(info | {"test_looks": int(info.get("test_looks", 0)) + 1})
         if run.logits(split) is None:
             _store_logits(run, split, source, device)
-        found, labels = run.logits(split), run.labels(split)
-        assert found is not None and labels is not None
-        superclass_of = run.info["data"]["superclass_of"]
-        values = scores(found, labels, superclass_of=superclass_of)
-        named = {f"{split}.{name}": score.to_json() for name, score in values.items()}
-        run.save_scores(named)
-        _write_tables(run, split, found, labels)
+        return score(run, split)
+
+
+def score(run: Run, split: str) -> dict[str, Any]:
+    """Compute a split's scores and tables from its stored logits; only for the one writer."""
+    found, labels = run.logits(split), run.labels(split)
+    assert found is not None and labels is not None
+    values = scores(found, labels, superclass_of=run.info["data"]["superclass_of"])
+    named = {f"{split}.{name}": value.to_json() for name, value in values.items()}
+    run.save_scores(named)
+    _write_tables(run, split, found, labels)
     return named
 
 
@@ -81,7 +85,7 @@ def _csv(rows: list[list[Any]]) -> str:
 
 
 def _store_logits(run: Run, split: str, source: Source, device: torch.device) -> None:
-    model = inference.open_model(run, device)
+    model = inference.open_model(run, device).network
     part = _part(run, split, data.load(run.recipe.data, source))
     found = inference.logits(model, part.pixels, part.indices, device=device)
     run.save_logits(split, found, part.labels[part.indices], part.indices)

@@ -1,6 +1,7 @@
 """Logits of images: the one way that training, evaluation and prediction share."""
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -43,7 +44,15 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def open_model(run: Run, device: torch.device) -> nn.Module:
+class Opened(NamedTuple):
+    """A trained network with the names of its classes and the size of its images."""
+
+    network: nn.Module
+    classes: tuple[str, ...]
+    size: int
+
+
+def open_model(run: Run, device: torch.device) -> Opened:
     """Build a run's model with its best weights, checked by name and shape.
 
     Raises MissingError where training has left no weights yet, and DataError where the
@@ -54,14 +63,14 @@ def open_model(run: Run, device: torch.device) -> nn.Module:
             f"the run {str(run.folder)!r} has no weights yet",
             remedy=f"hundredfold train --resume {run.folder}",
         )
-    tensors, metadata = read_weights(run)
-    classes, size = json.loads(metadata["classes"]), int(metadata["size"])
+    tensors, metadata = _read_weights(run)
+    classes, size = tuple(json.loads(metadata["classes"])), int(metadata["size"])
     model = models.build(call.parse(run.recipe.model), classes=len(classes), size=size, seed=0)
     load_weights(model, tensors, str(run.best()))
-    return model.to(device).eval()
+    return Opened(model.to(device).eval(), classes, size)
 
 
-def read_weights(run: Run) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def _read_weights(run: Run) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Return the tensors of a run's best weights, and the metadata stored with them."""
     try:
         with safe_open(run.best(), framework="pt") as file:

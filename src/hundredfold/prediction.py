@@ -1,6 +1,5 @@
 """Files to labels with probabilities, by a run's best weights."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +38,7 @@ def predict(
     Raises UsageError where a path does not exist or there is no file at all.
     """
     files = _files(paths)
-    model = inference.open_model(run, device)
-    metadata = inference.read_weights(run)[1]
-    classes, size = json.loads(metadata["classes"]), int(metadata["size"])
+    model, classes, size = inference.open_model(run, device)
     found: list[Prediction] = []
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]
@@ -65,7 +62,7 @@ def _probabilities(
     return torch.from_numpy(found).softmax(1).numpy()
 
 
-def _best(file: str, shares: NDArray[np.float32], classes: list[str], top: int) -> Prediction:
+def _best(file: str, shares: NDArray[np.float32], classes: Sequence[str], top: int) -> Prediction:
     order = np.argsort(-shares, kind="stable")[:top]
     return Prediction(
         file, tuple(classes[k] for k in order), tuple(float(shares[k]) for k in order)

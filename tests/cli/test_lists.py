@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold import recipe, wording
-from hundredfold.cli import _machine, main
+from hundredfold import machine, recipe, wording
+from hundredfold.cli import main
 from hundredfold.cli._table import table
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
@@ -99,14 +99,14 @@ def test_the_doctor_speaks_in_lines(elsewhere: Path, capsys: Captured) -> None: 
 def test_a_container_s_share_of_the_cores_is_read(tmp_path: Path) -> None:
     place = tmp_path / "cpu.max"
     place.write_text("150000 100000\n", encoding="ascii")
-    assert _machine.quota(place) == 1.5
+    assert machine.quota(place) == 1.5
     place.write_text("max 100000\n", encoding="ascii")
-    assert _machine.quota(place) is None
-    assert _machine.quota(tmp_path / "none") is None
+    assert machine.quota(place) is None
+    assert machine.quota(tmp_path / "none") is None
 
 
 def test_a_folder_that_is_not_there_yet_is_judged_by_its_parent(tmp_path: Path) -> None:
-    assert _machine.place_to_write(tmp_path / "a" / "b") == (tmp_path, True)
+    assert machine.place_to_write(tmp_path / "a" / "b") == (tmp_path, True)
 
 
 def test_tables_align_words_left_and_numbers_right() -> None:

@@ -355,7 +355,7 @@ def test_the_scaling_is_fitted_on_the_training_images(small_run: Train) -> None:
 
 def test_stored_validation_logits_are_those_of_the_stored_weights(small_run: Train) -> None:
     made = small_run()
-    model = inference.open_model(made, torch.device("cpu"))
+    model = inference.open_model(made, torch.device("cpu")).network
     found = training.job.data.load(made.recipe.data, Source())
     _, split = training.job.data.training(found, share=0.25, seed=0)
     images = torch.from_numpy(split.pixels[split.indices].copy()).permute(0, 3, 1, 2)

@@ -8,9 +8,9 @@ from typing import Any
 
 from hundredfold import data, run, study
 from hundredfold.cli._children import Children
-from hundredfold.cli._machine import cores
 from hundredfold.data import Source
 from hundredfold.errors import CheckError, UsageError
+from hundredfold.machine import cores
 from hundredfold.run import Run
 from hundredfold.study import Member, Study
 

@@ -11,9 +11,9 @@ import psutil
 
 import hundredfold
 from hundredfold import run, wording
-from hundredfold.cli._machine import cores, instruction_sets, place_to_write, processor, quota
 from hundredfold.cli._table import table
 from hundredfold.data import Source
+from hundredfold.machine import cores, instruction_sets, place_to_write, processor, quota
 
 _EXTRAS = ("onnx", "onnxruntime", "timm", "tensorflow", "fastapi", "optuna", "ray")
 _SIDE = 1024  # of the matrices that the probe multiplies

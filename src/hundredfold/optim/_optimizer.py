@@ -1,7 +1,7 @@
 """What updates parameters: torch's fused updates without torch's optimizer classes.
 
 The arithmetic is torch's own (`torch.optim.sgd.sgd` and the like). Its classes import the
-compiler at their first use, which costs a start of training 1.5 seconds of computing.
+compiler at their first use, which costs a start of training more than a second.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,11 +1,10 @@
 """The device and the number of threads that a training uses."""
 
 import ctypes
-import os
-from pathlib import Path
 
 import torch
 
+from hundredfold import machine
 from hundredfold.errors import UsageError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -32,10 +31,9 @@ def choose(name: str) -> torch.device:
 
 def use_threads(wanted: int) -> int:
     """Let torch use that many threads (0: every core this process may use); return how many."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     if wanted < 0:
         raise UsageError(f"--threads {wanted} is not a number of threads", remedy="--threads 2")
-    torch.set_num_threads(wanted or cores or 1)
+    torch.set_num_threads(wanted or machine.cores())
     return torch.get_num_threads()
 
 
@@ -60,7 +58,4 @@ def name_of(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type != "cpu":
         return device.type.upper()
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    found = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return f"{next(found, 'processor')} (CPU)"
+    return f"{machine.processor()} (CPU)"

@@ -201,9 +201,14 @@ class Fit:
             return
         raise CheckError(
             f"the loss is not finite in epoch {self.position.epoch + 1}, step {self.position.step}",
-            found=f"learning rate {self._rate():.3g}; the best weights before are kept",
+            found=f"learning rate {self._rate():.3g}; {self._kept()}",
             remedy=f"a lower rate: --set optimizer.lr={self.learner.rates[0] / 10:.1g}",
         )
+
+    def _kept(self) -> str:
+        if self.best.epoch:
+            return f"the weights of epoch {self.best.epoch} are kept"
+        return "no epoch was finished, so there are no weights to keep"
 
     def speed(self) -> float:
         """Training images a second so far, validation included in the time."""

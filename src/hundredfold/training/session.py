@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hundredfold import files, models, run, wording
+from hundredfold import evaluation, files, models, run, wording
 from hundredfold.errors import DataError, HundredfoldError, Interrupted, UsageError
 from hundredfold.inference import load_weights, logits
-from hundredfold.metrics import scores
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training import checkpoint, record
@@ -143,10 +142,8 @@ def _score(made: Run, job: Job, fit: Fit) -> None:
     load_weights(fit.learner.model, dict(fit.best.weights), "memory")
     split = job.validation
     found = logits(fit.learner.model, split.pixels, split.indices, device=job.device)
-    labels = split.labels[split.indices]
-    made.save_logits("validation", found, labels, split.indices)
-    values = scores(found, labels, superclass_of=job.data.superclass_of)
-    made.save_scores({f"validation.{name}": score.to_json() for name, score in values.items()})
+    made.save_logits("validation", found, split.labels[split.indices], split.indices)
+    evaluation.score(made, "validation")
 
 
 def _note(made: Run, fit: Fit, status: str, reason: str) -> None:
