@@ -1,7 +1,8 @@
 """Arrays to batches on the device.
 
 The order of an epoch is a function of (seed, epoch), the augmentation of a batch one of
-(seed, epoch, batch): a run that starts in the middle sees what it would have seen.
+(seed, epoch, batch), and each image has a key of its own, a function of (seed, row): a run
+that starts in the middle sees what it would have seen.
 """
 
 import time
@@ -21,9 +22,10 @@ from torch.nn import functional
 
 from hundredfold.errors import UsageError
 
-Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+# images, labels, generator, epoch, keys -> images, labels
+Augment = Callable[[Tensor, Tensor, torch.Generator, int, Tensor], tuple[Tensor, Tensor]]
 
-_ORDER, _AUGMENT = 0, 1  # streams of chance that never meet
+_ORDER, _AUGMENT, _KEYS = 0, 1, 3  # streams of chance that never meet; 2 is the limit's
 
 
 class Batch(NamedTuple):
@@ -69,6 +71,8 @@ class Feed:
         self._pixels, self._labels, self._indices = np.asarray(pixels), labels, indices
         self._classes, self._batch_size, self._seed = classes, batch_size, seed
         self._augment, self._device = augment, torch.device(device)
+        keys = np.random.PCG64(self._chance(_KEYS)).random_raw(len(self._labels))
+        self._keys = (keys >> 1).astype(np.int64)
         self._prefetch = prefetch
         self._thread: ThreadPoolExecutor | None = None
 
@@ -126,7 +130,8 @@ class Feed:
             return Batch(images, labels)
         (seed,) = self._chance(_AUGMENT, epoch, k).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(seed))
-        return Batch(*self._augment(images, labels, generator))
+        keys = torch.from_numpy(self._keys[rows])
+        return Batch(*self._augment(images, labels, generator, epoch, keys))
 
     def _chance(self, *what: int) -> np.random.SeedSequence:
         return np.random.SeedSequence(self._seed, spawn_key=what)

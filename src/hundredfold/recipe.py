@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hundredfold import call
 from hundredfold.call import Call
@@ -48,9 +48,12 @@ class Recipe(BaseModel):
     patience:   epochs without a better `select` before training stops; 0 never stops early.
     select:     what decides which epoch's weights are kept; "last" keeps the last epoch's.
     ema:        decay per step of the averaged weights that are scored and kept; 0 is off.
+    micro_batch: images that go through the model at once, so that they fit in memory or
+                cache; BatchNorm sees only these. 0 is the whole batch.
     precision:  "auto" takes bf16 where a short probe shows that the machine gains from it.
-    validation: share of the training images that is cut off for validation, in (0, 1);
-                a data set with a validation part of its own uses that.
+    validation: share of the training images that is cut off for validation, in [0, 1);
+                a data set with a validation part of its own uses that. 0 trains on all
+                images, which needs select "last": nothing is left to choose an epoch by.
     limit:      use only this many training images, drawn by seed; 0 uses all.
     seed:       decides the validation cut, the first weights, the order, every random draw.
     """
@@ -70,11 +73,18 @@ class Recipe(BaseModel):
     batch_size: int = Field(default=128, ge=1)
     patience: int = Field(default=25, ge=0)
     select: Literal["validation.loss", "validation.top_1", "last"] = "validation.loss"
+    micro_batch: int = Field(default=0, ge=0)
     ema: float = Field(default=0.0, ge=0, lt=1)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: float = Field(default=0.1, ge=0, lt=1)
     limit: int = Field(default=0, ge=0)
     seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _chooses_by_something(self) -> Self:
+        if not self.validation and self.select != "last":
+            raise ValueError(f'with validation = 0 there is no {self.select}; set select = "last"')
+        return self
 
     @property
     def digest(self) -> str:
@@ -145,6 +155,8 @@ def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(place) for place in first["loc"])
+        if not field:  # a rule over several fields, which says it all
+            raise UsageError(first["msg"].removeprefix("Value error, ")) from None
         raise UsageError(
             f"the recipe's {field} = {first['input']!r} will not do", found=first["msg"]
         ) from None

@@ -2,12 +2,12 @@
 
 A file holds one operation. There are two kinds, told apart by what stands before the star:
 `images, labels, generator` return new images and labels; the others take any of `count`,
-`size` and `generator` and return a Move. Consecutive moves are done as one: one blend of
-pixels for flip, shift, zoom and rotate together, and no blend at all for pad_crop and flip.
+`size`, `generator`, `epoch` and `keys` and return a Move. Consecutive moves are done as one:
+one blend of pixels for flip, shift, zoom and rotate together, and no blend at all for
+pad_crop and flip.
 """
 
-from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,30 +15,50 @@ from torch import Tensor
 from hundredfold.augment._geometry import Move, move_images, together
 from hundredfold.call import Call, describe, resolve
 
-Augment = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+class Augment(Protocol):
+    """Augment a batch; see `pipeline`."""
+
+    def __call__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        generator: torch.Generator,
+        epoch: int = 0,
+        keys: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]: ...
 
 
 def pipeline(calls: tuple[Call, ...]) -> Augment:
-    """Return the calls as one function of (images, labels, generator), done in their order.
+    """Return the calls as one function, done in their order.
 
-    Images are uint8 (batch, 3, size, size) channels-last, labels float32 (batch, classes)
-    distributions; so are the results. Nothing is changed in place, and all chance comes
-    from the generator. No calls: the identity.
+    It takes images, labels, a generator, the epoch (from 0) and keys: int64 (batch,), each
+    image's own number, the same in every epoch (0, 1, ... if not given). Images are uint8 (batch,
+    3, size, size) channels-last, labels float32 (batch, classes) distributions; so are the
+    results. Nothing is changed in place, and all other chance comes from the generator. No
+    calls: the identity.
 
     Raises UsageError for an unknown name or option, or a value that is out of range.
     """
     steps = [(resolve(call, __name__), describe(call.name, __name__).handed) for call in calls]
 
     def augment(
-        images: Tensor, labels: Tensor, generator: torch.Generator
+        images: Tensor,
+        labels: Tensor,
+        generator: torch.Generator,
+        epoch: int = 0,
+        keys: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         waiting: Move | None = None
+        count = len(images)
+        known = {"count": count, "size": images.shape[-1], "generator": generator}
+        known |= {"epoch": epoch, "keys": torch.arange(count) if keys is None else keys}
         for operation, handed in steps:
             if "images" in handed:
                 images, waiting = _settled(images, waiting), None
                 images, labels = operation(images, labels, generator)
                 continue
-            move = _move(operation, handed, images, generator)
+            move: Move = operation(*(known[name] for name in handed))
             both = together(waiting, move) if waiting else move
             if both is None:
                 images = _settled(images, waiting)
@@ -51,20 +71,6 @@ def pipeline(calls: tuple[Call, ...]) -> Augment:
 
 def _settled(images: Tensor, move: Move | None) -> Tensor:
     return move_images(images, move) if move else images
-
-
-def _move(
-    operation: Callable[..., Move],
-    handed: tuple[str, ...],
-    images: Tensor,
-    generator: torch.Generator,
-) -> Move:
-    known: dict[str, Any] = {
-        "count": images.shape[0],
-        "size": images.shape[-1],
-        "generator": generator,
-    }
-    return operation(*(known[name] for name in handed))
 
 
 def _try_out(augment: Augment) -> None:

@@ -15,12 +15,15 @@ def training(data: DataSet, *, share: float = 0.1, seed: int = 0) -> tuple[Split
     """Return the training and the validation split, without copying pixels.
 
     A validation part of the data set's own is taken as it is; else `share` of the training
-    part is cut by `seed`. The test part is not opened. Raises UsageError for a share outside
-    (0, 1) and for data of which nothing could be spared.
+    part is cut by `seed`; a share of 0 leaves the validation split empty. The test part is
+    not opened. Raises UsageError for a share outside [0, 1) and for data of which nothing
+    could be spared.
     """
     train = data.parts["train"]()
     if "validation" in data.parts:
         return train, data.parts["validation"]()
+    if share == 0:
+        return train, replace(train, indices=train.indices[:0])
     kept, cut = stratified(train.labels, share, seed)
     if not len(cut):
         raise UsageError(

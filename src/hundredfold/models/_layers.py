@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
+from hundredfold.models._conv import Conv2d
 
 Stem = Literal["cifar", "imagenet"]
 
@@ -46,9 +47,23 @@ class Scale(nn.Module):
         return (images - self.mean).div_(self.std)
 
 
-def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+class NormSiLU(nn.BatchNorm2d):
+    """BatchNorm, then SiLU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(super().forward(x))
+
+
+class PoolNormSiLU(NormSiLU):
+    """The largest of each 2x2, then BatchNorm, then SiLU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.max_pool2d(x, 2))
+
+
+def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> Conv2d:
     """Return a convolution that keeps the size (but for the stride), without bias."""
-    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+    return Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
 
 
 def pad_shortcut(images: Tensor, channels: int, stride: int) -> Tensor:

@@ -14,6 +14,7 @@
 
 from torch import Tensor, nn
 
+from hundredfold.models._conv import Conv2d
 from hundredfold.models._layers import Scale, drop, need_size
 
 
@@ -23,9 +24,9 @@ class SimpleCNN(nn.Module):
     def __init__(self, classes: int, size: int, dropout: float) -> None:
         super().__init__()
         self.scale = Scale()
-        self.conv1 = nn.Conv2d(3, 32, 3)
-        self.conv2 = nn.Conv2d(32, 64, 3)
-        self.conv3 = nn.Conv2d(64, 64, 3)
+        self.conv1 = Conv2d(3, 32, 3)
+        self.conv2 = Conv2d(32, 64, 3)
+        self.conv3 = Conv2d(64, 64, 3)
         self.pool = nn.MaxPool2d(2)
         self.relu = nn.ReLU(inplace=True)
         side = ((size - 2) // 2 - 2) // 2 - 2

@@ -22,6 +22,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from hundredfold.models._conv import Conv2d
 from hundredfold.models._layers import Scale, drop, initialise, need_depth, need_size
 
 _GROUPS = {
@@ -54,7 +55,7 @@ def _features(depth: int, batch_norm: bool) -> nn.Sequential:
     inputs = 3
     for count, channels in zip(_GROUPS[depth], _CHANNELS, strict=True):
         for _ in range(count):
-            layers.append(nn.Conv2d(inputs, channels, 3, padding=1))
+            layers.append(Conv2d(inputs, channels, 3, padding=1))
             if batch_norm:
                 layers.append(nn.BatchNorm2d(channels))
             layers.append(nn.ReLU(inplace=True))

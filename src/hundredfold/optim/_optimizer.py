@@ -18,14 +18,13 @@ Update = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Buffers], Group]
 class Optimizer:
     """Parameters in groups, each with its settings, and the buffers of every parameter.
 
-    param_groups: each has "params", "lr" and what its update needs besides; the training
-    loop changes "lr". update: changes parameters in place, given those that have a
+    param_groups: each has "params", "lr", "update" and what that needs besides; the training
+    loop changes "lr". An update changes parameters in place, given those that have a
     gradient, their gradients, their buffers (which it fills at first), and the group.
     """
 
-    def __init__(self, groups: Sequence[Group], update: Update) -> None:
+    def __init__(self, groups: Sequence[Group]) -> None:
         self.param_groups = list(groups)
-        self._update = update
         self._buffers: dict[nn.Parameter, Buffers] = {p: {} for p in self._parameters()}
 
     def zero_grad(self) -> None:
@@ -40,7 +39,7 @@ class Optimizer:
             moved = [p for p in group["params"] if p.grad is not None]
             if moved:
                 buffers = [self._buffers[p] for p in moved]
-                self._update(moved, [p.grad for p in moved], buffers, group)
+                group["update"](moved, [p.grad for p in moved], buffers, group)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all buffers as "<number of the parameter>.<buffer>", without copying."""

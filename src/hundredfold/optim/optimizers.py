@@ -14,6 +14,7 @@ from torch.optim import adam as _adam
 from torch.optim import sgd as _sgd
 
 from hundredfold.errors import UsageError
+from hundredfold.optim._muon import update
 from hundredfold.optim._optimizer import Buffers, Group, Optimizer
 
 
@@ -31,8 +32,8 @@ def sgd(
     _need_below_one("sgd", momentum=momentum)
     if nesterov and not momentum:
         raise UsageError("sgd(nesterov=True) needs a momentum", remedy="sgd(nesterov=False)")
-    settings = {"lr": lr, "momentum": momentum, "nesterov": nesterov}
-    return Optimizer(_groups(model, settings, weight_decay, decay_all=decay_all), _sgd_update)
+    settings = {"update": _sgd_update, "lr": lr, "momentum": momentum, "nesterov": nesterov}
+    return Optimizer(_groups(_trained(model), settings, weight_decay, decay_all=decay_all))
 
 
 def adam(
@@ -46,8 +47,8 @@ def adam(
     """Adam (Kingma & Ba 2015, arXiv:1412.6980); eps as in Keras."""
     _need("adam", lr=lr, eps=eps)
     _need_below_one("adam", beta1=beta1, beta2=beta2)
-    settings = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
-    return Optimizer(_groups(model, settings, 0.0, decay_all=True), _adam_update)
+    settings = {"update": _adam_update, "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
+    return Optimizer(_groups(_trained(model), settings, 0.0, decay_all=True))
 
 
 def adamw(
@@ -63,8 +64,39 @@ def adamw(
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
     _need("adamw", lr=lr, eps=eps, weight_decay=weight_decay)
     _need_below_one("adamw", beta1=beta1, beta2=beta2)
-    settings = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
-    return Optimizer(_groups(model, settings, weight_decay, decay_all=decay_all), _adam_update)
+    settings = {"update": _adam_update, "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
+    return Optimizer(_groups(_trained(model), settings, weight_decay, decay_all=decay_all))
+
+
+def muon(
+    model: nn.Module,
+    *,
+    lr: float = 0.18,
+    momentum: float = 0.6,
+    steps: int = 3,
+    sgd_lr: float = 1.38,
+    sgd_momentum: float = 0.9,
+    weight_decay: float = 5e-4,
+) -> Optimizer:
+    """Orthogonalised momentum for convolution filters, Nesterov SGD for all else.
+
+    Jordan 2024, "Muon"; with filters kept at one norm as in cifar10-airbench, so for
+    networks that normalise after a convolution.
+
+    lr, momentum, steps: of the filters; steps of the Newton-Schulz iteration, at least 1.
+    sgd_lr, sgd_momentum: of dense layers, normalisation and biases.
+    weight_decay: of dense layers' weights alone.
+    """
+    _need("muon", lr=lr, sgd_lr=sgd_lr, weight_decay=weight_decay)
+    _need_below_one("muon", momentum=momentum, sgd_momentum=sgd_momentum)
+    if steps < 1:
+        raise UsageError(f"muon(steps={steps}) does nothing", remedy="muon(steps=3)")
+    filters = [p for p in _trained(model) if p.ndim == 4]
+    others = [p for p in _trained(model) if p.ndim != 4]
+    rest = {"update": _sgd_update, "lr": sgd_lr, "momentum": sgd_momentum, "nesterov": True}
+    groups = [{"params": filters, "update": update, "lr": lr, "momentum": momentum, "steps": steps}]
+    found = groups if filters else []
+    return Optimizer([*found, *_groups(others, rest, weight_decay, decay_all=False)])
 
 
 def _sgd_update(
@@ -105,10 +137,13 @@ def _adam_update(
     )  # fmt: skip
 
 
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    return [p for p in model.parameters() if p.requires_grad]
+
+
 def _groups(
-    model: nn.Module, settings: Group, weight_decay: float, *, decay_all: bool
+    parameters: Sequence[nn.Parameter], settings: Group, weight_decay: float, *, decay_all: bool
 ) -> list[Group]:
-    parameters = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in parameters if decay_all or p.ndim > 1]
     spared = [p for p in parameters if not (decay_all or p.ndim > 1)]
     found = [{"params": decayed, "weight_decay": weight_decay, **settings}]

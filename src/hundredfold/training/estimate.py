@@ -63,7 +63,9 @@ def _seconds_a_step(job: Job, learner: Learner) -> float:
 
 
 def _seconds_of_validation(job: Job, learner: Learner) -> float:
-    began = time.perf_counter()
     some = job.validation.indices[:500]
+    if not len(some):
+        return 0.0
+    began = time.perf_counter()
     logits(learner.scored, job.validation.pixels, some, device=job.device, precision=job.precision)
     return (time.perf_counter() - began) * len(job.validation.indices) / len(some)

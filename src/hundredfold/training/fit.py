@@ -111,7 +111,7 @@ class Fit:
         position = self.position
         self._tick()
         row = self._row()
-        self._check_finite(row["validation.loss"])
+        self._check_finite(row.get("validation.loss", row["train.loss"]))
         with (self.run.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
             position.curve = file.tell()
@@ -127,15 +127,7 @@ class Fit:
 
     def _row(self) -> dict[str, float]:
         position, images = self.position, self.feed.steps * self.recipe.batch_size
-        split = self.validation
-        found = logits(
-            self.learner.scored,
-            split.pixels,
-            split.indices,
-            device=self.learner.device,
-            precision=self.learner.precision,
-        )
-        values = scores(found, split.labels[split.indices], metrics=_WATCHED)
+        checked = self._validated() if len(self.validation) else {}
         self._tick()
         return {
             "epoch": position.epoch + 1,
@@ -144,9 +136,20 @@ class Fit:
             "lr": self._rate(),
             "train.loss": position.loss / self.feed.steps,
             "train.top_1": position.right / images,
-            "validation.loss": values["loss"].value,
-            "validation.top_1": values["top_1"].value,
+            **checked,
         }
+
+    def _validated(self) -> dict[str, float]:
+        split, learner = self.validation, self.learner
+        found = logits(
+            learner.scored,
+            split.pixels,
+            split.indices,
+            device=learner.device,
+            precision=learner.precision,
+        )
+        values = scores(found, split.labels[split.indices], metrics=_WATCHED)
+        return {f"validation.{name}": score.value for name, score in values.items()}
 
     def _save(self) -> None:
         """Write a save; the position it holds is the one that the tensors belong to."""

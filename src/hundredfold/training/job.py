@@ -1,5 +1,6 @@
 """From a recipe to all that it stands for, in memory and on the device."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import UsageError
 from hundredfold.feed import Feed
 from hundredfold.recipe import Recipe
-from hundredfold.training import device, precision
+from hundredfold.training import device, forms, precision
 from hundredfold.training.learner import Learner
 from hundredfold.training.progress import Progress
 
@@ -45,6 +46,7 @@ class Job:
     device: torch.device
     threads: int
     precision: str
+    forms: forms.Plan
     folder: str | None
 
     def learner(self) -> Learner:
@@ -72,13 +74,16 @@ class Job:
             call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"]),
             precision=self.precision,
             average=what.ema,
+            micro_batch=what.micro_batch,
         )
 
 
-def prepare(what: Recipe, options: Options, progress: Progress, fixed: str = "") -> Job:
-    """Open the data, build the model and choose the precision, saying each aloud.
+def prepare(
+    what: Recipe, options: Options, progress: Progress, before: Mapping[str, Any] | None = None
+) -> Job:
+    """Open the data, build the model, choose precision and forms, saying each aloud.
 
-    fixed: the precision to use, where a run to resume has chosen one before.
+    before: run.json of a run to resume, whose choices are kept.
     """
     place = device.choose(options.device)
     threads = device.use_threads(options.threads)
@@ -89,7 +94,7 @@ def prepare(what: Recipe, options: Options, progress: Progress, fixed: str = "")
     model = models.build(
         call.parse(what.model), classes=len(found.classes), size=found.size, seed=what.seed
     )
-    _fit_layers(model, training)
+    _fit_layers(model, _sample(training))
     summary = _summary(what, model, found.size)
     model = model.to(place)
     feed = Feed(
@@ -102,7 +107,7 @@ def prepare(what: Recipe, options: Options, progress: Progress, fixed: str = "")
         device=place,
         augment=augment.pipeline(call.parse_chain(what.augment)),
     )
-    chosen, why = _precision(what, fixed, model, feed, options.source.cache)
+    chosen, why = _precision(what, before, model, feed, options.source.cache)
     progress.say(f"device     {device.name_of(place)}, {threads} threads; {why}")
     progress.say(
         f"data       {found.name}: {len(training.indices):,} training and "
@@ -113,9 +118,21 @@ def prepare(what: Recipe, options: Options, progress: Progress, fixed: str = "")
         f"model      {what.model}: {summary.parameters:,} parameters, "
         f"{summary.macs / 1e6:,.1f} M multiply-accumulates an image"
     )
+    plan = _forms(what, before, model, summary, feed, chosen, options.source.cache)
     folder = str(options.source.folder.absolute()) if options.source.folder else None
     return Job(
-        what, found, training, validation, model, summary, feed, place, threads, chosen, folder
+        what,
+        found,
+        training,
+        validation,
+        model,
+        summary,
+        feed,
+        place,
+        threads,
+        chosen,
+        plan,
+        folder,
     )
 
 
@@ -128,6 +145,7 @@ def job_facts(job: Job) -> dict[str, Any]:
         "device": device.name_of(job.device),
         "threads": job.threads,
         "precision": job.precision,
+        "forms": dict(job.forms),
         "steps_per_epoch": job.feed.steps,
         "data": {
             "name": found.name,
@@ -145,9 +163,7 @@ def job_facts(job: Job) -> dict[str, Any]:
 
 def _summary(what: Recipe, model: nn.Module, size: int) -> models.Summary:
     """Count the model, and see that it takes every size that it will be trained on."""
-    resolution = call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"])
-    smaller = {resolution(progress / 100, size) for progress in range(100)} - {size}
-    for small in sorted(smaller):
+    for small in sorted(_sizes(what, size) - {size}):
         try:
             models.summary(model, small)
         except RuntimeError:
@@ -158,6 +174,12 @@ def _summary(what: Recipe, model: nn.Module, size: int) -> models.Summary:
     return models.summary(model, size)
 
 
+def _sizes(what: Recipe, size: int) -> set[int]:
+    """Return the sizes at which a recipe trains on images of that size."""
+    resolution = call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"])
+    return {resolution(progress / 100, size) for progress in range(100)}
+
+
 def _limited(split: Split, limit: int, seed: int) -> Split:
     if not limit or limit >= len(split.indices):
         return split
@@ -166,23 +188,51 @@ def _limited(split: Split, limit: int, seed: int) -> Split:
     return Split(split.pixels, split.labels, chosen, split.names)
 
 
-def _fit_layers(model: nn.Module, split: Split) -> None:
-    """Fit the layers that have a `fit` on training images, spread over the split."""
+def _sample(split: Split) -> torch.Tensor:
+    """Return up to twice `_FITTED_ON` training images, spread over the split."""
     rows = split.indices[:: max(1, len(split.indices) // _FITTED_ON)]
-    images = torch.from_numpy(np.asarray(split.pixels)[rows]).permute(0, 3, 1, 2)
-    for module in model.modules():
-        fit = getattr(module, "fit", None)
-        if callable(fit):
-            fit(images)
+    return torch.from_numpy(np.asarray(split.pixels)[rows]).permute(0, 3, 1, 2)
+
+
+def _fit_layers(module: nn.Module, images: torch.Tensor) -> None:
+    """Let the outermost modules that have a `fit` set their statistics from images."""
+    fit = getattr(module, "fit", None)
+    if callable(fit):
+        fit(images)
+        return
+    for child in module.children():
+        _fit_layers(child, images)
 
 
 def _precision(
-    what: Recipe, fixed: str, model: nn.Module, feed: Feed, cache: Path
+    what: Recipe, before: Mapping[str, Any] | None, model: nn.Module, feed: Feed, cache: Path
 ) -> tuple[str, str]:
-    if fixed:
-        return fixed, f"{fixed}, as this run began"
+    if before:
+        return before["precision"], f"{before['precision']}, as this run began"
     if what.precision != "auto":
         return what.precision, f"{what.precision}, as the recipe says"
     batch = next(feed.epoch(0))
-    key = f"{what.model} {what.batch_size} {batch.images.shape[-1]} {batch.labels.shape[-1]}"
-    return precision.choose(model, batch.images, batch.labels, cache=cache, key=key)
+    size = what.micro_batch or what.batch_size
+    key = f"{what.model} {size} {batch.images.shape[-1]} {batch.labels.shape[-1]}"
+    return precision.choose(model, batch.images[:size], batch.labels[:size], cache=cache, key=key)
+
+
+def _forms(
+    what: Recipe,
+    before: Mapping[str, Any] | None,
+    model: nn.Module,
+    summary: models.Summary,
+    feed: Feed,
+    chosen: str,
+    cache: Path,
+) -> forms.Plan:
+    """Choose the forms of convolutions where that pays, and let the model take them."""
+    sizes = _sizes(what, summary.size)
+    images = what.epochs * feed.steps * what.batch_size
+    plan: forms.Plan = before.get("forms", {}) if before else {}
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    if not before and on_cpu and forms.pays(summary.macs, images):
+        batch = min(what.micro_batch or what.batch_size, what.batch_size)
+        plan = forms.choose(model, sizes, batch, chosen, cache=cache)
+    forms.use(model, sizes, plan)
+    return plan

@@ -19,6 +19,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class Learner:
     """Train a model step by step.
 
+    micro_batch: images that go through the model at once, gradients being summed over the
+    batch; BatchNorm sees only these. 0 is the whole batch.
     average: decay per step of an exponential moving average of the weights (Polyak &
     Juditsky 1992), which is then what is scored and kept; 0 is off.
     """
@@ -32,7 +34,8 @@ class Learner:
         resolution: Resolution,
         *,
         precision: str,
-        average: float,
+        average: float = 0.0,
+        micro_batch: int = 0,
     ) -> None:
         self.model = model.train()
         self.optimizer = optimizer
@@ -41,6 +44,7 @@ class Learner:
         self.resolution = resolution
         self.precision = precision
         self.decay = average
+        self.micro_batch = micro_batch
         self.device = next(model.parameters()).device
         self.rates = [float(group["lr"]) for group in optimizer.param_groups]
         self.average = copy.deepcopy(model) if average else None
@@ -56,15 +60,23 @@ class Learner:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         images = resized(images, self.resolution(progress, images.shape[-1]))
+        self.optimizer.zero_grad()
+        size = self.micro_batch or len(images)
+        pairs = zip(torch.split(images, size), torch.split(targets, size), strict=True)
+        sums = torch.stack([self._gradients(*pair, len(images)) for pair in pairs]).sum(0)
+        with autocast(self.device, self.precision):  # for updates that multiply matrices
+            self.optimizer.step()
+        if self.average:
+            _follow(self.average, self.model, 1 - self.decay)
+        return sums
+
+    def _gradients(self, images: Tensor, targets: Tensor, batch: int) -> Tensor:
+        """Add to the gradients what these images of a batch give; return [loss, right]."""
         with autocast(self.device, self.precision):
             logits = self.model(images)
         logits = logits.float()
-        loss = self.loss(logits, targets)
-        self.optimizer.zero_grad()
+        loss = self.loss(logits, targets) * (len(images) / batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        if self.average:
-            _follow(self.average, self.model, 1 - self.decay)
         right = (logits.detach().argmax(1) == targets.argmax(1)).sum()
         return torch.stack((loss.detach().double(), right.double()))
 

@@ -32,11 +32,22 @@ def choose(
     ratio = _remembered(place)
     words = "measured before"
     if ratio is None:
-        ratio, words = _probe(model, images, targets), "measured now"
+        hopeless = _products(device)  # a step in bf16 that is emulated takes minutes
+        ratio = hopeless if hopeless < 1 else _probe(model, images, targets)
+        words = "measured now"
         place.parent.mkdir(parents=True, exist_ok=True)
         files.write_json(place, {"bf16_over_fp32": ratio, "of": machine})
     chosen = "bf16" if ratio >= WORTH else "fp32"
     return chosen, f"{chosen} (a bf16 step is {ratio:.2f} times as fast here, {words})"
+
+
+def _products(device: torch.device, size: int = 256) -> float:
+    """Return the speed of a matrix product in bf16 over that in fp32."""
+    best = []
+    for kind in (torch.float32, torch.bfloat16):
+        square = torch.ones(size, size, device=device, dtype=kind)
+        best.append(min(_timed(lambda s=square: s @ s, device) for _ in range(2)))  # type: ignore[misc]
+    return best[0] / best[1]
 
 
 def _probe(model: nn.Module, images: Tensor, targets: Tensor) -> float:
@@ -64,7 +75,7 @@ def _step(model: nn.Module, images: Tensor, targets: Tensor, precision: str) -> 
     return step
 
 
-def _timed(step: Callable[[], None], device: torch.device) -> float:
+def _timed(step: Callable[[], object], device: torch.device) -> float:
     began = time.perf_counter()
     step()
     if device.type == "cuda":

@@ -62,10 +62,10 @@ class Progress:
 
 def epoch_line(row: Mapping[str, Any], epochs: int, speed: float, best: bool) -> str:
     """Return an epoch's row of the curve as a line for people."""
+    parts = [part for part in ("train", "validation") if f"{part}.loss" in row]
+    shown = (f"{p} loss {row[f'{p}.loss']:.4f}  top-1 {row[f'{p}.top_1']:6.2%}" for p in parts)
     return (
-        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}"
-        f"  train loss {row['train.loss']:.4f}  top-1 {row['train.top_1']:6.2%}"
-        f"  validation loss {row['validation.loss']:.4f}  top-1 {row['validation.top_1']:6.2%}"
+        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}  {'  '.join(shown)}"
         f"  lr {row['lr']:.2g}  {speed:,.0f} images/s{'  best' if best else ''}"
     )
 

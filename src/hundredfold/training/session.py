@@ -52,7 +52,7 @@ def resume(made: Run, options: Options, progress: Progress) -> Run:
                 remedy=f"hundredfold evaluate {made.folder} --split test",
             )
         saved = checkpoint.load(made.folder / "state", progress.say)
-        job = prepare(made.recipe, _as_before(options, info), progress, info["precision"])
+        job = prepare(made.recipe, _as_before(options, info), progress, info)
         if job.data.digest != info["data"]["digest"]:
             raise DataError(
                 f"the data are not those that {str(made.folder)!r} was trained on",
@@ -138,7 +138,9 @@ def _keep_weights(made: Run, job: Job, fit: Fit) -> None:
 
 
 def _score(made: Run, job: Job, fit: Fit) -> None:
-    """Score the best weights on the validation images, in fp32."""
+    """Score the best weights on the validation images, if there are any, in fp32."""
+    if not len(job.validation):
+        return
     load_weights(fit.learner.model, dict(fit.best.weights), "memory")
     split = job.validation
     found = logits(fit.learner.model, split.pixels, split.indices, device=job.device)
@@ -151,13 +153,15 @@ def _note(made: Run, fit: Fit, status: str, reason: str) -> None:
 
 
 def _say_result(made: Run, fit: Fit, progress: Progress, reason: str) -> None:
-    score = made.scores["validation.top_1"]
-    progress.say(
-        f"done       {reason}, {wording.seconds(fit.position.seconds)}; "
-        f"best epoch {fit.best.epoch}: "
-        f"{score['value']:.2%} of {score['n']:,} validation images right "
-        f"(95 % interval {score['low']:.2%} to {score['high']:.2%})"
-    )
+    score = made.scores.get("validation.top_1")
+    words = "no validation images were kept back"
+    if score:
+        words = (
+            f"best epoch {fit.best.epoch}: "
+            f"{score['value']:.2%} of {score['n']:,} validation images right "
+            f"(95 % interval {score['low']:.2%} to {score['high']:.2%})"
+        )
+    progress.say(f"done       {reason}, {wording.seconds(fit.position.seconds)}; {words}")
     progress.say(f"next       hundredfold evaluate {made.folder} --split test")
 
 

@@ -1,0 +1,272 @@
+"""A convolution that can be computed in several forms, each the same sum in another order.
+
+    library   what PyTorch does (oneDNN)
+    unfold    windows copied side by side, then one matrix product
+    taps      for each output place and each row of its window, one matrix product of views:
+              nothing is copied, and windows that reach over the edge are cut, not padded
+
+On a CPU oneDNN's convolution is fast where maps are large and channels few, and many times
+slower than a matrix product where it is the other way round; on a 3x3 map 32 of 81 products
+of a 3x3 kernel are with padding. Which form is fastest in which direction depends on shape,
+precision, threads and processor, so `training/forms.py` measures it.
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Form = Literal["library", "unfold", "taps"]
+FORMS: tuple[Form, ...] = ("library", "unfold", "taps")
+
+
+class Forms(NamedTuple):
+    """The form of a convolution and of its two gradients."""
+
+    forward: Form = "library"
+    input_gradient: Form = "library"
+    weight_gradient: Form = "library"
+
+
+class Geometry(NamedTuple):
+    """Stride, and the zeros added on the left, right, top and bottom."""
+
+    stride: tuple[int, int]
+    pads: tuple[int, int, int, int]
+
+
+class Tap(NamedTuple):
+    """A row of a window, as far as it lies in the image: where there, and where in the kernel."""
+
+    row: int
+    columns: slice
+    kernel_row: int
+    kernel_columns: slice
+
+    def of_image(self, image: Tensor) -> Tensor:
+        """Return the pixels of (b, h, w, c) as a view (b, columns c)."""
+        return image[:, self.row, self.columns].flatten(1)
+
+    def of_kernel(self, weight: Tensor) -> Tensor:
+        """Return the weights of (o, kh, kw, c) as a view (o, columns c)."""
+        return weight[:, self.kernel_row, self.kernel_columns].flatten(1)
+
+
+class Conv2d(nn.Conv2d):
+    """nn.Conv2d, which in training takes the forms that `forms` names for a map's size.
+
+    forms: (height, width) of the input -> Forms; other sizes are the library's.
+    """
+
+    forms: dict[tuple[int, int], Forms]
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.forms = {}
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """Where this convolution has forms to choose from: what they need to know of it."""
+        plain = self.groups == 1 and self.dilation == (1, 1) and self.padding_mode == "zeros"
+        height, width = self.stride
+        left, right, top, bottom = self._reversed_padding_repeated_twice
+        return Geometry((height, width), (left, right, top, bottom)) if plain else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, inputs, h, w) -> (b, outputs, h', w')."""
+        forms = self.forms.get((x.shape[2], x.shape[3])) if self.training else None
+        geometry = self.geometry
+        if forms is None or geometry is None:
+            return self._library(x)
+        weight, bias = self.weight, self.bias
+        if torch.is_autocast_enabled(x.device.type):
+            kind = torch.get_autocast_dtype(x.device.type)
+            x, weight = x.to(kind), weight.to(kind)
+        y: Tensor = _Convolve.apply(x, weight, geometry, forms)  # type: ignore[no-untyped-call]
+        return y if bias is None else y + bias.to(y.dtype).view(-1, 1, 1)
+
+    def _library(self, x: Tensor) -> Tensor:
+        left, right, top, bottom = self._reversed_padding_repeated_twice
+        if (left, top) == (right, bottom) or self.padding_mode != "zeros":
+            return super().forward(x)
+        return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride)
+
+
+class _Convolve(torch.autograd.Function):
+    """The three sums, each in its form. Tensors lie channels-last: (b, h, w, c) inside."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry, forms: Forms) -> Tensor:
+        x, weight = _last(x), _last(weight)
+        ctx.save_for_backward(x, weight)
+        ctx.geometry, ctx.forms = geometry, forms
+        return _first(forward(x, weight, geometry, forms.forward))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        gradient, geometry, forms = _last(gradient), ctx.geometry, ctx.forms
+        of_x = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_x = _first(input_gradient(gradient, weight, x.shape, geometry, forms[1]))
+        if ctx.needs_input_grad[1]:
+            of_weight = _first(weight_gradient(gradient, x, weight.shape, geometry, forms[2]))
+        return of_x, of_weight, None, None
+
+
+def forward(x: Tensor, weight: Tensor, geometry: Geometry, form: Form) -> Tensor:
+    """Convolve x (b, h, w, c) with weight (o, kh, kw, c) to (b, h', w', o)."""
+    if form == "library":
+        padding, pads = _split(geometry.pads)
+        padded = _first(_pad(x, pads))
+        return _last(F.conv2d(padded, _first(weight), None, geometry.stride, padding))
+    height, width = _size(x, weight, geometry)
+    if form == "unfold":
+        rows = _windows(x, weight.shape, geometry)
+        return (rows @ weight.flatten(1).T).view(len(x), height, width, -1)
+    y = x.new_empty(len(x), height, width, len(weight))
+    for i, j, taps in _places(*x.shape[1:3], *weight.shape[1:3], geometry):
+        for number, tap in enumerate(taps):
+            out = y[:, i, j].addmm_ if number else partial(torch.mm, out=y[:, i, j])
+            out(tap.of_image(x), tap.of_kernel(weight).T)
+    return y
+
+
+def input_gradient(
+    gradient: Tensor, weight: Tensor, shape: torch.Size, geometry: Geometry, form: Form
+) -> Tensor:
+    """Return the gradient (b, h, w, c) of the input, whose shape is given."""
+    if form == "library":
+        return _library_gradient(gradient, gradient.new_empty(shape), weight, geometry, 0)
+    if form == "unfold":
+        return _unfolded_input_gradient(gradient, weight, shape, geometry)
+    found = gradient.new_zeros(shape)
+    for i, j, taps in _places(*shape[1:3], *weight.shape[1:3], geometry):
+        for tap in taps:
+            tap.of_image(found).addmm_(gradient[:, i, j], tap.of_kernel(weight))
+    return found
+
+
+def weight_gradient(
+    gradient: Tensor, x: Tensor, shape: torch.Size, geometry: Geometry, form: Form
+) -> Tensor:
+    """Return the gradient (o, kh, kw, c) of the weight, whose shape is given."""
+    if form == "library":
+        return _library_gradient(gradient, x, gradient.new_empty(shape), geometry, 1)
+    if form == "unfold":
+        return (gradient.flatten(0, 2).T @ _windows(x, shape, geometry)).view(shape)
+    found = gradient.new_zeros(shape)
+    for i, j, taps in _places(*x.shape[1:3], *shape[1:3], geometry):
+        for tap in taps:
+            tap.of_kernel(found).addmm_(gradient[:, i, j].T, tap.of_image(x))
+    return found
+
+
+def directions(
+    module: Conv2d, height: int, width: int, batch: int, kind: torch.dtype
+) -> tuple[Callable[[Form], Tensor], ...]:
+    """Return the three sums of a convolution as functions of their form, to be timed.
+
+    They work on random images and the module's weight in the given kind of number.
+    """
+    geometry, weight = module.geometry, _last(module.weight.detach().to(kind))
+    assert geometry is not None
+    x = torch.randn(batch, height, width, weight.shape[3], dtype=kind)
+    y = forward(x, weight, geometry, "library")
+    return (
+        partial(forward, x, weight, geometry),
+        partial(input_gradient, y, weight, x.shape, geometry),
+        partial(weight_gradient, y, x, weight.shape, geometry),
+    )
+
+
+def products(module: Conv2d, height: int, width: int) -> int:
+    """Count the matrix products of a convolution by taps."""
+    geometry = module.geometry
+    assert geometry is not None
+    kh, kw = module.weight.shape[2:]
+    return sum(len(taps) for _, _, taps in _places(height, width, kh, kw, geometry))
+
+
+@cache
+def _places(
+    height: int, width: int, kh: int, kw: int, geometry: Geometry
+) -> tuple[tuple[int, int, tuple[Tap, ...]], ...]:
+    """Return each output place, row and column, with its taps."""
+    (down, across), (left, right, top, bottom) = geometry
+    places = []
+    for i in range((height + top + bottom - kh) // down + 1):
+        rows = range(max(0, i * down - top), min(height, i * down - top + kh))
+        for j in range((width + left + right - kw) // across + 1):
+            first = j * across - left
+            columns = slice(max(0, first), min(width, first + kw))
+            inside = slice(columns.start - first, columns.stop - first)
+            taps = (Tap(row, columns, row - i * down + top, inside) for row in rows)
+            places.append((i, j, tuple(taps)))
+    return tuple(places)
+
+
+def _windows(x: Tensor, weight: torch.Size, geometry: Geometry) -> Tensor:
+    """Copy the window of each output place into a row: (b h' w', kh kw c)."""
+    (down, across), pads = geometry
+    x = _pad(x, pads)
+    windows = x.unfold(1, weight[1], down).unfold(2, weight[2], across)
+    return windows.permute(0, 1, 2, 4, 5, 3).reshape(-1, weight[1] * weight[2] * x.shape[3])
+
+
+def _unfolded_input_gradient(
+    gradient: Tensor, weight: Tensor, shape: torch.Size, geometry: Geometry
+) -> Tensor:
+    (down, across), (left, right, top, bottom) = geometry
+    (count, height, width, channels), (_, rows, columns, _) = shape, gradient.shape
+    kh, kw = weight.shape[1:3]
+    found = gradient.new_zeros(count, height + top + bottom, width + left + right, channels)
+    windows = (gradient.flatten(0, 2) @ weight.flatten(1)).view(count, rows, columns, kh, kw, -1)
+    for i in range(kh):
+        for j in range(kw):
+            place = found[:, i : i + down * rows : down, j : j + across * columns : across]
+            place += windows[:, :, :, i, j]
+    return found[:, top : top + height, left : left + width].contiguous()
+
+
+def _library_gradient(
+    gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, which: int
+) -> Tensor:
+    """Return the gradient of the input (which = 0) or of the weight (1), as PyTorch does it."""
+    padding, (left, right, top, bottom) = _split(geometry.pads)
+    padded = _pad(x, (left, right, top, bottom))
+    found: Tensor = torch.ops.aten.convolution_backward(
+        _first(gradient), _first(padded), _first(weight), None, geometry.stride, padding, (1, 1),
+        False, (0, 0), 1, (which == 0, which == 1, False),
+    )[which]  # fmt: skip
+    if which or not any((left, right, top, bottom)):
+        return _last(found)
+    return _last(found)[:, top : top + x.shape[1], left : left + x.shape[2]]
+
+
+def _size(x: Tensor, weight: Tensor, geometry: Geometry) -> tuple[int, int]:
+    (down, across), (left, right, top, bottom) = geometry
+    height = (x.shape[1] + top + bottom - weight.shape[1]) // down + 1
+    return height, (x.shape[2] + left + right - weight.shape[2]) // across + 1
+
+
+def _split(pads: tuple[int, int, int, int]) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
+    """Return what the library pads itself, (rows, columns), and what has to be padded before."""
+    left, right, top, bottom = pads
+    even = (left, top) == (right, bottom)
+    return ((top, left), (0, 0, 0, 0)) if even else ((0, 0), pads)
+
+
+def _pad(x: Tensor, pads: tuple[int, int, int, int]) -> Tensor:
+    return F.pad(x, (0, 0, *pads)) if any(pads) else x
+
+
+def _last(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1).contiguous()
+
+
+def _first(x: Tensor) -> Tensor:
+    return x.permute(0, 3, 1, 2)

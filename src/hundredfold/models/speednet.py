@@ -1,0 +1,121 @@
+"""A network for a minute's training: whitened patches, three residual groups, two poolings.
+
+    layer    output at 32 px   channels            kernels
+    whiten   31 x 31           24, frozen          2x2: directions of training patches, +-
+    group1   15 x 15           64                  3x3, max pool; then 1x1, 1x1 through 64
+    group2    7 x  7           256                 3x3, max pool; then 3x3, 1x1 through 192
+    group3    3 x  3           768                 2x2, max pool; then 3x3, 3x3 through 512
+    head      1 x  1           classes             largest and mean value of each map, added
+
+A group is convolution, pooling, BatchNorm, SiLU, and then x + pair(x), where the pair is
+twice convolution, BatchNorm, SiLU. The filters begin as the identity on as many channels as
+there are (dirac), the rest at random. 8,608,312 parameters at 100 classes and width 1, and
+175 million multiply-accumulates at 32 px.
+
+The design is the line of networks from Page 2018 ("How to train your ResNet") and Jordan
+2024 (arXiv:2404.00498, section 3) to the fastest entries of AIDDA-Institute/CIFAR-100-speedrun
+(2026), whose widths, kernels and head these are.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hundredfold.errors import UsageError
+from hundredfold.models._conv import Conv2d
+from hundredfold.models._layers import NormSiLU, PoolNormSiLU, Scale, need_size
+
+# channels, channels within the pair, first kernel, the pair's kernels
+_GROUPS = ((64, 64, 3, (1, 1)), (256, 192, 3, (3, 1)), (768, 512, 2, (3, 3)))
+_FITTED_ON = 2_000  # images: millions of patches, for 12 directions
+_LOGITS = 1.25 / 9  # keeps the sum of two poolings from saturating the loss early on
+
+
+class Whiten(nn.Conv2d):
+    """Project 2x2 patches on their principal directions, scaled to equal variance, and back.
+
+    The weight is fitted, not trained (Page 2018; Jordan 2024, section 3.1); the bias is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(3, 24, 2)
+        self.weight.requires_grad_(False)
+        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def fit(self, images: Tensor, *, eps: float = 5e-4) -> None:
+        """Set the weight from scaled images (n, 3, h, w), n at least 1.
+
+        eps: added to each direction's variance, so that flat ones are not blown up.
+        """
+        patches = images.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5)
+        patches = patches.reshape(-1, 12).double()
+        patches = patches - patches.mean(0)
+        variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
+        rows = (directions / (variances.clamp(min=0) + eps).sqrt()).T.flip(0)
+        signs = torch.where(rows.sum(1, keepdim=True) < 0, -1.0, 1.0)  # eigh leaves them open
+        filters = (rows * signs).view(12, 3, 2, 2)
+        self.weight.copy_(torch.cat([filters, -filters]))
+
+
+class Group(nn.Module):
+    """Convolution, pooling, norm and SiLU; then a residual pair of convolutions."""
+
+    def __init__(
+        self, inputs: int, outputs: int, through: int, entry: int, pair: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.conv1 = Conv2d(inputs, outputs, entry, padding="same", bias=False)
+        self.norm1 = PoolNormSiLU(outputs)
+        self.conv2 = Conv2d(outputs, through, pair[0], padding="same", bias=False)
+        self.norm2 = NormSiLU(through)
+        self.conv3 = Conv2d(through, outputs, pair[1], padding="same", bias=False)
+        self.norm3 = NormSiLU(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, inputs, h, w) -> (b, outputs, h // 2, w // 2)."""
+        x = self.norm1(self.conv1(x))
+        return x + self.norm3(self.conv3(self.norm2(self.conv2(x))))  # type: ignore[no-any-return]
+
+
+class SpeedNet(nn.Module):
+    """Whitening, three groups, a head on the largest and the mean value of each map."""
+
+    def __init__(self, classes: int, width: float) -> None:
+        super().__init__()
+        self.scale = Scale()
+        self.whiten = Whiten()
+        groups = []
+        inputs = 24
+        for outputs, through, entry, pair in _GROUPS:
+            outputs, through = (max(8, round(width * c / 8) * 8) for c in (outputs, through))
+            groups.append(Group(inputs, outputs, through, entry, pair))
+            inputs = outputs
+        self.group1, self.group2, self.group3 = groups
+        self.head = nn.Linear(inputs, classes, bias=False)
+
+    def fit(self, images: Tensor) -> None:
+        """Set scaling and whitening from training images (n, 3, h, w), uint8; n at least 1."""
+        self.scale.fit(images)
+        self.whiten.fit(self.scale(images[:: 1 + len(images) // _FITTED_ON]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 (b, 3, h, w) -> logits (b, classes)."""
+        x = F.silu(self.whiten(self.scale(images)))
+        x = self.group3(self.group2(self.group1(x))).flatten(2)
+        return self.head(x.max(2).values + x.mean(2)) * _LOGITS  # type: ignore[no-any-return]
+
+
+def speednet(classes: int, size: int, *, width: float = 1.0) -> nn.Module:
+    """Build the network for short trainings (AIDDA-Institute/CIFAR-100-speedrun 2026).
+
+    width: factor on the channels of every group, in [0.125, 8]; each is a multiple of 8.
+    """
+    if not 0.125 <= width <= 8:
+        raise UsageError(f"speednet(width={width}) is not in [0.125, 8]", remedy="width=1.0")
+    need_size("speednet", size, 9)
+    model = SpeedNet(classes, width)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and not isinstance(module, Whiten):
+            nn.init.dirac_(module.weight[: min(module.weight.shape[:2])])
+    return model
