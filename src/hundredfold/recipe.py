@@ -44,7 +44,7 @@ class Recipe(BaseModel):
     data:       a data set, e.g. "cifar100" or "image_folder(size=64)".
     augment:    operations joined by "|", applied in that order; "" for none.
     resolution: the size at which images are trained on: "full" or "progressive".
-    epochs:     passes over the training images at most.
+    epochs:     passes over the training images at most; 8.75 ends within the ninth.
     patience:   epochs without a better `select` before training stops; 0 never stops early.
     select:     what decides which epoch's weights are kept; "last" keeps the last epoch's.
     ema:        decay per step of the averaged weights that are scored and kept; 0 is off.
@@ -69,7 +69,7 @@ class Recipe(BaseModel):
     optimizer: Annotated[str, _part("optimizer")] = "adam"
     schedule: Annotated[str, _part("schedule")] = "constant"
     resolution: Annotated[str, _part("resolution")] = "full"
-    epochs: int = Field(default=100, ge=1)
+    epochs: int | float = Field(default=100, gt=0)
     batch_size: int = Field(default=128, ge=1)
     patience: int = Field(default=25, ge=0)
     select: Literal["validation.loss", "validation.top_1", "last"] = "validation.loss"

@@ -1,5 +1,6 @@
 """`hundredfold train`: one recipe into one run."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +32,7 @@ def train(
     precision: str | None = None,
     seed: int | None = None,
     sets: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    budget: str = "",
     device: str = "auto",
     threads: int = 0,
     out: Path = run.RUNS,
@@ -75,6 +77,9 @@ def train(
         Decides the validation cut, the first weights, the order and every random draw.
     sets
         Change one field or one option: --set model.depth=16 --set ema=0.999.
+    budget
+        A time such as 90s, 5m or 1h: chooses what makes most of it, and ends then. With a
+        recipe or a model it chooses the epochs alone.
     device
         auto, cpu, cuda, cuda:1 or mps.
     threads
@@ -92,6 +97,7 @@ def train(
     json
         Print one JSON object.
     """
+    began = time.monotonic()
     from hundredfold import training
 
     progress = training.Progress(Console(stderr=json, highlight=False))
@@ -103,7 +109,7 @@ def train(
         "batch_size": batch_size, "patience": patience, "precision": precision, "seed": seed,
     }  # fmt: skip
     if resume:
-        if recipe_name or sets or quick or any(v is not None for v in changes.values()):
+        if recipe_name or sets or quick or budget or any(v is not None for v in changes.values()):
             raise UsageError(
                 "--resume goes on with the run's own recipe, which nothing can change",
                 remedy=f"hundredfold train --resume {resume}",
@@ -114,9 +120,20 @@ def train(
         options = replace(options, source=source)
     what = recipe.load(recipe_name) if recipe_name else Recipe()
     what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
+    pace = before = None
+    if budget:
+        seconds = training.seconds_of(budget)
+        if epochs is not None or quick:
+            raise UsageError(
+                "--budget chooses the epochs",
+                remedy=f"--budget {budget}, without --epochs, --quick",
+            )
+        given = _given(changes)
+        own = what if recipe_name or model or sets else None
+        what, pace, before = training.plan(own, given, seconds, options, progress, began)
     if dry_run:
         return training.estimate(what, options, progress)
-    return _result(training.train(what, options, progress))
+    return _result(training.train(what, options, progress, pace, before))
 
 
 def _given(changes: dict[str, Any]) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class DataSet:
     digest:        sha256 over pixels, labels and class names of what training sees: the
                    training part and, where the set brings one, its validation part.
     parts:         "train", maybe "validation", maybe "test".
+    mirrors:       whether an image's mirror image is as good an image of its class.
     """
 
     name: str
@@ -75,3 +76,4 @@ class DataSet:
     size: int
     digest: str
     parts: Mapping[str, Callable[[], Split]]
+    mirrors: bool = True

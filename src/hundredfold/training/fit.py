@@ -24,6 +24,7 @@ from hundredfold.run import Run
 from hundredfold.training import checkpoint
 from hundredfold.training.early_stop import Best
 from hundredfold.training.learner import Learner, key_of
+from hundredfold.training.pace import Pace
 from hundredfold.training.progress import Progress, epoch_line, status_line
 from hundredfold.training.signals import Signals
 
@@ -43,6 +44,7 @@ class Position:
     seconds: float = 0.0
     waited: float = 0.0
     saving: float = 0.0
+    steps: int = 0  # in all epochs together; a budget may change it on the way
     curve: int = 0  # bytes of curve.jsonl that belong to this position
     best: dict[str, Any] = field(default_factory=dict)
 
@@ -58,10 +60,11 @@ class Fit:
         feed: Feed,
         validation: Split,
         progress: Progress,
+        pace: Pace | None = None,
     ) -> None:
         self.run, self.recipe, self.learner, self.feed = run, recipe, learner, feed
-        self.validation, self.progress = validation, progress
-        self.position = Position()
+        self.validation, self.progress, self.pace = validation, progress, pace
+        self.position = Position(steps=max(1, round(recipe.epochs * feed.steps)))
         self.best = Best(recipe.select, recipe.patience)
         self._clock = self._saved = time.monotonic()
         self._save_cost = 0.0
@@ -84,7 +87,7 @@ class Fit:
         """
         self._clock = self._saved = time.monotonic()
         with Signals() as signals:
-            while self.position.epoch < self.recipe.epochs:
+            while self.position.step or self.done() < self.position.steps:
                 if self.best.exhausted(self.position.epoch):
                     return self._end(f"no better {self.best.select} in {self.best.patience} epochs")
                 self._epoch(signals)
@@ -94,16 +97,20 @@ class Fit:
         position = self.position
         sums = torch.tensor((position.loss, position.right), dtype=torch.float64)
         sums = sums.to(self.learner.device)
-        for images, targets in self.feed.epoch(position.epoch, position.step):
+        left = self.done() < position.steps
+        for images, targets in self.feed.epoch(position.epoch, position.step) if left else ():
             sums += self.learner.step(images, targets, self._share(), self._key())
             position.step += 1
             self._check(sums)
+            self._keep_pace()
             self.progress.step(partial(self._status, sums))
             if signals.caught or time.monotonic() - self._saved > SAVE_EVERY:
                 position.loss, position.right = sums.tolist()
                 self._save()
             if signals.caught:
                 raise self._interrupted(signals.caught)
+            if self.done() >= position.steps:
+                break
         position.loss, position.right = sums.tolist()
         self._close_epoch()
 
@@ -118,23 +125,23 @@ class Fit:
         better = self.best.better(row)
         if better:
             self.best.take(row, self.learner.weights())
+        chosen = better and self.recipe.select != "last"
+        self.progress.say(epoch_line(row, self._epochs(), self.speed(), chosen))
         position.epoch += 1
         position.step, position.loss, position.right = 0, 0.0, 0.0
-        chosen = better and self.recipe.select != "last"
-        self.progress.say(epoch_line(row, self.recipe.epochs, self.speed(), chosen))
         if time.monotonic() - self._saved > self._save_cost / SAVING_SHARE:
             self._save()
 
     def _row(self) -> dict[str, float]:
-        position, images = self.position, self.feed.steps * self.recipe.batch_size
+        position, images = self.position, self.position.step * self.recipe.batch_size
         checked = self._validated() if len(self.validation) else {}
         self._tick()
         return {
             "epoch": position.epoch + 1,
-            "step": (position.epoch + 1) * self.feed.steps,
+            "step": self.done(),
             "seconds": round(position.seconds, 3),
             "lr": self._rate(),
-            "train.loss": position.loss / self.feed.steps,
+            "train.loss": position.loss / position.step,
             "train.top_1": position.right / images,
             **checked,
         }
@@ -157,10 +164,9 @@ class Fit:
         began = time.monotonic()
         position, best = self.position, self.best
         position.best = {"epoch": best.epoch, "value": best.value} if best.epoch else {}
-        step = position.epoch * self.feed.steps + position.step
         checkpoint.save(
             self.run.folder / "state",
-            step,
+            self.done(),
             self.learner.tensors(),
             asdict(position),
             best.weights,
@@ -181,10 +187,31 @@ class Fit:
         self.position.waited += self.feed.waited
         self._clock, self.feed.waited = now, 0.0
 
+    def _keep_pace(self) -> None:
+        """Where there is a budget of time, change how many steps there are to be."""
+        if not self.pace:
+            return
+        self._tick()
+        position = self.position
+        steps = self.pace.steps(self.done(), position.steps, position.seconds)
+        if steps != position.steps:
+            self.progress.say(
+                f"pace       {steps} steps instead of {position.steps}: "
+                f"one takes {self.pace.slower:.2f} times as long as measured"
+            )
+            position.steps = steps
+
+    def done(self) -> int:
+        """Steps so far; at the end of a last epoch that is cut short, as if it were whole."""
+        return self.position.epoch * self.feed.steps + self.position.step
+
     def _share(self, done: int = 0) -> float:
         """The share of all steps that is done, or will be after `done` more."""
-        done += self.position.epoch * self.feed.steps + self.position.step
-        return done / (self.recipe.epochs * self.feed.steps)
+        return min(1.0, (self.done() + done) / self.position.steps)
+
+    def _epochs(self) -> int:
+        """Epochs in all, the last one perhaps cut short."""
+        return math.ceil(self.position.steps / self.feed.steps)
 
     def _rate(self) -> float:
         """The learning rate of the newest step, which a resumed run may not have done itself."""
@@ -215,9 +242,8 @@ class Fit:
 
     def speed(self) -> float:
         """Training images a second so far, validation included in the time."""
-        position = self.position
-        steps = position.epoch * self.feed.steps + position.step
-        return steps * self.recipe.batch_size / max(position.seconds, 1e-9)
+        steps = min(self.done(), self.position.steps)
+        return steps * self.recipe.batch_size / max(self.position.seconds, 1e-9)
 
     def _status(self, sums: torch.Tensor) -> str:
         self._tick()
@@ -226,7 +252,7 @@ class Fit:
         share = self._share()
         return status_line(
             position.epoch + 1,
-            self.recipe.epochs,
+            self._epochs(),
             position.step,
             steps,
             loss,

@@ -45,14 +45,26 @@ class Place:
         size = f"{self.height}x{self.width}"
         return f"{inputs}>{outputs} k{kernel} s{stride} p{pads} {size} {int(self.trained)}"
 
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates an image, but for a stride."""
+        return self.module.weight.numel() * self.height * self.width
+
 
 def choose(
-    model: nn.Module, sizes: Iterable[int], batch: int, precision: str, *, cache: Path
+    model: nn.Module,
+    sizes: Iterable[int],
+    batch: int,
+    precision: str,
+    *,
+    cache: Path,
+    seconds: float = 30.0,
 ) -> Plan:
     """Measure what the cache lacks and return the forms of every convolution.
 
     sizes: heights of the square images that the model will be trained on. batch: images
-    that go through it at once. The model is left as it is; see `use`.
+    that go through it at once. seconds: that measuring may take, the heaviest convolutions
+    first; for the rest `_likely` guesses. The model is left as it is; see `use`.
     """
     places = {place.key: place for size in sizes for place in _places(model, size)}
     told = f"{machine.processor()} {' '.join(machine.instruction_sets())} {torch.__version__} "
@@ -62,11 +74,13 @@ def choose(
     lacking = [place for key, place in places.items() if key not in known]
     if lacking:
         kind = torch.bfloat16 if precision == "bf16" else torch.float32
-        few = min(batch, _MOST_IMAGES)
-        known |= {place.key: _fastest(place, few, kind) for place in lacking}
+        end = time.perf_counter() + seconds
+        for place in sorted(lacking, key=lambda place: -place.macs):
+            if time.perf_counter() < end:
+                known[place.key] = _fastest(place, min(batch, _MOST_IMAGES), kind)
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write_json(file, {"of": told, "forms": known})
-    return {key: known[key] for key in places}
+    return {key: known.get(key) or _likely(place) for key, place in places.items()}
 
 
 def use(model: nn.Module, sizes: Iterable[int], plan: Plan) -> None:
@@ -109,6 +123,12 @@ def _fastest(place: Place, batch: int, kind: torch.dtype) -> tuple[Form, Form, F
     ways = directions(place.module, place.height, place.width, batch, kind)
     found = [_winner(way, forms) for way in ways]
     return (found[0], found[1] if place.trained else "library", found[2])
+
+
+def _likely(place: Place) -> tuple[Form, Form, Form]:
+    """Guess: by taps where the map is small and the kernel reaches over much of its edge."""
+    small = place.height * place.width <= 16 and max(place.module.kernel_size) > 1
+    return ("taps", "taps", "taps") if small else ("library", "library", "library")
 
 
 def _winner(way: Callable[[Form], Tensor], forms: tuple[Form, ...]) -> Form:

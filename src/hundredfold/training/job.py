@@ -30,6 +30,7 @@ class Options:
     threads: int = 0
     out: Path = run.RUNS
     name: str = ""
+    probing: float = 30.0  # seconds, at most, to find the fastest forms of convolutions
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Job:
     precision: str
     forms: forms.Plan
     folder: str | None
+
+    @property
+    def steps(self) -> int:
+        """Steps in all, as the recipe says."""
+        return max(1, round(self.recipe.epochs * self.feed.steps))
 
     def learner(self) -> Learner:
         """Bind loss, optimizer and schedule to the model.
@@ -79,11 +85,14 @@ class Job:
 
 
 def prepare(
-    what: Recipe, options: Options, progress: Progress, before: Mapping[str, Any] | None = None
+    what: Recipe,
+    options: Options,
+    progress: Progress | None,
+    before: Mapping[str, Any] | None = None,
 ) -> Job:
     """Open the data, build the model, choose precision and forms, saying each aloud.
 
-    before: run.json of a run to resume, whose choices are kept.
+    before: precision and forms that are chosen already, as in run.json of a run to resume.
     """
     place = device.choose(options.device)
     threads = device.use_threads(options.threads)
@@ -108,31 +117,25 @@ def prepare(
         augment=augment.pipeline(call.parse_chain(what.augment)),
     )
     chosen, why = _precision(what, before, model, feed, options.source.cache)
-    progress.say(f"device     {device.name_of(place)}, {threads} threads; {why}")
-    progress.say(
-        f"data       {found.name}: {len(training.indices):,} training and "
-        f"{len(validation.indices):,} validation images of {found.size} px in "
-        f"{len(found.classes)} classes; the test split stays closed"
-    )
-    progress.say(
-        f"model      {what.model}: {summary.parameters:,} parameters, "
-        f"{summary.macs / 1e6:,.1f} M multiply-accumulates an image"
-    )
-    plan = _forms(what, before, model, summary, feed, chosen, options.source.cache)
+    plan = _forms(what, before, model, summary, feed, chosen, options)
     folder = str(options.source.folder.absolute()) if options.source.folder else None
-    return Job(
-        what,
-        found,
-        training,
-        validation,
-        model,
-        summary,
-        feed,
-        place,
-        threads,
-        chosen,
-        plan,
-        folder,
+    made = (model, summary, feed, place, threads, chosen, plan)
+    job = Job(what, found, training, validation, *made, folder)
+    if progress:
+        _say(job, progress, why)
+    return job
+
+
+def _say(job: Job, progress: Progress, why: str) -> None:
+    progress.say(f"device     {device.name_of(job.device)}, {job.threads} threads; {why}")
+    progress.say(
+        f"data       {job.data.name}: {len(job.training.indices):,} training and "
+        f"{len(job.validation.indices):,} validation images of {job.data.size} px in "
+        f"{len(job.data.classes)} classes; the test split stays closed"
+    )
+    progress.say(
+        f"model      {job.recipe.model}: {job.summary.parameters:,} parameters, "
+        f"{job.summary.macs / 1e6:,.1f} M multiply-accumulates an image"
     )
 
 
@@ -208,7 +211,7 @@ def _precision(
     what: Recipe, before: Mapping[str, Any] | None, model: nn.Module, feed: Feed, cache: Path
 ) -> tuple[str, str]:
     if before:
-        return before["precision"], f"{before['precision']}, as this run began"
+        return before["precision"], f"{before['precision']}, as chosen before"
     if what.precision != "auto":
         return what.precision, f"{what.precision}, as the recipe says"
     batch = next(feed.epoch(0))
@@ -224,15 +227,17 @@ def _forms(
     summary: models.Summary,
     feed: Feed,
     chosen: str,
-    cache: Path,
+    options: Options,
 ) -> forms.Plan:
     """Choose the forms of convolutions where that pays, and let the model take them."""
     sizes = _sizes(what, summary.size)
-    images = what.epochs * feed.steps * what.batch_size
+    images = round(what.epochs * feed.steps * what.batch_size)
     plan: forms.Plan = before.get("forms", {}) if before else {}
     on_cpu = next(model.parameters()).device.type == "cpu"
     if not before and on_cpu and forms.pays(summary.macs, images):
         batch = min(what.micro_batch or what.batch_size, what.batch_size)
-        plan = forms.choose(model, sizes, batch, chosen, cache=cache)
+        plan = forms.choose(
+            model, sizes, batch, chosen, cache=options.source.cache, seconds=options.probing
+        )
     forms.use(model, sizes, plan)
     return plan

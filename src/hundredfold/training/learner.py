@@ -60,17 +60,13 @@ class Learner:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         images = resized(images, self.resolution(progress, images.shape[-1]))
-        self.optimizer.zero_grad()
         size = self.micro_batch or len(images)
         pairs = zip(torch.split(images, size), torch.split(targets, size), strict=True)
-        sums = torch.stack([self._gradients(*pair, len(images)) for pair in pairs]).sum(0)
-        with autocast(self.device, self.precision):  # for updates that multiply matrices
-            self.optimizer.step()
-        if self.average:
-            _follow(self.average, self.model, 1 - self.decay)
+        sums = torch.stack([self.gradients(*pair, len(images)) for pair in pairs]).sum(0)
+        self.update()
         return sums
 
-    def _gradients(self, images: Tensor, targets: Tensor, batch: int) -> Tensor:
+    def gradients(self, images: Tensor, targets: Tensor, batch: int) -> Tensor:
         """Add to the gradients what these images of a batch give; return [loss, right]."""
         with autocast(self.device, self.precision):
             logits = self.model(images)
@@ -79,6 +75,14 @@ class Learner:
         loss.backward()  # type: ignore[no-untyped-call]
         right = (logits.detach().argmax(1) == targets.argmax(1)).sum()
         return torch.stack((loss.detach().double(), right.double()))
+
+    def update(self) -> None:
+        """Move the weights by the gradients, and let go of these."""
+        with autocast(self.device, self.precision):  # for updates that multiply matrices
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average:
+            _follow(self.average, self.model, 1 - self.decay)
 
     @property
     def scored(self) -> nn.Module:

@@ -1,7 +1,7 @@
 """From a job, or a run to resume, to a finished folder."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,29 +12,39 @@ from hundredfold.errors import DataError, HundredfoldError, Interrupted, UsageEr
 from hundredfold.inference import load_weights, logits
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
-from hundredfold.training import checkpoint, record
+from hundredfold.training import checkpoint, pace, record
 from hundredfold.training.fit import Fit
 from hundredfold.training.job import Job, Options, job_facts, prepare
 from hundredfold.training.learner import Learner
+from hundredfold.training.pace import Pace
 from hundredfold.training.progress import Progress
 
 
-def train(what: Recipe, options: Options, progress: Progress) -> Run:
+def train(
+    what: Recipe,
+    options: Options,
+    progress: Progress,
+    rhythm: Pace | None = None,
+    before: Mapping[str, Any] | None = None,
+) -> Run:
     """Train a recipe into a new run's folder and return it.
 
+    rhythm: keeps to a budget of time. before: precision and forms that are chosen already.
     Nothing is written before recipe, data and model have been found to fit together.
     """
     if options.name:  # before minutes are spent on decoding
         run.need_free(options.out, options.name)
-    job = prepare(what, options, progress)
+    job = prepare(what, options, progress, before)
     learner = job.learner()
     name = options.name or run.default_name(what, job.data.name)
     info = record.start(name, what.digest, job_facts(job))
     made = run.create(options.out, name, what)
+    if rhythm:
+        info["pace"] = rhythm.to_json()
     with made.writer():
         made.save_info(info)
         files.write_json(made.folder / "model.json", _model_facts(job.summary))
-        return _carry_out(made, job, learner, progress, None)
+        return _carry_out(made, job, learner, progress, None, rhythm)
 
 
 def resume(made: Run, options: Options, progress: Progress) -> Run:
@@ -62,7 +72,8 @@ def resume(made: Run, options: Options, progress: Progress) -> Run:
         made.forget_scores()
         made.sweep()
         made.save_info(info | {"status": "running", "reason": "", "threads": job.threads})
-        return _carry_out(made, job, job.learner(), progress, saved)
+        kept = pace.restore(job, info["pace"]) if "pace" in info else None
+        return _carry_out(made, job, job.learner(), progress, saved, kept)
 
 
 def _as_before(options: Options, info: dict[str, Any]) -> Options:
@@ -74,18 +85,23 @@ def _as_before(options: Options, info: dict[str, Any]) -> Options:
 
 
 def _carry_out(
-    made: Run, job: Job, learner: Learner, progress: Progress, saved: checkpoint.Saved | None
+    made: Run,
+    job: Job,
+    learner: Learner,
+    progress: Progress,
+    saved: checkpoint.Saved | None,
+    rhythm: Pace | None,
 ) -> Run:
     progress.log_to(made.log)
     progress.say(f"run        {made.folder}")
     what = job.recipe
-    fit = Fit(made, what, learner, job.feed, job.validation, progress)
+    fit = Fit(made, what, learner, job.feed, job.validation, progress, rhythm)
     fit.restore(saved)
     if saved:
         progress.say(f"resumed    in epoch {fit.position.epoch + 1}, step {fit.position.step}")
     patience = f"; stops after {what.patience} without a better {what.select}"
     progress.say(
-        f"plan       up to {what.epochs} epochs of {job.feed.steps} steps of {what.batch_size}"
+        f"plan       up to {what.epochs:g} epochs of {job.feed.steps} steps of {what.batch_size}"
         f"{patience if what.patience and what.select != 'last' else ''}"
     )
     with _recorded(made, job, fit, progress), job.feed:

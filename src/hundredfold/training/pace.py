@@ -1,0 +1,150 @@
+"""How long a training takes, from a few measured steps at each of its sizes."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+
+from hundredfold import call, recipe
+from hundredfold.inference import logits
+from hundredfold.training.job import Job
+from hundredfold.training.learner import Learner, resized
+
+_CHECKS = 20  # looks at the clock in a whole training
+_SECONDS = 0.7  # of measuring, for each size, or one time where that is longer
+_FEW = 64  # images that are measured, at most
+
+
+@dataclass
+class Pace:
+    """How long a training takes, and how many steps it may do.
+
+    seconds: that training may take in all. by_size: seconds of a step at each size.
+    size: of the images, as a function of progress. validation: seconds of a pass over the
+    validation images, which follows every `epoch` steps.
+    """
+
+    seconds: float
+    by_size: dict[int, float]
+    size: Callable[[float], int]
+    validation: float
+    epoch: int
+    slower: float = 1.0
+    _since: tuple[int, float] = field(default=(-1, 0.0), repr=False)
+
+    def takes(self, done: int, steps: int) -> float:
+        """Return the seconds from step `done` to the end of `steps`, as measured at first."""
+        sizes = (self.size(step / steps) for step in range(done, steps))
+        passes = -(-steps // self.epoch) - done // self.epoch
+        return sum(self.by_size[size] for size in sizes) + passes * self.validation
+
+    def fill(self, done: int, seconds: float) -> int:
+        """Return the steps in all that fit into so many seconds after step `done`."""
+        more = 1.0
+        for _ in range(30):
+            guess = done + max(1, round(more))
+            more = max(1.0, more * min(max(seconds, 1e-3) / self.takes(done, guess), 100.0))
+        return done + max(1, int(more))
+
+    def steps(self, done: int, steps: int, spent: float) -> int:
+        """Return how many steps there are to be in all, looking at the clock now and then.
+
+        done, steps: so far, and in all as planned until now. spent: seconds of training.
+        """
+        before, at = self._since
+        if before < 0:
+            self._since = done, spent
+            return steps
+        if spent - at < self.seconds / _CHECKS or done >= steps:
+            return steps
+        planned = self.takes(before, steps) - self.takes(done, steps)
+        self._since = done, spent
+        self.slower = (self.slower + (spent - at) / max(planned, 1e-9)) / 2
+        left = self.seconds - spent
+        if abs(self.slower * self.takes(done, steps) - left) < 0.01 * self.seconds:
+            return steps
+        return self.fill(done, left / self.slower)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what run.json keeps for `restore`."""
+        by_size = {str(size): round(taken, 6) for size, taken in self.by_size.items()}
+        return {"seconds": self.seconds, "by_size": by_size, "validation": self.validation}
+
+
+def restore(job: Job, facts: Mapping[str, Any]) -> Pace:
+    """Return the pace of a run that is resumed."""
+    by_size = {int(size): float(taken) for size, taken in facts["by_size"].items()}
+    validation = float(facts["validation"])
+    return Pace(float(facts["seconds"]), by_size, _size_of(job), validation, job.feed.steps)
+
+
+def measure(job: Job) -> Pace:
+    """Time steps at each size, an update and a validation pass; the job's model is trained.
+
+    The pace has no limit of time yet: `seconds` is infinite.
+    """
+    learner = job.learner()
+    with job.feed:
+        batch = next(iter(job.feed.epoch(0)))
+    size_of = _size_of(job)
+    by_size = {}
+    for size in sorted({size_of(part / 100) for part in range(100)} | {job.data.size}):
+        by_size[size] = _seconds_of_gradients(learner, batch.images, batch.labels, size)
+    update = _seconds(learner.update, learner.device)
+    return Pace(
+        float("inf"),
+        {size: taken + update for size, taken in by_size.items()},
+        size_of,
+        _seconds_of_validation(job, learner),
+        job.feed.steps,
+    )
+
+
+def seconds_an_image(job: Job) -> float:
+    """Time the gradients of a few images at full size: a first look, good to a third."""
+    learner = job.learner()
+    with job.feed:
+        batch = next(iter(job.feed.epoch(0)))
+    return _seconds_of_gradients(learner, batch.images[:8], batch.labels[:8], job.data.size) / 8
+
+
+def _size_of(job: Job) -> Callable[[float], int]:
+    resolution = call.resolve(call.parse(job.recipe.resolution), recipe.PACKAGES["resolution"])
+    return lambda progress: int(resolution(progress, job.data.size))
+
+
+def _seconds_of_gradients(
+    learner: Learner, images: torch.Tensor, targets: torch.Tensor, size: int
+) -> float:
+    """Time the first micro-batch and return what the whole batch takes."""
+    count = len(images)
+    few = min(learner.micro_batch or count, count, _FEW)
+    small = resized(images[:few], size)
+    taken = _seconds(partial(learner.gradients, small, targets[:few], count), learner.device)
+    shrinking = _seconds(partial(resized, images[:few], size), learner.device)
+    return (taken + shrinking) * count / few
+
+
+def _seconds(do: Callable[[], object], device: torch.device) -> float:
+    """Return the median time of doing something, after a first time that prepares."""
+    do()
+    times: list[float] = []
+    while not times or (sum(times) < _SECONDS and len(times) < 9):
+        began = time.perf_counter()
+        do()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - began)
+    return sorted(times)[len(times) // 2]
+
+
+def _seconds_of_validation(job: Job, learner: Learner) -> float:
+    some = job.validation.indices[:500]
+    if not len(some):
+        return 0.0
+    began = time.perf_counter()
+    logits(learner.scored, job.validation.pixels, some, device=job.device, precision=job.precision)
+    return (time.perf_counter() - began) * len(job.validation.indices) / len(some)
