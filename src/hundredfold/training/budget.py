@@ -26,7 +26,7 @@ _MOST_VALIDATION = 2_000  # images: enough for an interval of +-2 points
 _STEPS = 100  # at least so many, if the batch has to shrink for it
 _SPEED_MACS = 130e6  # of speednet at width 1 and 32 px, on average over the sizes
 _AS_IT_IS = {"precision": "fp32", "forms": {}}  # for a first look at the machine
-_END = 1.5  # seconds to write weights and the last save
+_END = 2.5  # seconds to start Python, and to write weights and the last save
 
 
 @dataclass(frozen=True)

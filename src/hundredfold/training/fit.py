@@ -30,6 +30,7 @@ from hundredfold.training.signals import Signals
 
 SAVE_EVERY = 60.0  # seconds
 _WATCHED = {"loss": "loss", "top_1": "top_k(k=1)"}
+_WORTH_SAYING = 0.05  # of the steps: a change of pace
 SAVING_SHARE = 0.02  # of the time, at most, at the ends of short epochs
 
 
@@ -194,12 +195,12 @@ class Fit:
         self._tick()
         position = self.position
         steps = self.pace.steps(self.done(), position.steps, position.seconds)
-        if steps != position.steps:
+        if abs(steps - position.steps) > _WORTH_SAYING * position.steps:
             self.progress.say(
                 f"pace       {steps} steps instead of {position.steps}: "
                 f"one takes {self.pace.slower:.2f} times as long as measured"
             )
-            position.steps = steps
+        position.steps = steps
 
     def done(self) -> int:
         """Steps so far; at the end of a last epoch that is cut short, as if it were whole."""

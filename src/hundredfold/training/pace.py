@@ -15,6 +15,7 @@ from hundredfold.training.learner import Learner, resized
 
 _CHECKS = 20  # looks at the clock in a whole training
 _SECONDS = 0.7  # of measuring, for each size, or one time where that is longer
+_LOOKS = 500  # at the size of images, when the time of a training is added up
 _FEW = 64  # images that are measured, at most
 
 
@@ -37,17 +38,23 @@ class Pace:
 
     def takes(self, done: int, steps: int) -> float:
         """Return the seconds from step `done` to the end of `steps`, as measured at first."""
-        sizes = (self.size(step / steps) for step in range(done, steps))
+        count = steps - done
+        looks = min(count, _LOOKS)
+        places = ((done + (look + 0.5) * count / looks) / steps for look in range(looks))
+        each = sum(self.by_size[self.size(place)] for place in places) / max(looks, 1)
         passes = -(-steps // self.epoch) - done // self.epoch
-        return sum(self.by_size[size] for size in sizes) + passes * self.validation
+        return count * each + passes * self.validation
 
     def fill(self, done: int, seconds: float) -> int:
         """Return the steps in all that fit into so many seconds after step `done`."""
-        more = 1.0
-        for _ in range(30):
-            guess = done + max(1, round(more))
-            more = max(1.0, more * min(max(seconds, 1e-3) / self.takes(done, guess), 100.0))
-        return done + max(1, int(more))
+        least, most = 1, 2
+        while self.takes(done, done + most) < seconds:
+            least, most = most, 2 * most
+        while most - least > 1:
+            middle = (least + most) // 2
+            fits = self.takes(done, done + middle) <= seconds
+            least, most = (middle, most) if fits else (least, middle)
+        return done + least
 
     def steps(self, done: int, steps: int, spent: float) -> int:
         """Return how many steps there are to be in all, looking at the clock now and then.

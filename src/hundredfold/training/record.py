@@ -48,6 +48,7 @@ def end(fit: "Fit", status: str, reason: str) -> dict[str, Any]:
         "finished": _now(),
         "best_epoch": fit.best.epoch,
         "epochs": position.epoch,
+        "steps": min(fit.done(), position.steps),
         "seconds": round(position.seconds, 3),
         "images_per_second": round(fit.speed(), 1),
         "waiting_share": round(position.waited / seconds, 4),

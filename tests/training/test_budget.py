@@ -1,0 +1,58 @@
+"""Budgets: read as people write them, kept, and ordinary runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from hundredfold import cli, run
+from hundredfold.errors import UsageError
+from hundredfold.training import budget
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("5m", 300), ("1.5h", 5400), ("1h30m", 5400), ("2m 30s", 150)],
+)
+def test_a_budget_is_read_as_it_is_written(text: str, seconds: float) -> None:
+    assert budget.seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["5", "m", "5 minutes", "-5m", "1s", "0m", "5mm", ""])
+def test_anything_else_is_no_budget(text: str) -> None:
+    with pytest.raises(UsageError, match="not a budget"):
+        budget.seconds_of(text)
+
+
+def test_more_compute_never_pays_for_a_smaller_network() -> None:
+    macs = [rung.macs for rung in budget.LADDER]
+    widths = [rung.width for rung in budget.LADDER]
+    assert macs == sorted(macs)
+    assert macs[0] == 0
+    assert widths == sorted(widths)
+
+
+def test_epochs_and_a_budget_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "--budget", "1m", "--epochs", "3"]) == 2
+    assert "--budget chooses the epochs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "sizes"), [([], 3), (["--model", "simple_cnn"], 1)])
+def test_a_budget_leaves_an_ordinary_run(
+    given: list[str], sizes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    threads = torch.get_num_threads()
+    code = cli.main(["train", "--data", "digits", "--budget", "12s", "--threads", "1",
+                     "--out", str(tmp_path), "--json", *given])  # fmt: skip
+    torch.set_num_threads(threads)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    made = run.Run(Path(json.loads(said.out)["run"]))
+    assert made.info["status"] == "done"
+    assert len(made.info["pace"]["by_size"]) >= sizes
+    assert made.info["steps"] == made.curve[-1]["step"]
+    assert made.recipe.model.startswith(given[1] if given else "speednet")
+    assert 0 < made.info["steps"] <= made.recipe.epochs * made.info["steps_per_epoch"] * 3 + 1
+    assert "validation.top_1" in made.scores
+    assert "alternating_flip" not in made.recipe.augment, "a mirrored digit is another digit"

@@ -1,0 +1,58 @@
+"""A pace against training times that are made up, so that the clock is known."""
+
+import pytest
+
+from hundredfold.optim.resolutions import progressive
+from hundredfold.training.pace import Pace
+
+TIMES = {20: 1.0, 24: 2.0, 32: 4.0}
+
+
+def _pace(seconds: float, validation: float = 0.0) -> Pace:
+    size = lambda progress: progressive(progress, 32, until=(0.2, 0.5))  # noqa: E731
+    return Pace(seconds, TIMES, size, validation, epoch=50)
+
+
+def _train(pace: Pace, steps: int, slower_after: float, slower: float) -> float:
+    """Walk through a training on a machine that becomes slower, and return its seconds."""
+    spent, done = 0.0, 0
+    while done < steps:
+        spent += TIMES[pace.size(done / steps)] * (slower if spent > slower_after else 1.0)
+        done += 1
+        steps = pace.steps(done, steps, spent)
+    return spent
+
+
+def test_a_training_takes_the_sum_of_its_steps_and_validations() -> None:
+    assert _pace(0).takes(0, 100) == pytest.approx(20 * 1 + 30 * 2 + 50 * 4)
+    assert _pace(0).takes(40, 100) == pytest.approx(10 * 2 + 50 * 4)
+    assert _pace(0, validation=7).takes(0, 120) == pytest.approx(_pace(0).takes(0, 120) + 3 * 7), (
+        "two whole epochs and one that is cut short"
+    )
+
+
+@pytest.mark.parametrize("seconds", [10, 100, 5000])
+@pytest.mark.parametrize("done", [0, 33])
+def test_the_steps_that_fit_fill_the_time(seconds: int, done: int) -> None:
+    pace = _pace(seconds, validation=3)
+    steps = pace.fill(done, seconds)
+    assert pace.takes(done, steps) <= max(seconds, pace.takes(done, done + 1)) * 1.02
+    assert pace.takes(done, steps + 3) > seconds * 0.97
+
+
+def test_a_step_is_done_even_where_there_is_no_time() -> None:
+    assert _pace(1).fill(12, -5.0) == 13
+
+
+@pytest.mark.parametrize("slower", [0.5, 1.0, 1.7, 3.0])
+def test_a_training_ends_in_time_though_the_machine_changes(slower: float) -> None:
+    pace = _pace(3000)
+    spent = _train(pace, pace.fill(0, 3000), slower_after=900, slower=slower)
+    assert 0.95 * 3000 < spent < 1.05 * 3000
+
+
+def test_a_machine_that_keeps_its_speed_keeps_its_plan() -> None:
+    pace = _pace(3000)
+    steps = pace.fill(0, 3000)
+    spent = _train(pace, steps, slower_after=1e9, slower=1)
+    assert spent == pytest.approx(pace.takes(0, steps), rel=0.002)
