@@ -20,7 +20,7 @@ def arrays() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return pixels, np.arange(2 * COUNT) % 5, np.arange(0, 2 * COUNT, 2)
 
 
-def noise(images, labels, generator):
+def noise(images, labels, generator, *_):
     drawn = torch.randint(0, 256, images.shape, generator=generator, dtype=torch.uint8)
     return drawn ^ images, labels
 
@@ -78,12 +78,35 @@ def test_an_epoch_entered_in_the_middle_gives_the_same_batches(prefetch):
 
 
 def test_augmentation_differs_from_batch_to_batch_and_from_epoch_to_epoch():
-    def drawn(images, labels, generator):
+    def drawn(images, labels, generator, *_):
         return torch.randint(0, 256, images.shape, generator=generator, dtype=torch.uint8), labels
 
     with feed(augment=drawn) as f:
         seen = [batch.images for epoch in (0, 1) for batch in f.epoch(epoch)]
     assert len({image.numpy().tobytes() for image in seen}) == 12
+
+
+def test_the_augmentation_is_told_the_epoch_and_each_images_own_key():
+    def seen_by(seed, epoch, prefetch):
+        epochs, keys = set(), {}
+
+        def note(images, labels, _, epoch, given):
+            assert given.dtype == torch.int64
+            epochs.add(epoch)
+            keys.update(zip(images[:, 0, 0, 0].tolist(), given.tolist(), strict=True))
+            return images, labels
+
+        with feed(augment=note, seed=seed, prefetch=prefetch) as f:
+            list(f.epoch(epoch))
+        assert epochs == {epoch}
+        return keys
+
+    first, later, other = seen_by(0, 0, 2), seen_by(0, 5, 0), seen_by(1, 0, 2)
+    shared = first.keys() & later.keys()
+    assert len(shared) >= 46
+    assert all(first[image] == later[image] for image in shared)
+    assert len(set(first.values())) == 48
+    assert not set(first.values()) & set(other.values())
 
 
 def test_the_global_generators_are_left_alone():
@@ -96,7 +119,7 @@ def test_the_global_generators_are_left_alone():
 
 @pytest.mark.parametrize("prefetch", [0, 2])
 def test_an_error_in_the_augmentation_reaches_the_consumer(prefetch):
-    def broken(images, labels, generator):  # noqa: ARG001
+    def broken(*_):
         raise ValueError("broken on purpose")
 
     with (
@@ -119,7 +142,7 @@ def test_no_thread_is_left_after_close():
 def test_the_thread_computes_on_one_core_and_leaves_the_others_to_training():
     before, seen = torch.get_num_threads(), []
 
-    def counted(images, labels, generator):  # noqa: ARG001
+    def counted(images, labels, *_):
         seen.append(torch.get_num_threads())
         return images, labels
 
@@ -134,7 +157,7 @@ def test_the_thread_computes_on_one_core_and_leaves_the_others_to_training():
 def test_a_consumer_may_stop_early_and_start_again():
     made = []
 
-    def counted(images, labels, generator):  # noqa: ARG001
+    def counted(images, labels, *_):
         made.append(1)
         return images, labels
 
@@ -148,7 +171,7 @@ def test_a_consumer_may_stop_early_and_start_again():
 
 
 def test_waiting_is_counted_and_can_be_reset():
-    def slow(images, labels, generator):  # noqa: ARG001
+    def slow(images, labels, *_):
         threading.Event().wait(0.005)
         return images, labels
 

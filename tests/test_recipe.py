@@ -25,6 +25,7 @@ OTHERS = {
     "batch_size": 32,
     "patience": 3,
     "select": "last",
+    "micro_batch": 64,
     "ema": 0.99,
     "precision": "bf16",
     "validation": 0.2,
@@ -106,6 +107,10 @@ def test_a_wrong_set_is_one_sentence(text: str, sentence: str, remedy: str | Non
         ({"epochs": True}, "epochs = True will not do"),
         ({"epochs": 3.5}, "epochs = 3.5 will not do"),
         ({"validation": 1.0}, "validation = 1.0 will not do"),
+        ({"validation": -0.1}, "validation = -0.1 will not do"),
+        ({"validation": 0.0}, "with validation = 0 there is no validation.loss"),
+        ({"validation": 0.0, "select": "validation.top_1"}, 'set select = "last"'),
+        ({"micro_batch": -1}, "micro_batch = -1 will not do"),
         ({"select": "test.top_1"}, "select = 'test.top_1' will not do"),
         ({"precision": "fp16"}, "precision = 'fp16' will not do"),
         ({"seed": -1}, "seed = -1 will not do"),
@@ -123,6 +128,13 @@ def test_a_wrong_field_is_one_sentence(fields: dict[str, object], sentence: str)
     assert sentence in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.exit_code == 2
+
+
+def test_a_recipe_may_train_on_all_images_where_it_keeps_the_last_weights() -> None:
+    what = recipe.from_fields({"validation": 0.0, "select": "last"})
+    assert what.validation == 0
+    with pytest.raises(UsageError, match=r"no validation\.loss"):
+        what.override({"select": "validation.loss"})
 
 
 def test_a_recipe_that_is_not_there_is_answered_with_the_closest() -> None:

@@ -16,6 +16,7 @@ CHAINS = (
     "flip | shift | zoom | rotate",
     "pad_crop | rotate | cutout | zoom | flip",
     "pad_crop | flip | trivial | mixup | cutmix | erase",
+    "pad_crop | alternating_flip | cutout",
 )
 
 
@@ -26,6 +27,11 @@ def generator(seed: int = 0) -> torch.Generator:
 def batch(count: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     pixels = torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8, generator=generator())
     return pixels.permute(0, 3, 1, 2), torch.eye(10)[torch.arange(count) % 10]
+
+
+def handed(chain: str) -> set[str]:
+    """Return what the pipeline hands over to any of a chain's operations."""
+    return {name for call in parse_chain(chain) for name in describe(call.name, PACKAGE).handed}
 
 
 def test_there_are_operations():
@@ -56,13 +62,27 @@ def test_nothing_is_changed_in_place(chain):
 
 
 @pytest.mark.parametrize("chain", CHAINS)
-def test_the_generator_decides_everything(chain):
+def test_the_generator_decides_everything_that_is_drawn(chain):
     augment = pipeline(parse_chain(chain))
     images, labels = batch(19, 16)
     first, again, other = (augment(images, labels, generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
-    assert torch.equal(first[0], other[0]) == (chain == "none")
+    assert torch.equal(first[0], other[0]) == ("generator" not in handed(chain))
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_epoch_and_keys_matter_to_those_alone_that_ask_for_them(chain):
+    augment = pipeline(parse_chain(chain))
+    images, labels = batch(19, 16)
+    keys = torch.randint(2**62, (19,), generator=generator(3))
+    first = augment(images, labels, generator(), 0, keys)
+    for asked, epoch, others in (("epoch", 1, keys), ("keys", 0, keys.roll(1))):
+        found = augment(images, labels, generator(), epoch, others)
+        assert torch.equal(first[0], found[0]) == (asked not in handed(chain))
+        assert torch.equal(first[1], found[1])
+    again = augment(images, labels, generator(), 0, keys)
+    assert torch.equal(first[0], again[0])
 
 
 @pytest.mark.parametrize("chain", CHAINS)
@@ -97,7 +117,8 @@ def test_an_operation_done_to_no_image_is_the_identity(name):
 def test_an_operation_takes_what_the_pipeline_hands_over_and_says_what_it_does(name):
     signature = describe(name, PACKAGE)
     labelled = signature.handed == ("images", "labels", "generator")
-    assert labelled or set(signature.handed) <= {"count", "size", "generator"}
+    known = {"count", "size", "generator", "epoch", "keys"}
+    assert labelled or set(signature.handed) <= known
     assert signature.summary.endswith(".")
     assert all(option.name in signature.doc for option in signature.options)
     assert not any(option.required for option in signature.options)

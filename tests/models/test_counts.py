@@ -45,6 +45,7 @@ PINNED = [
     ("vgg(depth=16, batch_norm=False)", 1000, 224, 138_357_544),
     ("vgg(depth=16)", 1000, 224, 138_365_992),
     ("vgg(depth=19, batch_norm=False)", 1000, 224, 143_667_240),
+    ("speednet", 100, 32, 8_608_312),  # added up by hand from the stage table
 ]
 
 
@@ -74,3 +75,15 @@ def test_multiply_accumulates_are_the_published_number(text: str, giga: float) -
     with torch.device("meta"):
         model = build(parse(text), classes=1000, size=224, seed=0)
     assert round(summary(model, 224).macs / 1e9, 2) == giga
+
+
+def test_speednets_multiply_accumulates_are_those_of_its_stage_table() -> None:
+    """Places x filters x channels x kernel, layer by layer."""
+    wanted = 31**2 * 24 * 3 * 4
+    wanted += 31**2 * 64 * 24 * 9 + 2 * 15**2 * 64 * 64
+    wanted += 15**2 * 256 * 64 * 9 + 7**2 * 192 * 256 * 9 + 7**2 * 256 * 192
+    wanted += 7**2 * 768 * 256 * 4 + 2 * 3**2 * 768 * 512 * 9
+    wanted += 768 * 100
+    with torch.device("meta"):
+        model = build(parse("speednet"), classes=100, size=32, seed=0)
+    assert summary(model, 32).macs == wanted == 174_979_872

@@ -123,7 +123,8 @@ def test_every_optimizer_rolls_down_a_bowl(name: str) -> None:
     bowl = nn.Linear(8, 1, bias=False)
     with torch.no_grad():
         bowl.weight.copy_(torch.linspace(-2, 2, 8))
-    optimizer = call.resolve(call.Call(name, {"lr": 0.05}), PACKAGE)(bowl)
+    rate = "sgd_lr" if name == "muon" else "lr"  # Muon's own is that of filters
+    optimizer = call.resolve(call.Call(name, {rate: 0.05}), PACKAGE)(bowl)
     before = float(bowl.weight.detach().square().sum())
     for _ in range(60):
         optimizer.zero_grad()

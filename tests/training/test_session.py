@@ -275,6 +275,7 @@ def test_a_precision_probe_is_said_aloud_and_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "_SECONDS", 0.05)
+    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
     images, targets = torch.rand(4, 3, 2, 2), torch.eye(3)[[0, 1, 2, 0]]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -293,14 +294,35 @@ def test_bf16_is_taken_only_where_it_is_worth_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: float, chosen: str
 ) -> None:
     monkeypatch.setattr(precision, "_probe", lambda *_: ratio)
+    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
     found = precision.choose(torch.nn.Identity(), torch.zeros(1), torch.zeros(1), cache=tmp_path,
                              key="a")  # fmt: skip
     assert found[0] == chosen
     assert f"{ratio:.2f} times as fast" in found[1]
 
 
+def test_a_step_is_tried_only_where_a_product_in_bf16_is_no_slower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    monkeypatch.setattr(precision, "_probe", lambda *given: tried.append(given) or 1.5)
+    for speed, chosen in ((0.5, "fp32"), (1.0, "bf16")):
+        monkeypatch.setattr(precision, "_products", lambda _, speed=speed: speed)
+        found = precision.choose(torch.nn.Identity(), torch.zeros(1), torch.zeros(1),
+                                 cache=tmp_path, key=chosen)  # fmt: skip
+        assert found[0] == chosen
+        assert len(tried) == (speed >= 1)
+
+
+def test_products_are_timed_on_the_device_and_leave_no_mark() -> None:
+    before = torch.get_rng_state()
+    assert 0 < precision._products(torch.device("cpu"), size=16) < float("inf")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_damaged_probe_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "_probe", lambda *_: 2.0)
+    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
     given = (torch.nn.Identity(), torch.zeros(1), torch.zeros(1))
     precision.choose(*given, cache=tmp_path, key="a")
     (found,) = (tmp_path / "probes").iterdir()
