@@ -1,10 +1,10 @@
 """Our side: the step of `hundredfold train`, with all that it does for speed."""
 
 import torch
+from _common import Work
 from torch import nn
 from torch.nn import functional
 
-from _common import Work
 from hundredfold import call, models, recipe
 from hundredfold.data import Source
 from hundredfold.recipe import Recipe

@@ -6,10 +6,10 @@ its counterpart's parameters and multiply-accumulates.
 """
 
 import torch
+from _common import Work
 from torch import Tensor, nn
 from torch.nn import functional
 
-from _common import Work
 from hundredfold import call
 from hundredfold.call import Call
 from hundredfold.recipe import Recipe

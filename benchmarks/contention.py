@@ -20,6 +20,7 @@ from statistics import median
 import _common
 import _ours
 from _common import Facts, Side
+
 from hundredfold.recipe import Recipe
 
 AIM = 2.5

@@ -19,6 +19,7 @@ import _common
 import _ours
 import _plain
 from _common import Side, Work
+
 from hundredfold import call, recipe
 from hundredfold.recipe import Recipe
 

@@ -22,6 +22,7 @@ import _ours
 import _plain
 import _runs
 from _common import Facts, Side
+
 from hundredfold import call, models, recipe, wording
 from hundredfold.recipe import Recipe
 
