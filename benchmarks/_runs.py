@@ -33,13 +33,18 @@ def train(out: Path, name: str, *arguments: str, before: str = "") -> dict[str, 
 
     "wall_seconds": of the whole command, from starting Python to its end, kept in a file
     beside the runs, so that a benchmark of many hours can be stopped and given again.
+    Raises RuntimeError where the finished run was asked for in another way.
     """
-    clock = out / f"{name}.wall.json"
-    if not clock.is_file():
+    note, asked = out / f"{name}.asked.json", [*arguments, before]
+    if not note.is_file():
         began = time.perf_counter()
         hundredfold("train", *arguments, "--out", str(out), "--name", name, before=before)
-        clock.write_text(json.dumps(time.perf_counter() - began), encoding="utf-8")
-    return read(out / name) | {"wall_seconds": json.loads(clock.read_text(encoding="utf-8"))}
+        taken = {"asked": asked, "wall_seconds": time.perf_counter() - began}
+        note.write_text(json.dumps(taken), encoding="utf-8")
+    known = json.loads(note.read_text(encoding="utf-8"))
+    if known["asked"] != asked:
+        raise RuntimeError(f"{out / name} was trained with other options; give another --out")
+    return read(out / name) | {"wall_seconds": known["wall_seconds"]}
 
 
 def read(folder: Path) -> dict[str, Any]:

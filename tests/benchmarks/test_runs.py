@@ -35,3 +35,11 @@ def test_a_command_that_fails_says_why():
 
     with pytest.raises(RuntimeError, match="no-such-recipe"):
         _runs.hundredfold("train", "no-such-recipe")
+
+
+def test_finished_runs_of_other_options_are_not_passed_off_as_these(tmp_path):
+    import _runs
+
+    (tmp_path / "one.asked.json").write_text('{"asked": ["--epochs", "1", ""], "wall_seconds": 1}')
+    with pytest.raises(RuntimeError, match="other options"):
+        _runs.train(tmp_path, "one", "--epochs", "2")
