@@ -46,6 +46,11 @@ def neighbour(core: int) -> Iterator[None]:
             spinning.kill()
 
 
+def last_core() -> int:
+    """Return the last core that this process may use."""
+    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+
+
 def environment(wait: str) -> dict[str, str]:
     """Return the variables for a way of waiting. Raises ValueError for an unknown one."""
     if wait == "default":
@@ -93,9 +98,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--wait", action="append", default=[], help="default, passive, a number")
-    parser.add_argument(
-        "--core", type=int, default=max(os.sched_getaffinity(0)), help="of the neighbour"
-    )
+    parser.add_argument("--core", type=int, default=last_core(), help="of the neighbour")
     options = parser.parse_args()
     rows = [
         measure(threads, wait, options)

@@ -1,7 +1,7 @@
 """Time a training step against the same network in plain eager PyTorch, and in TensorFlow.
 
     python benchmarks/step.py                                    # the zoo, every precision
-    python benchmarks/step.py --only "wrn(depth=16, width=4)" --precision fp32
+    python benchmarks/step.py --model "wrn(depth=16, width=4)" --precision fp32
 
 A step is forward, loss, backward and update on a batch that lies ready. Ours is the step of
 `hundredfold train`: uint8 images, the forms of convolutions that its probe finds, freed
@@ -68,7 +68,7 @@ def tensorflow_is_absent() -> str:
 
 
 def tensorflow(what: Recipe, size: int, precision: str, threads: int) -> Work:
-    """Return the step of Keras on TensorFlow."""
+    """Return the step of Keras on TensorFlow, which is loaded here and nowhere else."""
     import _tensorflow_peer
 
     return _tensorflow_peer.work(what, size, precision, threads)
@@ -125,7 +125,7 @@ def cells(row: _common.Facts, peers: list[str]) -> list[str]:
 
 def main() -> None:
     parser = _common.parser(__doc__)
-    parser.add_argument("--only", action="append", default=[], help="a model, or speednet")
+    parser.add_argument("--model", action="append", default=[], help="a model, or speednet")
     parser.add_argument("--precision", action="append", choices=("fp32", "bf16"), default=[])
     parser.add_argument("--batch", type=int, default=128, help="but for speednet's")
     parser.add_argument("--set", action="append", default=[], help="change speednet's recipe")
@@ -134,7 +134,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = [
         measure(case, precision, options)
-        for case in cases(options.only, options.batch, options.set)
+        for case in cases(options.model, options.batch, options.set)
         for precision in options.precision or _common.precisions()
     ]
     absent = tensorflow_is_absent()

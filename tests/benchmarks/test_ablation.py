@@ -23,6 +23,17 @@ def test_differences_and_times_are_taken_seed_by_seed():
     assert found["slower"] == {"median": 3.0, "low": 2.0, "high": 4.0}
 
 
+def test_without_a_probe_every_convolution_stays_the_librarys(monkeypatch):
+    import ablation
+
+    from hundredfold.training import forms
+
+    monkeypatch.setattr(forms, "pays", forms.pays)  # so that it is put back
+    assert forms.pays(10**9, 10**6)
+    exec(ablation.changes([])["library convolutions"].before)
+    assert not forms.pays(10**9, 10**6)
+
+
 def test_a_row_is_trained_beside_the_whole_recipe(benchmark):
     small = ("data=shapes(classes=4, images=20, size=16)", "model.width=0.125", "epochs=1",
              "batch_size=8", "micro_batch=0", "precision=fp32")  # fmt: skip

@@ -7,7 +7,7 @@ SMALL = ("--set", "model.width=0.125", "--set", "batch_size=8", "--set", "micro_
 
 
 def test_a_step_is_timed_against_plain_pytorch_at_every_size(benchmark):
-    table, facts = benchmark("step", *TOY, "--only", "speednet", "--precision", "fp32", *SMALL)
+    table, facts = benchmark("step", *TOY, "--model", "speednet", "--precision", "fp32", *SMALL)
     assert [row["size"] for row in facts["rows"]] == [20, 24, 32]
     assert len(table) == 4 and "ours / plain" in table[0]
     for row in facts["rows"]:
@@ -44,7 +44,7 @@ def test_a_model_outside_the_zoo_is_timed_alone():
 
 
 def test_where_tensorflow_is_absent_that_is_said(benchmark):
-    table, facts = benchmark("step", *TOY, "--only", "simple_cnn", "--precision", "fp32",
+    table, facts = benchmark("step", *TOY, "--model", "simple_cnn", "--precision", "fp32",
                              "--batch", "4")  # fmt: skip
     assert ("tensorflow" in table[0]) == (not facts["tensorflow_absent"])
     assert ("tensorflow" in facts["rows"][0]["ratios"]) == (not facts["tensorflow_absent"])
