@@ -16,20 +16,14 @@ import _common
 import _runs
 from _common import Facts
 
+from hundredfold.training import seconds_of
+
 WITHIN = 0.05
-UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-def seconds(text: str) -> float:
-    """Return the seconds of "90s", "5m" or "1h". Raises ValueError for anything else."""
-    if text[-1:] not in UNITS:
-        raise ValueError(f"{text!r} is not a time such as 90s, 5m or 1h")
-    return float(text[:-1]) * UNITS[text[-1]]
 
 
 def row(budget: str, runs: list[Facts]) -> Facts:
     """Return accuracies and times of a budget's runs, and whether all of them kept it."""
-    over = [run["wall_seconds"] / seconds(budget) - 1 for run in runs]
+    over = [run["wall_seconds"] / seconds_of(budget) - 1 for run in runs]
     return {
         "budget": budget,
         "validation": _runs.mean([run["validation"] for run in runs]),
@@ -72,7 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     budgets = options.budget or ["1m", "5m", "15m", "60m"]
     for budget in budgets:
-        seconds(budget)  # before hours are spent
+        seconds_of(budget)  # before hours are spent
     rows = [row(budget, trained(budget, options)) for budget in budgets]
     head = ["budget", "validation top-1", "test top-1", "over", "least", "most", "kept"]
     facts = {"data": options.data, "seeds": options.seeds, "within": WITHIN, "rows": rows}

@@ -33,10 +33,15 @@ LARGE = Recipe(
 )  # fmt: skip
 
 
+def steps_of(what: Recipe, images: int) -> int:
+    """Return the steps of a recipe with so many images in an epoch."""
+    return max(1, round(what.epochs * (images // what.batch_size)))
+
+
 def images_by_size(what: Recipe, images: int) -> dict[int, int]:
     """Count the images that a recipe trains on at each size, with so many in an epoch."""
     resolution = call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"])
-    steps = what.epochs * (images // what.batch_size)
+    steps = steps_of(what, images)
     sizes = Counter(resolution(step / steps, _ours.PIXELS) for step in range(steps))
     return {size: count * what.batch_size for size, count in sorted(sizes.items())}
 
@@ -54,8 +59,7 @@ def muon_flops(what: Recipe, images: int) -> int:
     banks = [p for p in model.parameters() if p.requires_grad and p.ndim == 4]
     shapes = [sorted((len(p), p[0].numel())) for p in banks]
     macs = sum(2 * r * r * c + r**3 for r, c in shapes)
-    updates = what.epochs * (images // what.batch_size)
-    return 2 * macs * int(optimizer.options["steps"]) * updates
+    return 2 * macs * int(optimizer.options["steps"]) * steps_of(what, images)
 
 
 def pflop(what: Recipe, images: int) -> float:

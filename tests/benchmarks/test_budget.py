@@ -1,8 +1,4 @@
-import inspect
-
 import pytest
-
-from hundredfold.cli.train import train
 
 
 def test_over_is_the_time_from_outside_over_the_budget():
@@ -15,18 +11,6 @@ def test_over_is_the_time_from_outside_over_the_budget():
     assert not budget.row("50s", runs)["kept"]
 
 
-def test_a_budget_is_a_time():
-    import budget
-
-    assert [budget.seconds(text) for text in ("90s", "5m", "1h")] == [90, 300, 3600]
-    with pytest.raises(ValueError, match="5 minutes"):
-        budget.seconds("5 minutes")
-
-
-@pytest.mark.skipif(
-    "budget" not in inspect.signature(train).parameters,
-    reason="`hundredfold train` has no --budget yet",
-)
 def test_the_command_is_timed_from_outside(benchmark):
     table, facts = benchmark(
         "budget", "--data", "digits", "--budget", "10s", "--seeds", "1", "--threads", "1"
