@@ -1,39 +1,51 @@
-"""How many images a second the augmentations make, beside two other ways, in one run.
+"""How many images a second the augmentations make, beside other ways, in one run.
 
     python benchmarks/input.py [--threads 2] [--batch 128] [--size 32] [--rounds 15]
 
 The other ways are a torchvision-style pipeline, image by image in Pillow on one core (as one
-worker of a data loader has it), and `affine_grid` + `grid_sample` on the whole batch as the
-PyTorch documentation shows them. All candidates take turns, so that a busy machine slows
-them alike; the rate is that of the median round, the ratio the median of the rounds' ratios
-to the other way. The table is followed by one line of JSON.
+worker of a data loader has it), `affine_grid` + `grid_sample` on the whole batch as the
+PyTorch documentation shows them, and Keras' layers in a process of their own where TensorFlow
+is installed. All candidates take turns, so that a busy machine slows them alike; the rate is
+that of the median round, a ratio the median of the rounds' ratios with their range. Two
+training steps take turns with them, each in its own process: an augmentation's share of a
+step's time is to be below 3 %.
 """
 
 import argparse
-import json
-import os
+import importlib.util
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
+import _common
+import _ours
 import numpy as np
 import torch
+from _common import Side, Work
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
+from hundredfold import recipe
 from hundredfold.augment import pipeline
 from hundredfold.call import parse_chain
 from hundredfold.feed import Feed
+from hundredfold.recipe import Recipe
 
+SPEED = recipe.load("speed-75")
 CHAINS = {
     "crop and flip": "pad_crop(pixels=4) | flip",
+    "crop and alternating flip": "pad_crop(pixels=4) | alternating_flip",
+    "speed-75": SPEED.augment,
     "affine four": "flip | shift | zoom | rotate",
     "trivial": "trivial",
 }
+AIMS = {"crop and flip": 150_000, "affine four": 40_000}  # images a second on two threads
+SHARE = 0.03  # of a step's time, at most
+STEPS = {"simple_cnn": "affine four", "speednet": "speed-75"}  # model -> its augmentation
+KERAS = ("crop and flip", "affine four")
 
 
 def pillow_crop(image: Image.Image, chance: random.Random) -> Image.Image:
@@ -117,58 +129,133 @@ def fed(pixels: NDArray[np.uint8]) -> Callable[[], object]:
     return lambda: next(batches)
 
 
-def seconds(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Time the candidates in turns; each turn is long enough for the clock."""
-    taken: dict[str, list[float]] = {name: [] for name in candidates}
+def keras(chain: str, batch: int, size: int, threads: int) -> Work:
+    """Return Keras' layers for a chain on whole batches, compiled as tf.data would have them."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    layers = tf.keras.layers
+    of = {
+        "crop and flip": [layers.ZeroPadding2D(4), layers.RandomCrop(size, size)],
+        "affine four": [
+            layers.RandomTranslation(0.1, 0.1),
+            layers.RandomZoom(0.1),
+            layers.RandomRotation(15 / 360),
+        ],
+    }
+    model = tf.keras.Sequential([layers.RandomFlip("horizontal"), *of[chain]])
+    images = tf.random.uniform((batch, size, size, 3), 0, 256, tf.int32)
+    images = tf.cast(images, tf.uint8)
+    run = tf.function(lambda given: model(tf.cast(given, tf.float32), training=True))
+
+    def work() -> float:
+        run(images).numpy()
+        return batch
+
+    return work
+
+
+def processes(options: argparse.Namespace) -> dict[str, Side]:
+    """Return what needs a process of its own: the two steps, and Keras where it is."""
+    threads, precision = options.threads, options.precision
+    recipes = {
+        "simple_cnn": Recipe(model="simple_cnn", batch_size=options.batch),
+        "speednet": SPEED.override({}, options.set),
+    }
+    found = {
+        f"step of {name}": Side(_ours.work, (what, _ours.PIXELS, precision), threads)
+        for name, what in recipes.items()
+    }
+    if importlib.util.find_spec("tensorflow"):
+        given = (options.batch, options.size, threads)
+        found |= {f"{c}, by Keras": Side(keras, (c, *given), threads) for c in KERAS}
+    return found
+
+
+def in_turn(
+    candidates: dict[str, Callable[[], object]], options: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Return images a second, a number a round; each turn is long enough for the clock."""
+    rates: dict[str, list[float]] = {name: [] for name in candidates}
     for run in candidates.values():
         run()
-    for _ in range(rounds):
-        for name, run in candidates.items():
-            began, times = time.perf_counter(), 0
-            while times < 1 or time.perf_counter() - began < 0.02:
-                run()
-                times += 1
-            taken[name].append((time.perf_counter() - began) / times)
-    return taken
+    with _common.workers(processes(options)) as started:
+        rates |= {name: [] for name in started}
+        for _ in range(options.rounds):
+            for name, run in candidates.items():
+                began, times = time.perf_counter(), 0
+                while times < 1 or time.perf_counter() - began < 0.02:
+                    run()
+                    times += 1
+                rates[name].append(times * options.batch / (time.perf_counter() - began))
+            for name, worker in started.items():
+                rates[name].append(worker.rate(0.02))
+    return rates
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for option, default in (("threads", 2), ("batch", 128), ("size", 32), ("rounds", 15)):
-        parser.add_argument(f"--{option}", type=int, default=default)
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    shape = (asked.batch, asked.size, asked.size, 3)
+def candidates(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
+    """Return all that this process times itself."""
+    shape = (options.batch, options.size, options.size, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    pillow = dict(zip(CHAINS, (pillow_crop, pillow_affine, pillow_trivial), strict=True))
-    candidates: dict[str, Callable[[], object]] = {
+    pillow = {
+        "crop and flip": pillow_crop,
+        "affine four": pillow_affine,
+        "trivial": pillow_trivial,
+    }
+    return {
         **{name: ours(images, chain) for name, chain in CHAINS.items()},
         "affine four, through the feed": fed(pixels),
         "affine four, by grid_sample": whole_batch(images),
         **{f"{name}, by Pillow": image_by_image(pixels, f) for name, f in pillow.items()},
     }
-    taken = seconds(candidates, asked.rounds)
-    rates = {name: asked.batch / statistics.median(s) for name, s in taken.items()}
-    ratios = {
-        f"{name} / {other}": statistics.median(
-            b / a for a, b in zip(taken[name], taken[f"{name}, by {other}"], strict=True)
-        )
-        for name in CHAINS
-        for other in ("grid_sample", "Pillow")
-        if f"{name}, by {other}" in taken
+
+
+def summary(rates: dict[str, list[float]]) -> _common.Facts:
+    """Return medians, ratios to the other ways, shares of the steps, and what is reached."""
+    speeds = {name: statistics.median(found) for name, found in rates.items()}
+    return {
+        "images_per_second": speeds,
+        "ratios": {
+            f"{name} / {other}": _common.ratio(rates[name], rates[f"{name}, by {other}"])
+            for name in CHAINS
+            for other in ("grid_sample", "Keras", "Pillow")
+            if f"{name}, by {other}" in rates
+        },
+        "share_of_step": {
+            f"{chain} of {model}": _common.ratio(rates[f"step of {model}"], rates[chain])
+            for model, chain in STEPS.items()
+        },
+        "reached": {name: speeds[name] >= aim for name, aim in AIMS.items()},
+        "blocks": rates,
     }
-    report(vars(asked), rates, ratios)
 
 
-def report(asked: dict[str, int], rates: dict[str, float], ratios: dict[str, float]) -> None:
-    lines = [f"{name:<32}{rate:>10,.0f} images/s" for name, rate in rates.items()]
-    lines += [f"{name:<32}{ratio:>10.1f} times" for name, ratio in ratios.items()]
-    known = {"torch": torch.__version__, "processors": os.cpu_count(), "load": os.getloadavg()[0]}
-    rounded = {name: round(rate) for name, rate in rates.items()}
-    near = {name: round(ratio, 2) for name, ratio in ratios.items()}
-    lines.append(json.dumps({**asked, **known, "images_per_second": rounded, "ratios": near}))
-    sys.stdout.write("\n".join(lines) + "\n")
+def cells(found: _common.Facts) -> list[list[str]]:
+    rows = [["", "images/s", "times", "least", "most"]]
+    rows += [[name, f"{rate:,.0f}", *"---"] for name, rate in found["images_per_second"].items()]
+    for name, ratio in found["ratios"].items():
+        rows.append([name, "-", *(f"{ratio[key]:.1f}" for key in ("median", "low", "high"))])
+    for name, share in found["share_of_step"].items():
+        shares = (f"{share[key]:.1%}" for key in ("median", "low", "high"))
+        rows.append([f"share of the step: {name}", "-", *shares])
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for option, default in (("threads", 2), ("batch", 128), ("size", 32), ("rounds", 15)):
+        parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default=_common.precisions()[-1])
+    parser.add_argument("--set", action="append", default=[], help="change speednet's recipe")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    found = summary(in_turn(candidates(options), options))
+    facts = {name: getattr(options, name) for name in ("threads", "batch", "size", "rounds")}
+    keras_is = "" if importlib.util.find_spec("tensorflow") else "tensorflow is not installed"
+    facts |= {"precision": options.precision, "keras_absent": keras_is}
+    facts |= {"aims": AIMS, "share_aim": SHARE}
+    _common.report("input", cells(found), facts | found)
 
 
 if __name__ == "__main__":

@@ -1,233 +1,150 @@
-"""Time a training step against the same network in plain eager PyTorch, in one run.
+"""Time a training step against the same network in plain eager PyTorch, and in TensorFlow.
 
-    python benchmarks/step.py                       # simple_cnn and resnet(depth=18), bf16
+    python benchmarks/step.py                                    # the zoo, every precision
     python benchmarks/step.py --model "wrn(depth=16, width=4)" --precision fp32
 
-A step is forward, loss, backward and update on a batch that lies ready. Ours takes uint8
-images and is what `hundredfold train` does; the peer is what a careful PyTorch user writes:
-float images, channels-last, autocast, the optimizer's defaults. Each has a process of its
-own, since ours also sets how the C library keeps memory; they run in turn, in blocks, and
-the ratio is the median over the blocks. The last column is the
-share of the machine's own GEMM peak (n = 4096, same precision, same threads), measured first.
-Prints a table and one JSON line.
+A step is forward, loss, backward and update on a batch that lies ready. Ours is the step of
+`hundredfold train`: uint8 images, the forms of convolutions that its probe finds, freed
+memory kept. The peers are plain PyTorch (_plain.py) with the same batch, micro-batches and
+resizing, and Keras on TensorFlow where that is installed. Speednet is timed at the three
+sizes of its recipe.
 """
 
 import argparse
-import json
-import os
+import importlib.util
 import statistics
-import time
-from collections.abc import Callable
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+import _common
+import _ours
+import _plain
+from _common import Side, Work
 
-from hundredfold import call, models
-from hundredfold.optim import losses, optimizers, resolutions, schedules
-from hundredfold.training.device import keep_freed_memory, name_of
-from hundredfold.training.learner import Learner
+from hundredfold import call, recipe
+from hundredfold.recipe import Recipe
 
-Step = Callable[[], None]
-MODELS = ("simple_cnn", 'resnet(depth=18, stem="cifar")')
-CLASSES, SIZE = 100, 32
-
-
-class PlainCNN(nn.Sequential):
-    """The simple CNN as the tutorial writes it."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            nn.Conv2d(3, 32, 3), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten(),
-            nn.Linear(1024, 64), nn.ReLU(), nn.Linear(64, CLASSES),
-        )  # fmt: skip
+SPEED = "speed-75"
+SGD = "sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)"
+ZOO = {
+    "simple_cnn": "adam",
+    "resnet(depth=20)": SGD,
+    'resnet(depth=18, stem="cifar")': SGD,
+    "wrn(depth=16, width=4)": SGD,
+}
+SIZES = (20, 24, 32)
 
 
-class PlainBlock(nn.Module):
-    """A basic block as the public CIFAR repositories write it."""
+class Case(NamedTuple):
+    """A recipe whose step is timed at a size, under a name."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Sequential()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = functional.relu(self.bn1(self.conv1(x)))
-        return functional.relu(self.bn2(self.conv2(out)) + self.shortcut(x))
+    name: str
+    recipe: Recipe
+    size: int
 
 
-class PlainResNet18(nn.Sequential):
-    """ResNet-18 for 32 px as the public CIFAR repositories write it."""
-
-    def __init__(self) -> None:
-        layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64)]
-        layers.append(nn.ReLU())
-        inputs = 64
-        for outputs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-            layers += [PlainBlock(inputs, outputs, stride), PlainBlock(outputs, outputs, 1)]
-            inputs = outputs
-        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, CLASSES))
-
-
-PLAIN = dict(zip(MODELS, (PlainCNN, PlainResNet18), strict=True))
-
-
-def ours(name: str, precision: str, batch: int) -> Step:
-    """Return the product's step on uint8 images."""
-    model = models.build(call.parse(name), classes=CLASSES, size=SIZE, seed=0)
-    adam = name == "simple_cnn"
-    optimizer = optimizers.adam(model) if adam else optimizers.sgd(model)
-    learner = Learner(
-        model, optimizer, losses.cross_entropy, schedules.constant, resolutions.full,
-        precision=precision, average=0.0,
-    )  # fmt: skip
-    images = torch.randint(0, 256, (batch, SIZE, SIZE, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
-    targets = functional.one_hot(torch.randint(0, CLASSES, (batch,)), CLASSES).float()
-
-    def step() -> None:
-        float(learner.step(images, targets, 0.5, 1)[0])
-
-    return step
+def cases(only: list[str], batch: int, sets: list[str]) -> list[Case]:
+    """Return the zoo, or the models asked for; sets: changes to the recipe of speednet."""
+    found = [
+        Case(model, Recipe(model=model, optimizer=optimizer, batch_size=batch), 32)
+        for model, optimizer in ZOO.items()
+    ]
+    found += [
+        Case(model, Recipe(model=model, optimizer=SGD, batch_size=batch), 32)
+        for model in only
+        if model not in ZOO and model != "speednet"
+    ]
+    speed = recipe.load(SPEED).override({}, sets)
+    found += [Case("speednet", speed, size) for size in SIZES]
+    return [case for case in found if not only or case.name in only]
 
 
-def plain(name: str, precision: str, batch: int) -> Step:
-    """Return the peer's step on float images."""
-    model = PLAIN[name]().to(memory_format=torch.channels_last)
-    if name == "simple_cnn":
-        optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters())
-    else:
-        optimizer = torch.optim.SGD(
-            model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
-        )
-    images = torch.randn(batch, 3, SIZE, SIZE).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, CLASSES, (batch,))
-
-    def step() -> None:
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            loss = functional.cross_entropy(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        loss.item()
-
-    return step
+def tensorflow_is_absent() -> str:
+    """Say why there is no TensorFlow column, or nothing where there is one."""
+    if importlib.util.find_spec("tensorflow") is None:
+        return "tensorflow is not installed"
+    if importlib.util.find_spec("_tensorflow_peer") is None:
+        return "benchmarks/_tensorflow_peer.py is not there"
+    return ""
 
 
-def gemm_peak(precision: str, size: int = 4096) -> float:
-    """Return the machine's multiply-accumulates a second in a square GEMM, best of three."""
-    kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    a, b = (torch.randn(size, size).to(kind) for _ in range(2))
-    a @ b
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
-        a @ b
-        times.append(time.perf_counter() - began)
-    return size**3 / min(times)
+def tensorflow(what: Recipe, size: int, precision: str, threads: int) -> Work:
+    """Return the step of Keras on TensorFlow, which is loaded here and nowhere else."""
+    import _tensorflow_peer
+
+    return _tensorflow_peer.work(what, size, precision, threads)
 
 
-def work(pipe: Connection, side: str, name: str, options: argparse.Namespace) -> None:
-    """Serve in a process of its own: each number of seconds received is a block to time."""
-    torch.set_num_threads(options.threads)
-    if side == "ours":
-        if not options.default_memory:
-            keep_freed_memory()
-        step = ours(name, options.precision, options.batch)
-    else:
-        step = plain(name, options.precision, options.batch)
-    for _ in range(3):
-        step()
-    pipe.send("ready")
-    while seconds := pipe.recv():
-        began, steps = time.perf_counter(), 0
-        while time.perf_counter() - began < seconds:
-            step()
-            steps += 1
-        pipe.send(steps * options.batch / (time.perf_counter() - began))
+def sides_of(case: Case, precision: str, options: argparse.Namespace) -> dict[str, Side]:
+    """Return ours, the peers that there are for this model, and the GEMM peak."""
+    threads, given = options.threads, (case.recipe, case.size, precision)
+    ours = (*given, options.library, options.default_memory)
+    found = {"ours": Side(_ours.work, ours, threads)}
+    if _plain.network(call.parse(case.recipe.model)):
+        found["plain"] = Side(_plain.work, given, threads)
+    if not tensorflow_is_absent() and case.name in ZOO:
+        found["tensorflow"] = Side(tensorflow, (*given, threads), threads)
+    found["gemm"] = Side(_common.gemm, (precision, options.gemm), threads)
+    return found
 
 
-def timed(name: str, sides: tuple[str, ...], options: argparse.Namespace) -> list[list[float]]:
-    """Return images a second of each side, block by block in turn."""
-    start = get_context("spawn")
-    pipes = []
-    for side in sides:
-        here, there = start.Pipe()
-        start.Process(target=work, args=(there, side, name, options), daemon=True).start()
-        here.recv()
-        pipes.append(here)
-    rates: list[list[float]] = [[] for _ in sides]
-    for _ in range(options.blocks):
-        for pipe, found in zip(pipes, rates, strict=True):
-            pipe.send(options.seconds)
-            found.append(pipe.recv())
-    for pipe in pipes:
-        pipe.send(0)
-    return rates
-
-
-def compare(name: str, options: argparse.Namespace) -> dict[str, object]:
-    """Return medians of both, and the median and range of their ratio."""
-    peak = gemm_peak(options.precision)
-    macs = models.summary(models.outline(call.parse(name), classes=CLASSES, size=SIZE), SIZE).macs
-    sides = ("ours", "plain") if name in PLAIN else ("ours",)
-    mine, *rest = timed(name, sides, options)
-    ratios = sorted(a / b for a, b in zip(mine, rest[0], strict=True)) if rest else []
-    speed = statistics.median(mine)
+def measure(case: Case, precision: str, options: argparse.Namespace) -> _common.Facts:
+    """Return rates, ratios to the peers with their range, and the share of the GEMM peak."""
+    rates = _common.in_turn(sides_of(case, precision, options), options.blocks, options.seconds)
+    peaks = rates.pop("gemm")
+    macs = _ours.macs(case.recipe, case.size)
     return {
-        "model": name,
-        "precision": options.precision,
-        "ours_images_per_second": round(speed),
-        "plain_images_per_second": round(statistics.median(rest[0])) if rest else None,
-        "ratio": round(statistics.median(ratios), 3) if ratios else None,
-        "ratio_range": [round(ratios[0], 3), round(ratios[-1], 3)] if ratios else None,
-        "share_of_gemm_peak": round(3 * macs * speed / peak, 3),
+        "model": case.name,
+        "size": case.size,
+        "precision": precision,
+        "batch": case.recipe.batch_size,
+        "micro_batch": case.recipe.micro_batch,
+        "macs": macs,
+        "images_per_second": {side: statistics.median(found) for side, found in rates.items()},
+        "ratios": {
+            side: _common.ratio(rates["ours"], found)
+            for side, found in rates.items()
+            if side != "ours"
+        },
+        "gemm_peak": max(peaks),
+        "share_of_gemm_peak": _common.share_of_peak(macs, rates["ours"], peaks),
+        "blocks": rates,
     }
+
+
+def cells(row: _common.Facts, peers: list[str]) -> list[str]:
+    speeds, ratios = row["images_per_second"], row["ratios"]
+    found = [f"{row['model']}, {row['size']} px", row["precision"], f"{speeds['ours']:,.0f}"]
+    for peer in peers:
+        known = ratios.get(peer)
+        found.append(f"{speeds[peer]:,.0f}" if known else "-")
+        found.append(
+            f"{known['median']:.2f} ({known['low']:.2f}-{known['high']:.2f})" if known else "-"
+        )
+    return [*found, f"{row['share_of_gemm_peak']:.1%}"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", action="append", help="default: the two with a plain peer")
-    parser.add_argument("--precision", default="bf16", choices=("bf16", "fp32"))
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--blocks", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of one block")
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument(
-        "--default-memory", action="store_true", help="leave the C library's ways as they are"
-    )
+    parser = _common.parser(__doc__)
+    parser.add_argument("--model", action="append", default=[], help="a model, or speednet")
+    parser.add_argument("--precision", action="append", choices=("fp32", "bf16"), default=[])
+    parser.add_argument("--batch", type=int, default=128, help="but for speednet's")
+    parser.add_argument("--set", action="append", default=[], help="change speednet's recipe")
+    parser.add_argument("--library", action="store_true", help="ours without other forms")
+    parser.add_argument("--default-memory", action="store_true", help="ours, freed memory let go")
     options = parser.parse_args()
-    options.threads = options.threads or torch.get_num_threads()
-    torch.set_num_threads(options.threads)
-    print(f"{'model':<32}{'ours':>9}{'plain':>9}{'ratio':>8}{'of peak':>9}")  # noqa: T201
-    rows = []
-    for name in options.model or MODELS:
-        row = compare(name, options)
-        rows.append(row)
-        print(  # noqa: T201
-            f"{name:<32}{row['ours_images_per_second']:>9,}"
-            f"{row['plain_images_per_second'] or '-':>9}{row['ratio'] or '-':>8}"
-            f"{row['share_of_gemm_peak']:>9.1%}"
-        )
-    machine = {
-        "device": name_of(torch.device("cpu")),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "load": os.getloadavg()[0],
-        "batch": options.batch,
-        "default_memory": options.default_memory,
-    }
-    print(json.dumps({"benchmark": "step", **machine, "rows": rows}))  # noqa: T201
+    rows = [
+        measure(case, precision, options)
+        for case in cases(options.model, options.batch, options.set)
+        for precision in options.precision or _common.precisions()
+    ]
+    absent = tensorflow_is_absent()
+    peers = ["plain"] if absent else ["plain", "tensorflow"]
+    head = [text for peer in peers for text in (peer, f"ours / {peer}")]
+    table = [["images a second", "", "ours", *head, "of GEMM peak"]]
+    table += [cells(row, peers) for row in rows]
+    facts = {"threads": options.threads, "library": options.library}
+    facts |= {"default_memory": options.default_memory, "tensorflow_absent": absent}
+    _common.report("step", table, facts | {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -81,10 +81,10 @@ class Group(nn.Module):
 class SpeedNet(nn.Module):
     """Whitening, three groups, a head on the largest and the mean value of each map."""
 
-    def __init__(self, classes: int, width: float) -> None:
+    def __init__(self, classes: int, width: float, whiten: bool) -> None:
         super().__init__()
         self.scale = Scale()
-        self.whiten = Whiten()
+        self.whiten = Whiten() if whiten else Conv2d(3, 24, 2)
         groups = []
         inputs = 24
         for outputs, through, entry, pair in _GROUPS:
@@ -97,7 +97,8 @@ class SpeedNet(nn.Module):
     def fit(self, images: Tensor) -> None:
         """Set scaling and whitening from training images (n, 3, h, w), uint8; n at least 1."""
         self.scale.fit(images)
-        self.whiten.fit(self.scale(images[:: 1 + len(images) // _FITTED_ON]))
+        if isinstance(self.whiten, Whiten):
+            self.whiten.fit(self.scale(images[:: 1 + len(images) // _FITTED_ON]))
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
@@ -106,16 +107,20 @@ class SpeedNet(nn.Module):
         return self.head(x.max(2).values + x.mean(2)) * _LOGITS  # type: ignore[no-any-return]
 
 
-def speednet(classes: int, size: int, *, width: float = 1.0) -> nn.Module:
+def speednet(
+    classes: int, size: int, *, width: float = 1.0, whiten: bool = True, dirac: bool = True
+) -> nn.Module:
     """Build the network for short trainings (AIDDA-Institute/CIFAR-100-speedrun 2026).
 
     width: factor on the channels of every group, in [0.125, 8]; each is a multiple of 8.
+    whiten: fit the first filters on training images; else they are trained like others.
+    dirac: begin the groups' filters as the identity; else at random.
     """
     if not 0.125 <= width <= 8:
         raise UsageError(f"speednet(width={width}) is not in [0.125, 8]", remedy="width=1.0")
     need_size("speednet", size, 9)
-    model = SpeedNet(classes, width)
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d) and not isinstance(module, Whiten):
+    model = SpeedNet(classes, width, whiten)
+    for module in model.modules() if dirac else ():
+        if isinstance(module, nn.Conv2d) and module is not model.whiten:
             nn.init.dirac_(module.weight[: min(module.weight.shape[:2])])
     return model

@@ -1,0 +1,196 @@
+"""What the benchmarks share: sides timed in turn, the machine's GEMM peak, a table, a line of JSON.
+
+A side is a piece of work that a process of its own does over and over, so that nothing leaks
+from one to the other (threads, how the C library keeps memory, another framework). A block
+is as many pieces as fit in some seconds. The sides have their blocks in turn, every other
+round in reverse, so that a busy machine slows them alike; a ratio is the median over the
+rounds of the ratio within a round, given with the smallest and the largest.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import torch
+
+from hundredfold import machine
+
+Work = Callable[[], float]  # does one piece and returns its amount: images, multiply-accumulates
+Facts = dict[str, Any]
+
+WARM = 2  # pieces before the first block
+
+
+class Side(NamedTuple):
+    """How a process makes its work: make(*given), both importable there.
+
+    environment: variables that are set before the process loads anything.
+    """
+
+    make: Callable[..., Work]
+    given: tuple[Any, ...] = ()
+    threads: int = 1
+    environment: Mapping[str, str] = {}
+
+
+class Worker:
+    """The process of a side, ready when this returns. Raises RuntimeError where it ends."""
+
+    def __init__(self, name: str, side: Side) -> None:
+        start = get_context("spawn")
+        self.name = name
+        self._pipe, there = start.Pipe()
+        self._process = start.Process(target=_serve, args=(there, side), daemon=True)
+        with _environment(side.environment):
+            self._process.start()
+        there.close()
+        self._answer()
+
+    def rate(self, seconds: float) -> float:
+        """Let it work for a block of so many seconds; return the amount a second."""
+        self._pipe.send(seconds)
+        return self._answer()
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.join()
+
+    def _answer(self) -> float:
+        try:
+            return float(self._pipe.recv())
+        except EOFError:
+            raise RuntimeError(f"the process of {self.name!r} ended; see above") from None
+
+
+def _serve(pipe: Connection, side: Side) -> None:
+    torch.set_num_threads(side.threads)
+    work = side.make(*side.given)
+    for _ in range(WARM):
+        work()
+    pipe.send(0.0)
+    while True:
+        try:
+            seconds = pipe.recv()
+        except EOFError:
+            return
+        began, done = time.perf_counter(), work()
+        while time.perf_counter() - began < seconds:
+            done += work()
+        pipe.send(done / (time.perf_counter() - began))
+
+
+@contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def workers(sides: Mapping[str, Side]) -> Iterator[dict[str, Worker]]:
+    """Start a process for each side, and end them all."""
+    started: dict[str, Worker] = {}
+    try:
+        for name, side in sides.items():
+            started[name] = Worker(name, side)
+        yield started
+    finally:
+        for worker in started.values():
+            worker.close()
+
+
+def in_turn(sides: Mapping[str, Side], blocks: int, seconds: float) -> dict[str, list[float]]:
+    """Return the amount a second of each side, a number a block, the sides in turn."""
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    with workers(sides) as started:
+        for block in range(blocks):
+            for name in list(sides)[:: 1 if block % 2 == 0 else -1]:
+                rates[name].append(started[name].rate(seconds))
+    return rates
+
+
+def ratio(mine: Sequence[float], others: Sequence[float]) -> dict[str, float]:
+    """Return the median, smallest and largest of mine / others over the blocks."""
+    found = [a / b for a, b in zip(mine, others, strict=True)]
+    return {"median": statistics.median(found), "low": min(found), "high": max(found)}
+
+
+def gemm(precision: str, size: int) -> Work:
+    """Return a square product of size x size, in multiply-accumulates."""
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(size, size).to(kind) for _ in range(2))
+
+    def work() -> float:
+        torch.mm(a, b)
+        return float(size**3)
+
+    return work
+
+
+def share_of_peak(macs: int, rates: Sequence[float], peaks: Sequence[float]) -> float:
+    """Return the share of the best block's GEMM rate that training steps reach.
+
+    macs: of one image's forward pass; a step is three times that. rates: images a second.
+    """
+    return 3 * macs * statistics.median(rates) / max(peaks)
+
+
+def precisions() -> tuple[str, ...]:
+    """Return the precisions that this processor has instructions for."""
+    bf16 = any("bf16" in name for name in machine.instruction_sets())
+    return ("fp32", "bf16") if bf16 else ("fp32",)
+
+
+def parser(doc: str, *, blocks: int = 9, seconds: float = 1.0) -> argparse.ArgumentParser:
+    """Return a parser with the options of every benchmark that times blocks."""
+    found = argparse.ArgumentParser(description=doc.partition("\n")[0])
+    found.add_argument("--threads", type=int, default=machine.cores())
+    found.add_argument("--blocks", type=int, default=blocks, help="of each side")
+    found.add_argument("--seconds", type=float, default=seconds, help="of one block")
+    found.add_argument("--gemm", type=int, default=4096, help="size of the product of the peak")
+    return found
+
+
+def report(benchmark: str, cells: Sequence[Sequence[str]], facts: Mapping[str, Any]) -> None:
+    """Print a table, whose first row is its head, and one line of JSON with the machine."""
+    wide = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
+    lines = [
+        "  ".join(
+            f"{text:>{size}}" if k else f"{text:<{size}}"
+            for k, (text, size) in enumerate(zip(row, wide, strict=True))
+        )
+        for row in cells
+    ]
+    lines.append(json.dumps({"benchmark": benchmark, **_machine(), **_rounded(dict(facts))}))
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _machine() -> Facts:
+    return {
+        "processor": machine.processor(),
+        "instruction_sets": machine.instruction_sets(),
+        "cores": machine.cores(),
+        "torch": torch.__version__,
+        "load": os.getloadavg()[0],
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """Keep five digits of every number: more are noise."""
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,75 @@
+"""Our side: the step of `hundredfold train`, with all that it does for speed."""
+
+import torch
+from _common import Work
+from torch import nn
+from torch.nn import functional
+
+from hundredfold import call, models, recipe
+from hundredfold.data import Source
+from hundredfold.recipe import Recipe
+from hundredfold.training import forms
+from hundredfold.training.device import keep_freed_memory
+from hundredfold.training.learner import Learner
+
+CLASSES, PIXELS = 100, 32
+
+
+def work(
+    what: Recipe,
+    size: int,
+    precision: str,
+    library: bool = False,
+    default_memory: bool = False,
+) -> Work:
+    """Return a recipe's step on uint8 images of 32 px that it brings to `size` itself.
+
+    library: leave every convolution as the library's. default_memory: and the C library's
+    ways with freed memory as they are.
+    """
+    if not default_memory:
+        keep_freed_memory()
+    learner = _learner(what, size, precision, library)
+    batch = what.batch_size
+    images = _pixels(batch)
+    targets = functional.one_hot(torch.randint(0, CLASSES, (batch,)), CLASSES).float()
+
+    def step() -> float:
+        float(learner.step(images, targets, 0.5, 1)[0])
+        return batch
+
+    return step
+
+
+def _learner(what: Recipe, size: int, precision: str, library: bool) -> Learner:
+    model = models.build(call.parse(what.model), classes=CLASSES, size=PIXELS, seed=0)
+    if hasattr(model, "fit"):
+        model.fit(_pixels(256))
+    if not library:
+        use_forms(model, what, size, precision)
+    loss, optimizer, schedule = (
+        call.resolve(call.parse(getattr(what, field)), recipe.PACKAGES[field])
+        for field in ("loss", "optimizer", "schedule")
+    )
+    return Learner(
+        model, optimizer(model), loss, schedule, lambda progress, given: size,  # noqa: ARG005
+        precision=precision, micro_batch=what.micro_batch,
+    )  # fmt: skip
+
+
+def use_forms(model: nn.Module, what: Recipe, size: int, precision: str) -> None:
+    """Let the convolutions take the forms that a training's probe finds, or has found before."""
+    batch = min(what.micro_batch or what.batch_size, what.batch_size)
+    plan = forms.choose(model, [size], batch, precision, cache=Source().cache)
+    forms.use(model, [size], plan)
+
+
+def macs(what: Recipe, size: int) -> int:
+    """Return the multiply-accumulates of a recipe's network for one image of that size."""
+    outline = models.outline(call.parse(what.model), classes=CLASSES, size=PIXELS)
+    return models.summary(outline, size).macs
+
+
+def _pixels(count: int) -> torch.Tensor:
+    shape = (count, PIXELS, PIXELS, 3)
+    return torch.randint(0, 256, shape, dtype=torch.uint8).permute(0, 3, 1, 2)

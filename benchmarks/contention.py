@@ -1,0 +1,125 @@
+"""What a busy neighbour costs a training step: quiet against beside a process that spins.
+
+    python benchmarks/contention.py [--model simple_cnn] [--wait default --wait passive]
+
+One and two threads, each quiet and beside one Python that spins on one core, the blocks in
+turn. The cost is the rate of the quiet block over that of the busy one that follows. How the
+OpenMP threads wait is a column of its own: as the library does it ("default"), asleep at
+once ("passive": OMP_WAIT_POLICY=passive), or after so many spins ("1000": GOMP_SPINCOUNT=1000).
+The aim is a cost of at most 2.5.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+
+import _common
+import _ours
+from _common import Facts, Side
+
+from hundredfold.recipe import Recipe
+
+AIM = 2.5
+SPIN = """
+import os, sys
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+print(flush=True)
+while True: pass
+"""
+
+
+@contextmanager
+def neighbour(core: int) -> Iterator[None]:
+    """Keep one core busy with a Python that spins."""
+    command = [sys.executable, "-c", SPIN, str(core)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as spinning:
+        try:
+            assert spinning.stdout is not None
+            spinning.stdout.readline()  # from here on it spins
+            yield
+        finally:
+            spinning.kill()
+
+
+def last_core() -> int:
+    """Return the last core that this process may use."""
+    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+
+
+def environment(wait: str) -> dict[str, str]:
+    """Return the variables for a way of waiting. Raises ValueError for an unknown one."""
+    if wait == "default":
+        return {}
+    if wait in ("passive", "active"):
+        return {"OMP_WAIT_POLICY": wait}
+    return {"GOMP_SPINCOUNT": str(int(wait))}
+
+
+def measure(threads: int, wait: str, options: argparse.Namespace) -> Facts:
+    """Return images a second of quiet and busy blocks, and what the neighbour costs."""
+    what = Recipe(model=options.model, batch_size=options.batch)
+    side = Side(_ours.work, (what, _ours.PIXELS, options.precision), threads, environment(wait))
+    quiet: list[float] = []
+    busy: list[float] = []
+    with _common.workers({f"{threads} threads, {wait}": side}) as started:
+        [worker] = started.values()
+        for _ in range(options.blocks):
+            quiet.append(worker.rate(options.seconds))
+            with neighbour(options.core):
+                busy.append(worker.rate(options.seconds))
+    cost = _common.ratio(quiet, busy)
+    return {
+        "threads": threads,
+        "wait": wait,
+        "quiet_images_per_second": median(quiet),
+        "busy_images_per_second": median(busy),
+        "cost": cost,
+        "reached": cost["median"] <= AIM,
+        "blocks": {"quiet": quiet, "busy": busy},
+    }
+
+
+def cells(row: Facts) -> list[str]:
+    rates = (row[f"{kind}_images_per_second"] for kind in ("quiet", "busy"))
+    cost = row["cost"]
+    spread = f"{cost['low']:.2f}-{cost['high']:.2f}"
+    head = f"{row['threads']} threads, {row['wait']}"
+    return [head, *(f"{rate:,.0f}" for rate in rates), f"{cost['median']:.2f}", spread]
+
+
+def main() -> None:
+    parser = _common.parser(__doc__, seconds=2.0)
+    parser.add_argument("--model", default="simple_cnn")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
+    parser.add_argument("--wait", action="append", default=[], help="default, passive, a number")
+    parser.add_argument("--core", type=int, default=last_core(), help="of the neighbour")
+    options = parser.parse_args()
+    rows = [
+        measure(threads, wait, options)
+        for threads in sorted({1, options.threads})
+        for wait in options.wait or ["default"]
+    ]
+    peak = {
+        threads: max(_common.in_turn(
+            {"gemm": Side(_common.gemm, (options.precision, options.gemm), threads)},
+            2, options.seconds,
+        )["gemm"])
+        for threads in sorted({1, options.threads})
+    }  # fmt: skip
+    macs = _ours.macs(Recipe(model=options.model), _ours.PIXELS)
+    for row in rows:
+        share = _common.share_of_peak(macs, row["blocks"]["quiet"], [peak[row["threads"]]])
+        row["share_of_gemm_peak"] = share
+    table = [["images a second", "quiet", "busy", "cost", "range"], *(map(cells, rows))]
+    facts = {"model": options.model, "precision": options.precision, "batch": options.batch}
+    _common.report("contention", table, facts | {"aim": AIM, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+import pytest
+
+
+def test_every_row_changes_one_thing_of_the_recipe():
+    import ablation
+
+    from hundredfold import recipe
+
+    whole = recipe.load(ablation.RECIPE)
+    for name, change in ablation.changes([0.1]).items():
+        changed = whole.override({}, change.sets).model_dump()
+        differing = [key for key, value in whole.model_dump().items() if changed[key] != value]
+        assert len(differing) == (0 if change.before or name == ablation.WHOLE else 1), name
+
+
+def test_differences_and_times_are_taken_seed_by_seed():
+    import ablation
+
+    whole = [{"validation": 0.5, "seconds": 10.0}, {"validation": 0.6, "seconds": 20.0}]
+    runs = [{"validation": 0.4, "seconds": 20.0}, {"validation": 0.4, "seconds": 80.0}]
+    found = ablation.row("no whitening", runs, whole)
+    assert found["difference"]["mean"] == pytest.approx(-0.15)
+    assert found["slower"] == {"median": 3.0, "low": 2.0, "high": 4.0}
+
+
+def test_without_a_probe_every_convolution_stays_the_librarys(monkeypatch):
+    import ablation
+
+    from hundredfold.training import forms
+
+    monkeypatch.setattr(forms, "pays", forms.pays)  # so that it is put back
+    assert forms.pays(10**9, 10**6)
+    exec(ablation.changes([])["library convolutions"].before)
+    assert not forms.pays(10**9, 10**6)
+
+
+def test_a_row_is_trained_beside_the_whole_recipe(benchmark):
+    small = ("data=shapes(classes=4, images=20, size=16)", "model.width=0.125", "epochs=1",
+             "batch_size=8", "micro_batch=0", "precision=fp32")  # fmt: skip
+    sets = [text for change in small for text in ("--set", change)]
+    table, facts = benchmark(
+        "ablation", "--only", "no whitening", "--only", "library convolutions", "--seeds", "1",
+        "--threads", "1", *sets,
+    )  # fmt: skip
+    names = [row["change"] for row in facts["rows"]]
+    assert names == ["whole recipe", "no whitening", "library convolutions"]
+    assert len(table) == 4
+    whole, _, library = facts["rows"]
+    assert library["validation"]["mean"] == whole["validation"]["mean"]  # no probe at this size
