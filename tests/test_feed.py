@@ -77,6 +77,14 @@ def test_an_epoch_entered_in_the_middle_gives_the_same_batches(prefetch):
                 assert torch.equal(once.labels, again.labels)
 
 
+def test_pixels_that_lie_on_the_device_give_the_same_batches():
+    with feed(augment=noise, resident=True) as there, feed(augment=noise) as here:
+        for once, again in zip(there.epoch(1), here.epoch(1), strict=True):
+            assert torch.equal(once.images, again.images)
+            assert once.images.stride() == again.images.stride()
+            assert torch.equal(once.labels, again.labels)
+
+
 def test_augmentation_differs_from_batch_to_batch_and_from_epoch_to_epoch():
     def drawn(images, labels, generator, *_):
         return torch.randint(0, 256, images.shape, generator=generator, dtype=torch.uint8), labels

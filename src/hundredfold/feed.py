@@ -41,6 +41,8 @@ class Feed:
     pixels: uint8 (n, size, size, 3), memory-mapped or not. labels: (n,) class indices.
     indices: which rows belong to the split.
     prefetch: batches made ahead in a thread; 0 makes each when it is asked for.
+    resident: whether the pixels are copied to the device once, instead of batch by batch;
+        None does so on a GPU that has four times the memory free.
     waited: seconds the consumer has waited for batches; set it to 0 to start anew.
 
     Raises UsageError where the split is smaller than one batch.
@@ -58,6 +60,7 @@ class Feed:
         augment: Augment | None = None,
         device: str | torch.device = "cpu",
         prefetch: int = 2,
+        resident: bool | None = None,
     ) -> None:
         if not 0 < batch_size <= len(indices):
             raise UsageError(
@@ -68,9 +71,12 @@ class Feed:
             )
         self.steps = len(indices) // batch_size
         self.waited = 0.0
-        self._pixels, self._labels, self._indices = np.asarray(pixels), labels, indices
+        self._labels, self._indices = labels, indices
         self._classes, self._batch_size, self._seed = classes, batch_size, seed
         self._augment, self._device = augment, torch.device(device)
+        self._pixels: NDArray[np.uint8] | Tensor = np.asarray(pixels)
+        if _fits(self._pixels.nbytes, self._device) if resident is None else resident:
+            self._pixels = torch.from_numpy(np.array(pixels)).to(self._device)
         keys = np.random.PCG64(self._chance(_KEYS)).random_raw(len(self._labels))
         self._keys = (keys >> 1).astype(np.int64)
         self._prefetch = prefetch
@@ -137,6 +143,10 @@ class Feed:
         return np.random.SeedSequence(self._seed, spawn_key=what)
 
 
+def _fits(size: int, device: torch.device) -> bool:
+    return device.type == "cuda" and 4 * size < torch.cuda.mem_get_info(device)[0]
+
+
 def _thread() -> ThreadPoolExecutor:
     """Start a thread that computes on one core.
 
@@ -165,5 +175,9 @@ def in_order(
         yield _images(pixels, indices[first : first + batch_size], torch.device(device))
 
 
-def _images(pixels: NDArray[np.uint8], rows: NDArray[np.int64], device: torch.device) -> Tensor:
+def _images(
+    pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64], device: torch.device
+) -> Tensor:
+    if isinstance(pixels, Tensor):
+        return pixels[torch.from_numpy(rows).to(device)].permute(0, 3, 1, 2)
     return torch.from_numpy(pixels.take(rows, axis=0)).to(device).permute(0, 3, 1, 2)
