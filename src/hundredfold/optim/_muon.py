@@ -49,18 +49,26 @@ def update(
 def orthogonal(matrices: Tensor, steps: int) -> Tensor:
     """Return matrices (n, rows, columns) with their singular values brought near 1.
 
-    A quintic Newton-Schulz iteration; three steps leave singular values above a tenth of
+    A quintic Newton-Schulz iteration, x -> (a + b x x' + c (x x')^2) x. All factors are
+    polynomials of the first x x', so they are multiplied in that small square, and the wide
+    matrix takes part twice instead of twice a step. Three steps leave singular values above a tenth of
     the Frobenius norm between .6 and 1.3, and bring smaller ones nearer.
     """
     a, b, c = _QUINTIC
     x = matrices / (matrices.flatten(1).norm(dim=1).view(-1, 1, 1) + 1e-7)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
-    for _ in range(steps):
-        squares = x @ x.mT
-        x = a * x + (b * squares + c * (squares @ squares)) @ x
-    found: Tensor = x.mT if tall else x
-    return found
+    square = x @ x.mT
+    whole = None
+    for step in range(steps):
+        factor = torch.baddbmm(square, square, square, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
+        whole = factor if whole is None else factor @ whole
+        if step + 1 < steps:
+            square = factor @ square @ factor
+    assert whole is not None
+    x = whole @ x
+    return x.mT if tall else x
 
 
 def _matrix(filters: Tensor) -> Tensor:
