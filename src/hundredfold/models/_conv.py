@@ -2,8 +2,9 @@
 
     library   what PyTorch does (oneDNN)
     unfold    windows copied side by side, then one matrix product
-    taps      for each output place and each row of its window, one matrix product of views:
-              nothing is copied, and windows that reach over the edge are cut, not padded
+    taps      for each output place and each row of its window one matrix product of views,
+              and for each weight of the kernel one over all places that it meets: windows
+              that reach over the edge are cut, not padded
 
 On a CPU oneDNN's convolution is fast where maps are large and channels few, and many times
 slower than a matrix product where it is the other way round; on a 3x3 map 32 of 81 products
@@ -138,16 +139,18 @@ def forward(x: Tensor, weight: Tensor, geometry: Geometry, form: Form) -> Tensor
 def input_gradient(
     gradient: Tensor, weight: Tensor, shape: torch.Size, geometry: Geometry, form: Form
 ) -> Tensor:
-    """Return the gradient (b, h, w, c) of the input, whose shape is given."""
-    if form == "library":
+    """Return the gradient (b, h, w, c) of the input, whose shape is given.
+
+    Without a stride it is the gradient, convolved with the kernel turned round; with one it
+    is the library's in any form.
+    """
+    if form == "library" or geometry.stride != (1, 1):
         return _library_gradient(gradient, gradient.new_empty(shape), weight, geometry, 0)
-    if form == "unfold":
-        return _unfolded_input_gradient(gradient, weight, shape, geometry)
-    found = gradient.new_zeros(shape)
-    for i, j, taps in _places(*shape[1:3], *weight.shape[1:3], geometry):
-        for tap in taps:
-            tap.of_image(found).addmm_(gradient[:, i, j], tap.of_kernel(weight))
-    return found
+    left, right, top, bottom = geometry.pads
+    kh, kw = weight.shape[1:3]
+    turned = weight.flip(1, 2).permute(3, 1, 2, 0).contiguous()
+    around = (kw - 1 - left, kw - 1 - right, kh - 1 - top, kh - 1 - bottom)
+    return forward(gradient, turned, Geometry((1, 1), around), form)
 
 
 def weight_gradient(
@@ -159,10 +162,24 @@ def weight_gradient(
     if form == "unfold":
         return (gradient.flatten(0, 2).T @ _windows(x, shape, geometry)).view(shape)
     found = gradient.new_zeros(shape)
-    for i, j, taps in _places(*x.shape[1:3], *shape[1:3], geometry):
-        for tap in taps:
-            tap.of_kernel(found).addmm_(gradient[:, i, j].T, tap.of_image(x))
+    (down, across), (left, _, top, _) = geometry
+    for i in range(shape[1]):
+        out_rows, rows = _met(i - top, down, gradient.shape[1], x.shape[1])
+        for j in range(shape[2]):
+            out_columns, columns = _met(j - left, across, gradient.shape[2], x.shape[2])
+            out = gradient[:, out_rows, out_columns].reshape(-1, shape[0])
+            if len(out):
+                seen = x[:, rows, columns].reshape(-1, shape[3])
+                torch.mm(out.T, seen, out=found[:, i, j])
     return found
+
+
+def _met(offset: int, stride: int, outputs: int, inputs: int) -> tuple[slice, slice]:
+    """Return the outputs for which a tap lies in the image, and the inputs it meets there."""
+    first = max(0, -(offset // stride))
+    last = min(outputs, (inputs - 1 - offset) // stride + 1)
+    start = first * stride + offset
+    return slice(first, last), slice(start, start + (last - first) * stride, stride)
 
 
 def directions(
@@ -215,21 +232,6 @@ def _windows(x: Tensor, weight: torch.Size, geometry: Geometry) -> Tensor:
     x = _pad(x, pads)
     windows = x.unfold(1, weight[1], down).unfold(2, weight[2], across)
     return windows.permute(0, 1, 2, 4, 5, 3).reshape(-1, weight[1] * weight[2] * x.shape[3])
-
-
-def _unfolded_input_gradient(
-    gradient: Tensor, weight: Tensor, shape: torch.Size, geometry: Geometry
-) -> Tensor:
-    (down, across), (left, right, top, bottom) = geometry
-    (count, height, width, channels), (_, rows, columns, _) = shape, gradient.shape
-    kh, kw = weight.shape[1:3]
-    found = gradient.new_zeros(count, height + top + bottom, width + left + right, channels)
-    windows = (gradient.flatten(0, 2) @ weight.flatten(1)).view(count, rows, columns, kh, kw, -1)
-    for i in range(kh):
-        for j in range(kw):
-            place = found[:, i : i + down * rows : down, j : j + across * columns : across]
-            place += windows[:, :, :, i, j]
-    return found[:, top : top + height, left : left + width].contiguous()
 
 
 def _library_gradient(
