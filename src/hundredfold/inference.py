@@ -1,19 +1,20 @@
 """Logits of images: the one way that training, evaluation and prediction share."""
 
 import json
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from hundredfold import call, feed, models
+from hundredfold import call, feed, models, weights
 from hundredfold.errors import DataError, MissingError
 from hundredfold.run import Run
 
 BATCH = 250
+_LARGEST = 1024  # pixels, of what a file of weights may ask images to be
 
 
 def logits(
@@ -53,42 +54,62 @@ class Opened(NamedTuple):
 
 
 def open_model(run: Run, device: torch.device) -> Opened:
-    """Build a run's model with its best weights, checked by name and shape.
+    """Build a run's model with its best weights, checked by name, shape and finiteness.
 
-    Raises MissingError where training has left no weights yet, and DataError where the
-    file does not fit the run's model.
+    What the file says it holds is compared with an outline of the model before memory is
+    taken for either. Raises MissingError where training has left no weights yet, and
+    DataError where the file does not fit the run's model.
     """
     if not run.best().is_file():
         raise MissingError(
             f"the run {str(run.folder)!r} has no weights yet",
             remedy=f"hundredfold train --resume {run.folder}",
         )
-    tensors, metadata = _read_weights(run)
-    classes, size = tuple(json.loads(metadata["classes"])), int(metadata["size"])
-    model = models.build(call.parse(run.recipe.model), classes=len(classes), size=size, seed=0)
-    load_weights(model, tensors, str(run.best()))
+    part = call.parse(run.recipe.model)
+    with weights.opened(run.best()) as contents:
+        classes, size = _images(contents.metadata, str(run.best()))
+        outline = _outline(part, len(classes), size).state_dict()
+        _need_fit(outline, contents.entries, str(run.best()))
+        tensors = contents.tensors(outline)
+    model = models.build(part, classes=len(classes), size=size, seed=0)
+    model.load_state_dict(tensors)
     return Opened(model.to(device).eval(), classes, size)
 
 
-def _read_weights(run: Run) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Return the tensors of a run's best weights, and the metadata stored with them."""
+def _outline(part: call.Call, classes: int, size: int) -> nn.Module:
     try:
-        with safe_open(run.best(), framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise DataError(f"cannot read {str(run.best())!r}", found=str(error)) from None
-    if not {"classes", "size"} <= metadata.keys():
-        raise DataError(
-            f"{str(run.best())!r} does not say which classes it knows", found="no metadata"
-        )
-    return tensors, metadata
+        return models.outline(part, classes=classes, size=size)
+    except (RuntimeError, OverflowError, TypeError) as error:
+        raise DataError(f"there cannot be a model {part}", found=str(error)[:200]) from None
 
 
-def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor], where: str) -> None:
+def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], int]:
+    """Return the classes and the size of images that the weights were made for."""
+    try:
+        classes, size = json.loads(metadata["classes"]), int(metadata["size"])
+    except KeyError:
+        raise DataError(f"{where!r} does not say which classes it knows", found="no metadata") from None
+    except (ValueError, RecursionError):
+        classes, size = None, 0
+    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    if not named or not 1 <= size <= _LARGEST:
+        raise DataError(f"{where!r} does not say which classes it knows, or of which size")
+    return tuple(classes), size
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, torch.Tensor], where: str) -> None:
     """Copy tensors into a model; every name and shape must match. Raises DataError."""
-    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-    given = {name: tuple(t.shape) for name, t in tensors.items()}
+    _need_fit(model.state_dict(), tensors, where)
+    model.load_state_dict(tensors)
+
+
+def _need_fit(
+    state: Mapping[str, torch.Tensor],
+    found: Mapping[str, torch.Tensor] | Mapping[str, weights.Entry],
+    where: str,
+) -> None:
+    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    given = {name: tuple(entry.shape) for name, entry in found.items()}
     wrong = sorted(name for name in wanted | given if wanted.get(name) != given.get(name))
     if wrong:
         name = wrong[0]
@@ -96,4 +117,9 @@ def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor], where: str)
             f"the weights in {where!r} do not fit the model ({len(wrong)} tensors differ)",
             found=f"{name}: {given.get(name, 'none')} there, {wanted.get(name, 'none')} here",
         )
-    model.load_state_dict(tensors)
+    for name, tensor in state.items():
+        kinds = found[name].dtype, tensor.dtype
+        if kinds[0] != kinds[1] and not all(kind.is_floating_point for kind in kinds):
+            raise DataError(
+                f"the weights in {where!r} do not fit the model", found=f"{name} is {kinds[0]}"
+            )

@@ -137,7 +137,7 @@ def densenet(
     stem: "imagenet" is 7x7 with stride 2 and a max pool, "cifar" one 3x3 convolution;
         "auto" takes the ImageNet one from 96 pixels on for 121, 169 and 201.
     """
-    if depth not in _IMAGENET and (depth < 10 or depth % 6 != 4):
+    if depth not in _IMAGENET and (not 10 <= depth <= 1000 or depth % 6 != 4):
         raise UsageError(
             f"densenet has no depth {depth}",
             found="depths are 121, 169, 201, and 6 n + 4: 10, 16, ..., 40, ..., 100, ..., 190",

@@ -70,12 +70,12 @@ def _group(inputs: int, outputs: int, blocks: int, stride: int, dropout: float) 
 def wrn(classes: int, *, depth: int = 28, width: int = 10, dropout: float = 0.0) -> nn.Module:
     """Build a wide residual network (Zagoruyko & Komodakis 2016), WRN-depth-width.
 
-    depth: 6 n + 4, at least 10: 16, 22, 28, 40.
+    depth: 6 n + 4, 10 to 1000: 16, 22, 28, 40.
     width: factor on the channels 16, 32, 64.
     dropout: share of activations dropped between a block's convolutions (the paper: 0.3).
     """
-    if depth < 10 or depth % 6 != 4:
-        near = max(10, (depth - 4 + 3) // 6 * 6 + 4)
+    if not 10 <= depth <= 1000 or depth % 6 != 4:
+        near = min(max(10, (depth - 4 + 3) // 6 * 6 + 4), 1000)
         raise UsageError(
             f"wrn has no depth {depth}",
             found="depths are 6 n + 4: 10, 16, 22, 28, 34, 40, ...",

@@ -1,0 +1,145 @@
+"""Safetensors: eight bytes of length, a JSON header, the tensors' bytes without gaps.
+
+The format is that of https://github.com/huggingface/safetensors (README, "Format").
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from hundredfold import files
+from hundredfold.weights._contents import Contents, Entry, Refused, checked_shape, filled
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_HEADER = 4 << 20  # bytes; a tensor takes about 100
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Replace a file in one step and return its SHA-256; equal content gives equal bytes.
+
+    The tensors go to the file one by one, without a copy of them all.
+    """
+    digest = hashlib.sha256()
+
+    def put(file: BinaryIO) -> None:
+        for piece in _pieces(tensors, metadata):
+            file.write(piece)
+            digest.update(piece)
+
+    files.write(path, put)
+    return digest.hexdigest()
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 that `write` would return, without metadata."""
+    digest = hashlib.sha256()
+    for piece in _pieces(tensors, {}):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def size(tensors: Mapping[str, Tensor]) -> int:
+    """Return how many bytes `write` would write, without metadata."""
+    return len(_header(tensors, {})) + sum(tensor.nbytes for tensor in tensors.values())
+
+
+def read(file: BinaryIO) -> Contents:
+    """Return what a file holds. Raises Refused where the header does not fit the file."""
+    total = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= min(_HEADER, total - 8):
+        raise Refused(f"a header of {length:,} bytes in a file of {total:,}")
+    header = _parsed(file.read(length))
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise Refused("its metadata are not text")
+    places = {name: _place(name, entry) for name, entry in header.items()}
+    _need_gapless(places, total - 8 - length)
+    entries = {name: entry for name, (entry, _) in places.items()}
+    return Contents(entries, partial(_tensor, file, 8 + length, places), metadata)
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(content)
+    except (ValueError, RecursionError):
+        raise Refused("its header is not JSON") from None
+    if not isinstance(header, dict):
+        raise Refused("its header is not a table of tensors")
+    return header
+
+
+def _place(name: str, entry: Any) -> tuple[Entry, int]:
+    """Return a tensor's entry and where its bytes begin."""
+    try:
+        dtype, (begin, end) = DTYPES[entry["dtype"]], entry["data_offsets"]
+        found = Entry(dtype, checked_shape(entry["shape"]))
+    except (KeyError, TypeError, ValueError):
+        raise Refused(f"{name[:80]} is not described as a tensor") from None
+    if type(begin) is not int or type(end) is not int or end - begin != found.bytes:
+        raise Refused(f"{name[:80]} has another number of bytes than its shape")
+    return found, begin
+
+
+def _need_gapless(places: Mapping[str, tuple[Entry, int]], total: int) -> None:
+    """Every byte belongs to one tensor: none twice, none outside the file."""
+    end = 0
+    for entry, begin in sorted(places.values(), key=lambda place: (place[1], place[0].bytes)):
+        if begin != end:
+            raise Refused("its tensors overlap or leave gaps")
+        end += entry.bytes
+    if end != total:
+        raise Refused(f"its tensors take {end:,} bytes and the file has {total:,}")
+
+
+def _tensor(
+    file: BinaryIO, start: int, places: Mapping[str, tuple[Entry, int]], name: str
+) -> Tensor:
+    entry, begin = places[name]
+    file.seek(start + begin)
+    return filled(entry, file)
+
+
+def _pieces(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[Any]:
+    yield _header(tensors, metadata)
+    for _, tensor in _ordered(tensors):
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        yield memoryview(flat.view(torch.uint8).numpy())
+
+
+def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
+    begin = 0
+    for name, tensor in _ordered(tensors):
+        end = begin + tensor.nbytes
+        shape = list(tensor.shape)
+        offsets = [begin, end]
+        header[name] = {"dtype": _NAMES[tensor.dtype], "shape": shape, "data_offsets": offsets}
+        begin = end
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _ordered(tensors: Mapping[str, Tensor]) -> list[tuple[str, Tensor]]:
+    """Wide types first, so that every tensor begins at a multiple of its own width."""
+    return sorted(tensors.items(), key=lambda pair: (-pair[1].dtype.itemsize, pair[0]))
