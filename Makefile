@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup check test demo
+.PHONY: setup check test faults demo
 
 setup: $(BIN)/hundredfold
 
@@ -22,6 +22,12 @@ check: setup
 
 test: setup
 	$(BIN)/pytest -n 2 --dist worksteal
+
+faults: setup
+	rm -f build/faults.jsonl && mkdir -p build
+	HUNDREDFOLD_FAULTS=all HUNDREDFOLD_FAULTS_LOG=$(CURDIR)/build/faults.jsonl \
+		$(BIN)/pytest tests/faults
+	$(BIN)/python tests/faults/table.py build/faults.jsonl
 
 demo: setup
 	$(BIN)/hundredfold study quickstart --jobs 2

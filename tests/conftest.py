@@ -1,9 +1,12 @@
 """What every test gets: its own folders, one thread, no network; the real data if at hand."""
 
+import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from hundredfold import run
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 
+Tasks = list[dict[str, Any]]
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _SHARED = _REPOSITORY.parent / "shared" / "data"
 
@@ -39,6 +43,37 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder, so that `runs` is the test's own."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[list[subprocess.Popen[str]]]:
+    """Return where the process that carries out command lines is kept, and end it."""
+    kept: list[subprocess.Popen[str]] = []
+    yield kept
+    for server in kept:
+        server.communicate()
+
+
+@pytest.fixture
+def carry_out(
+    _server: list[subprocess.Popen[str]],
+    isolated: None,  # noqa: ARG001  the server gets its environment
+) -> Callable[[Tasks], list[list[int]]]:
+    """Return a function that carries out command lines as `children.py` has it."""
+    if not _server:
+        command = [sys.executable, "-W", "error", str(Path(__file__).with_name("children.py"))]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        _server.append(subprocess.Popen(command, env=environment, text=True, **pipes))
+    (server,) = _server
+
+    def call(tasks: Tasks) -> list[list[int]]:
+        assert server.stdin is not None and server.stdout is not None
+        server.stdin.write(json.dumps(tasks) + "\n")
+        server.stdin.flush()
+        return json.loads(server.stdout.readline())
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hundredfold.errors import UsageError, did_you_mean
 
+_LONGEST = 10_000  # characters of a part as a person writes it
 _HERE = Path(__file__).parent
 _TYPES = {t.__name__: t for t in (int, float, bool, str, tuple)} | {"Literal": Literal}
 
@@ -77,8 +78,9 @@ def parse_chain(text: str) -> tuple[Call, ...]:
     if text.strip() in ("", "none"):
         return ()
     try:
-        node = ast.parse(text.strip(), mode="eval").body
-        return tuple(_calls(node))
+        if len(text) > _LONGEST:
+            raise ValueError
+        return tuple(_calls(ast.parse(text.strip(), mode="eval").body))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UsageError(
             f"cannot read {text!r}",

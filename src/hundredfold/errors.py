@@ -69,6 +69,10 @@ class Interrupted(HundredfoldError):
         self.exit_code = 128 + signal_number
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM as an exception, as Ctrl-C is one."""
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the closest known name, or the list of all that exist."""
     names = sorted(known)

@@ -88,7 +88,9 @@ def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], i
     try:
         classes, size = json.loads(metadata["classes"]), int(metadata["size"])
     except KeyError:
-        raise DataError(f"{where!r} does not say which classes it knows", found="no metadata") from None
+        raise DataError(
+            f"{where!r} does not say which classes it knows", found="no metadata"
+        ) from None
     except (ValueError, RecursionError):
         classes, size = None, 0
     named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)

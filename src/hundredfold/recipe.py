@@ -23,6 +23,7 @@ PACKAGES = {
     "resolution": "hundredfold.optim.resolutions",
 }
 _PROSE = ("title", "source")
+_LARGEST = 1_000_000  # bytes of a file that a person wrote
 QUICK = {"epochs": 2, "limit": 2048}  # --quick: see that everything works
 
 
@@ -132,7 +133,11 @@ def shipped(folder: str) -> dict[str, Path]:
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
     """Read a TOML file that a user names. Raises UsageError in one sentence."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise UsageError(f"cannot read the {kind} {str(path)!r}", found="more than a MB")
+        return tomllib.loads(content.decode())
     except FileNotFoundError:
         raise UsageError(f"there is no {kind} file {str(path)!r}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

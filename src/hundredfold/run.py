@@ -15,8 +15,10 @@ figures/*.svg  report.html
 
 import fcntl
 import json
-import os
 import re
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +29,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold import files, recipe
-from hundredfold.errors import DataError, UsageError, did_you_mean
+from hundredfold import files, machine, recipe, wording
+from hundredfold.errors import CheckError, DataError, UsageError, did_you_mean
 from hundredfold.recipe import Recipe
 
 RUNS = Path("runs")
+_STAGE, _HOUR = ".new-", 3600.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,13 @@ class Run:
 
         Raises UsageError at once where another process trains into this folder.
         """
-        with (self.folder / ".lock").open("a") as file:
+        try:
+            file = (self.folder / ".lock").open("a")
+        except OSError as error:
+            raise UsageError(
+                f"cannot write in the run {str(self.folder)!r}", found=error.strerror
+            ) from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -152,25 +161,63 @@ class Run:
         return array
 
 
-def create(out: Path, name: str, what: Recipe) -> Run:
+def create(
+    out: Path, name: str, what: Recipe, contents: Mapping[str, Mapping[str, Any]] | None = None
+) -> Run:
     """Make a new run's folder with its recipe, and let `latest` point to it.
 
-    Raises UsageError where the name is taken: a run is never overwritten.
+    contents: JSON files to begin with, by name. The folder appears with all of it or not at
+    all, whenever the process dies. Raises UsageError where the name is taken, as a run is
+    never overwritten, and where the folder cannot be made.
     """
     need_free(out, name)
     folder = out / name
     try:
         out.mkdir(parents=True, exist_ok=True)
-        folder.mkdir()
+        with _stage(out) as stage:
+            _furnish(stage / "run", what, contents or {})
+            (stage / "run").rename(folder)
+            (stage / "latest").symlink_to(name)
+            (stage / "latest").replace(out / "latest")
+        files.sync_folder(out)
     except OSError as error:
         if folder.exists():  # made by another process since
             raise _taken(folder) from None
         raise UsageError(f"cannot make the run {str(folder)!r}", found=str(error)) from None
-    for inside in ("weights", "state"):
-        (folder / inside).mkdir()
-    files.write_text(folder / "recipe.toml", what.toml())
-    _point_latest(out, name)
     return Run(folder)
+
+
+def _furnish(folder: Path, what: Recipe, contents: Mapping[str, Mapping[str, Any]]) -> None:
+    for inside in (folder, folder / "weights", folder / "state"):
+        inside.mkdir()
+    files.write_text(folder / "recipe.toml", what.toml())
+    for file, content in contents.items():
+        files.write_json(folder / file, content)
+
+
+@contextmanager
+def _stage(out: Path) -> Iterator[Path]:
+    """Make a folder to build a run in; remove those that processes killed long ago left."""
+    for left in out.glob(f"{_STAGE}*"):
+        if time.time() - left.stat().st_mtime > _HOUR:
+            shutil.rmtree(left, ignore_errors=True)
+    stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def need_room(folder: Path, size: int, remedy: str) -> None:
+    """Raise CheckError where the disk of a folder, made or not, has less than `size` bytes."""
+    place, _ = machine.place_to_write(folder)
+    free = shutil.disk_usage(place).free
+    if free < size:
+        raise CheckError(
+            f"there is not enough room on the disk of {str(folder)!r}",
+            found=f"{wording.memory(free)} free, {wording.memory(size)} needed",
+            remedy=remedy,
+        )
 
 
 def need_free(out: Path, name: str) -> None:
@@ -213,15 +260,8 @@ def open_run(text: str, out: Path = RUNS) -> Run:
 
 def all_runs(out: Path = RUNS) -> list[Run]:
     """Return the runs in a folder, by name."""
-    places = sorted(out.iterdir()) if out.is_dir() else []
+    places = sorted(f for f in out.iterdir() if f.name[0] != ".") if out.is_dir() else []
     return [Run(f) for f in places if not f.is_symlink() and (f / "recipe.toml").is_file()]
-
-
-def _point_latest(out: Path, name: str) -> None:
-    temporary = out / f".latest.{os.getpid()}"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(name)
-    temporary.replace(out / "latest")
 
 
 def _read_json(path: Path) -> Any:

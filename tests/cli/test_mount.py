@@ -178,7 +178,7 @@ def test_a_full_disk_is_one_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace(monkeypatch, "runs", OSError(28, os.strerror(28), "runs/a/run.json"))
-    assert main(["runs"]) == 1
+    assert main(["runs"]) == 5
     err = capsys.readouterr().err
     assert err.startswith("error: No space left on device: 'runs/a/run.json'\n")
     assert "internal" not in err

@@ -1,10 +1,6 @@
-"""Small trainings: in this process, or in children that can be killed."""
+"""Small trainings in this process."""
 
 import io
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +13,6 @@ from hundredfold.data import Source
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 
-Tasks = list[dict[str, Any]]
 SMALL: dict[str, Any] = {
     "data": "shapes(size=18, classes=4, images=24)",
     "epochs": 2,
@@ -25,25 +20,6 @@ SMALL: dict[str, Any] = {
     "validation": 0.25,
     "precision": "fp32",
 }
-
-
-@pytest.fixture
-def carry_out() -> Callable[[Tasks], list[list[int]]]:
-    """Return a function that carries out command lines as `children.py` has it."""
-
-    def call(tasks: Tasks) -> list[list[int]]:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", str(Path(__file__).with_name("children.py"))],
-            input=json.dumps(tasks),
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            timeout=300,
-        )
-        return json.loads(done.stdout)
-
-    return call
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def _flipped(share: float) -> Callable[[bytes], bytes]:
 
 DAMAGES = {"cut": _cut, "emptied": _emptied, **{f"flipped at {s}": _flipped(s) for s in
            (0.0, 0.1, 0.3, 0.5, 0.8, 0.999)}}  # fmt: skip
-FILES = {"tensors": "0000000020.safetensors", "best": "best-000002.safetensors",
+FILES = {"tensors": "0000000020.safetensors", "best": "best-000002-b.safetensors",
          "commit": "0000000020.json"}  # fmt: skip
 
 
@@ -206,7 +206,8 @@ def test_two_saves_are_kept_and_all_that_they_name(tmp_path: Path) -> None:
         "0000000040.safetensors",
         "0000000050.json",
         "0000000050.safetensors",
-        "best-000003.safetensors",
+        "best-000003-a.safetensors",
+        "best-000003-b.safetensors",
     ]
 
 
@@ -218,17 +219,80 @@ def test_the_best_that_the_older_save_names_stays(tmp_path: Path) -> None:
             assert (tmp_path / json.loads(path.read_text())[entry]["file"]).is_file()
 
 
-def test_an_unchanged_best_is_not_written_again(tmp_path: Path) -> None:
+def test_an_unchanged_best_is_written_once_in_each_of_two_places(tmp_path: Path) -> None:
     _save(tmp_path, 10, best=1)
-    written = (tmp_path / "best-000001.safetensors").stat().st_mtime_ns
     _save(tmp_path, 20, best=1)
-    assert (tmp_path / "best-000001.safetensors").stat().st_mtime_ns == written
+    files = sorted(tmp_path.glob("best*"))
+    written = [path.stat().st_mtime_ns for path in files]
+    for step in (30, 40, 50):
+        _save(tmp_path, step, best=1)
+    assert len(files) == 2
+    assert [path.stat().st_mtime_ns for path in files] == written
 
 
 def test_a_damaged_best_is_written_again(tmp_path: Path) -> None:
-    _save(tmp_path, 10, best=1)
-    (tmp_path / "best-000001.safetensors").write_bytes(b"damaged")
-    _save(tmp_path, 20, best=1)
+    for step in (10, 20):
+        _save(tmp_path, step, best=1)
+    (tmp_path / "best-000001-a.safetensors").write_bytes(b"damaged")
+    _save(tmp_path, 30, best=1)
     saved = checkpoint.load(tmp_path, _silent)
     assert saved is not None
-    assert saved.position["epoch"] == 20
+    assert saved.position["epoch"] == 30
+
+
+@pytest.mark.parametrize("step", [20, 30])
+def test_two_saves_share_no_file(tmp_path: Path, step: int) -> None:
+    """One damaged file is one damaged save, even where the best is the same for long."""
+    for number in range(10, step + 1, 10):
+        _save(tmp_path, number, best=1)
+    _save(tmp_path, step, best=1)  # once more, as at the end of a training
+    named = []
+    for path in tmp_path.glob("*.json"):
+        commit = json.loads(path.read_text())
+        named += [commit[entry]["file"] for entry in ("tensors", "best")]
+    assert len(named) == len(set(named)) == 4
+
+
+def test_a_damaged_older_save_does_not_stop_the_next_one(tmp_path: Path) -> None:
+    for step in (10, 20):
+        _save(tmp_path, step)
+    (tmp_path / "0000000010.json").write_bytes(b"{")
+    (tmp_path / "0000000010.safetensors").write_bytes(b"")
+    _save(tmp_path, 30)
+    names = sorted(path.stem for path in tmp_path.glob("*.json"))
+    assert names == ["0000000020", "0000000030"]
+
+
+def test_a_save_that_was_passed_over_never_counts_as_one_that_is_kept(tmp_path: Path) -> None:
+    for step in (10, 20):
+        _save(tmp_path, step)
+    (tmp_path / "0000000020.safetensors").write_bytes(b"")
+    assert checkpoint.load(tmp_path, _silent) is not None
+    _save(tmp_path, 15)
+    names = sorted(path.stem for path in tmp_path.glob("*.json"))
+    assert names == ["0000000010", "0000000015"]
+
+
+def test_a_commit_names_no_file_of_another_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    _save(folder, 10)
+    (folder / "0000000010.safetensors").rename(tmp_path / "else.safetensors")
+    commit = json.loads((folder / "0000000010.json").read_text())
+    commit["tensors"]["file"] = "../else.safetensors"
+    del commit["sha256"]
+    signed = commit | {"sha256": checkpoint._digest(commit)}
+    (folder / "0000000010.json").write_text(json.dumps(signed))
+    said: list[str] = []
+    with pytest.raises(CheckError, match="every saved state"):
+        checkpoint.load(folder, said.append)
+    assert "lies elsewhere" in said[0]
+
+
+def test_a_save_takes_no_more_room_than_was_foreseen(tmp_path: Path) -> None:
+    learner = _learner("adam")
+    _step(learner, 0)
+    tensors, best = learner.tensors(), learner.weights()
+    checkpoint.save(tmp_path, 1, tensors, {"curve": ""}, best, 1)
+    taken = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert taken <= checkpoint.room(tensors, best) < taken + (1 << 16)

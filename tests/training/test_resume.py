@@ -1,6 +1,7 @@
 """A run that is stopped anywhere ends with the same last bit as one that is not."""
 
 import json
+import math
 import random
 import signal
 from collections.abc import Callable
@@ -107,6 +108,7 @@ def test_a_run_that_died_right_after_an_epochs_last_step_writes_the_same_curve(
 
     with monkeypatch.context() as patch:
         patch.setattr(fit, "SAVE_EVERY", 0.0)
+        patch.setattr(fit, "SAVING_SHARE", math.inf)
         patch.setattr(checkpoint, "save", die)
         assert cli.main(["train", *options, "--name", "broken"]) == 1
     assert cli.main(["train", "--resume", str(tmp_path / "broken")]) == 0

@@ -15,6 +15,7 @@ from cyclopts import App, Group, Parameter
 
 from hundredfold import __version__
 from hundredfold.cli._failure import told
+from hundredfold.cli._signals import follow_parent, terminable
 from hundredfold.errors import HundredfoldError
 
 _LEARN = Group("Learn", sort_key=0)
@@ -65,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         _never_fail_on_a_letter(stream)
     try:
-        code, result = _carry_out(given, as_json)
+        with terminable():
+            follow_parent()
+            code, result = _carry_out(given, as_json)
         if as_json and result is not None:
             out.write(json.dumps(_plain(result), indent=1, ensure_ascii=False) + "\n")
         out.flush()

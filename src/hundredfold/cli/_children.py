@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import IO, Any, Generic, TypeVar
 
+from hundredfold.cli._signals import PARENT
 from hundredfold.errors import Interrupted
 
 Key = TypeVar("Key")
@@ -94,6 +95,7 @@ class Children(Generic[Key]):
             process = subprocess.Popen(
                 [sys.executable, "-m", "hundredfold", *arguments],
                 stdin=subprocess.DEVNULL,
+                env=os.environ | {PARENT: str(os.getpid())},
                 stdout=out,
                 stderr=err,
                 start_new_session=True,

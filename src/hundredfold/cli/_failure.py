@@ -11,14 +11,23 @@ from pathlib import Path
 from cyclopts import CycloptsError, UnknownCommandError
 from platformdirs import user_log_path
 
-from hundredfold.errors import HundredfoldError, Interrupted, UsageError, did_you_mean
+from hundredfold.errors import (
+    CheckError,
+    HundredfoldError,
+    Interrupted,
+    Terminated,
+    UsageError,
+    did_you_mean,
+)
 
-_OUTSIDE = {
-    errno.ENOSPC: "free some space, or choose another --out",
-    errno.EDQUOT: "free some space, or choose another --out",
-    errno.EROFS: "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written",
-    errno.EACCES: "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written",
-    errno.EPERM: "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written",
+_FULL = "free some space, or choose another --out"
+_CLOSED = "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written"
+_OUTSIDE: dict[int, tuple[type[HundredfoldError], str]] = {
+    errno.ENOSPC: (CheckError, _FULL),
+    errno.EDQUOT: (CheckError, _FULL),
+    errno.EROFS: (UsageError, _CLOSED),
+    errno.EACCES: (UsageError, _CLOSED),
+    errno.EPERM: (UsageError, _CLOSED),
 }
 
 
@@ -27,13 +36,15 @@ def told(problem: BaseException, given: Sequence[str]) -> HundredfoldError:
     if isinstance(problem, HundredfoldError):
         return problem
     if isinstance(problem, KeyboardInterrupt):
-        return Interrupted("interrupted", signal_number=signal.SIGINT)
+        number = signal.SIGTERM if isinstance(problem, Terminated) else signal.SIGINT
+        return Interrupted("interrupted", signal_number=number)
     if isinstance(problem, CycloptsError):
         return _usage(problem, given)
     if isinstance(problem, OSError) and problem.errno in _OUTSIDE:
         where = f": {str(problem.filename)!r}" if problem.filename else ""
         message = f"{problem.strerror or type(problem).__name__}{where}"
-        return HundredfoldError(message, remedy=_OUTSIDE[problem.errno])
+        kind, remedy = _OUTSIDE[problem.errno]
+        return kind(message, remedy=remedy)
     return _internal(problem, given)
 
 

@@ -98,6 +98,9 @@ def train(
         Print one JSON object.
     """
     began = time.monotonic()
+    if resume:
+        with run.open_run(resume, out).writer():
+            pass  # one that another process writes is refused before torch is loaded
     from hundredfold import training
 
     progress = training.Progress(Console(stderr=json, highlight=False))

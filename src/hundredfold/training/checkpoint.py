@@ -1,9 +1,9 @@
-"""What --resume needs: one immutable file a save, and a small commit written last.
+"""What --resume needs: immutable files of tensors, and a small commit written last.
 
-A save is `state/<step>.safetensors` with every tensor, perhaps `state/best-<epoch>.safetensors`,
+A save is `state/<step>.safetensors` with every tensor, perhaps `state/best-<epoch>-<a or b>`,
 and then `state/<step>.json`, which names both with their SHA-256 and holds its own. Only a
 save with its commit exists; one whose hash does not match is passed over, out loud, for the
-one before.
+one before. The two saves that are kept share no file, so no single damage reaches both.
 """
 
 import hashlib
@@ -15,10 +15,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load as decode
-from safetensors.torch import save as encode
 from torch import Tensor
 
-from hundredfold import files
+from hundredfold import files, weights
 from hundredfold.errors import CheckError
 
 KEPT = 2
@@ -44,15 +43,19 @@ def save(
 ) -> None:
     """Write a save and let go of all but the newest `KEPT`.
 
-    step: optimizer steps since the start, the save's name. The best weights are written
-    once for each epoch that became the best.
+    step: optimizer steps since the start, the save's name. Saves of later steps, which were
+    damaged and passed over, go. The best weights are written once in each of two places for
+    an epoch that became the best.
     """
     commit: dict[str, Any] = {"position": dict(position)}
     commit["tensors"] = _write(folder / f"{step:010d}.safetensors", tensors)
     if best:
-        commit["best"] = _write_once(folder / f"best-{best_epoch:06d}.safetensors", best)
+        before = [named for path, named in _commits(folder) if int(path.stem) < step]
+        taken = before[-1].get("best", {}).get("file", "") if before else ""
+        place = "b" if taken.endswith("-a.safetensors") else "a"
+        commit["best"] = _write_once(folder / f"best-{best_epoch:06d}-{place}.safetensors", best)
     files.write_json(folder / f"{step:010d}.json", commit | {"sha256": _digest(commit)})
-    _rotate(folder)
+    _rotate(folder, step)
 
 
 def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
@@ -61,12 +64,9 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
     Raises CheckError where there are saves and every one is damaged.
     """
     commits = sorted(folder.glob("[0-9]*.json"), reverse=True)
-    for number, path in enumerate(commits):
+    for path in commits:
         try:
-            saved = _read(path)
-            for damaged in commits[:number]:
-                damaged.unlink()
-            return saved
+            return _read(path)
         except _DAMAGE as error:
             say(f"the saved state {path.name} is damaged ({error}); trying the one before")
     if commits:
@@ -77,26 +77,34 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
     return None
 
 
-def weights_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """Return a safetensors file's bytes; equal tensors and metadata give equal bytes."""
-    content = encode({name: t.detach().cpu().contiguous() for name, t in tensors.items()})
-    if not metadata:
-        return content
-    # the library writes metadata in an order that changes from one process to the next
-    end = 8 + int.from_bytes(content[:8], "little")
-    header = {"__metadata__": dict(sorted(metadata.items())), **json.loads(content[8:end])}
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + content[end:]
+def room(tensors: Mapping[str, Tensor], best: Mapping[str, Tensor]) -> int:
+    """Return how many bytes of disk one save takes at the most, beside those that are kept."""
+    return weights.size(tensors) + weights.size(best) + (1 << 16)
 
 
 def _read(path: Path) -> Saved:
-    commit = json.loads(path.read_text(encoding="utf-8"))
-    if commit.pop("sha256", None) != _digest(commit):
-        raise ValueError("it does not match its own SHA-256")
+    commit = _checked(path)
     tensors = decode(_verified(path.parent, commit["tensors"]))
     best = decode(_verified(path.parent, commit["best"])) if "best" in commit else {}
     return Saved(tensors, dict(commit["position"]), best)
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    commit = json.loads(path.read_text(encoding="utf-8"))
+    if commit.pop("sha256", None) != _digest(commit):
+        raise ValueError("it does not match its own SHA-256")
+    return dict(commit)
+
+
+def _commits(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the commits that are whole, by step; their tensors are not looked at."""
+    found = []
+    for path in sorted(folder.glob("[0-9]*.json")):
+        try:
+            found.append((path, _checked(path)))
+        except (ValueError, AttributeError):  # passed over aloud, or older and not needed
+            continue
+    return found
 
 
 def _digest(commit: Mapping[str, Any]) -> str:
@@ -104,6 +112,8 @@ def _digest(commit: Mapping[str, Any]) -> str:
 
 
 def _verified(folder: Path, entry: Mapping[str, str]) -> bytes:
+    if Path(entry["file"]).name != entry["file"]:
+        raise ValueError(f"{entry['file']} lies elsewhere")
     content = (folder / entry["file"]).read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise ValueError(f"{entry['file']} does not match its SHA-256")
@@ -111,29 +121,24 @@ def _verified(folder: Path, entry: Mapping[str, str]) -> bytes:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    content = weights_bytes(tensors, {})
-    files.write(path, content)
-    return {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()}
+    return {"file": path.name, "sha256": weights.write(path, tensors, {})}
 
 
 def _write_once(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    content = weights_bytes(tensors, {})
-    entry = {"file": path.name, "sha256": hashlib.sha256(content).hexdigest()}
+    entry = {"file": path.name, "sha256": weights.digest_of(tensors)}
     try:
         _verified(path.parent, entry)
     except (OSError, ValueError):
-        files.write(path, content)
+        return _write(path, tensors)
     return entry
 
 
-def _rotate(folder: Path) -> None:
-    commits = sorted(folder.glob("[0-9]*.json"))
-    for old in commits[:-KEPT]:
-        old.unlink()
-    kept = set()
-    for path in commits[-KEPT:]:
-        commit = json.loads(path.read_text(encoding="utf-8"))
-        kept |= {commit[key]["file"] for key in ("tensors", "best") if key in commit}
-    for path in folder.glob("*.safetensors"):
-        if path.name not in kept:
-            path.unlink()
+def _rotate(folder: Path, step: int) -> None:
+    """Remove commits first: a commit never names a file that is gone."""
+    kept = [(path, named) for path, named in _commits(folder) if int(path.stem) <= step][-KEPT:]
+    names = {path.name for path, _ in kept}
+    names |= {named[k]["file"] for _, named in kept for k in ("tensors", "best") if k in named}
+    for pattern in ("[0-9]*.json", "*.safetensors"):
+        for path in folder.glob(pattern):
+            if path.name not in names:
+                path.unlink()

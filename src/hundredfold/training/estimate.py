@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from hundredfold import wording
+from hundredfold import weights, wording
 from hundredfold.recipe import Recipe
 from hundredfold.run import default_name
-from hundredfold.training.checkpoint import KEPT, weights_bytes
+from hundredfold.training.checkpoint import KEPT
 from hundredfold.training.job import Options, job_facts, prepare
 from hundredfold.training.pace import measure
 from hundredfold.training.progress import Progress
@@ -20,9 +20,8 @@ def estimate(what: Recipe, options: Options, progress: Progress) -> dict[str, An
     job = prepare(what, options, progress)
     seconds = measure(job).takes(0, job.steps)
     learner = job.learner()
-    # weights/best and last, the best in state/, and KEPT saves of everything
-    weights = len(weights_bytes(learner.weights(), {}))
-    size = 3 * weights + KEPT * len(weights_bytes(learner.tensors(), {}))
+    # weights/best and last, the best twice in state/, and KEPT saves of everything
+    size = 4 * weights.size(learner.weights()) + KEPT * weights.size(learner.tensors())
     size += 4 * len(job.validation.indices) * len(job.data.classes)
     name = options.name or default_name(what, job.data.name)
     progress.say(

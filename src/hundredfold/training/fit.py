@@ -14,30 +14,37 @@ from typing import Any
 
 import torch
 
+from hundredfold import files
 from hundredfold.data import Split
 from hundredfold.errors import CheckError, Interrupted
 from hundredfold.feed import Feed
 from hundredfold.inference import logits
 from hundredfold.metrics import scores
 from hundredfold.recipe import Recipe
-from hundredfold.run import Run
+from hundredfold.run import Run, need_room
 from hundredfold.training import checkpoint
 from hundredfold.training.early_stop import Best
 from hundredfold.training.learner import Learner, key_of
+from hundredfold.training.memory import Steps
 from hundredfold.training.pace import Pace
 from hundredfold.training.progress import Progress, epoch_line, status_line
 from hundredfold.training.signals import Signals
 
-SAVE_EVERY = 60.0  # seconds
+SAVE_EVERY = 60.0  # seconds, in the middle of an epoch
+SAVING_SHARE = 0.01  # of the time, at most: the next save waits until the last has paid off
 _WATCHED = {"loss": "loss", "top_1": "top_k(k=1)"}
 _WORTH_SAYING = 0.05  # of the steps: a change of pace
-SAVING_SHARE = 0.02  # of the time, at most, at the ends of short epochs
 
 
 @dataclass
 class Position:
-    """Where training stands: `step` steps into `epoch` (from 0), and the sums so far."""
+    """Where training stands: `step` steps into `epoch` (from 0), and the sums so far.
 
+    recipe: the digest of what is trained. curve: what curve.jsonl holds at this position.
+    micro_batch: images at once, less than the recipe says where memory ran out.
+    """
+
+    recipe: str
     epoch: int = 0
     step: int = 0
     loss: float = 0.0
@@ -46,7 +53,8 @@ class Position:
     waited: float = 0.0
     saving: float = 0.0
     steps: int = 0  # in all epochs together; a budget may change it on the way
-    curve: int = 0  # bytes of curve.jsonl that belong to this position
+    curve: str = ""
+    micro_batch: int = 0
     best: dict[str, Any] = field(default_factory=dict)
 
 
@@ -65,26 +73,28 @@ class Fit:
     ) -> None:
         self.run, self.recipe, self.learner, self.feed = run, recipe, learner, feed
         self.validation, self.progress, self.pace = validation, progress, pace
-        self.position = Position(steps=max(1, round(recipe.epochs * feed.steps)))
+        self.position = Position(recipe.digest, steps=max(1, round(recipe.epochs * feed.steps)))
         self.best = Best(recipe.select, recipe.patience)
         self._clock = self._saved = time.monotonic()
         self._save_cost = 0.0
+        self._saved_at = (-1, -1)  # epoch and step
+        self._step = Steps(learner, progress.say)
 
     def restore(self, saved: checkpoint.Saved | None) -> None:
-        """Go back to a save, or to the start; what the curve holds beyond it is cut off."""
+        """Go back to a save, or to the start, and the curve with it."""
         if saved:
             self.learner.load(saved.tensors)
             self.position = Position(**saved.position)
+            self.learner.micro_batch = self.position.micro_batch
             self.best = Best(self.recipe.select, self.recipe.patience, **self.position.best)
             self.best.weights = saved.best
-        with (self.run.folder / "curve.jsonl").open("a") as file:
-            file.truncate(self.position.curve)
+        files.write_text(self.run.folder / "curve.jsonl", self.position.curve)
 
     def __call__(self) -> str:
         """Train to the end and return why it ended.
 
-        Raises CheckError where the loss is not finite, and Interrupted, after a save,
-        where a signal asks to stop.
+        Raises CheckError where the loss is not finite or a save has no room, and
+        Interrupted, after a save, where a signal asks to stop.
         """
         self._clock = self._saved = time.monotonic()
         with Signals() as signals:
@@ -100,29 +110,38 @@ class Fit:
         sums = sums.to(self.learner.device)
         left = self.done() < position.steps
         for images, targets in self.feed.epoch(position.epoch, position.step) if left else ():
-            sums += self.learner.step(images, targets, self._share(), self._key())
+            sums += self._step(images, targets, self._share(), self._key())
             position.step += 1
             self._check(sums)
             self._keep_pace()
             self.progress.step(partial(self._status, sums))
-            if signals.caught or time.monotonic() - self._saved > SAVE_EVERY:
+            if signals.caught or self._due(SAVE_EVERY):
                 position.loss, position.right = sums.tolist()
+                self._check_finite(position.loss)
                 self._save()
             if signals.caught:
                 raise self._interrupted(signals.caught)
             if self.done() >= position.steps:
                 break
         position.loss, position.right = sums.tolist()
-        self._close_epoch()
+        try:
+            with signals.at_once():  # validation may take longer than anyone waits
+                row = self._row()
+        except KeyboardInterrupt:
+            self._save()
+            raise self._interrupted(signals.caught) from None
+        self._close_epoch(row)
+        if signals.caught:
+            self._save()
+            raise self._interrupted(signals.caught)
 
-    def _close_epoch(self) -> None:
+    def _close_epoch(self, row: dict[str, float]) -> None:
         position = self.position
-        self._tick()
-        row = self._row()
         self._check_finite(row.get("validation.loss", row["train.loss"]))
+        line = json.dumps(row) + "\n"
         with (self.run.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-            position.curve = file.tell()
+            file.write(line)
+        position.curve += line
         better = self.best.better(row)
         if better:
             self.best.take(row, self.learner.weights())
@@ -130,10 +149,15 @@ class Fit:
         self.progress.say(epoch_line(row, self._epochs(), self.speed(), chosen))
         position.epoch += 1
         position.step, position.loss, position.right = 0, 0.0, 0.0
-        if time.monotonic() - self._saved > self._save_cost / SAVING_SHARE:
+        if self._due(0.0):
             self._save()
 
+    def _due(self, least: float) -> bool:
+        """Tell whether the last save is so long ago that another one costs little."""
+        return time.monotonic() - self._saved > max(least, self._save_cost / SAVING_SHARE)
+
     def _row(self) -> dict[str, float]:
+        self._tick()
         position, images = self.position, self.position.step * self.recipe.batch_size
         checked = self._validated() if len(self.validation) else {}
         self._tick()
@@ -165,20 +189,24 @@ class Fit:
         began = time.monotonic()
         position, best = self.position, self.best
         position.best = {"epoch": best.epoch, "value": best.value} if best.epoch else {}
-        checkpoint.save(
-            self.run.folder / "state",
-            self.done(),
-            self.learner.tensors(),
-            asdict(position),
-            best.weights,
-            best.epoch,
-        )
-        self._saved = time.monotonic()
+        position.micro_batch = self.learner.micro_batch
+        folder, tensors = self.run.folder / "state", self.learner.tensors()
+        size = checkpoint.room(tensors, best.weights) + 2 * len(position.curve)
+        need_room(folder, size, f"free some space, then {self._remedy()}")
+        try:
+            where = asdict(position)
+            checkpoint.save(folder, self.done(), tensors, where, best.weights, best.epoch)
+        except OSError as error:
+            raise CheckError(
+                f"the state cannot be saved: {error.strerror or error}", remedy=self._remedy()
+            ) from error
+        self._saved, self._saved_at = time.monotonic(), (position.epoch, position.step)
         self._save_cost = self._saved - began
         position.saving += self._save_cost
 
     def _end(self, reason: str) -> str:
-        self._save()
+        if self._saved_at != (self.position.epoch, self.position.step):
+            self._save()
         return reason
 
     def _tick(self) -> None:
@@ -267,5 +295,8 @@ class Fit:
         return Interrupted(
             f"stopped in epoch {self.position.epoch + 1}; the state is saved",
             signal_number=number,
-            remedy=f"hundredfold train --resume {self.run.folder}",
+            remedy=self._remedy(),
         )
+
+    def _remedy(self) -> str:
+        return f"hundredfold train --resume {self.run.folder}"

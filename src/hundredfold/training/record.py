@@ -18,10 +18,10 @@ _LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
 
 
 def start(name: str, digest: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return run.json as it stands before the first step."""
+    """Return run.json as it stands before training begins."""
     return {
-        "status": "running",
-        "reason": "",
+        "status": "stopped",
+        "reason": "it has not begun",
         "name": name,
         "recipe_digest": digest,
         "started": _now(),
@@ -49,6 +49,7 @@ def end(fit: "Fit", status: str, reason: str) -> dict[str, Any]:
         "best_epoch": fit.best.epoch,
         "epochs": position.epoch,
         "steps": min(fit.done(), position.steps),
+        "micro_batch": fit.learner.micro_batch,
         "seconds": round(position.seconds, 3),
         "images_per_second": round(fit.speed(), 1),
         "waiting_share": round(position.waited / seconds, 4),

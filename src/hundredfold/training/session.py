@@ -1,14 +1,22 @@
 """From a job, or a run to resume, to a finished folder."""
 
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hundredfold import evaluation, files, models, run, wording
-from hundredfold.errors import DataError, HundredfoldError, Interrupted, UsageError
+from hundredfold import evaluation, models, run, weights, wording
+from hundredfold.errors import (
+    CheckError,
+    DataError,
+    HundredfoldError,
+    Interrupted,
+    Terminated,
+    UsageError,
+)
 from hundredfold.inference import load_weights, logits
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
@@ -30,20 +38,22 @@ def train(
     """Train a recipe into a new run's folder and return it.
 
     rhythm: keeps to a budget of time. before: precision and forms that are chosen already.
-    Nothing is written before recipe, data and model have been found to fit together.
+    Nothing is written before recipe, data and model have been found to fit together and the
+    disk has room for what the run will leave.
     """
     if options.name:  # before minutes are spent on decoding
         run.need_free(options.out, options.name)
     job = prepare(what, options, progress, before)
     learner = job.learner()
     name = options.name or run.default_name(what, job.data.name)
+    remedy = "free some space, or choose another --out"
+    run.need_room(options.out, most_bytes(job, learner), remedy)
     info = record.start(name, what.digest, job_facts(job))
-    made = run.create(options.out, name, what)
     if rhythm:
         info["pace"] = rhythm.to_json()
+    contents = {"run.json": info, "model.json": _model_facts(job.summary)}
+    made = run.create(options.out, name, what, contents)
     with made.writer():
-        made.save_info(info)
-        files.write_json(made.folder / "model.json", _model_facts(job.summary))
         return _carry_out(made, job, learner, progress, None, rhythm)
 
 
@@ -52,7 +62,7 @@ def resume(made: Run, options: Options, progress: Progress) -> Run:
 
     The data are looked for where they lay, and as many threads compute, unless the options
     say otherwise. Scores of former weights are removed. Raises UsageError for a run that is
-    done, and DataError where the data are others.
+    done or whose recipe was changed, and DataError where the data are others.
     """
     with made.writer():
         info = made.info
@@ -61,19 +71,39 @@ def resume(made: Run, options: Options, progress: Progress) -> Run:
                 f"the run {str(made.folder)!r} is finished; there is nothing to resume",
                 remedy=f"hundredfold evaluate {made.folder} --split test",
             )
+        _need_same_recipe(made, info["recipe_digest"])
         saved = checkpoint.load(made.folder / "state", progress.say)
         job = prepare(made.recipe, _as_before(options, info), progress, info)
-        if job.data.digest != info["data"]["digest"]:
-            raise DataError(
-                f"the data are not those that {str(made.folder)!r} was trained on",
-                found=f"digest {job.data.digest[:12]} instead of {info['data']['digest'][:12]}",
-                remedy="--data-dir with the former data, or a new run",
-            )
+        _need_same_state(made, saved, info["data"]["digest"], job)
         made.forget_scores()
         made.sweep()
-        made.save_info(info | {"status": "running", "reason": "", "threads": job.threads})
+        made.save_info(info | {"threads": job.threads})
         kept = pace.restore(job, info["pace"]) if "pace" in info else None
         return _carry_out(made, job, job.learner(), progress, saved, kept)
+
+
+def _need_same_recipe(made: Run, digest: str) -> None:
+    if made.recipe.digest != digest:
+        raise UsageError(
+            f"the recipe of {str(made.folder)!r} is not the one that it began with",
+            found=f"digest {made.recipe.digest[:12]} instead of {digest[:12]}",
+            remedy="put it back, or train the other one as a new run",
+        )
+
+
+def _need_same_state(made: Run, saved: checkpoint.Saved | None, digest: str, job: Job) -> None:
+    """Raise DataError where the data are others, CheckError where the state is another run's."""
+    if job.data.digest != digest:
+        raise DataError(
+            f"the data are not those that {str(made.folder)!r} was trained on",
+            found=f"digest {job.data.digest[:12]} instead of {digest[:12]}",
+            remedy="--data-dir with the former data, or a new run",
+        )
+    if saved and saved.position.get("recipe") != made.recipe.digest:
+        raise CheckError(
+            f"the state in {str(made.folder)!r} is that of another recipe",
+            remedy="put the run's own state back, or train again under another --name",
+        )
 
 
 def _as_before(options: Options, info: dict[str, Any]) -> Options:
@@ -92,19 +122,15 @@ def _carry_out(
     saved: checkpoint.Saved | None,
     rhythm: Pace | None,
 ) -> Run:
-    progress.log_to(made.log)
-    progress.say(f"run        {made.folder}")
-    what = job.recipe
-    fit = Fit(made, what, learner, job.feed, job.validation, progress, rhythm)
-    fit.restore(saved)
-    if saved:
-        progress.say(f"resumed    in epoch {fit.position.epoch + 1}, step {fit.position.step}")
-    patience = f"; stops after {what.patience} without a better {what.select}"
-    progress.say(
-        f"plan       up to {what.epochs:g} epochs of {job.feed.steps} steps of {what.batch_size}"
-        f"{patience if what.patience and what.select != 'last' else ''}"
-    )
+    fit = Fit(made, job.recipe, learner, job.feed, job.validation, progress, rhythm)
     with _recorded(made, job, fit, progress), job.feed:
+        made.save_info(made.info | {"status": "running", "reason": ""})
+        progress.log_to(made.log)
+        progress.say(f"run        {made.folder}")
+        fit.restore(saved)
+        if saved:
+            progress.say(f"resumed    in epoch {fit.position.epoch + 1}, step {fit.position.step}")
+        _say_plan(job, progress)
         reason = fit()
         _keep_weights(made, job, fit)
         _score(made, job, fit)
@@ -113,24 +139,61 @@ def _carry_out(
     return made
 
 
+def _say_plan(job: Job, progress: Progress) -> None:
+    what = job.recipe
+    patience = f"; stops after {what.patience} without a better {what.select}"
+    progress.say(
+        f"plan       up to {what.epochs:g} epochs of {job.feed.steps} steps of {what.batch_size}"
+        f"{patience if what.patience and what.select != 'last' else ''}"
+    )
+
+
+def most_bytes(job: Job, learner: Learner) -> int:
+    """Return what a run takes of the disk at the most: saves, weights and logits.
+
+    weights/best and last, the best twice in state/; KEPT saves, and one that is written.
+    """
+    kept = learner.scored.state_dict()
+    logits_bytes = 4 * len(job.validation.indices) * len(job.data.classes)
+    saves = (checkpoint.KEPT + 1) * checkpoint.room(learner.tensors(), {})
+    return saves + 5 * weights.size(kept) + logits_bytes
+
+
 @contextmanager
 def _recorded(made: Run, job: Job, fit: Fit, progress: Progress) -> Iterator[None]:
     """Leave a true status and the best weights whatever ends the training."""
+    again = f"hundredfold train --resume {made.folder}"
     try:
         yield
-    except Interrupted as error:
-        _keep_weights(made, job, fit)
-        _note(made, fit, "stopped", error.message)
-        raise
+    except KeyboardInterrupt as error:
+        number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+        told = Interrupted("stopped; it can be resumed", signal_number=number, remedy=again)
+        _leave(made, job, fit, "stopped", told)
+        raise told from None
+    except OSError as error:
+        where = f": {str(error.filename)!r}" if error.filename else ""
+        words = f"the run cannot be written: {error.strerror or error}{where}"
+        failure = CheckError(words, remedy=f"make room or mend it, then {again}")
+        _leave(made, job, fit, "failed", failure)
+        raise failure from error
     except HundredfoldError as error:
-        _keep_weights(made, job, fit)
-        _note(made, fit, "failed", error.message)
+        _leave(made, job, fit, "stopped" if isinstance(error, Interrupted) else "failed", error)
         raise
     except BaseException as error:
         _note(made, fit, "failed", f"{type(error).__name__}: {error}")
         raise
     finally:
         progress.close()
+
+
+def _leave(made: Run, job: Job, fit: Fit, status: str, why: HundredfoldError) -> None:
+    """Write status and weights; what a full disk takes no more joins what is told."""
+    try:
+        _note(made, fit, status, why.message)
+        _keep_weights(made, job, fit)
+    except OSError as error:
+        missed = f"nor could the status and the weights: {error.strerror or error}"
+        why.found = "; ".join(filter(None, (why.found, missed)))
 
 
 def _keep_weights(made: Run, job: Job, fit: Fit) -> None:
@@ -147,10 +210,10 @@ def _keep_weights(made: Run, job: Job, fit: Fit) -> None:
     finite = all(t.isfinite().all() for t in last.values() if t.is_floating_point())
     if finite:
         ended = metadata | {"epoch": str(fit.position.epoch)}
-        files.write(made.last(), checkpoint.weights_bytes(last, ended))
+        weights.write(made.last(), last, ended)
     if fit.best.weights:
         best = metadata | {"epoch": str(fit.best.epoch)}
-        files.write(made.best(), checkpoint.weights_bytes(fit.best.weights, best))
+        weights.write(made.best(), fit.best.weights, best)
 
 
 def _score(made: Run, job: Job, fit: Fit) -> None:

@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -11,6 +13,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.caught = 0
+        self._at_once = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -27,9 +30,22 @@ class Signals:
     ) -> None:
         self._restore()
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Let the first signal raise KeyboardInterrupt inside, even one caught before."""
+        try:
+            self._at_once = True
+            if self.caught:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._at_once = False
+
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         self.caught = number
         self._restore()
+        if self._at_once:
+            raise KeyboardInterrupt
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

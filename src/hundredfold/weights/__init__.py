@@ -17,7 +17,7 @@ from pathlib import Path
 from hundredfold.errors import DataError, MissingError
 from hundredfold.weights import _npz, _pt, _safetensors
 from hundredfold.weights._contents import Contents, Entry, Refused
-from hundredfold.weights._safetensors import size, write
+from hundredfold.weights._safetensors import digest_of, size, write
 
 _READERS = {
     ".safetensors": _safetensors.read,
@@ -50,4 +50,4 @@ def opened(path: Path) -> Iterator[Contents]:
         raise DataError(f"cannot read the weights {str(path)!r}", found=str(error)) from None
 
 
-__all__ = ["Contents", "Entry", "opened", "size", "write"]
+__all__ = ["Contents", "Entry", "digest_of", "opened", "size", "write"]

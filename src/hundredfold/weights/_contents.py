@@ -69,7 +69,7 @@ def filled(entry: Entry, stream: BinaryIO) -> Tensor:
     tensor = torch.empty(entry.shape, dtype=entry.dtype)
     if not tensor.numel():
         return tensor
-    room = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
+    room = tensor.reshape(-1).view(torch.uint8).numpy().data
     done = 0
     while done < len(room):
         chunk = stream.read(min(_CHUNK, len(room) - done))

@@ -35,7 +35,10 @@ def read(file: BinaryIO) -> Contents:
     if len(roots) != 1:
         raise Refused("torch did not write it, or did so before version 1.6: save it anew")
     root = roots[0]
-    if f"{root}byteorder" in archive.namelist() and _small(archive, f"{root}byteorder") != b"little":
+    if (
+        f"{root}byteorder" in archive.namelist()
+        and _small(archive, f"{root}byteorder") != b"little"
+    ):
         raise Refused("its numbers are big-endian")
     views = _views(interpret(_small(archive, f"{root}data.pkl")))
     for name, view in views.items():

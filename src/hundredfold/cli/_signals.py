@@ -1,0 +1,43 @@
+"""SIGTERM ends a command as Ctrl-C does; a command started by another ends with it."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from hundredfold.errors import Terminated
+
+PARENT = "HUNDREDFOLD_PARENT"  # the process that a command has been started by, and ends with
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise Terminated within, so that files are closed and states are saved."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+
+
+def follow_parent() -> None:
+    """Get SIGTERM when the parent that started this command dies, even by kill -9 (Linux)."""
+    parent = os.environ.pop(PARENT, "")
+    if not parent.isdecimal() or sys.platform != "linux":
+        return
+    import ctypes  # only studies need it
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):  # it died before this line
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise Terminated
