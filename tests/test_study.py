@@ -224,6 +224,43 @@ def test_a_run_without_the_score_is_left_out_by_name(tmp_path: Path, make_run: M
     ]
 
 
+def without_validation(one: Run) -> Run:
+    one.save_info(one.info | {"data": {"name": "digits", "digest": "d1", "validation": 0}})
+    return one
+
+
+def test_runs_that_kept_no_validation_images_are_compared_once_all_are_tested(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    what, members = two(tmp_path)
+    runs = {m: without_validation(make_run(tmp_path, m.recipe)) for m in members[:4]}
+    with pytest.raises(UsageError, match="has no run to compare") as caught:
+        study.conclude(what, tmp_path / "s", runs)
+    assert caught.value.found is not None
+    assert "it kept no images back for validation" in caught.value.found
+    first = runs[members[0]].folder
+    assert f"hundredfold evaluate {first} --split test" in str(caught.value.remedy)
+    assert not (tmp_path / "s").exists()
+    for one in runs.values():
+        one.save_scores({"test.top_1": {"value": 0.7}})
+    assert study.conclude(what, tmp_path / "s", runs).metric == "test.top_1"
+
+
+def test_a_run_that_kept_no_validation_images_is_left_out_beside_those_that_did(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    what, members = two(tmp_path)
+    runs = {
+        members[0]: make_run(tmp_path, members[0].recipe, scores={"validation.top_1": 0.8}),
+        members[1]: without_validation(make_run(tmp_path, members[1].recipe)),
+    }
+    assert study.conclude(what, tmp_path / "s", runs).metric == "validation.top_1"
+    stored = json.loads((tmp_path / "s" / "study.json").read_text(encoding="utf-8"))
+    assert [(o["label"], o["reason"]) for o in stored["left_out"]] == [
+        ("b", "it kept no images back for validation")
+    ]
+
+
 def test_with_one_seed_the_images_are_paired(tmp_path: Path, make_run: MakeRun) -> None:
     what, members = two(tmp_path)
     labels = np.arange(200) % 2

@@ -107,7 +107,13 @@ def _part(run: Run, split: str, found: DataSet) -> Split:
                 found=f"digest {found.digest[:12]} instead of {facts['digest'][:12]}",
                 remedy="--data-dir with the former data",
             )
-        return data.training(found, share=run.recipe.validation, seed=run.recipe.seed)[1]
+        cut = data.training(found, share=run.recipe.validation, seed=run.recipe.seed)[1]
+        if not len(cut):
+            raise UsageError(
+                f"{run.name!r} was trained on all images; none were kept back for validation",
+                remedy="--split test",
+            )
+        return cut
     if "test" not in found.parts:
         raise DataError(
             f"{found.name!r} has no test images",

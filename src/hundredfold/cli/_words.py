@@ -42,8 +42,9 @@ def standing(member: Member, place: Path) -> str:
     if not curve:
         return "starting"
     last = curve[-1]
-    accuracy = wording.percent(last["validation.top_1"], 1)
-    return f"epoch {last['epoch']:.0f} of {member.recipe.epochs}, {accuracy}"
+    accuracy = wording.percent(last.get("validation.top_1", last.get("train.top_1")), 1)
+    seen = "" if "validation.top_1" in last else " of the training images"
+    return f"epoch {last['epoch']:.0f} of {member.recipe.epochs}, {accuracy}{seen}"
 
 
 def trained(plan: Plan, member: Member) -> str:

@@ -93,7 +93,8 @@ class Conv2d(nn.Conv2d):
         left, right, top, bottom = self._reversed_padding_repeated_twice
         if (left, top) == (right, bottom) or self.padding_mode != "zeros":
             return super().forward(x)
-        return F.conv2d(F.pad(x, (left, right, top, bottom)), self.weight, self.bias, self.stride)
+        padded = F.pad(x, (left, right, top, bottom))
+        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
 class _Convolve(torch.autograd.Function):

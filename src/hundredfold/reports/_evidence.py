@@ -94,6 +94,11 @@ class Evidence:
         return dict(self.info.get("data") or {})
 
     @property
+    def kept_none(self) -> bool:
+        """Whether all images were trained on, so that nothing of a run is of validation."""
+        return self.data.get("validation") == 0
+
+    @property
     def place(self) -> Source:
         """Where the images lie: as asked, else as in training; the network is never used."""
         folder = self.source.folder or self.data.get("folder")

@@ -25,7 +25,7 @@ def curves(evidence: Evidence) -> Exhibit:
     figures = {
         f"curve-{metric}": _chart(curve, metric, best)
         for metric in ("top_1", "loss")
-        if any(f"{split}.{metric}" in row for row in curve for split, _ in SPLITS)
+        if any(has(curve, f"{split}.{metric}") for split, _ in SPLITS)
     }
     body = join(
         [
@@ -88,9 +88,19 @@ def column(curve: Sequence[dict[str, float]], key: str) -> list[float]:
     return [float(v) if wording.finite(v) else math.nan for v in values]
 
 
+def has(curve: Sequence[dict[str, float]], key: str) -> bool:
+    """Say whether any epoch has such a number."""
+    return any(math.isfinite(v) for v in column(curve, key))
+
+
+def _images(parts: Sequence[tuple[str, int]]) -> str:
+    return " and ".join(split.replace("train", "training") for split, _ in parts)
+
+
 def _chart(curve: list[dict[str, float]], metric: str, best: object) -> Markup:
     epochs = column(curve, "epoch")
-    series = [(split, colour, column(curve, f"{split}.{metric}")) for split, colour in SPLITS]
+    parts = [(split, hue) for split, hue in SPLITS if has(curve, f"{split}.{metric}")]
+    series = [(split, hue, column(curve, f"{split}.{metric}")) for split, hue in parts]
     scale = y_scale([v for _, _, values in series for v in values], metric)
     frame = Frame(x_scale(epochs), scale, 480, 290, MARGINS)
     label, unit = y_text(metric)
@@ -98,7 +108,7 @@ def _chart(curve: list[dict[str, float]], metric: str, best: object) -> Markup:
     return _svg.drawing(
         frame.width,
         frame.height,
-        f"{'Top-1' if metric == 'top_1' else 'Loss'} of training and validation images by epoch",
+        f"{'Top-1' if metric == 'top_1' else 'Loss'} of {_images(parts)} images by epoch",
         _svg.axes(
             frame,
             "epoch",
@@ -136,34 +146,34 @@ def _sentence(evidence: Evidence) -> str:
     row = next((r for r in curve if r.get("epoch") == best), curve[-1])
     train, validation = row.get("train.top_1"), row.get("validation.top_1")
     kept = f" Epoch {best} was kept" if best else f" At epoch {last}"
-    if not (wording.finite(train) and wording.finite(validation)):
+    if not wording.finite(train):
         return ran + (f"{kept}." if best else "")
+    first = (
+        f"{wording.percent(validation)} of the validation images right, "
+        if wording.finite(validation)
+        else ""
+    )
     return (
-        f"{ran}{kept}: {wording.percent(validation)} of the validation images right, "
-        f"{wording.percent(train)} of the training images as they were seen (augmented, with "
-        "weights still moving)."
+        f"{ran}{kept}: {first}{wording.percent(train)} of the training images "
+        f"{'' if first else 'right '}as they were seen (augmented, with weights still moving)."
     )
 
 
+def _scores(row: dict[str, float], split: str) -> tuple[str, str]:
+    loss, right = row.get(f"{split}.loss"), row.get(f"{split}.top_1")
+    return wording.decimal(loss), wording.percent(right)
+
+
 def _numbers(curve: list[dict[str, float]], best: object) -> Markup:
-    head = [
-        "Epoch",
-        "Learning rate",
-        "Train loss",
-        "Train top-1",
-        "Validation loss",
-        "Validation top-1",
-        "Seconds",
-    ]
+    parts = [split for split, _ in SPLITS if has(curve, f"{split}.loss")]
+    scores = (f"{split.capitalize()} {score}" for split in parts for score in ("loss", "top-1"))
+    head = ["Epoch", "Learning rate", *scores, "Seconds"]
     rows = []
     for row in curve:
         cells = [
             f"{int(row['epoch'])}{' ★' if row['epoch'] == best else ''}",
             f"{row['lr']:.3g}" if wording.finite(row.get("lr")) else wording.NOTHING,
-            wording.decimal(row.get("train.loss")),
-            wording.percent(row.get("train.top_1")),
-            wording.decimal(row.get("validation.loss")),
-            wording.percent(row.get("validation.top_1")),
+            *(cell for split in parts for cell in _scores(row, split)),
             wording.decimal(row.get("seconds"), 1),
         ]
         rows.append(

@@ -25,7 +25,7 @@ def headline(evidence: Evidence) -> Exhibit:
         [
             _what(evidence),
             _state(evidence),
-            _big(score, split) if score else paragraph("There is no score yet.", kind="absent"),
+            _big(score, split) if score else paragraph(_unscored(evidence), kind="absent"),
             _seal(evidence, bool(evidence.score("top_1", "test"))),
         ]
     )
@@ -40,6 +40,12 @@ def sentence(score: Mapping[str, float], split: str) -> str:
     bounds = wording.interval(score)
     inside = "" if bounds == wording.NOTHING else f" (95 % interval {bounds})"
     return f"{wording.percent(score['value'])} of {images} right{inside}"
+
+
+def _unscored(evidence: Evidence) -> str:
+    if evidence.kept_none:
+        return "There is no score yet: no images were kept back for validation."
+    return "There is no score yet."
 
 
 def _validation(evidence: Evidence) -> Mapping[str, float]:

@@ -47,7 +47,15 @@ def _test(evidence: Evidence) -> Iterator[str]:
             f"The test split was looked at {wording.times(evidence.looks)}. Every look that leads "
             "to a choice makes the score too good."
         )
-    if not evidence.score("top_1", "test"):
+    tested = bool(evidence.score("top_1", "test"))
+    if evidence.kept_none:
+        alone = (
+            "the test split is the only measure"
+            if tested
+            else "there is no score until the test split is opened"
+        )
+        yield f"All images were trained on, none kept back for validation: {alone}."
+    elif not tested:
         yield "No test score yet: the scores here come from the validation images."
     score = evidence.score("top_1")
     if score and score.get("n", FEW_IMAGES) < FEW_IMAGES:

@@ -13,6 +13,7 @@ from hundredfold.reports.curves import (
     MARGINS,
     clipped,
     column,
+    has,
     tick,
     whole_ticks,
     x_scale,
@@ -29,7 +30,11 @@ def overlay(study: StudyEvidence) -> Exhibit:
     if not any(member.evidence.curve for member in study.members):
         words = "No run of the study has finished an epoch yet."
         return Exhibit(title, paragraph(words, kind="absent"))
-    figures = {f"curve-{split}-{metric}": _chart(study, split, metric) for split, metric in CHARTS}
+    figures = {
+        f"curve-{split}-{metric}": _chart(study, split, metric)
+        for split, metric in CHARTS
+        if any(has(m.evidence.curve, f"{split}.{metric}") for m in study.members)
+    }
     lead = "Thin lines are single seeds; a bold line is the mean of those still training."
     return Exhibit(
         title,
@@ -40,7 +45,7 @@ def overlay(study: StudyEvidence) -> Exhibit:
 
 def _chart(study: StudyEvidence, split: str, metric: str) -> Markup:
     key = f"{split}.{metric}"
-    runs = [m for m in study.members if m.evidence.curve]
+    runs = [m for m in study.members if has(m.evidence.curve, key)]
     longest = max((m.evidence.curve for m in runs), key=len)
     epochs = column(longest, "epoch")
     all_values = [v for m in runs for v in column(m.evidence.curve, key)]
@@ -93,7 +98,7 @@ def _chart(study: StudyEvidence, split: str, metric: str) -> Markup:
 
 def _mean(runs: list[Evidence], key: str) -> list[float]:
     """Return the mean over seeds, epoch by epoch, of those that got so far."""
-    columns = [column(run.curve, key) for run in runs if run.curve]
+    columns = [column(run.curve, key) for run in runs if has(run.curve, key)]
     if not columns:
         return []
     table = np.array([_padded(values, max(map(len, columns))) for values in columns])

@@ -66,7 +66,7 @@ def conclude(
     key = f"{'test' if tested else 'validation'}.{study.metric}"
     kept = {member: one for member, one in runs.items() if key in one.scores}
     lacking = (
-        LeftOut(member.label, member.seed, f"it has no {key}", one.name)
+        LeftOut(member.label, member.seed, _why_not(one, key), one.name)
         for member, one in runs.items()
         if member not in kept
     )
@@ -75,6 +75,7 @@ def conclude(
         raise UsageError(
             f"the study {study.name!r} has no run to compare",
             found="; ".join(f"{o.label}, seed {o.seed}: {o.reason}" for o in absent[:3]) or None,
+            remedy=_to_open(runs),
         )
     found = _compared(study, key, kept)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,6 +92,25 @@ def conclude(
     }
     files.write_json(folder / "study.json", stored)
     return found
+
+
+def _why_not(one: Run, key: str) -> str:
+    """Return why a run has no such score."""
+    if key.startswith("validation") and _kept_none(one):
+        return "it kept no images back for validation"
+    return f"it has no {key}"
+
+
+def _to_open(runs: Mapping[Member, Run]) -> str | None:
+    """Name what gives runs without validation images a score, if that is what they lack."""
+    if not runs or not all(_kept_none(one) for one in runs.values()):
+        return None
+    first = next(iter(runs.values())).folder
+    return f"hundredfold evaluate {first} --split test, and so on for each of its runs"
+
+
+def _kept_none(one: Run) -> bool:
+    return one.info.get("data", {}).get("validation") == 0
 
 
 def _compared(study: Study, key: str, runs: Mapping[Member, Run]) -> Comparison:

@@ -1,0 +1,111 @@
+"""Every verb after a training on all images, of which no score of validation can come."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hundredfold import data, study
+from hundredfold.cli import _words, main
+from hundredfold.data import Source
+from hundredfold.run import Run
+
+Captured = pytest.CaptureFixture[str]
+TRAIN = ["train", "digits", "--epochs", "2", "--precision", "fp32", "--threads", "1",
+         "--set", "validation=0.0", "--set", 'select="last"', "--set", "limit=256"]  # fmt: skip
+STUDY = """
+base = "digits"
+seeds = 1
+[overrides]
+epochs = 1
+limit = 64
+precision = "fp32"
+validation = 0.0
+select = "last"
+[vary.two]
+[vary.wide]
+batch_size = 32
+"""
+
+
+def _said(capsys: Captured) -> str:
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    return out + err
+
+
+def test_a_run_is_trained_listed_scored_shown_and_used(elsewhere: Path, capsys: Captured) -> None:
+    assert main([*TRAIN, "--name", "all"]) == 0
+    assert "no validation images were kept back" in _said(capsys)
+    run = Run(elsewhere / "runs" / "all")
+    assert run.info["data"]["validation"] == 0
+    assert run.info["best_epoch"] == 2
+    assert run.scores == {}
+    assert all("validation.loss" not in row and "train.loss" in row for row in run.curve)
+
+    assert main(["runs"]) == 0
+    assert [*capsys.readouterr().out.splitlines()[1].split()[4:7]] == ["2", "–", "–"]
+    assert main(["runs", "all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["validation"] is None
+
+    assert main(["evaluate", "all", "--split", "validation"]) == 2
+    said = _said(capsys)
+    assert "'all' was trained on all images; none were kept back for validation" in said
+    assert "--split test" in said
+    assert run.info["test_looks"] == 0
+    assert run.scores == {}
+
+    assert main(["report", "all"]) == 0
+    assert "no images were kept back" in (run.folder / "report.html").read_text(encoding="utf-8")
+
+    found = data.load("digits", Source()).parts["test"]()
+    Image.fromarray(found.pixels[found.indices[0]]).save(elsewhere / "a.png")
+    capsys.readouterr()
+    assert main(["predict", "all", "a.png", "--json"]) == 0
+    (prediction,) = json.loads(capsys.readouterr().out)["predictions"]
+    assert prediction["labels"]
+
+    assert main(["evaluate", "all", "--split", "test", "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert {name.partition(".")[0] for name in scores} == {"test"}
+    assert run.info["test_looks"] == 1
+    assert main(["report", "all"]) == 0
+
+
+def test_a_study_waits_for_the_test_split_and_trains_nothing_twice(
+    elsewhere: Path, capsys: Captured
+) -> None:
+    (elsewhere / "all.toml").write_text(STUDY, encoding="utf-8")
+    assert main(["study", "all.toml", "--threads", "1"]) == 2
+    said = _said(capsys)
+    assert "has no run to compare" in said
+    assert "kept no images back for validation" in said
+    assert "--split test" in said
+    runs = [path.parent for path in sorted((elsewhere / "runs").glob("*/run.json"))]
+    runs = [folder for folder in runs if not folder.is_symlink()]
+    assert len(runs) == 2
+    for folder in runs:
+        assert main(["evaluate", str(folder)]) == 0
+    capsys.readouterr()
+    assert main(["study", "all.toml", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert "trained" not in err
+    assert json.loads(out)["metric"] == "test.top_1"
+    assert (elsewhere / "runs" / "all" / "report.html").is_file()
+
+
+def test_where_a_training_stands_is_told_by_what_it_measures(
+    elsewhere: Path, make_run: Callable[..., Run]
+) -> None:
+    (elsewhere / "all.toml").write_text(STUDY, encoding="utf-8")
+    member = study.members(study.variants(study.load("all.toml")), 1)[0]
+    made = make_run(elsewhere / "runs", member.recipe, status="running")
+    assert _words.standing(member, made.folder) == "starting"
+    row = {"epoch": 1, "train.top_1": 0.25}
+    (made.folder / "curve.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert _words.standing(member, made.folder) == "epoch 1 of 1, 25.0 % of the training images"
+    row["validation.top_1"] = 0.5
+    (made.folder / "curve.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert _words.standing(member, made.folder) == "epoch 1 of 1, 50.0 %"
