@@ -65,5 +65,5 @@ def test_ratios_come_from_blocks_and_from_runs(benchmark):
     assert facts["ratios_of_steps"]["plain"]["low"] == pytest.approx(min(ratios), rel=1e-3)
     slower = facts["projected_seconds"]["resnet-18"] / run["wall_seconds"]
     assert facts["ratios_of_runs"]["resnet-18"] == pytest.approx(slower, rel=1e-3)
-    assert facts["images"] == {"ours": 128, "resnet-18": 200 * 64}
+    assert facts["images"] == {"ours": 128, "plain": 128, "resnet-18": 200 * 64}
     assert any(line.startswith("resnet-18, projected") for line in table)
