@@ -53,6 +53,7 @@ def test_a_projection_adds_the_seconds_of_every_size():
 def test_ratios_come_from_blocks_and_from_runs(benchmark):
     data = ("--set", "data=shapes(classes=4, images=20)", "--set", "validation=0.1")
     short = ("--set", "epochs=2", "--precision", "fp32", "--set", "precision=fp32")
+    short += ("--set", "resolution=full")
     table, facts = benchmark(
         "time_to_75", *TOY, *SMALL, *data, *short, "--images", "64", "--large-batch", "2",
         "--train", "1",
