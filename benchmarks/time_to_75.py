@@ -49,8 +49,9 @@ def images_by_size(what: Recipe, images: int) -> dict[int, int]:
 def muon_flops(what: Recipe, images: int) -> int:
     """Count the operations of Muon's matrix products in all of a recipe's updates.
 
-    A bank of filters is a matrix of r rows and c columns, r being the fewer: an iteration is
-    two products of r x c by c x r size and one of r x r by r x r. 0 for another optimizer.
+    A bank of filters is a matrix of r rows and c columns, r being the fewer. It takes part in
+    two products, the first and the last; between them n iterations take 4 n - 3 of r x r by
+    r x r (see `optim/_muon.py`). 0 for another optimizer.
     """
     optimizer = call.parse(what.optimizer)
     if optimizer.name != "muon":
@@ -58,8 +59,9 @@ def muon_flops(what: Recipe, images: int) -> int:
     model = models.outline(call.parse(what.model), classes=_ours.CLASSES, size=_ours.PIXELS)
     banks = [p for p in model.parameters() if p.requires_grad and p.ndim == 4]
     shapes = [sorted((len(p), p[0].numel())) for p in banks]
-    macs = sum(2 * r * r * c + r**3 for r, c in shapes)
-    return 2 * macs * int(optimizer.options["steps"]) * steps_of(what, images)
+    squares = 4 * int(optimizer.options["steps"]) - 3
+    macs = sum(2 * r * r * c + squares * r**3 for r, c in shapes)
+    return 2 * macs * steps_of(what, images)
 
 
 def pflop(what: Recipe, images: int) -> float:
@@ -143,11 +145,12 @@ def summary(runs: list[Facts], seconds: dict[str, list[float]]) -> Facts:
 def cells(found: Facts) -> list[list[str]]:
     """Return the table: a row a training, with its times, its compute, and the ratios."""
     rows = [["to 75 %", "seconds", "slower", "least", "most", "PFLOP", "images"]]
-    for side, compute in (("ours", "ours"), ("plain", "ours"), ("resnet-18", "resnet-18")):
+    for side in ("ours", "plain", "resnet-18"):
         ratio = found["ratios_of_steps"].get(side)
         times = [f"{ratio[key]:.2f}" for key in ("median", "low", "high")] if ratio else ["-"] * 3
         projected = wording.seconds(found["projected_seconds"][side])
-        work = f"{found['pflop'][compute]:.4g}", f"{found['images'][compute]:,}"
+        compute = found["pflop"].get(side)  # the peer's is ours, but for its Muon's products
+        work = f"{compute:.4g}" if compute else "-", f"{found['images'][side]:,}"
         rows.append([f"{side}, projected", projected, *times, *work])
     if found["runs"]:
         taken = wording.seconds(found["seconds"]["mean"])
@@ -178,7 +181,8 @@ def main() -> None:
     found |= {"threads": options.threads, "precision": options.precision}
     found |= {"recipe": options.recipe, "set": options.set, "images_by_size": counted}
     found["pflop"] = {"ours": pflop(what, images), "resnet-18": pflop(LARGE, images)}
-    found["images"] = {"ours": sum(counted.values()), "resnet-18": EPOCHS * images}
+    found["images"] = dict.fromkeys(("ours", "plain"), sum(counted.values()))
+    found["images"]["resnet-18"] = EPOCHS * images
     found["share_of_gemm_peak"] = {
         size: _common.share_of_peak(_ours.macs(what, size), of["ours"], of["gemm"])
         for size, of in rates.items()
