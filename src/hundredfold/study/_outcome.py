@@ -110,7 +110,8 @@ def _to_open(runs: Mapping[Member, Run]) -> str | None:
 
 
 def _kept_none(one: Run) -> bool:
-    return one.info.get("data", {}).get("validation") == 0
+    kept: int | None = one.info.get("data", {}).get("validation")
+    return kept == 0
 
 
 def _compared(study: Study, key: str, runs: Mapping[Member, Run]) -> Comparison:
