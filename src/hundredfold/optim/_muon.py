@@ -67,8 +67,8 @@ def orthogonal(matrices: Tensor, steps: int) -> Tensor:
         if step + 1 < steps:
             square = factor @ square @ factor
     assert whole is not None
-    x = whole @ x
-    return x.mT if tall else x
+    found: Tensor = whole @ x
+    return found.mT if tall else found
 
 
 def _matrix(filters: Tensor) -> Tensor:
