@@ -29,7 +29,7 @@ def _recipe(plain: list[str], chance: random.Random) -> list[str]:
     optimizers = call.names("hundredfold.optim.optimizers")
     sizes = [] if (model := chance.choice(MODELS)).startswith("simple") else ["progressive"]
     return [
-        *plain, "--model", model, "--epochs", str(chance.randint(3, 5)),
+        *plain, "--model", model, "--set", f"epochs={chance.choice((2.5, 3, 4, 5))}",
         "--augment", chance.choice(AUGMENT), "--schedule", chance.choice(SCHEDULES),
         "--optimizer", chance.choice(optimizers), "--resolution", chance.choice(["full", *sizes]),
         "--patience", str(chance.randint(0, 2)), "--seed", str(chance.randrange(1000)),

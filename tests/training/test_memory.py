@@ -83,7 +83,7 @@ def test_a_resumed_run_keeps_the_size_of_the_pieces(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Memory runs out in the first step; a run that is stopped later does not try again."""
-    gradients, tries = Learner._gradients, []
+    gradients, tries = Learner.gradients, []
 
     def tight(self: Learner, images: Tensor, targets: Tensor, batch: int) -> Tensor:
         if len(images) > 8:
@@ -91,7 +91,7 @@ def test_a_resumed_run_keeps_the_size_of_the_pieces(
             raise ERRORS["CPU"]
         return gradients(self, images, targets, batch)
 
-    monkeypatch.setattr(learner.Learner, "_gradients", tight)
+    monkeypatch.setattr(learner.Learner, "gradients", tight)
     whole = small_run("whole", model="wrn(depth=10, width=1)", epochs=3)
     assert whole.info["micro_batch"] == 8
     assert "in pieces of 8" in (whole.folder / "log.txt").read_text()
