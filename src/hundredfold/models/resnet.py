@@ -130,6 +130,13 @@ class ResNet(nn.Module):
             x = getattr(self, name)(x)
         return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
 
+    def cut(self, groups: int) -> int:
+        """Keep the stem and the first groups, 1 to 4 (3 of those for CIFAR); return channels."""
+        for name in self.groups[groups:]:
+            delattr(self, name)
+        self.groups = self.groups[:groups]
+        return int(getattr(self, self.groups[-1])[-1].outputs)
+
 
 def resnet(
     classes: int,
