@@ -75,7 +75,8 @@ class ConvNeXt(nn.Module):
     def __init__(self, classes: int, width: int, patch: int) -> None:
         super().__init__()
         self.scale = Scale()
-        self.widths = widths = [width * 2**number for number in range(len(_BLOCKS))]
+        self.width = width
+        widths = [width * 2**number for number in range(len(_BLOCKS))]
         layers = [nn.Sequential(nn.Conv2d(3, width, patch, patch), Norm(width))]
         groups = [nn.Sequential(*map(Block, [w] * n)) for w, n in zip(widths, _BLOCKS, strict=True)]
         for group, (narrow, wide) in zip(groups, pairwise(widths), strict=False):
@@ -93,9 +94,9 @@ class ConvNeXt(nn.Module):
 
     def cut(self, groups: int) -> int:
         """Keep the patches and the first groups, 1 to 4; return their channels."""
-        self.features = nn.Sequential(*self.features[: 2 * groups])
+        self.features = nn.Sequential(*list(self.features)[: 2 * groups])
         self.classifier[0] = nn.Identity()
-        return self.widths[groups - 1]
+        return self.width << (groups - 1)
 
 
 def convnext(

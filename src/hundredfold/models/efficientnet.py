@@ -92,7 +92,7 @@ class EfficientNet(nn.Module):
 
     def cut(self, groups: int) -> int:
         """Keep the stem and the first groups, 1 to 7; return their channels."""
-        self.features = nn.Sequential(*self.features[: groups + 1])
+        self.features = nn.Sequential(*list(self.features)[: groups + 1])
         return _GROUPS[groups - 1][3]
 
 

@@ -88,7 +88,7 @@ class MobileNetV2(nn.Module):
         channels = _round(32 * width)
         layers: list[nn.Module] = [_conv_norm(3, channels, 3, 2 if stem == "imagenet" else 1)]
         self.ends: list[int] = []
-        self.widths = [_round(group[1] * width) for group in _GROUPS]
+        self.widths: list[int] = [_round(group[1] * width) for group in _GROUPS]
         for number, (expansion, _, count, stride) in enumerate(_GROUPS):
             first = 1 if stem == "cifar" and number == 1 else stride
             for index in range(count):
@@ -107,7 +107,7 @@ class MobileNetV2(nn.Module):
 
     def cut(self, groups: int) -> int:
         """Keep the stem and the first groups, 1 to 7; return their channels."""
-        self.features = nn.Sequential(*self.features[: self.ends[groups - 1]])
+        self.features = nn.Sequential(*list(self.features)[: self.ends[groups - 1]])
         return self.widths[groups - 1]
 
 

@@ -52,7 +52,7 @@ class VGG(nn.Module):
     def cut(self, groups: int) -> int:
         """Keep the first groups, 1 to 5, each with its pool; return their channels."""
         pools = [n for n, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
-        self.features = nn.Sequential(*self.features[: pools[groups - 1] + 2])
+        self.features = nn.Sequential(*list(self.features)[: pools[groups - 1] + 2])
         return _CHANNELS[groups - 1]
 
 
