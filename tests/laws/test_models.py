@@ -21,6 +21,7 @@ FIXED = {  # filters that all begin as the identity
                  ("group1.conv2", "group1.conv3", "group2.conv2", "group3.conv2")}
 }  # fmt: skip
 SMALLER = {  # seconds, else
+    "transfer": "transfer(backbone='resnet(depth=20)', rate=0.1)",
     "wrn": "wrn(depth=10, width=2)",
     "densenet": "densenet(depth=16)",
     "mobilenet_v2": "mobilenet_v2(width=0.5)",

@@ -1,6 +1,7 @@
 """Files of weights as names and shapes, and a function that reads one tensor of them."""
 
 import pickle
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,9 @@ def _safetensors(file: Path) -> Weights:
 def _pickled(file: Path) -> Weights:
     """Read torch's own format, tensors only: nothing in the file is ever executed."""
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # whatever is odd about a file ends in an error below
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise unreadable(file, str(error).partition("\n")[0][:200]) from None
     if not isinstance(found, dict) or not all(isinstance(t, Tensor) for t in found.values()):
