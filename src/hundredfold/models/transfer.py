@@ -1,7 +1,7 @@
 """A backbone that has learned elsewhere, under a new head.
 
     layer        output at 32 px
-    resize       resolution x resolution     bilinear
+    resize       resolution x resolution     bicubic
     scale        3 x resolution x resolution as the weights want it
     backbone     channels                    maps of the last group kept, averaged
     standard     channels                    mean 0, deviation 1 on the training images
@@ -119,12 +119,15 @@ class Transfer(nn.Module):
 
 
 def resized(images: Tensor, size: int) -> Tensor:
-    """Return images (b, 3, h, w) as floats in 0..255 of size x size, channels-last."""
+    """Return images (b, 3, h, w) as floats of size x size, channels-last, bicubic.
+
+    Values may leave 0..255 a little beside sharp edges.
+    """
     if images.shape[-2:] == (size, size):
         return images
     shrinks = images.shape[-1] > size
-    enlarged = F.interpolate(images.float(), (size, size), mode="bilinear", antialias=shrinks)
-    return enlarged.contiguous(memory_format=torch.channels_last)
+    found = F.interpolate(images.float(), (size, size), mode="bicubic", antialias=shrinks)
+    return found.contiguous(memory_format=torch.channels_last)
 
 
 def transfer(

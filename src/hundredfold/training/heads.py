@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_RIDGES = tuple(10.0**k for k in range(-4, 2))  # times n
+_RIDGES = tuple(10.0**k for k in range(-3, 2))  # times n
 _DECAYS = (1e-4, 1e-3, 1e-2)
 _PASSES = 12
 _BATCH = 1024
