@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from hundredfold import call, data
-from hundredfold.backbones import CARDS, Card
+from hundredfold.backbones import CARDS, Card, network_of
 from hundredfold.call import Call
 from hundredfold.data import Source
 from hundredfold.errors import DataError, MissingError, UsageError
@@ -42,7 +42,9 @@ def settle(what: Recipe, given: Path | None, source: Source) -> Recipe:
             found=f"sha256 {digest}..., not {known}...",
             remedy="--weights with the former file, or --set model.weights='' for a new run",
         )
-    return what.override({}, [f"model.weights={digest!r}", f"model.form={_form(file)!r}"])
+    backbone = spelled_out(str(model.options["backbone"]))
+    known_by = {"backbone": backbone, "weights": digest, "form": _form(file)}
+    return what.override({}, [f"model.{key}={value!r}" for key, value in known_by.items()])
 
 
 def locate(backbone: str, given: Path | None, source: Source) -> Path:
@@ -139,6 +141,12 @@ def own_model(file: Path) -> Call | None:
         return call.parse(told["model"]) if "recipe_digest" in told else None
     except (OSError, ValueError, KeyError, AttributeError, UsageError):
         return None
+
+
+def spelled_out(backbone: str) -> str:
+    """Return a network of ours with every default, a card's name as it is."""
+    network, card = network_of(backbone)
+    return backbone if card else str(call.complete(network, "hundredfold.models"))
 
 
 def backbone_of(made: Call) -> str:

@@ -15,7 +15,7 @@ from hundredfold.models._layers import Scale
 from hundredfold.models.transfer import Transfer
 from hundredfold.pretrained import _keras
 from hundredfold.pretrained._formats import Weights, open_file
-from hundredfold.pretrained._place import backbone_of, how_to_get, own_model
+from hundredfold.pretrained._place import backbone_of, how_to_get, own_model, spelled_out
 
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
@@ -69,7 +69,7 @@ def _from_torch(
 def _our_names(weights: Weights, file: Path, backbone: str) -> dict[str, str]:
     """Return our name -> the file's: torchvision's old DenseNets, and our own transfers."""
     made = own_model(file)
-    if made is not None and backbone_of(made) != backbone:
+    if made is not None and backbone_of(made) != spelled_out(backbone):
         raise MissingError(
             f"{str(file)!r} holds a {backbone_of(made)}, not a {backbone}",
             remedy=f"--set \"model.backbone='{backbone_of(made)}'\"",

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _RIDGES = tuple(10.0**k for k in range(-3, 2))  # times n
-_DECAYS = (1e-4, 1e-3, 1e-2)
+_DECAYS = (1e-4, 1e-3, 1e-2, 1e-1)
 _PASSES = 12
 _BATCH = 1024
 
