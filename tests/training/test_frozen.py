@@ -122,6 +122,7 @@ def test_each_view_counts_as_an_image(train: Callable[..., Run]) -> None:
         {"augment": "flip"},
         {"model": transfer(views=2)},
         {"resolution": "progressive"},
+        {"augment": "alternating_flip"},
     ],
 )
 def test_what_a_frozen_backbone_would_ignore_is_refused(
@@ -129,6 +130,11 @@ def test_what_a_frozen_backbone_would_ignore_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match="frozen backbone"):
         train(**fields)
+
+
+def test_views_that_mix_labels_are_refused(train: Callable[..., Run]) -> None:
+    with pytest.raises(UsageError, match="mixes labels"):
+        train(model=transfer(views=2), augment="flip | mixup")
 
 
 def test_fine_tuning_moves_the_backbone_and_not_its_statistics(

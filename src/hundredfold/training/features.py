@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hundredfold import data, files
+from hundredfold.errors import UsageError
 from hundredfold.feed import Augment
 
 KEPT = 12  # sets of features that stay in the cache
@@ -44,12 +45,23 @@ class View:
     augment: Augment | None = None
 
     def of(self, images: Tensor, block: int) -> Tensor:
-        """Return a block of uint8 images (b, 3, h, w) as this view shows them."""
+        """Return uint8 images (b, 3, h, w), rows from `block` on, as this view shows them.
+
+        Raises UsageError where labels would have to change with the images.
+        """
         if self.augment is None:
             return images
         seed = np.random.SeedSequence((self.number, block)).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(seed[0]))
-        return self.augment(images, torch.zeros(len(images), 1), generator)[0]
+        rows = torch.arange(block, block + len(images))
+        labels = rows.float()[:, None]
+        seen, after = self.augment(images, labels, generator, self.number, rows)
+        if not torch.equal(labels, after):
+            raise UsageError(
+                f"{self.text} mixes labels, which features of one image cannot follow",
+                remedy="--augment flip, or a rate above 0",
+            )
+        return seen
 
 
 def compute(

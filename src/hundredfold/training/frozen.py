@@ -52,6 +52,11 @@ def begin(model: Transfer, what: Recipe, given: Path | None, source: Source) -> 
         )
     if model.frozen and not what.resolution.startswith("full"):
         raise UsageError("a frozen backbone has one resolution", remedy="--resolution full")
+    if model.start != "drawn" and not what.validation:
+        raise UsageError(
+            f"start={model.start!r} chooses its strength by validation, and validation = 0",
+            remedy="--set model.start='drawn', or --set validation=0.1",
+        )
     file = pretrained.locate(str(made.options["backbone"]), given, source)
     fill(model, made, file)
     return {"file": str(file.absolute()), "sha256": made.options["weights"]}

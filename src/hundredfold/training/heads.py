@@ -35,7 +35,7 @@ def nearest(
     known = functional.normalize(features)
     parts = []
     for some in torch.split(others, _BATCH):
-        similar, places = (functional.normalize(some) @ known.T).topk(neighbours)
+        similar, places = (functional.normalize(some) @ known.T).topk(min(neighbours, len(known)))
         votes = torch.zeros(len(some), classes)
         parts.append(votes.scatter_add_(1, labels[places], (similar / 0.07).exp()))
     return torch.cat(parts)

@@ -251,7 +251,7 @@ def _forms(
     images = round(what.epochs * feed.steps * what.batch_size)
     plan: forms.Plan = before.get("forms", {}) if before else {}
     on_cpu = next(model.parameters()).device.type == "cpu"
-    if not before and on_cpu and forms.pays(summary.macs, images):
+    if not before and on_cpu and not _is_frozen(model) and forms.pays(summary.macs, images):
         batch = min(what.micro_batch or what.batch_size, what.batch_size)
         plan = forms.choose(
             model, sizes, batch, chosen, cache=options.source.cache, seconds=options.probing
