@@ -183,8 +183,8 @@ def test_a_study_does_not_write_into_a_run(tiny: Path, make_run: MakeRun, capsys
 
 
 def test_scratch_and_transfer_stand_in_one_study(elsewhere: Path, capsys: Captured) -> None:
-    text = TINY.replace('"optimizer.lr" = 1e30', "model = \"transfer(backbone='mobilenet_v2', "
-                        "resolution=32)\"").replace("wrong", "transfer")  # fmt: skip
+    change = 'model = "transfer(backbone=\'mobilenet_v2\', resolution=32)"\naugment = "none"'
+    text = TINY.replace('"optimizer.lr" = 1e30', change).replace("wrong", "transfer")
     (elsewhere / "both.toml").write_text(text, encoding="utf-8")
     assert main(["study", "both.toml", "--threads", "1"]) == 4
     assert "mobilenet_v2" in capsys.readouterr().err
