@@ -91,7 +91,7 @@ def test_a_second_head_computes_no_features(
     def refuse(*_: object) -> None:
         raise AssertionError("features were computed again")
 
-    monkeypatch.setattr(frozen, "_extract", refuse)
+    monkeypatch.setattr(frozen, "extract", refuse)
     train("second", seed=1, optimizer="sgd(lr=0.01)")
     train("third", model=transfer(start="logistic"))
     with pytest.raises(AssertionError, match="again"):

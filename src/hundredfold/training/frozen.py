@@ -107,10 +107,10 @@ def rehearsed(job: "Job") -> tuple["Job", float]:
         images += len(job.validation.indices)
     some = np.array(job.training.pixels[job.training.indices[:BATCH]])
     batch = torch.from_numpy(some).permute(0, 3, 1, 2)
-    folded = _folded(model)
-    _extract(folded, job.device, job.precision, batch)
+    lighter = folded(model)
+    extract(lighter, job.device, job.precision, batch)
     began = time.monotonic()
-    _extract(folded, job.device, job.precision, batch)
+    extract(lighter, job.device, job.precision, batch)
     seconds = (time.monotonic() - began) * images / len(batch)
     if not model.frozen:
         return job, seconds
@@ -136,7 +136,7 @@ def _features(
     decisive = [options[key] for key in ("backbone", "weights", "form", "cut")]
     part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
     return compute(
-        partial(_extract, _folded(model), job.device, precision),
+        partial(extract, folded(model), job.device, precision),
         split.pixels,
         rows,
         channels=model.standard.mean.numel(),
@@ -146,7 +146,7 @@ def _features(
     )
 
 
-def _folded(model: Transfer) -> Transfer:
+def folded(model: Transfer) -> Transfer:
     """Return the model with less to compute; its features are the same but for rounding."""
     twin = copy.copy(model)
     twin._modules = dict(model._modules)
@@ -154,7 +154,7 @@ def _folded(model: Transfer) -> Transfer:
     return twin
 
 
-def _extract(model: Transfer, device: torch.device, precision: str, images: Tensor) -> Tensor:
+def extract(model: Transfer, device: torch.device, precision: str, images: Tensor) -> Tensor:
     """uint8 (n, 3, h, w) -> features (n, channels)."""
     parts = []
     with torch.inference_mode(), autocast(device, precision):
