@@ -202,6 +202,11 @@ def test_missing_weights_end_with_code_4_and_how_to_get_them(
     assert not (elsewhere / "runs").exists()
 
 
+def test_a_budget_is_not_for_a_transfer(taught: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", *PLAIN, "--pretrained", str(taught), "--budget", "5m"]) == 2
+    assert "before its epochs" in capsys.readouterr().err
+
+
 def test_a_dry_run_computes_no_features_to_keep(
     taught: Path, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

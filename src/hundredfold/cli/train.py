@@ -142,6 +142,11 @@ def train(
                 "--budget chooses the epochs",
                 remedy=f"--budget {budget}, without --epochs, --quick",
             )
+        if call.parse(what.model).name == "transfer":
+            raise UsageError(
+                "--budget does not count what a transfer does before its epochs",
+                remedy="--dry-run says how long it takes; fewer --epochs or a lower resolution",
+            )
         given = _given(changes)
         own = what if recipe_name or model or sets else None
         what, pace, before = training.plan(own, given, seconds, options, progress, began)
