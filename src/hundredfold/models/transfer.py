@@ -27,7 +27,7 @@ from hundredfold.backbones import Card, Form, network_of
 from hundredfold.errors import UsageError
 from hundredfold.models._layers import Scale, drop
 
-_SMALL = 128  # pixels that images of fewer are enlarged to; see docs/results.md
+_SMALL = 128  # pixels that images of fewer are enlarged to; chosen, not yet tuned
 _QUARTERS = 4
 
 
