@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from safetensors.torch import save_file
 
-from hundredfold import recipe, study, training
+from hundredfold import models, recipe, study, training
+from hundredfold.call import parse
 from hundredfold.data import Source
 from hundredfold.recipe import Recipe
 
@@ -30,10 +32,24 @@ def _all() -> dict[str, Recipe]:
     return {what.digest: what for what in reversed(few.values())}
 
 
+def _weights(what: Recipe, folder: Path) -> Path | None:
+    """Save random weights for the backbone of a transfer; None for any other model."""
+    call = parse(what.model)
+    if call.name != "transfer":
+        return None
+    model = models.build(call, classes=2, size=32, seed=0)
+    tensors = {n: t.contiguous() for n, t in model.backbone.state_dict().items()}
+    file = folder / f"{call.options['backbone']}.safetensors"
+    save_file({n: t for n, t in tensors.items() if not n.startswith("scale.")}, file)
+    return file
+
+
 @pytest.mark.parametrize("what", [pytest.param(w, id=w.title) for w in _all().values()])
 def test_two_steps_of_a_recipe_that_ships(what: Recipe, tmp_path: Path) -> None:
     progress = training.Progress(Console(quiet=True))
-    options = training.Options(Source(), device="cpu", threads=1, out=tmp_path)
+    options = training.Options(
+        Source(), device="cpu", threads=1, out=tmp_path, weights=_weights(what, tmp_path)
+    )
     made = training.train(what, options, progress)
     (row,) = made.curve
     assert row["step"] == 2

@@ -179,5 +179,7 @@ def _images(
     pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64], device: torch.device
 ) -> Tensor:
     if isinstance(pixels, Tensor):
-        return pixels[torch.from_numpy(rows).to(device)].permute(0, 3, 1, 2)
-    return torch.from_numpy(pixels.take(rows, axis=0)).to(device).permute(0, 3, 1, 2)
+        taken = pixels[torch.from_numpy(rows).to(device)]
+    else:
+        taken = torch.from_numpy(pixels.take(rows, axis=0)).to(device)
+    return taken if taken.ndim == 2 else taken.permute(0, 3, 1, 2)  # features stay as they are

@@ -11,6 +11,8 @@ from torch import nn
 
 from hundredfold import call, feed, models, weights
 from hundredfold.errors import DataError, MissingError
+from hundredfold.models._fold import fold
+from hundredfold.models.transfer import Transfer
 from hundredfold.run import Run
 
 BATCH = 250
@@ -73,6 +75,8 @@ def open_model(run: Run, device: torch.device) -> Opened:
         tensors = contents.tensors(outline)
     model = models.build(part, classes=len(classes), size=size, seed=0)
     model.load_state_dict(tensors)
+    if isinstance(model, Transfer):
+        model.backbone = fold(model.backbone)
     return Opened(model.to(device).eval(), classes, size)
 
 

@@ -180,3 +180,28 @@ def test_a_study_does_not_write_into_a_run(tiny: Path, make_run: MakeRun, capsys
     make_run(Path("runs"), member.recipe, name="tiny")
     assert main(["study", str(tiny)]) == 2
     assert "'runs/tiny' is a run" in capsys.readouterr().err
+
+
+def test_scratch_and_transfer_stand_in_one_study(elsewhere: Path, capsys: Captured) -> None:
+    change = 'model = "transfer(backbone=\'mobilenet_v2\', resolution=32)"\naugment = "none"'
+    text = TINY.replace('"optimizer.lr" = 1e30', change).replace("wrong", "transfer")
+    (elsewhere / "both.toml").write_text(text, encoding="utf-8")
+    assert main(["study", "both.toml", "--threads", "1"]) == 4
+    assert "mobilenet_v2" in capsys.readouterr().err
+    left = json.loads(Path("runs/both/study.json").read_text(encoding="utf-8"))["left_out"]
+    assert [one["label"] for one in left] == ["transfer"]
+    assert "weights of mobilenet_v2" in left[0]["reason"]
+
+    from safetensors.torch import save_file
+
+    from hundredfold import call, models
+
+    parsed = call.parse("transfer(backbone='mobilenet_v2')")
+    network = models.build(parsed, classes=2, size=32, seed=0).backbone
+    tensors = {n: t.contiguous() for n, t in network.state_dict().items() if "scale." not in n}
+    save_file(tensors, elsewhere / "mobilenet_v2.safetensors")
+    command = ["study", "both.toml", "--threads", "1", "--weights", str(elsewhere)]
+    assert main(command) == 0
+    assert "1 to train" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "2 runs finished, 0 to train" in capsys.readouterr().out

@@ -45,6 +45,10 @@ PINNED = [
     ("vgg(depth=16, batch_norm=False)", 1000, 224, 138_357_544),
     ("vgg(depth=16)", 1000, 224, 138_365_992),
     ("vgg(depth=19, batch_norm=False)", 1000, 224, 143_667_240),
+    ("vgg(depth=19)", 1000, 224, 143_678_248),
+    ("mobilenet_v2", 1000, 224, 3_504_872),
+    ("efficientnet", 1000, 224, 5_288_548),
+    ("convnext", 1000, 224, 28_589_128),
     ("speednet", 100, 32, 8_608_312),  # added up by hand from the stage table
 ]
 
@@ -67,6 +71,9 @@ GIGA_MACS = [
     ("densenet(depth=169)", 3.36),
     ("densenet(depth=201)", 4.29),
     ("vgg(depth=16, batch_norm=False)", 15.47),
+    ("mobilenet_v2", 0.30),
+    ("efficientnet", 0.39),
+    ("convnext", 4.46),
 ]
 
 

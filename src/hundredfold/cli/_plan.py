@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hundredfold import data, run, study
+from hundredfold import call, data, pretrained, run, study
 from hundredfold.cli._children import Children
 from hundredfold.data import Source
-from hundredfold.errors import CheckError, UsageError
+from hundredfold.errors import CheckError, MissingError, UsageError
 from hundredfold.machine import cores
+from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.study import Member, Study
 
@@ -21,6 +22,7 @@ class Plan:
 
     names: a recipe's data -> the name of that data set.
     options: what every training gets on its command line.
+    weights: where those lie that transfers begin with, if it was said.
     """
 
     study: Study
@@ -31,6 +33,7 @@ class Plan:
     done: dict[Member, Run]
     begun: dict[Member, Run]
     options: list[str]
+    weights: Path | None = None
 
     @property
     def missing(self) -> list[Member]:
@@ -54,16 +57,24 @@ class Plan:
 
     def command(self, member: Member, place: Path, scratch: Path) -> list[str]:
         """Return the arguments that train a member, its recipe written to `scratch`."""
+        given = (
+            ["--weights", str(self.weights)] if self.weights and transfers(member.recipe) else []
+        )
         if member in self.begun:
-            return ["train", "--resume", str(place), *self.options]
+            return ["train", "--resume", str(place), *given, *self.options]
         recipe = scratch / f"{place.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
         named = ["--out", str(place.parent), "--name", place.name]
-        return ["train", str(recipe), *named, *self.options]
+        return ["train", str(recipe), *named, *given, *self.options]
 
 
 def make(
-    what: Study, changes: Mapping[str, Any], source: Source, out: Path, options: list[str]
+    what: Study,
+    changes: Mapping[str, Any],
+    source: Source,
+    out: Path,
+    options: list[str],
+    weights: Path | None = None,
 ) -> Plan:
     """Compare what a study wants with what lies in `out`; opens training data for digests.
 
@@ -75,11 +86,26 @@ def make(
             f"{str(folder)!r} is a run, so the study {what.name!r} cannot be written there",
             remedy="another --out, or another name for the study's file",
         )
-    members = study.members(study.variants(what, changes), what.seeds)
+    found = study.variants(what, changes)
+    settled = {label: _settled(one, weights, source) for label, one in found.items()}
+    members = study.members(settled, what.seeds)
     sets = {text: data.load(text, source) for text in {m.recipe.data for m in members}}
     done, begun = study.find(members, out, {text: one.digest for text, one in sets.items()})
     names = {text: one.name for text, one in sets.items()}
-    return Plan(what, folder, source, members, names, done, begun, options)
+    return Plan(what, folder, source, members, names, done, begun, options, weights)
+
+
+def transfers(what: Recipe) -> bool:
+    """Tell whether a recipe's model begins with weights."""
+    return call.parse(what.model).name == "transfer"
+
+
+def _settled(what: Recipe, weights: Path | None, source: Source) -> Recipe:
+    """Return a recipe with the digest of its weights; without them, training will say so."""
+    try:
+        return pretrained.settle(what, weights, source) if transfers(what) else what
+    except MissingError:
+        return what
 
 
 def estimate(plan: Plan, jobs: int) -> dict[str, Any]:

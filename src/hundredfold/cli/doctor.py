@@ -15,7 +15,7 @@ from hundredfold.cli._table import table
 from hundredfold.data import Source
 from hundredfold.machine import cores, instruction_sets, place_to_write, processor, quota
 
-_EXTRAS = ("onnx", "onnxruntime", "timm", "tensorflow", "fastapi", "optuna", "ray")
+_EXTRAS = ("h5py", "onnx", "onnxruntime", "timm", "tensorflow", "fastapi", "optuna", "ray")
 _SIDE = 1024  # of the matrices that the probe multiplies
 _SECONDS = 0.3
 

@@ -28,6 +28,7 @@ def study(
     seeds: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     jobs: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     data_dir: Path | None = None,
+    weights: Path | None = None,
     out: Path = run.RUNS,
     device: str = "auto",
     threads: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
@@ -50,6 +51,8 @@ def study(
         Runs side by side; they share the threads.
     data_dir
         Where the data set lies, if not in the cache.
+    weights
+        A folder with the weights that transfers begin with, or a file where they share one.
     out
         The folder in which runs and the study are made.
     device
@@ -68,7 +71,7 @@ def study(
     changes = {"seeds": seeds or what.seeds, "name": f"{what.name}-quick" if quick else what.name}
     what = what.model_copy(update=changes)
     options = _plan.options(data_dir, device, threads, jobs)
-    plan = _plan.make(what, QUICK if quick else {}, source, out, options)
+    plan = _plan.make(what, QUICK if quick else {}, source, out, options, weights)
     if not json:
         say_plan(plan)
     if dry_run:

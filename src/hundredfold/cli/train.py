@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from hundredfold import recipe, run
+from hundredfold import call, recipe, run
 from hundredfold.data import Source, place
-from hundredfold.errors import UsageError
+from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
 
 
@@ -20,6 +20,8 @@ def train(
     *,
     data: str | None = None,
     data_dir: Path | None = None,
+    weights: Path | None = None,
+    pretrained: str = "",
     model: str | None = None,
     augment: str | None = None,
     loss: str | None = None,
@@ -53,6 +55,10 @@ def train(
         A data set ("cifar100", "digits") or a folder with your own images.
     data_dir
         Where the data set lies, if not in the cache.
+    weights
+        A file with the weights that a transfer begins with, or a folder of such files.
+    pretrained
+        A run whose weights a transfer begins with, by name or folder.
     model
         For example "wrn(depth=16, width=4)"; see `hundredfold models`.
     augment
@@ -105,7 +111,10 @@ def train(
 
     progress = training.Progress(Console(stderr=json, highlight=False))
     source = Source(folder=data_dir) if data_dir else Source()
-    options = training.Options(source, device=device, threads=threads, out=out, name=name)
+    weights = _weights(weights, pretrained, out)
+    options = training.Options(
+        source, device=device, threads=threads, out=out, name=name, weights=weights
+    )
     changes = {
         "data": data, "model": model, "augment": augment, "loss": loss, "optimizer": optimizer,
         "schedule": schedule, "resolution": resolution, "epochs": epochs,
@@ -121,6 +130,8 @@ def train(
     if data is not None:
         changes["data"], source = place(data, source)
         options = replace(options, source=source)
+    if pretrained and not (model or recipe_name):
+        changes["model"] = f"transfer(backbone={_backbone(pretrained, out)!r})"
     what = recipe.load(recipe_name) if recipe_name else Recipe()
     what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
     pace = before = None
@@ -131,12 +142,37 @@ def train(
                 "--budget chooses the epochs",
                 remedy=f"--budget {budget}, without --epochs, --quick",
             )
+        if call.parse(what.model).name == "transfer":
+            raise UsageError(
+                "--budget does not count what a transfer does before its epochs",
+                remedy="--dry-run says how long it takes; fewer --epochs or a lower resolution",
+            )
         given = _given(changes)
         own = what if recipe_name or model or sets else None
         what, pace, before = training.plan(own, given, seconds, options, progress, began)
     if dry_run:
         return training.estimate(what, options, progress)
     return _result(training.train(what, options, progress, pace, before))
+
+
+def _weights(weights: Path | None, pretrained: str, out: Path) -> Path | None:
+    if weights and pretrained:
+        raise UsageError("--weights and --pretrained both name weights", remedy="one of them")
+    if not pretrained:
+        return weights
+    best = run.open_run(pretrained, out).best()
+    if not best.is_file():
+        raise MissingError(
+            f"the run {pretrained!r} has no weights yet",
+            remedy=f"hundredfold train --resume {pretrained}",
+        )
+    return best
+
+
+def _backbone(pretrained: str, out: Path) -> str:
+    """Return a run's network as a backbone."""
+    made = call.parse(run.open_run(pretrained, out).recipe.model)
+    return str(made.options["backbone"]) if made.name == "transfer" else str(made)
 
 
 def _given(changes: dict[str, Any]) -> dict[str, Any]:

@@ -4,12 +4,26 @@ from dataclasses import replace
 from pathlib import Path
 
 from hundredfold import call
+from hundredfold.data._download import download
+from hundredfold.data._files import fingerprint
 from hundredfold.data._image import decode
+from hundredfold.data._progress import progress
 from hundredfold.data._split import training
 from hundredfold.data._types import DataSet, Source, Split
 from hundredfold.errors import UsageError
 
-__all__ = ["DataSet", "Source", "Split", "decode", "load", "place", "training"]
+__all__ = [
+    "DataSet",
+    "Source",
+    "Split",
+    "decode",
+    "download",
+    "fingerprint",
+    "load",
+    "place",
+    "progress",
+    "training",
+]
 
 
 def place(text: str, source: Source) -> tuple[str, Source]:

@@ -22,6 +22,7 @@ _REMEDY = "start again, or download it elsewhere and give its folder with --data
 def download(url: str, target: Path, sha256: str) -> None:
     """Download `url` to `target`, continuing an earlier attempt in `target`.part.
 
+    sha256: the checksum in hex, or as many of its first digits as are known.
     Raises DataError where there is no network, the server refuses, a web page comes instead
     of the file, the transfer stops early, or the checksum is another.
     """
@@ -81,7 +82,7 @@ def _receive(url: str, response: Any, stream: IO[bytes], have: int) -> None:
 def _check(url: str, stream: IO[bytes], sha256: str) -> None:
     stream.seek(0)
     found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-    if found != sha256:
+    if not found.startswith(sha256):
         stream.truncate(0)  # and not unlinked: another process may wait for this very file
         raise DataError(
             f"the checksum of {url} is wrong, so what came was thrown away",

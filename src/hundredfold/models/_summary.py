@@ -14,6 +14,8 @@ from torch.func import functional_call
 _WORDS = {
     "Conv2d": "conv",
     "Linear": "dense",
+    "Dense": "dense",
+    "Convolution": "conv",
     "MaxPool2d": "max pool",
     "AvgPool2d": "mean pool",
     "AdaptiveAvgPool2d": "mean pool",
@@ -22,7 +24,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Layer:
-    """One call of a module without children, in the order of the forward pass.
+    """One call of a module without children, or with parameters of its own, in their order.
 
     name: as in the state dict; kind: the class; output: shape without the batch.
     macs: multiply-accumulates of convolutions and dense layers for one image, else 0.
@@ -117,7 +119,7 @@ def _recording(model: nn.Module, layers: list[Layer]) -> Iterator[None]:
     seen: set[str] = set()
 
     def record(name: str, module: nn.Module, output: Tensor) -> None:
-        parameters = 0 if name in seen else sum(p.numel() for p in module.parameters())
+        parameters = 0 if name in seen else sum(p.numel() for p in module.parameters(recurse=False))
         seen.add(name)
         shape = tuple(output.shape[1:])
         kind = type(module).__name__
@@ -126,7 +128,8 @@ def _recording(model: nn.Module, layers: list[Layer]) -> Iterator[None]:
     hooks = [
         module.register_forward_hook(lambda m, _, output, name=name: record(name, m, output))
         for name, module in model.named_modules()
-        if not list(module.children()) and not isinstance(module, nn.Identity)
+        if (not list(module.children()) or list(module.parameters(recurse=False)))
+        and not isinstance(module, nn.Identity)
     ]
     try:
         yield

@@ -27,6 +27,7 @@ list of its inputs. A transition is BN-ReLU-conv1x1 and a 2x2 mean. Names of wei
 torchvision's.
 """
 
+from collections import OrderedDict
 from typing import Literal
 
 import torch
@@ -104,6 +105,20 @@ class DenseNet(nn.Module):
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
         x = F.relu(self.features(self.scale(images)), inplace=True)
         return self.classifier(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+    def cut(self, groups: int) -> int:
+        """Keep the stem and the first blocks; return channels.
+
+        A block that is not the last ends in its transition's norm, as the last one in its own.
+        """
+        names = [name for name, _ in self.features.named_children()]
+        if f"transition{groups}" not in names:
+            return int(self.features[-1].num_features)  # type: ignore[arg-type]
+        norm = self.features.get_submodule(f"transition{groups}").norm
+        for name in names[names.index(f"transition{groups}") :]:
+            delattr(self.features, name)
+        self.features.add_module(f"transition{groups}", nn.Sequential(OrderedDict(norm=norm)))  # type: ignore[arg-type]
+        return int(norm.num_features)  # type: ignore[arg-type,union-attr]
 
 
 def _stem(channels: int, stem: Literal["cifar", "imagenet"]) -> nn.Sequential:

@@ -82,6 +82,14 @@ class Block(nn.Module):
             y = self.bn3(self.conv3(F.relu(y, inplace=True)))
         return F.relu(y.add_(self.shortcut(x)), inplace=True)
 
+    def stride_first(self) -> None:
+        """Move a bottleneck's stride from its 3x3 to the 1x1 before it.
+
+        That is the paper's own place; torchvision's is called version 1.5.
+        """
+        if self.conv3 is not None:
+            self.conv1.stride, self.conv2.stride = (self.stride,) * 2, (1, 1)
+
     def shortcut(self, x: Tensor) -> Tensor:
         """Bring the block's input to the shape of its output."""
         if self.downsample is not None:
@@ -129,6 +137,13 @@ class ResNet(nn.Module):
         for name in self.groups:
             x = getattr(self, name)(x)
         return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+    def cut(self, groups: int) -> int:
+        """Keep the stem and the first groups, 1 to 4 (3 of those for CIFAR); return channels."""
+        for name in self.groups[groups:]:
+            delattr(self, name)
+        self.groups = self.groups[:groups]
+        return int(getattr(self, self.groups[-1])[-1].outputs)
 
 
 def resnet(

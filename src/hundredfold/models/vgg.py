@@ -37,7 +37,7 @@ _CHANNELS = (64, 128, 256, 512, 512)
 class VGG(nn.Module):
     """Five groups of convolutions and one of the heads."""
 
-    def __init__(self, features: nn.Module, pool: nn.Module, classifier: nn.Module) -> None:
+    def __init__(self, features: nn.Sequential, pool: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
         self.scale = Scale()
         self.features = features
@@ -48,6 +48,12 @@ class VGG(nn.Module):
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
         x = self.avgpool(self.features(self.scale(images)))
         return self.classifier(x.flatten(1))  # type: ignore[no-any-return]
+
+    def cut(self, groups: int) -> int:
+        """Keep the first groups, 1 to 5, each with its pool; return their channels."""
+        pools = [n for n, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
+        self.features = nn.Sequential(*list(self.features)[: pools[groups - 1] + 2])
+        return _CHANNELS[groups - 1]
 
 
 def _features(depth: int, batch_norm: bool) -> nn.Sequential:

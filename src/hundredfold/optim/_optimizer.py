@@ -27,6 +27,16 @@ class Optimizer:
         self.param_groups = list(groups)
         self._buffers: dict[nn.Parameter, Buffers] = {p: {} for p in self._parameters()}
 
+    def rescaled(self, shares: Mapping[nn.Parameter, float]) -> "Optimizer":
+        """Return an optimizer whose parameters learn at shares of their rate, highest first."""
+        groups = [
+            {**group, "lr": group["lr"] * share, "params": members}
+            for share in sorted(set(shares.values()), reverse=True)
+            for group in self.param_groups
+            if (members := [p for p in group["params"] if shares[p] == share])
+        ]
+        return Optimizer(groups)
+
     def zero_grad(self) -> None:
         """Let go of all gradients."""
         for parameter in self._parameters():

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from hundredfold import weights, wording
+from hundredfold import pretrained, weights, wording
 from hundredfold.recipe import Recipe
 from hundredfold.run import default_name
+from hundredfold.training import frozen
 from hundredfold.training.checkpoint import KEPT
 from hundredfold.training.job import Options, job_facts, prepare
 from hundredfold.training.pace import measure
@@ -14,11 +15,13 @@ from hundredfold.training.progress import Progress
 def estimate(what: Recipe, options: Options, progress: Progress) -> dict[str, Any]:
     """Return splits, cost, time and disk of a training; an early stop makes it shorter.
 
-    seconds: of all epochs, from some measured steps at each size of the images.
+    seconds: of all epochs, from some measured steps at each size of the images, and of the
+        features before them where a `transfer` needs some.
     bytes: of the run's folder: weights, saves and logits.
     """
-    job = prepare(what, options, progress)
-    seconds = measure(job).takes(0, job.steps)
+    what = pretrained.settle(what, options.weights, options.source)
+    job, before = frozen.rehearsed(prepare(what, options, progress))
+    seconds = before + measure(job).takes(0, job.steps)
     learner = job.learner()
     # weights/best and last, the best twice in state/, and KEPT saves of everything
     size = 4 * weights.size(learner.weights()) + KEPT * weights.size(learner.tensors())

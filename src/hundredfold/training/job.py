@@ -1,7 +1,7 @@
 """From a recipe to all that it stands for, in memory and on the device."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from hundredfold import augment, call, data, models, recipe, run
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import UsageError
 from hundredfold.feed import Feed
+from hundredfold.models.transfer import Transfer
 from hundredfold.recipe import Recipe
-from hundredfold.training import device, forms, precision
+from hundredfold.training import device, forms, frozen, precision
 from hundredfold.training.learner import Learner
 from hundredfold.training.progress import Progress
 
@@ -23,7 +24,10 @@ _FITTED_ON = 10_000  # training images that the first layer's scaling is fitted 
 
 @dataclass(frozen=True)
 class Options:
-    """How a training is carried out; nothing here belongs to the recipe."""
+    """How a training is carried out; nothing here belongs to the recipe.
+
+    weights: the file, or a folder of files, that a `transfer` begins with.
+    """
 
     source: Source
     device: str = "auto"
@@ -31,6 +35,7 @@ class Options:
     out: Path = run.RUNS
     name: str = ""
     probing: float = 30.0  # seconds, at most, to find the fastest forms of convolutions
+    weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Job:
     precision: str
     forms: forms.Plan
     folder: str | None
+    transfer: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -68,6 +74,8 @@ class Job:
             schedule(0.0)
             loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
             bound = optimizer(self.model)
+            if isinstance(self.model, Transfer):
+                bound = bound.rescaled(dict(self.model.rates()))
         except (ValueError, RuntimeError) as error:
             raise UsageError(
                 f"the recipe's {what.optimizer} with {what.loss} will not do", found=str(error)
@@ -78,7 +86,7 @@ class Job:
             loss,
             schedule,
             call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"]),
-            precision=self.precision,
+            precision="fp32" if _is_frozen(self.model) else self.precision,
             average=what.ema,
             micro_batch=what.micro_batch,
         )
@@ -103,6 +111,9 @@ def prepare(
     model = models.build(
         call.parse(what.model), classes=len(found.classes), size=found.size, seed=what.seed
     )
+    weights = {}
+    if isinstance(model, Transfer):
+        weights = frozen.begin(model, what, options.weights, options.source)
     _fit_layers(model, _sample(training))
     summary = _summary(what, model, found.size)
     model = model.to(place)
@@ -120,7 +131,8 @@ def prepare(
     plan = _forms(what, before, model, summary, feed, chosen, options)
     folder = str(options.source.folder.absolute()) if options.source.folder else None
     made = (model, summary, feed, place, threads, chosen, plan)
-    job = Job(what, found, training, validation, *made, folder)
+    transfer = {"weights": weights} if weights else {}
+    job = Job(what, found, training, validation, *made, folder, transfer)
     if progress:
         _say(job, progress, why)
     return job
@@ -150,6 +162,7 @@ def job_facts(job: Job) -> dict[str, Any]:
         "precision": job.precision,
         "forms": dict(job.forms),
         "steps_per_epoch": job.feed.steps,
+        **job.transfer,
         "data": {
             "name": found.name,
             "digest": found.digest,
@@ -162,6 +175,10 @@ def job_facts(job: Job) -> dict[str, Any]:
             "validation": len(job.validation.indices),
         },
     }
+
+
+def _is_frozen(model: nn.Module) -> bool:
+    return isinstance(model, Transfer) and model.frozen
 
 
 def _summary(what: Recipe, model: nn.Module, size: int) -> models.Summary:
@@ -234,7 +251,7 @@ def _forms(
     images = round(what.epochs * feed.steps * what.batch_size)
     plan: forms.Plan = before.get("forms", {}) if before else {}
     on_cpu = next(model.parameters()).device.type == "cpu"
-    if not before and on_cpu and forms.pays(summary.macs, images):
+    if not before and on_cpu and not _is_frozen(model) and forms.pays(summary.macs, images):
         batch = min(what.micro_batch or what.batch_size, what.batch_size)
         plan = forms.choose(
             model, sizes, batch, chosen, cache=options.source.cache, seconds=options.probing

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hundredfold import evaluation, models, run, weights, wording
+from hundredfold import evaluation, models, pretrained, run, weights, wording
 from hundredfold.errors import (
     CheckError,
     DataError,
@@ -20,7 +20,7 @@ from hundredfold.errors import (
 from hundredfold.inference import load_weights, logits
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
-from hundredfold.training import checkpoint, pace, record
+from hundredfold.training import checkpoint, frozen, pace, record
 from hundredfold.training.fit import Fit
 from hundredfold.training.job import Job, Options, job_facts, prepare
 from hundredfold.training.learner import Learner
@@ -41,9 +41,11 @@ def train(
     Nothing is written before recipe, data and model have been found to fit together and the
     disk has room for what the run will leave.
     """
+    what = pretrained.settle(what, options.weights, options.source)
     if options.name:  # before minutes are spent on decoding
         run.need_free(options.out, options.name)
     job = prepare(what, options, progress, before)
+    job = frozen.prepared(job, options.source.cache, progress)
     learner = job.learner()
     name = options.name or run.default_name(what, job.data.name)
     remedy = "free some space, or choose another --out"
@@ -73,8 +75,11 @@ def resume(made: Run, options: Options, progress: Progress) -> Run:
             )
         _need_same_recipe(made, info["recipe_digest"])
         saved = checkpoint.load(made.folder / "state", progress.say)
-        job = prepare(made.recipe, _as_before(options, info), progress, info)
+        options = _as_before(options, info)
+        pretrained.settle(made.recipe, options.weights, options.source)
+        job = prepare(made.recipe, options, progress, info)
         _need_same_state(made, saved, info["data"]["digest"], job)
+        job = frozen.prepared(job, options.source.cache, progress)
         made.forget_scores()
         made.sweep()
         made.save_info(info | {"threads": job.threads})
@@ -107,11 +112,15 @@ def _need_same_state(made: Run, saved: checkpoint.Saved | None, digest: str, job
 
 
 def _as_before(options: Options, info: dict[str, Any]) -> Options:
-    """Fill in where the data lay and how many threads computed when the run began."""
+    """Fill in where data and weights lay and how many threads computed when the run began."""
     source, folder = options.source, info["data"]["folder"]
     if source.folder is None and folder:
         source = replace(source, folder=Path(folder))
-    return replace(options, source=source, threads=options.threads or int(info["threads"]))
+    weights, former = options.weights, info.get("weights")
+    if weights is None and former:
+        weights = Path(former["file"])
+    threads = options.threads or int(info["threads"])
+    return replace(options, source=source, weights=weights, threads=threads)
 
 
 def _carry_out(

@@ -1,0 +1,107 @@
+"""A DenseNet for inference.
+
+norm, ReLU, conv 1x1     clamp, conv 1x1    relu(a x + b) is a clamp of x for each channel, then
+                                           a x + b, which goes into the convolution
+conv 1x1, norm           conv 1x1           the norm goes into the convolution
+concatenation            writing            each layer writes into the block's own memory
+conv 1x1, mean 2x2       mean, conv 1x1     they commute; a quarter of the work
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hundredfold.models.densenet import DenseNet
+
+
+class Clamped(nn.Module):
+    """conv1x1(relu(norm(x))), perhaps followed by another norm, and a mean before it."""
+
+    low: Tensor
+    high: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(
+        self, norm: nn.BatchNorm2d, conv: nn.Conv2d, after: nn.BatchNorm2d | None = None
+    ) -> None:
+        super().__init__()
+        slope, shift = affine(norm)
+        turn = torch.where(slope != 0, -shift / slope, 0.0)
+        infinite = torch.full_like(turn, float("inf"))
+        weight = conv.weight.double().flatten(1)
+        bias = weight @ torch.where(slope == 0, shift.clamp(min=0), shift)
+        weight = weight * slope
+        if after is not None:
+            factor, more = affine(after)
+            weight, bias = weight * factor[:, None], bias * factor + more
+        shaped = weight.float()[:, :, None, None].contiguous(memory_format=torch.channels_last)
+        self.register_buffer("weight", shaped)
+        self.register_buffer("bias", bias.float())
+        self.register_buffer("low", _plane(torch.where(slope > 0, turn, -infinite)))
+        self.register_buffer("high", _plane(torch.where(slope < 0, turn, infinite)))
+
+    def forward(self, x: Tensor, *, halve: bool = False) -> Tensor:
+        """(b, inputs, h, w) -> (b, outputs, h, w), or half of both sides."""
+        x = torch.clamp(x, self.low.to(x.dtype), self.high.to(x.dtype))
+        return F.conv2d(F.avg_pool2d(x, 2) if halve else x, self.weight, self.bias)
+
+
+class FoldedDenseNet(nn.Module):
+    """What a DenseNet computes up to its head, which is an identity."""
+
+    def __init__(self, network: DenseNet) -> None:
+        super().__init__()
+        self.scale = network.scale
+        self.stem = nn.Sequential()
+        self.reduced, self.grown, self.halved = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.last: nn.Module = nn.Identity()
+        for name, module in network.features.named_children():
+            if name.startswith("denseblock"):
+                layers = list(module.children())
+                self.reduced.append(nn.ModuleList(map(_reduced, layers)))
+                self.grown.append(nn.ModuleList([layer.conv2 for layer in layers]))  # type: ignore[misc]
+            elif name.startswith("transition") and hasattr(module, "conv"):
+                self.halved.append(Clamped(module.norm, module.conv))  # type: ignore[arg-type]
+            elif self.reduced:
+                self.last = module
+            else:
+                self.stem.add_module(name, module)
+        self.classifier = network.classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 (b, 3, h, w) -> features (b, channels)."""
+        x = self.stem(self.scale(images))
+        for number, (reduced, grown) in enumerate(zip(self.reduced, self.grown, strict=True)):
+            x = _block(x, reduced, grown)  # type: ignore[arg-type]
+            if number < len(self.halved):
+                x = self.halved[number](x, halve=True)
+        return self.classifier(F.relu(self.last(x)).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def _block(x: Tensor, reduced: nn.ModuleList, grown: nn.ModuleList) -> Tensor:
+    """(b, channels, h, w) -> (b, channels + all that is grown, h, w)."""
+    count, channels, height, width = x.shape
+    widths = [int(layer.out_channels) for layer in grown]  # type: ignore[arg-type]
+    held = x.new_empty((count, height, width, channels + sum(widths))).permute(0, 3, 1, 2)
+    held[:, :channels] = x
+    for reduce, grow, width in zip(reduced, grown, widths, strict=True):
+        inner = F.relu(reduce(held[:, :channels]), inplace=True)
+        held[:, channels : channels + width] = grow(inner)
+        channels += width
+    return held
+
+
+def _reduced(layer: nn.Module) -> Clamped:
+    return Clamped(layer.norm1, layer.conv1, layer.norm2)  # type: ignore[arg-type]
+
+
+def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return a and b (channels,) in float64 with norm(x) = a x + b."""
+    assert norm.running_var is not None and norm.running_mean is not None
+    slope = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    return slope, norm.bias.double() - norm.running_mean.double() * slope
+
+
+def _plane(values: Tensor) -> Tensor:
+    return values.float().view(1, -1, 1, 1)

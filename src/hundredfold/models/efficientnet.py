@@ -1,0 +1,128 @@
+"""EfficientNet-B0: inverted residuals that weigh their channels (Tan & Le 2019, arXiv:1905.11946).
+
+Table 1; output at 224 px with the ImageNet stem, and at 32 px with the CIFAR stem, which
+leaves out the first and the second halving:
+
+    group         output               expansion   kernel   channels   blocks
+    features.0    112 x 112, 32 x 32   --          3        32         --
+    features.1    112 x 112, 32 x 32   1           3        16         1
+    features.2     56 x 56,  32 x 32   6           3        24         2
+    features.3     28 x 28,  16 x 16   6           5        40         2
+    features.4     14 x 14,   8 x 8    6           3        80         3
+    features.5     14 x 14,   8 x 8    6           5        112        3
+    features.6      7 x 7,    4 x 4    6           5        192        4
+    features.7      7 x 7,    4 x 4    6           3        320        1
+    features.8      7 x 7,    4 x 4    --          1        1280       --
+    classifier      1 x 1              --          --       classes    --
+
+A block is 1x1 to `expansion` times the channels, a depthwise convolution, a weight for each
+channel from the mean of all (squeeze-excitation, to a quarter of the block's inputs), 1x1
+back, around a shortcut where the shape stays. Activations are SiLU. There is no stochastic
+depth. Names of weights are torchvision's.
+"""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hundredfold.models._layers import Scale, drop, initialise, stem_for
+
+_GROUPS = (  # expansion, kernel, stride, channels, blocks
+    (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4), (6, 3, 1, 320, 1),
+)  # fmt: skip
+
+
+class Excitation(nn.Module):
+    """Weigh each channel by a small network of the channels' means (arXiv:1709.01507)."""
+
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(channels, squeezed, 1)
+        self.fc2 = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, channels, h, w) -> the same."""
+        weights = F.silu(self.fc1(x.mean((2, 3), keepdim=True)), inplace=True)
+        return x * self.fc2(weights).sigmoid()  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """An inverted residual with squeeze-excitation."""
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        self.shortcut = stride == 1 and inputs == outputs
+        self.block = nn.Sequential(
+            *([_conv_norm(inputs, hidden, 1)] if expansion > 1 else []),
+            _conv_norm(hidden, hidden, kernel, stride, groups=hidden),
+            Excitation(hidden, inputs // 4),
+            _conv_norm(hidden, outputs, 1, active=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, inputs, h, w) -> (b, outputs, h / stride, w / stride)."""
+        return x + self.block(x) if self.shortcut else self.block(x)  # type: ignore[no-any-return]
+
+
+class EfficientNet(nn.Module):
+    """A stem, groups of blocks, a 1x1 convolution, a pooled head."""
+
+    def __init__(self, classes: int, dropout: float, stem: Literal["cifar", "imagenet"]) -> None:
+        super().__init__()
+        self.scale = Scale()
+        groups = [_conv_norm(3, 32, 3, 2 if stem == "imagenet" else 1)]
+        inputs = 32
+        for number, (expansion, kernel, stride, outputs, count) in enumerate(_GROUPS, start=1):
+            first = 1 if stem == "cifar" and number == 2 else stride
+            group = nn.Sequential()
+            for index in range(count):
+                group.append(Block(inputs, outputs, expansion, kernel, 1 if index else first))
+                inputs = outputs
+            groups.append(group)
+        self.features = nn.Sequential(*groups, _conv_norm(inputs, 4 * inputs, 1))
+        self.classifier = nn.Sequential(drop(dropout), nn.Linear(4 * inputs, classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 (b, 3, h, w) -> logits (b, classes)."""
+        x = self.features(self.scale(images))
+        return self.classifier(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+    def cut(self, groups: int) -> int:
+        """Keep the stem and the first groups, 1 to 7; return their channels."""
+        self.features = nn.Sequential(*list(self.features)[: groups + 1])
+        return _GROUPS[groups - 1][3]
+
+
+def _conv_norm(
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
+    *,
+    active: bool = True,
+) -> nn.Sequential:
+    convolution = nn.Conv2d(
+        inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False
+    )
+    activation = [nn.SiLU(inplace=True)] if active else []
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), *activation)
+
+
+def efficientnet(
+    classes: int,
+    size: int,
+    *,
+    dropout: float = 0.2,
+    stem: Literal["auto", "cifar", "imagenet"] = "auto",
+) -> nn.Module:
+    """Build an EfficientNet-B0 (Tan & Le 2019).
+
+    dropout: share of the 1280 features dropped in training.
+    stem: "imagenet" halves the images five times, "cifar" three times; "auto" takes the
+        ImageNet one from 96 pixels on.
+    """
+    return initialise(EfficientNet(classes, dropout, stem_for(stem, size)))

@@ -1,0 +1,125 @@
+"""Put a file's weights into the backbone of a `transfer`: all of them, or none."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from hundredfold import models
+from hundredfold.backbones import CARDS, Card, network_of
+from hundredfold.call import Call
+from hundredfold.errors import MissingError
+from hundredfold.models._layers import Scale
+from hundredfold.models.transfer import Transfer
+from hundredfold.pretrained import _keras
+from hundredfold.pretrained._formats import Weights, open_file
+from hundredfold.pretrained._place import backbone_of, how_to_get, own_model, spelled_out
+
+_OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
+
+
+def fill(model: Transfer, call: Call, file: Path) -> None:
+    """Read the weights that `call`, a `transfer`, begins with.
+
+    Names and shapes are compared first: every tensor of the backbone has to be there, and
+    none that its network does not have; heads are left. Raises MissingError otherwise.
+    """
+    backbone = str(call.options["backbone"])
+    network, card = network_of(backbone)
+    if call.options["form"] == "keras" and file.suffix == ".h5":
+        found = _from_keras(model, file, network, card, backbone)
+    else:
+        found = _from_torch(model, file, network, card, backbone)
+    _check_finite(found, file)
+    state = model.backbone.state_dict()
+    model.backbone.load_state_dict(state | found)
+    for module in model.backbone.modules():
+        if isinstance(module, Scale):
+            module.fixed = True
+
+
+def _from_keras(
+    model: Transfer, file: Path, network: Call, card: Card | None, backbone: str
+) -> dict[str, Tensor]:
+    if card is None or card.keras is None:
+        raise MissingError(
+            f"weights of Keras are not read for {backbone}",
+            found=f"for {', '.join(name for name, c in CARDS.items() if c.keras)}",
+            remedy=how_to_get(card),
+        )
+    return _keras.read(file, model.backbone, card, network.name)
+
+
+def _from_torch(
+    model: Transfer, file: Path, network: Call, card: Card | None, backbone: str
+) -> dict[str, Tensor]:
+    weights = open_file(file)
+    names = _our_names(weights, file, backbone)
+    own = own_model(file) is not None
+    wanted = _shapes(model.backbone, scale=own)
+    _compare(wanted, {ours: weights.shapes[n] for ours, n in names.items()}, network, file, card)
+    found = {ours: weights.read(names[ours]) for ours in wanted}
+    if weights.eps is not None:
+        _adopt_eps(model.backbone, found, weights.eps)
+    return found
+
+
+def _our_names(weights: Weights, file: Path, backbone: str) -> dict[str, str]:
+    """Return our name -> the file's: torchvision's old DenseNets, and our own transfers."""
+    made = own_model(file)
+    if made is not None and backbone_of(made) != spelled_out(backbone):
+        raise MissingError(
+            f"{str(file)!r} holds a {backbone_of(made)}, not a {backbone}",
+            remedy=f"--set \"model.backbone='{backbone_of(made)}'\"",
+        )
+    prefix = "backbone." if made is not None and made.name == "transfer" else ""
+    held = {n.removeprefix(prefix): n for n in weights.shapes if n.startswith(prefix)}
+    return {_OLD_DENSENET.sub(r"\1\2", ours): name for ours, name in held.items()}
+
+
+def _shapes(network: nn.Module, *, scale: bool) -> dict[str, tuple[int, ...]]:
+    return {
+        name: tuple(tensor.shape)
+        for name, tensor in network.state_dict().items()
+        if not name.endswith("num_batches_tracked") and (scale or not name.startswith("scale."))
+    }
+
+
+def _compare(
+    wanted: Mapping[str, tuple[int, ...]],
+    given: Mapping[str, tuple[int, ...]],
+    network: Call,
+    file: Path,
+    card: Card | None,
+) -> None:
+    """Raise MissingError where a tensor is missing, of another shape, or not the network's."""
+    wrong = [name for name, shape in wanted.items() if given.get(name) != shape]
+    whole = models.outline(network, classes=2, size=224).state_dict()
+    wrong += [name for name in given if name not in whole]
+    if wrong:
+        name = wrong[0]
+        backbone = next((n for n, c in CARDS.items() if c is card), str(network))
+        raise MissingError(
+            f"the weights in {str(file)!r} are not those of {backbone} "
+            f"({len(wrong)} tensors differ)",
+            found=f"{name}: {given.get(name, 'none')} there, {wanted.get(name, 'none')} here",
+            remedy=how_to_get(card),
+        )
+
+
+def _adopt_eps(network: nn.Module, found: dict[str, Tensor], eps: float) -> None:
+    """Add the difference of a file's epsilon to the variances."""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.BatchNorm2d):
+            variance = found[f"{name}.running_var"].double() + (eps - module.eps)
+            found[f"{name}.running_var"] = variance.float()
+
+
+def _check_finite(found: Mapping[str, Tensor], file: Path) -> None:
+    for name, tensor in found.items():
+        if not torch.isfinite(tensor).all():
+            raise MissingError(
+                f"the weights in {str(file)!r} are damaged", found=f"{name} is not finite"
+            )

@@ -1,0 +1,152 @@
+"""Features of a frozen backbone, computed once for each image and kept in the cache.
+
+    cache/features/<key>/
+        features.npy    (n, channels) float32, a row for each image of the part
+        rows.npy        (n,) bool, which of them are computed
+
+The key says what decides the values: weights, backbone, cut, resolution, pixels, precision and
+how a view is augmented. A computation that is killed goes on where it stood; other seeds,
+limits and heads find what is there.
+"""
+
+import fcntl
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hundredfold import data, files
+from hundredfold.errors import UsageError
+from hundredfold.feed import Augment
+
+KEPT = 12  # sets of features that stay in the cache
+_BLOCK = 512  # rows that are augmented, computed and saved together
+_FORMAT = 1
+
+Extract = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class View:
+    """How images are seen: as they are (0), or augmented with the chance of that number."""
+
+    number: int = 0
+    text: str = ""
+    augment: Augment | None = None
+
+    def of(self, images: Tensor, block: int) -> Tensor:
+        """Return uint8 images (b, 3, h, w), rows from `block` on, as this view shows them.
+
+        Raises UsageError where labels would have to change with the images.
+        """
+        if self.augment is None:
+            return images
+        seed = np.random.SeedSequence((self.number, block)).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(seed[0]))
+        rows = torch.arange(block, block + len(images))
+        labels = rows.float()[:, None]
+        seen, after = self.augment(images, labels, generator, self.number, rows)
+        if not torch.equal(labels, after):
+            raise UsageError(
+                f"{self.text} mixes labels, which features of one image cannot follow",
+                remedy="--augment flip, or a rate above 0",
+            )
+        return seen
+
+
+def compute(
+    extract: Extract,
+    pixels: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    *,
+    channels: int,
+    view: View,
+    cache: Path,
+    identity: list[Any],
+) -> NDArray[np.float32]:
+    """Return features (n, channels) of a part's images, of which `rows` are valid.
+
+    pixels: (n, size, size, 3) of the whole part. identity: JSON values that decide the
+    features, beside the view. The array is memory-mapped and read-only.
+    """
+    told = json.dumps([_FORMAT, *identity, view.text, view.number])
+    folder = cache / "features" / hashlib.sha256(told.encode()).hexdigest()[:32]
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        done = _done(folder, len(pixels), channels)
+        wanted = np.zeros(len(pixels), bool)
+        wanted[rows] = True
+        if (missing := wanted & ~done).any():
+            _fill(extract, pixels, missing, done, view, folder)
+    _tidy(folder)
+    found: NDArray[np.float32] = np.load(folder / "features.npy", mmap_mode="r")
+    return found
+
+
+def _done(folder: Path, count: int, channels: int) -> NDArray[np.bool_]:
+    """Return which rows are computed, after making the files where there are none."""
+    try:
+        done: NDArray[np.bool_] = np.load(folder / "rows.npy")
+        array = np.load(folder / "features.npy", mmap_mode="r")
+        if done.shape == (count,) and array.shape == (count, channels):
+            return done
+    except (OSError, ValueError, EOFError):
+        pass
+    array = np.lib.format.open_memmap(
+        folder / "features.npy", mode="w+", dtype=np.float32, shape=(count, channels)
+    )
+    array.flush()
+    return np.zeros(count, bool)
+
+
+def _fill(
+    extract: Extract,
+    pixels: NDArray[np.uint8],
+    missing: NDArray[np.bool_],
+    done: NDArray[np.bool_],
+    view: View,
+    folder: Path,
+) -> None:
+    array = np.load(folder / "features.npy", mmap_mode="r+")
+    seen = f" of view {view.number}" if view.number else ""
+    text, total = f"computing features{seen}", int(missing.sum())
+    with data.progress(text, total, count=True) as advance:
+        for first in range(0, len(missing), _BLOCK):
+            within = missing[first : first + _BLOCK]
+            if not within.any():
+                continue
+            block = torch.from_numpy(np.array(pixels[first : first + _BLOCK])).permute(0, 3, 1, 2)
+            images = view.of(block, first)[torch.from_numpy(within)]
+            array[first : first + _BLOCK][within] = extract(images).float().cpu().numpy()
+            array.flush()
+            done[first : first + _BLOCK] |= within
+            files.write(folder / "rows.npy", lambda file: np.save(file, done))
+            advance(len(images))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process compute at a time; the lock goes with its process."""
+    with (folder / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _tidy(folder: Path) -> None:
+    """Drop the sets that were not asked for longest; a mapped file outlives its name."""
+    (folder / ".lock").touch()
+    sets = [place for place in folder.parent.iterdir() if (place / ".lock").exists()]
+    sets.sort(key=lambda place: (place / ".lock").stat().st_mtime, reverse=True)
+    for old in sets[KEPT:]:
+        if time.time() - (old / ".lock").stat().st_mtime > 3600:
+            shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,213 @@
+"""What a `transfer` does before the loop: weights, features, the head that training begins with.
+
+With a frozen backbone the loop trains the head alone, on features from the cache. With one
+that is trained, features serve to begin with a good head, and the loop sees images.
+"""
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hundredfold import augment, call, pretrained
+from hundredfold.data import Source, Split
+from hundredfold.errors import UsageError
+from hundredfold.feed import Feed
+from hundredfold.inference import autocast
+from hundredfold.models._fold import fold
+from hundredfold.models.transfer import Transfer
+from hundredfold.pretrained.fill import fill
+from hundredfold.recipe import Recipe
+from hundredfold.training import heads
+from hundredfold.training.features import View, compute
+from hundredfold.training.progress import Progress
+
+if TYPE_CHECKING:
+    from hundredfold.training.job import Job
+
+BATCH = 32  # images at a time: DenseNet-169 at 96 px does 33/s so, by 8 it does 25, by 128 27
+_SOME = 2000  # images on which a drawn head's standard is set
+
+
+def begin(model: Transfer, what: Recipe, given: Path | None, source: Source) -> dict[str, Any]:
+    """Give the backbone its weights; return what run.json says of them.
+
+    Raises MissingError where they are nowhere or wrong, and UsageError for augmentation
+    that a frozen backbone would never see.
+    """
+    made = call.parse(what.model)
+    if model.frozen and (model.views > 1) != bool(what.augment):
+        raise UsageError(
+            f"a frozen backbone with views={model.views} and augment={what.augment!r}",
+            found="the first view is the images as they are, each further one is augmented",
+            remedy="--set model.views=4 with --augment flip, or views=1 with --augment none",
+        )
+    if model.frozen and not what.resolution.startswith("full"):
+        raise UsageError("a frozen backbone has one resolution", remedy="--resolution full")
+    if model.start != "drawn" and not what.validation:
+        raise UsageError(
+            f"start={model.start!r} chooses its strength by validation, and validation = 0",
+            remedy="--set model.start='drawn', or --set validation=0.1",
+        )
+    file = pretrained.locate(str(made.options["backbone"]), given, source)
+    fill(model, made, file)
+    return {"file": str(file.absolute()), "sha256": made.options["weights"]}
+
+
+def prepared(job: "Job", cache: Path, progress: Progress) -> "Job":
+    """Return a job ready for its loop, computing what features it needs.
+
+    A job without a `transfer` is returned as it is.
+    """
+    model = job.model
+    if not isinstance(model, Transfer):
+        return job
+    solves = model.start != "drawn"
+    rows = job.training.indices
+    if not (model.frozen or solves):
+        rows = rows[:: max(1, len(rows) // _SOME)]
+    began = time.monotonic()
+    views = _views(model, job.recipe)
+    sets = [_features(job, job.training, rows, view, cache, job.precision) for view in views]
+    validation = job.validation
+    if model.frozen or solves:
+        found = _features(job, validation, validation.indices, View(), cache, "fp32")
+        validation = replace(validation, pixels=found)  # type: ignore[arg-type]
+    seconds = time.monotonic() - began
+    told = f"{len(rows):,} images, {len(sets)} view{'s'[: len(sets) - 1]}, {seconds:.1f} s"
+    progress.say(f"features   {model.standard.mean.numel():,} of {told}")
+    model.standard.set(torch.from_numpy(sets[0][rows]).to(job.device))
+    heads_found = _begin_head(job, model, sets[0], validation) if solves else {}
+    for name, share in heads_found.items():
+        progress.say(f"head       {name}: {share:.2%} of the validation images right")
+    facts = {"features_seconds": round(seconds, 3), "heads": heads_found}
+    job = replace(job, transfer=dict(job.transfer) | facts)
+    return _on_features(job, sets, validation) if model.frozen else job
+
+
+def rehearsed(job: "Job") -> tuple["Job", float]:
+    """Return a job with zeros for features, and the seconds that the real ones would take.
+
+    What the cache already holds is not looked at.
+    """
+    model = job.model
+    if not isinstance(model, Transfer):
+        return job, 0.0
+    solves = model.start != "drawn"
+    images = len(job.training.indices) * model.views if model.frozen or solves else _SOME
+    if model.frozen or solves:
+        images += len(job.validation.indices)
+    some = np.array(job.training.pixels[job.training.indices[:BATCH]])
+    batch = torch.from_numpy(some).permute(0, 3, 1, 2)
+    lighter = folded(model)
+    extract(lighter, job.device, job.precision, batch)
+    began = time.monotonic()
+    extract(lighter, job.device, job.precision, batch)
+    seconds = (time.monotonic() - began) * images / len(batch)
+    if not model.frozen:
+        return job, seconds
+    shape = (len(job.training.labels), model.standard.mean.numel())
+    sets = [np.zeros(shape, np.float32)] * model.views
+    held: NDArray[Any] = np.zeros((len(job.validation.labels), shape[1]), np.float32)
+    return _on_features(job, sets, replace(job.validation, pixels=held)), seconds
+
+
+def _views(model: Transfer, what: Recipe) -> list[View]:
+    augmented = augment.pipeline(call.parse_chain(what.augment)) if what.augment else None
+    more = [View(number, what.augment, augmented) for number in range(1, model.views)]
+    return [View(), *more]
+
+
+def _features(
+    job: "Job", split: Split, rows: NDArray[np.int64], view: View, cache: Path, precision: str
+) -> NDArray[np.float32]:
+    """Return features of the whole part that a split belongs to; `rows` of them are valid."""
+    model = job.model
+    assert isinstance(model, Transfer)
+    options = call.parse(job.recipe.model).options
+    decisive = [options[key] for key in ("backbone", "weights", "form", "cut")]
+    part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
+    return compute(
+        partial(extract, folded(model), job.device, precision),
+        split.pixels,
+        rows,
+        channels=model.standard.mean.numel(),
+        view=view,
+        cache=cache,
+        identity=[*decisive, model.resolution, job.data.digest, part, precision],
+    )
+
+
+def folded(model: Transfer) -> Transfer:
+    """Return the model with less to compute; its features are the same but for rounding."""
+    twin = copy.copy(model)
+    twin._modules = dict(model._modules)
+    twin.backbone = fold(model.backbone)
+    return twin
+
+
+def extract(model: Transfer, device: torch.device, precision: str, images: Tensor) -> Tensor:
+    """uint8 (n, 3, h, w) -> features (n, channels)."""
+    parts = []
+    with torch.inference_mode(), autocast(device, precision):
+        for some in torch.split(images, BATCH):
+            parts.append(model.features(some.to(device)).float())
+    return torch.cat(parts)
+
+
+def _begin_head(
+    job: "Job", model: Transfer, features: NDArray[np.float32], validation: Split
+) -> Mapping[str, float]:
+    """Solve the head that training begins with; return the validation top-1 of each kind."""
+    classes = model.classifier.out_features
+    training = job.training
+    standard = model.standard.cpu()
+    known, labels = _standardised(standard, features, training)
+    others, their = _standardised(standard, validation.pixels, validation)
+    votes = heads.nearest(known, labels, others, classes=classes)
+    right = {"nearest": float((votes.argmax(1) == their).float().mean())}
+    if model.start == "ridge":
+        solved = heads.ridge(known, labels, others, their, classes=classes)
+    else:
+        seed = job.recipe.seed
+        solved = heads.logistic(known, labels, others, their, classes=classes, seed=seed)
+    model.standard.to(job.device)
+    with torch.no_grad():
+        model.classifier.weight.copy_(solved.weight)
+        model.classifier.bias.copy_(solved.bias)
+    return right | {f"{model.start}, strength {solved.strength:g}": solved.top_1}
+
+
+def _standardised(
+    standard: torch.nn.Module, features: NDArray[Any], split: Split
+) -> tuple[Tensor, Tensor]:
+    rows = split.indices
+    with torch.no_grad():
+        found = standard(torch.from_numpy(np.asarray(features)[rows]))
+    return found, torch.from_numpy(split.labels[rows])
+
+
+def _on_features(job: "Job", sets: list[NDArray[np.float32]], validation: Split) -> "Job":
+    """Return the job with features in the place of images; every view counts as an image."""
+    training, count = job.training, len(job.training.labels)
+    indices = [training.indices + number * count for number in range(len(sets))]
+    joined: NDArray[Any] = sets[0] if len(sets) == 1 else np.concatenate(sets)
+    feed = Feed(
+        joined,
+        np.tile(training.labels, len(sets)),
+        np.concatenate(indices),
+        classes=len(job.data.classes),
+        batch_size=job.recipe.batch_size,
+        seed=job.recipe.seed,
+        device=job.device,
+    )
+    job.feed.close()
+    return replace(job, feed=feed, validation=validation)

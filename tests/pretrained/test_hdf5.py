@@ -1,0 +1,153 @@
+"""A stranger's HDF5 file is refused before a value is read, and reaches nothing outside itself."""
+
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hundredfold.errors import MissingError
+from hundredfold.pretrained._hdf5 import layers
+
+h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+
+KERNEL, BIAS = np.ones((3, 3, 2, 4), "f4"), np.zeros(4, "f4")
+SHAPES = [KERNEL.shape, BIAS.shape]
+
+
+def published(file, kernel: Callable | None = None) -> None:
+    """Write one layer as keras.applications' files have it."""
+    layer = file.create_group("conv").create_group("conv")
+    if kernel:
+        kernel(layer)
+    else:
+        layer["kernel:0"] = KERNEL
+    layer["bias:0"] = BIAS
+    file["conv"].attrs["weight_names"] = [b"conv/kernel:0", b"conv/bias:0"]
+
+
+def saved(file, kernel: Callable | None = None) -> None:
+    """Write one layer as Keras 3 saves .weights.h5."""
+    held = file.create_group("layers/conv2d_7/vars")
+    held.attrs["name"] = "conv"
+    if kernel:
+        kernel(held)
+        held.move("kernel:0", "0")
+    else:
+        held["0"] = KERNEL
+    held["1"] = BIAS
+
+
+def read(path: Path, shapes=None):
+    with layers(path) as arrays_of:
+        return arrays_of("conv", shapes or SHAPES)
+
+
+@pytest.mark.parametrize(
+    "write", [published, saved, lambda f: published(f.create_group("model_weights"))]
+)
+def test_arrays_come_in_keras_order(tmp_path: Path, write: Callable) -> None:
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        write(file)
+    kernel, bias = read(tmp_path / "w.h5")
+    np.testing.assert_array_equal(kernel, KERNEL)
+    np.testing.assert_array_equal(bias, BIAS)
+
+
+def _external(layer) -> None:
+    layer["kernel:0"] = h5py.ExternalLink("secret.h5", "/data")
+
+
+def _soft(layer) -> None:
+    layer["kernel:0"] = h5py.SoftLink("/conv/conv/bias:0")
+
+
+def _raw(layer) -> None:
+    layer.create_dataset("kernel:0", KERNEL.shape, "f4", external=[("secret.bin", 0, 1000)])
+
+
+def _virtual(layer) -> None:
+    layout = h5py.VirtualLayout(KERNEL.shape, "f4")
+    layout[:] = h5py.VirtualSource("secret.h5", "data", KERNEL.shape)
+    layer.create_virtual_dataset("kernel:0", layout)
+
+
+def _numbers(layer) -> None:
+    layer["kernel:0"] = KERNEL.astype("i4")
+
+
+def _group(layer) -> None:
+    layer.create_group("kernel:0")
+
+
+def _shape(layer) -> None:
+    layer["kernel:0"] = KERNEL[:, :, :1]
+
+
+@pytest.mark.parametrize("write", [published, saved])
+@pytest.mark.parametrize(
+    ("kernel", "says"),
+    [
+        (_external, "is a link"),
+        (_soft, "is a link"),
+        (_raw, "no plain array"),
+        (_virtual, "no plain array"),
+        (_numbers, "int32, not numbers"),
+        (_group, "no plain array"),
+        (_shape, r"\(3, 3, 1, 4\), not \(3, 3, 2, 4\)"),
+    ],
+)
+def test_what_is_no_plain_array_of_the_right_shape_is_refused(
+    tmp_path: Path, write: Callable, kernel: Callable, says: str
+) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["data"] = KERNEL
+    (tmp_path / "secret.bin").write_bytes(bytes(1000))
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        write(file, kernel)
+    with pytest.raises(MissingError, match=says):
+        read(tmp_path / "w.h5")
+
+
+def test_a_small_file_takes_no_large_memory(tmp_path: Path) -> None:
+    """4 GB of zeros are a few bytes on disk; the shape is compared before they are made."""
+
+    def bomb(layer) -> None:
+        shape = (1024, 1024, 1024)
+        layer.create_dataset("kernel:0", shape, "f4", chunks=(64, 64, 64), compression="gzip")
+
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        published(file, bomb)
+    tracemalloc.start()
+    with pytest.raises(MissingError, match="has the shape"):
+        read(tmp_path / "w.h5")
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("content", [b"", b"not hdf5", b"\x89HDF\r\n\x1a\n" + bytes(100)])
+def test_what_is_no_hdf5_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "w.h5").write_bytes(content)
+    with pytest.raises(MissingError, match="cannot read weights") as caught:
+        read(tmp_path / "w.h5")
+    assert caught.value.exit_code == 4
+
+
+def test_a_layer_that_is_not_there_is_named(tmp_path: Path) -> None:
+    for write in (published, saved):
+        with h5py.File(tmp_path / "w.h5", "w") as file:
+            write(file)
+        with layers(tmp_path / "w.h5") as arrays_of, pytest.raises(ValueError, match="'other'"):
+            arrays_of("other", SHAPES)
+        with pytest.raises(MissingError, match="holds 2 arrays, not 1"):
+            read(tmp_path / "w.h5", [KERNEL.shape])
+
+
+def test_without_h5py_the_remedy_is_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(MissingError, match=r"hundredfold\[keras\]"):
+        read(tmp_path / "w.h5")

@@ -1,0 +1,57 @@
+"""Our backbones with Keras' weights compute Keras' features, scaling included."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hundredfold import call, models
+from hundredfold.pretrained.fill import fill
+
+BACKBONES = {
+    "vgg16": "VGG16",
+    "resnet50": "ResNet50",
+    "densenet121": "DenseNet121",
+    "mobilenet_v2": "MobileNetV2",
+}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory):
+    """Return a function that lets Keras save a model, once for each name and size."""
+    if importlib.util.find_spec("keras") is None or importlib.util.find_spec("h5py") is None:
+        pytest.skip("keras and h5py are not installed: pip install tensorflow-cpu")
+    folders: dict[tuple[str, int], Path] = {}
+
+    def save(name: str, size: int) -> Path:
+        if (name, size) not in folders:
+            folder = tmp_path_factory.mktemp(name)
+            script = str(Path(__file__).with_name("keras_model.py"))
+            command = [sys.executable, script, name, str(size), str(folder)]
+            subprocess.run(command, check=True, capture_output=True, timeout=300)
+            folders[name, size] = folder
+        return folders[name, size]
+
+    return save
+
+
+@pytest.mark.parametrize("file", ["published.h5", "saved.weights.h5"])
+@pytest.mark.parametrize("size", [64, 75])
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_features_are_those_of_keras(saved, backbone: str, size: int, file: str) -> None:
+    folder = saved(BACKBONES[backbone], size)
+    text = f"transfer(backbone={backbone!r}, form='keras', resolution={size})"
+    model = models.build(call.parse(text), classes=2, size=size, seed=0).eval()
+    fill(model, call.complete(call.parse(text), "hundredfold.models"), folder / file)
+    images = torch.from_numpy(np.load(folder / "images.npy")).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        found = model.features(images).numpy()
+    expected = np.load(folder / "features.npy")
+    scale = np.abs(expected).max()
+    assert scale > 0
+    np.testing.assert_allclose(found / scale, expected / scale, atol=1e-4)
+    assert np.abs(found - expected).max() < 1e-4 * max(1.0, scale)

@@ -1,0 +1,59 @@
+"""The real DenseNet-169, learned on ImageNet, knows more of CIFAR-100 than pixels do."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from hundredfold import call, data, models
+from hundredfold.data import Source, Split
+from hundredfold.models._fold import fold
+from hundredfold.pretrained import locate
+from hundredfold.pretrained.fill import fill
+from hundredfold.training.heads import nearest
+
+_WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "densenet169-imagenet"
+TEXT = "transfer(backbone='densenet169', resolution=64)"
+
+
+@pytest.fixture(scope="module")
+def densenet() -> torch.nn.Module:
+    if not _WEIGHTS.is_dir():
+        pytest.skip(f"the weights of DenseNet-169 are not at hand: there is no {_WEIGHTS}")
+    model = models.build(call.parse(TEXT), classes=2, size=32, seed=0).eval()
+    file = locate("densenet169", _WEIGHTS, Source(offline=True))
+    fill(model, call.complete(call.parse(TEXT), "hundredfold.models"), file)
+    model.backbone = fold(model.backbone)
+    return model
+
+
+def some(split: Split, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Return images (count, 3, 32, 32) of the first 20 classes, and their labels."""
+    rows = split.indices[split.labels[split.indices] < 20]
+    rows = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+    images = torch.from_numpy(np.asarray(split.pixels)[rows]).permute(0, 3, 1, 2)
+    return images, torch.from_numpy(split.labels[rows])
+
+
+@pytest.mark.real_data
+def test_its_nearest_neighbours_are_right_far_more_often(
+    densenet: torch.nn.Module, real_cifar100: Path
+) -> None:
+    """300 training images, 150 others that were held out of training; chance is 5 %."""
+    found = data.load("cifar100", Source(folder=real_cifar100))
+    training, held_out = data.training(found, share=0.1, seed=0)
+    known, labels = some(training, 300, 0)
+    others, their = some(held_out, 150, 1)
+
+    def right(features: Tensor, more: Tensor) -> float:
+        votes = nearest(features, labels, more, classes=20, neighbours=5)
+        return float((votes.argmax(1) == their).float().mean())
+
+    with torch.inference_mode():
+        features = [torch.cat([densenet.features(b) for b in torch.split(images, 40)])
+                    for images in (known, others)]  # fmt: skip
+    pixels = [images.float().flatten(1) - 127.5 for images in (known, others)]
+    assert right(*features) > right(*pixels) + 0.25
+    assert right(*features) > 0.4
