@@ -6,19 +6,21 @@ from hundredfold import weights, wording
 from hundredfold.recipe import Recipe
 from hundredfold.run import default_name
 from hundredfold.training.checkpoint import KEPT
-from hundredfold.training.job import Options, job_facts, prepare
-from hundredfold.training.pace import measure
+from hundredfold.training.engine import PYTORCH, Engine
+from hundredfold.training.job import Options, job_facts
 from hundredfold.training.progress import Progress
 
 
-def estimate(what: Recipe, options: Options, progress: Progress) -> dict[str, Any]:
+def estimate(
+    what: Recipe, options: Options, progress: Progress, engine: Engine = PYTORCH
+) -> dict[str, Any]:
     """Return splits, cost, time and disk of a training; an early stop makes it shorter.
 
     seconds: of all epochs, from some measured steps at each size of the images.
     bytes: of the run's folder: weights, saves and logits.
     """
-    job = prepare(what, options, progress)
-    seconds = measure(job).takes(0, job.steps)
+    job = engine.prepare(what, options, progress)
+    seconds = engine.measure(job).takes(0, job.steps)
     learner = job.learner()
     # weights/best and last, the best twice in state/, and KEPT saves of everything
     size = 4 * weights.size(learner.weights()) + KEPT * weights.size(learner.tensors())
