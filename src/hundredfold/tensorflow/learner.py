@@ -34,7 +34,7 @@ class Learner:
     ) -> None:
         self.network, self.trained, self.optimizer = network, trained, optimizer
         self.schedule, self.exact = schedule, exact
-        self.rates = [float(np.asarray(optimizer.learning_rate))]
+        self.rates = [float(optimizer.learning_rate.value.numpy())]
         self._seeds = [g for layer in trained.layers if (g := _seeds_of(layer)) is not None]
         self._step = tf.function(gradient_step(trained, optimizer))
         self._logits = tf.function(lambda images: trained(images, training=False))
@@ -73,7 +73,7 @@ class Learner:
         """Return everything a step changes, by name."""
         found = {f"model.{name}": t for name, t in self.weights().items()}
         for place, variable in enumerate(self.optimizer.variables):
-            found[f"optimizer.{place}"] = torch.from_numpy(np.array(variable.value))
+            found[f"optimizer.{place}"] = torch.from_numpy(np.array(variable.value.numpy()))
         return found
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:

@@ -33,9 +33,14 @@ def load(network: Any, name: str, weights: str, *, offline: bool) -> str:
             remedy=f"Keras' {_place(name).name}",
         ) from None
     for layer in source.layers:
-        if layer.weights:
-            network.get_layer(layer.name).set_weights(layer.get_weights())
+        for variable, wanted in zip(_weights(network, layer.name), layer.weights, strict=True):
+            variable.assign(wanted.value)
     return f"{place.name}, sha256 {hashlib.sha256(place.read_bytes()).hexdigest()}"
+
+
+def _weights(network: Any, name: str) -> Any:
+    """Return a layer's weights; the input's, which has none, goes by another name."""
+    return next((layer.weights for layer in network.layers if layer.name == name), [])
 
 
 def _place(name: str) -> Path:

@@ -29,7 +29,7 @@ def tensors(model: Any) -> dict[str, Tensor]:
     """Return copies of a model's weights."""
     found: dict[str, Tensor] = {}
     for name, variable in _variables(model):
-        array = np.asarray(variable.value)
+        array = variable.value.numpy()
         moved = np.ascontiguousarray(array.transpose(_TO_TORCH[array.ndim]))
         found[name] = torch.from_numpy(moved.copy())
     for layer in model.layers:
