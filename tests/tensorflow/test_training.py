@@ -55,6 +55,9 @@ def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, m
     files = [{path.relative_to(made.folder) for path in made.folder.rglob("*")} for made in runs]
     assert not {path for path in files[0] ^ files[1] if path.parent.name != "state"}
     assert runs[0].info.keys() == runs[1].info.keys()
+    versions = runs[0].info["versions"]
+    assert versions["tensorflow"] == tf.__version__
+    assert versions["keras"] == keras.__version__
     assert [row.keys() for row in runs[0].curve] == [row.keys() for row in runs[1].curve]
 
 
