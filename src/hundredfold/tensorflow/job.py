@@ -1,27 +1,27 @@
-"""From a recipe to a job of this engine; what it cannot do is refused, never left out."""
+"""From a recipe to a job of this engine."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from typing import Any, cast
+from itertools import islice, pairwise
+from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from hundredfold import call, data, recipe, wording
-from hundredfold.call import Call
 from hundredfold.data import DataSet, Split
 from hundredfold.errors import UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.tensorflow import device, precision, pretrained
 from hundredfold.tensorflow._summary import summary
+from hundredfold.tensorflow.features import on_features
 from hundredfold.tensorflow.feed import Feed
-from hundredfold.tensorflow.learner import Learner, in_order
+from hundredfold.tensorflow.learner import Learner
 from hundredfold.tensorflow.opening import build
+from hundredfold.tensorflow.refusals import refuse
 from hundredfold.training.job import Options, limited
 from hundredfold.training.pace import Pace
 from hundredfold.training.progress import Progress
@@ -87,7 +87,7 @@ def prepare(
 
     before: run.json of a run to resume, whose precision is kept.
     """
-    _refuse(what)
+    refuse(what)
     place, threads = device.choose(options.device, options.threads)  # before anything computes
     layers = _layers(what)
     found = data.load(what.data, options.source)
@@ -97,7 +97,7 @@ def prepare(
     once = bool(call.parse(what.model).options.get("frozen")) and not layers
     chosen, why = _precision(what, before, once, build_in, training)
     network = build_in(chosen)
-    told = _start(what, network, training, options, resumed=bool(before))
+    told = _start(what, network, training, options)
     counted = summary(network, found.size)
     progress.say(
         f"device     {place}, {threads} threads, TensorFlow {tf.__version__}; {chosen} ({why})"
@@ -113,7 +113,9 @@ def prepare(
     )
     trained = network
     if once:
-        trained, training, validation = _on_features(network, training, validation, progress)
+        began = time.perf_counter()
+        trained, training, validation = on_features(network, training, validation)
+        progress.say(f"features   computed once in {wording.seconds(time.perf_counter() - began)}")
     feed = Feed(
         np.asarray(training.pixels)[training.indices],
         training.labels[training.indices],
@@ -131,36 +133,6 @@ def prepare(
 def _layers(what: Recipe) -> list[Any]:
     """Return Keras' layers for the recipe's augmentation."""
     return [call.resolve(one, f"{_HERE}.augment")() for one in call.parse_chain(what.augment)]
-
-
-def _refuse(what: Recipe) -> None:
-    """Raise UsageError for what a recipe may ask and this engine does not do."""
-    calls, remedy = call.parse_chain(what.augment), '--augment "flip | shift | zoom | rotate"'
-    _need_parts("augmentation", calls, "augment", remedy)
-    _need_parts("optimizer", [call.parse(what.optimizer)], "optimizers", "--optimizer adam")
-    refused = {
-        "resolution": (what.resolution != "full", "--resolution full"),
-        "loss": (what.loss != "cross_entropy(label_smoothing=0.0)", "--loss cross_entropy"),
-        "ema": (what.ema != 0, "--set ema=0"),
-        "micro_batch": (what.micro_batch != 0, "--set micro_batch=0"),
-    }
-    for field, (wrong, remedy) in refused.items():
-        if wrong:
-            raise UsageError(
-                f"the TensorFlow engine does not take {field} = {getattr(what, field)!r}",
-                remedy=remedy,
-            )
-
-
-def _need_parts(kind: str, calls: Sequence[Call], module: str, remedy: str) -> None:
-    known = call.names(f"{_HERE}.{module}")
-    for one in calls:
-        if one.name not in known:
-            raise UsageError(
-                f"the TensorFlow engine has no {kind} {one.name!r}",
-                found=f"it has {', '.join(known)}",
-                remedy=remedy,
-            )
 
 
 def _precision(
@@ -181,12 +153,10 @@ def _precision(
     return precision.choose(build_in, *batch)
 
 
-def _start(what: Recipe, network: Any, training: Split, options: Options, *, resumed: bool) -> str:
+def _start(what: Recipe, network: Any, training: Split, options: Options) -> str:
     """Give a network the weights of ImageNet, or the scaling of the training images."""
     asked = call.parse(what.model).options
     if asked.get("weights"):
-        if resumed:
-            return ""
         offline = options.source.offline
         told = pretrained.load(network, asked["name"], asked["weights"], offline=offline)
         return f"; weights from {told}"
@@ -195,35 +165,15 @@ def _start(what: Recipe, network: Any, training: Split, options: Options, *, res
     return ""
 
 
-def _on_features(
-    network: Any, training: Split, validation: Split, progress: Progress
-) -> tuple[Any, Split, Split]:
-    """Compute a frozen network's features once; return its head and the splits with them."""
-    began = time.perf_counter()
-    body = keras.Model(network.input, network.get_layer("features").output)
-    inputs = keras.Input(body.output.shape[1:])
-    head = network.get_layer("classifier")(network.get_layer("dropout")(inputs))
-    function = tf.function(lambda images: body(images, training=False))
-
-    def with_features(split: Split) -> Split:
-        found = np.zeros((len(split.pixels), body.output.shape[-1]), np.float32)
-        found[split.indices] = in_order(function, split.pixels, split.indices)
-        return replace(split, pixels=cast(Any, found))
-
-    splits = with_features(training), with_features(validation)
-    progress.say(f"features   computed once in {wording.seconds(time.perf_counter() - began)}")
-    return keras.Model(inputs, head), *splits
-
-
 def measure(job: Job) -> Pace:
     """Time some steps and a pass over validation images; the job's network is trained."""
     learner = job.learner()
-    times: list[float] = []
+    marks = [time.perf_counter()]
     for images, labels in islice(job.feed.epoch(0), _STEPS):
-        began = time.perf_counter()
         learner.step(images, labels, 0.0, 0)
-        times.append(time.perf_counter() - began)
-    step = min(times[1:] or times)
+        marks.append(time.perf_counter())
+    times = sorted(after - before for before, after in pairwise(marks))
+    step = times[len(times) // 2]
     some = job.validation.indices[:500]
     began = time.perf_counter()
     if len(some):

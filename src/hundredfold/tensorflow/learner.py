@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hundredfold.errors import DataError
 from hundredfold.tensorflow import weights
 
 BATCH = 250
@@ -79,6 +80,8 @@ class Learner:
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Go back to where `tensors` were taken."""
         model = {n.removeprefix("model."): t for n, t in tensors.items() if n[:6] == "model."}
+        if self.trained is not self.network:
+            _need_same_features(self.weights(), model)
         weights.assign(self.network, model, "state")
         for place, variable in enumerate(self.optimizer.variables):
             variable.assign(tensors[f"optimizer.{place}"].numpy())
@@ -109,6 +112,16 @@ def in_order(
         for first in range(0, len(indices), BATCH)
     ]
     return np.concatenate(found).astype(np.float32)
+
+
+def _need_same_features(now: Mapping[str, Tensor], then: Mapping[str, Tensor]) -> None:
+    """Features that were computed by other weights than the saved ones belong to no head."""
+    body = (name for name in now if not name.startswith("classifier."))
+    if not all(torch.equal(now[name], then[name]) for name in body):
+        raise DataError(
+            "the frozen weights are not those that the run began with",
+            remedy="the former file, or a new run",
+        )
 
 
 def _seeds_of(layer: Any) -> Any:
