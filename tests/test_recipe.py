@@ -14,8 +14,9 @@ from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 
 OTHERS = {
+    "engine": "tensorflow",
     "data": "shapes",
-    "model": "wrn(depth=16)",
+    "model": "resnet(depth=20)",
     "augment": "flip",
     "loss": "cross_entropy(label_smoothing=0.1)",
     "optimizer": "sgd",
@@ -52,6 +53,20 @@ def test_the_stored_text_reads_back_as_the_same_recipe() -> None:
 def test_any_title_survives_being_stored(title: str) -> None:
     what = Recipe(title=title)
     assert tomllib.loads(what.toml())["title"] == title
+
+
+def test_the_engine_decides_which_models_there_are() -> None:
+    assert Recipe(engine="tensorflow", model="resnet").model == "resnet(depth=20, stem='auto')"
+    with pytest.raises(UsageError, match="the TensorFlow engine has no model 'wrn'"):
+        Recipe(model="wrn").override({"engine": "tensorflow"})
+    with pytest.raises(UsageError, match="no model is called 'keras_application'"):
+        Recipe(model='keras_application(name="vgg16")')
+
+
+def test_an_option_of_an_engines_own_model_can_be_set() -> None:
+    what = Recipe(engine="tensorflow", model='keras_application(name="vgg16")')
+    changed = what.override({}, ["model.resolution=64"])
+    assert "resolution=64" in changed.model
 
 
 def test_defaults_are_spelled_out() -> None:

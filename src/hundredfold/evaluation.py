@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from hundredfold import data, files, inference
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, UsageError
+from hundredfold.inference import Classifier
 from hundredfold.metrics import scores
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run
 
 SPLITS = ("test", "validation")
+Open = Callable[[Run, torch.device], Classifier]
 
 
 def source_of(run: Run, folder: Path | None) -> Source:
@@ -27,8 +30,16 @@ def source_of(run: Run, folder: Path | None) -> Source:
     return Source(folder=folder) if folder else Source()
 
 
-def evaluate(run: Run, split: str, source: Source, device: torch.device) -> dict[str, Any]:
+def evaluate(
+    run: Run,
+    split: str,
+    source: Source,
+    device: torch.device,
+    open_model: Open = inference.open_model,
+) -> dict[str, Any]:
     """Score "test" or "validation" into the run's scores.json and return those scores.
+
+    open_model: opens the run by the engine that computes its network.
 
     Precision, recall and F1 of each class and the confusion matrix go beside it as CSV.
 
@@ -46,7 +57,7 @@ def evaluate(run: Run, split: str, source: Source, device: torch.device) -> dict
             info = run.info
             run.save_info(info | {"test_looks": int(info.get("test_looks", 0)) + 1})
         if run.logits(split) is None:
-            _store_logits(run, split, source, device)
+            _store_logits(run, split, source, open_model(run, device))
         return score(run, split)
 
 
@@ -84,10 +95,9 @@ def _csv(rows: list[list[Any]]) -> str:
     return text.getvalue()
 
 
-def _store_logits(run: Run, split: str, source: Source, device: torch.device) -> None:
-    model = inference.open_model(run, device).network
+def _store_logits(run: Run, split: str, source: Source, model: Classifier) -> None:
     part = _part(run, split, data.load(run.recipe.data, source))
-    found = inference.logits(model, part.pixels, part.indices, device=device)
+    found = model.logits(part.pixels, part.indices)
     run.save_logits(split, found, part.labels[part.indices], part.indices)
 
 

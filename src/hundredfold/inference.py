@@ -1,8 +1,8 @@
 """Logits of images: the one way that training, evaluation and prediction share."""
 
 import json
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hundredfold import call, feed, models, weights
-from hundredfold.errors import DataError, MissingError
+from hundredfold.errors import DataError, MissingError, UsageError
 from hundredfold.models._fold import fold
 from hundredfold.models.transfer import Transfer
 from hundredfold.run import Run
@@ -47,37 +47,69 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
+class Classifier(Protocol):
+    """A trained network of any engine, the names of its classes, the size of its images."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def size(self) -> int: ...
+
+    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
+        ...
+
+
 class Opened(NamedTuple):
-    """A trained network with the names of its classes and the size of its images."""
+    """PyTorch's `Classifier`; the network lies on its device, in evaluation mode."""
 
     network: nn.Module
     classes: tuple[str, ...]
     size: int
 
+    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        device = next(self.network.parameters()).device
+        return logits(self.network, pixels, indices, device=device)
+
 
 def open_model(run: Run, device: torch.device) -> Opened:
     """Build a run's model with its best weights, checked by name, shape and finiteness.
 
-    What the file says it holds is compared with an outline of the model before memory is
-    taken for either. Raises MissingError where training has left no weights yet, and
-    DataError where the file does not fit the run's model.
+    Raises UsageError for a network of the other engine; else see `read_weights`.
+    """
+    part = call.parse(run.recipe.model)
+    if part.name not in call.names("hundredfold.models"):
+        raise UsageError(
+            f"{part.name} is a network of the TensorFlow engine, which PyTorch cannot compute",
+            remedy="hundredfold evaluate and predict take it",
+        )
+    tensors, classes, size = read_weights(run, lambda *of: _outline(part, *of).state_dict())
+    model = models.build(part, classes=len(classes), size=size, seed=0)
+    model.load_state_dict(tensors)
+    if isinstance(model, Transfer):
+        model.backbone = fold(model.backbone)
+    return Opened(model.to(device).eval(), classes, size)
+
+
+def read_weights(
+    run: Run, state: Callable[[int, int], Mapping[str, torch.Tensor]]
+) -> tuple[dict[str, torch.Tensor], tuple[str, ...], int]:
+    """Return a run's best weights, and the class names and image size stored with them.
+
+    state: the weights that a network for so many classes and pixels has. What the file says
+    it holds is compared with them before memory is taken for it. Raises MissingError where
+    training has left no weights yet, and DataError where the file does not fit.
     """
     if not run.best().is_file():
         raise MissingError(
             f"the run {str(run.folder)!r} has no weights yet",
             remedy=f"hundredfold train --resume {run.folder}",
         )
-    part = call.parse(run.recipe.model)
     with weights.opened(run.best()) as contents:
         classes, size = _images(contents.metadata, str(run.best()))
-        outline = _outline(part, len(classes), size).state_dict()
-        _need_fit(outline, contents.entries, str(run.best()))
-        tensors = contents.tensors(outline)
-    model = models.build(part, classes=len(classes), size=size, seed=0)
-    model.load_state_dict(tensors)
-    if isinstance(model, Transfer):
-        model.backbone = fold(model.backbone)
-    return Opened(model.to(device).eval(), classes, size)
+        wanted = state(len(classes), size)
+        _need_fit(wanted, contents.entries, str(run.best()))
+        return contents.tensors(wanted), classes, size
 
 
 def _outline(part: call.Call, classes: int, size: int) -> nn.Module:

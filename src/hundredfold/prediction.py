@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from hundredfold import inference
 from hundredfold.data import decode
 from hundredfold.errors import DataError, UsageError
+from hundredfold.evaluation import Open
+from hundredfold.inference import Classifier
 from hundredfold.run import Run
 
 _AT_ONCE = 1000  # images decoded and held at a time
@@ -30,7 +32,12 @@ class Prediction:
 
 
 def predict(
-    run: Run, paths: Sequence[Path], device: torch.device, *, top: int = 5
+    run: Run,
+    paths: Sequence[Path],
+    device: torch.device,
+    *,
+    top: int = 5,
+    open_model: Open = inference.open_model,
 ) -> list[Prediction]:
     """Predict image files, in the order given; a folder stands for the images below it.
 
@@ -38,27 +45,25 @@ def predict(
     Raises UsageError where a path does not exist or there is no file at all.
     """
     files = _files(paths)
-    model, classes, size = inference.open_model(run, device)
+    model = open_model(run, device)
     found: list[Prediction] = []
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]
-        decoded = [_decoded(file, size) for file in some]
+        decoded = [_decoded(file, model.size) for file in some]
         images = [image for image in decoded if not isinstance(image, str)]
-        shares = iter(_probabilities(model, images, device))
+        shares = iter(_probabilities(model, images))
         for file, image in zip(some, decoded, strict=True):
             if isinstance(image, str):
                 found.append(Prediction(str(file), error=image))
             else:
-                found.append(_best(str(file), next(shares), classes, top))
+                found.append(_best(str(file), next(shares), model.classes, top))
     return found
 
 
-def _probabilities(
-    model: torch.nn.Module, images: list[NDArray[np.uint8]], device: torch.device
-) -> NDArray[np.float32]:
+def _probabilities(model: Classifier, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
     if not images:
         return np.empty((0, 0), np.float32)
-    found = inference.logits(model, np.stack(images), np.arange(len(images)), device=device)
+    found = model.logits(np.stack(images), np.arange(len(images)))
     return torch.from_numpy(found).softmax(1).numpy()
 
 

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from hundredfold import call
 from hundredfold.call import Call
@@ -22,6 +30,7 @@ PACKAGES = {
     "schedule": "hundredfold.optim.schedules",
     "resolution": "hundredfold.optim.resolutions",
 }
+TENSORFLOW_MODELS = "hundredfold.tensorflow.models"
 _PROSE = ("title", "source")
 _LARGEST = 1_000_000  # bytes of a file that a person wrote
 QUICK = {"epochs": 2, "limit": 2048}  # --quick: see that everything works
@@ -39,9 +48,26 @@ def _spell_out_chain(text: str) -> str:
     return " | ".join(str(call.complete(c, PACKAGES["augment"])) for c in calls)
 
 
+def _spell_out_model(text: str, info: ValidationInfo) -> str:
+    package, asked = _package("model", info.data), call.parse(text)
+    if package == TENSORFLOW_MODELS and asked.name not in call.names(package):
+        raise UsageError(
+            f"the TensorFlow engine has no model {asked.name!r}",
+            remedy=did_you_mean(asked.name, call.names(package)),
+        )
+    return str(call.complete(asked, package))
+
+
+def _package(field: str, fields: Mapping[str, Any]) -> str:
+    """Return where a field's parts are; the engine decides which models there are."""
+    own = field == "model" and fields.get("engine") == "tensorflow"
+    return TENSORFLOW_MODELS if own else PACKAGES[field]
+
+
 class Recipe(BaseModel):
     """What to train, on what, and how; every part is checked and every default spelled out.
 
+    engine:     what computes, "pytorch" or "tensorflow"; each has models of its own.
     data:       a data set, e.g. "cifar100" or "image_folder(size=64)".
     augment:    operations joined by "|", applied in that order; "" for none.
     resolution: the size at which images are trained on: "full" or "progressive".
@@ -63,8 +89,9 @@ class Recipe(BaseModel):
 
     title: str = ""
     source: str = ""
+    engine: Literal["pytorch", "tensorflow"] = "pytorch"
     data: Annotated[str, _part("data")] = "digits"
-    model: Annotated[str, _part("model")] = "simple_cnn"
+    model: Annotated[str, AfterValidator(_spell_out_model)] = "simple_cnn"
     augment: Annotated[str, AfterValidator(_spell_out_chain)] = ""
     loss: Annotated[str, _part("loss")] = "cross_entropy"
     optimizer: Annotated[str, _part("optimizer")] = "adam"
@@ -183,10 +210,10 @@ def _set(fields: dict[str, Any], text: str) -> None:
         return
     if field not in PACKAGES:
         raise UsageError(f"{field!r} has no options to set", remedy=f"--set {field}={value}")
-    calls = call.parse_chain(fields[field])
-    takers = [c for c in calls if _takes(c, field, option)]
+    calls, package = call.parse_chain(fields[field]), _package(field, fields)
+    takers = [c for c in calls if _takes(c, package, option)]
     if not takers:
-        known = {o.name for c in calls for o in call.describe(c.name, PACKAGES[field]).options}
+        known = {o.name for c in calls for o in call.describe(c.name, package).options}
         raise UsageError(
             f"{fields[field] or field} has no option {option!r}",
             remedy=did_you_mean(option, known) if known else "it takes no options",
@@ -195,8 +222,8 @@ def _set(fields: dict[str, Any], text: str) -> None:
     fields[field] = " | ".join(map(str, changed))
 
 
-def _takes(part: Call, field: str, option: str) -> bool:
-    return option in {o.name for o in call.describe(part.name, PACKAGES[field]).options}
+def _takes(part: Call, package: str, option: str) -> bool:
+    return option in {o.name for o in call.describe(part.name, package).options}
 
 
 def _toml(value: Any) -> str:

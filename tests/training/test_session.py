@@ -191,17 +191,16 @@ def test_resume_looks_for_the_data_where_they_lay(
     made = small_run()
     _with(made, status="stopped", data=made.info["data"] | {"folder": str(tmp_path)}, threads=1)
     seen = []
-    prepare = training.session.prepare
 
-    def watch(what: Recipe, options: training.Options, *rest: Any) -> Any:
+    def watch(
+        what: Recipe, options: training.Options, said: training.Progress, fixed: str = ""
+    ) -> Any:
         seen.append((options.source.folder, options.threads))
-        return prepare(what, options, *rest)
+        return training.prepare(what, options, said, fixed)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.session, "prepare", watch)
-        training.resume(made, training.Options(Source()), progress)
-        _with(made, status="stopped")
-        training.resume(made, training.Options(Source(folder=made.folder)), progress)
+    training.resume(made, training.Options(Source()), progress, watch)
+    _with(made, status="stopped")
+    training.resume(made, training.Options(Source(folder=made.folder)), progress, watch)
     assert seen == [(tmp_path, 1), (made.folder, 1)]
 
 

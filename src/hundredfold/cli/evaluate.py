@@ -45,6 +45,7 @@ def evaluate(
     """
     members = _members(run, out)
     from hundredfold import evaluation
+    from hundredfold.cli._engine import open_model
     from hundredfold.training import device as devices
 
     place = devices.choose(device)
@@ -52,7 +53,7 @@ def evaluate(
     found = {}
     for member in members:
         source = evaluation.source_of(member, data_dir)
-        found[member.name] = evaluation.evaluate(member, split, source, place)
+        found[member.name] = evaluation.evaluate(member, split, source, place, open_model)
         if not json:
             _show(member, split, found[member.name])
     if len(members) == 1:

@@ -38,9 +38,11 @@ def predict(
     """
     opened = runs.open_run(run, out)
     from hundredfold import prediction
+    from hundredfold.cli._engine import open_model
     from hundredfold.training import device as devices
 
-    found = prediction.predict(opened, files, devices.choose(device), top=top)
+    place = devices.choose(device)
+    found = prediction.predict(opened, files, place, top=top, open_model=open_model)
     if not json:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["file", "rank", "label", "probability"])

@@ -18,6 +18,7 @@ def train(
     recipe_name: Annotated[str, Parameter(name="recipe", allow_leading_hyphen=False)] = "",
     /,
     *,
+    engine: str | None = None,
     data: str | None = None,
     data_dir: Path | None = None,
     weights: Path | None = None,
@@ -51,6 +52,9 @@ def train(
     recipe_name
         A recipe that ships (see `hundredfold recipes`) or a .toml file; none is Keras'
         defaults: a simple CNN, Adam, batch 128, early stopping with patience 25.
+    engine
+        pytorch, or tensorflow (an extra), whose models are "simple_cnn", "resnet(depth=20)"
+        and 'keras_application(name="densenet169")'.
     data
         A data set ("cifar100", "digits") or a folder with your own images.
     data_dir
@@ -108,6 +112,7 @@ def train(
         with run.open_run(resume, out).writer():
             pass  # one that another process writes is refused before torch is loaded
     from hundredfold import training
+    from hundredfold.cli._engine import engine_of
 
     progress = training.Progress(Console(stderr=json, highlight=False))
     source = Source(folder=data_dir) if data_dir else Source()
@@ -116,8 +121,8 @@ def train(
         source, device=device, threads=threads, out=out, name=name, weights=weights
     )
     changes = {
-        "data": data, "model": model, "augment": augment, "loss": loss, "optimizer": optimizer,
-        "schedule": schedule, "resolution": resolution, "epochs": epochs,
+        "engine": engine, "data": data, "model": model, "augment": augment, "loss": loss,
+        "optimizer": optimizer, "schedule": schedule, "resolution": resolution, "epochs": epochs,
         "batch_size": batch_size, "patience": patience, "precision": precision, "seed": seed,
     }  # fmt: skip
     if resume:
@@ -126,7 +131,8 @@ def train(
                 "--resume goes on with the run's own recipe, which nothing can change",
                 remedy=f"hundredfold train --resume {resume}",
             )
-        return _result(training.resume(run.open_run(resume, out), options, progress))
+        begun = run.open_run(resume, out)
+        return _result(training.resume(begun, options, progress, engine_of(begun.recipe)))
     if data is not None:
         changes["data"], source = place(data, source)
         options = replace(options, source=source)
@@ -147,12 +153,14 @@ def train(
                 "--budget does not count what a transfer does before its epochs",
                 remedy="--dry-run says how long it takes; fewer --epochs or a lower resolution",
             )
+        if what.engine != "pytorch":
+            raise UsageError("--budget is PyTorch's alone", remedy="--epochs instead")
         given = _given(changes)
         own = what if recipe_name or model or sets else None
         what, pace, before = training.plan(own, given, seconds, options, progress, began)
     if dry_run:
-        return training.estimate(what, options, progress)
-    return _result(training.train(what, options, progress, pace, before))
+        return training.estimate(what, options, progress, engine_of(what))
+    return _result(training.train(what, options, progress, pace, before, engine_of(what)))
 
 
 def _weights(weights: Path | None, pretrained: str, out: Path) -> Path | None:

@@ -2,7 +2,7 @@
 
 from hundredfold.models._build import build, outline
 from hundredfold.models._conv import FORMS, Conv2d, Form, Forms, directions, products
-from hundredfold.models._summary import Layer, Stage, Summary, summary
+from hundredfold.models._summary import Layer, Stage, Summary, stages, summary
 
 __all__ = [
     "FORMS",
@@ -16,5 +16,6 @@ __all__ = [
     "directions",
     "outline",
     "products",
+    "stages",
     "summary",
 ]

@@ -1,7 +1,7 @@
 """Count a network: parameters, multiply-accumulates, a row per layer, stages by resolution."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import prod
@@ -96,7 +96,7 @@ def summary(model: nn.Module, size: int) -> Summary:
         parameters=sum(p.numel() for p in model.parameters()),
         macs=sum(layer.macs for layer in layers),
         layers=tuple(layers),
-        stages=tuple(_stages(layers)),
+        stages=stages(layers),
     )
 
 
@@ -156,7 +156,12 @@ def _macs(module: nn.Module, output: Tensor) -> int:
     return 0
 
 
-def _stages(layers: list[Layer]) -> Iterator[Stage]:
+def stages(layers: Sequence[Layer]) -> tuple[Stage, ...]:
+    """Group consecutive layers of one resolution."""
+    return tuple(_grouped(layers))
+
+
+def _grouped(layers: Sequence[Layer]) -> Iterator[Stage]:
     start = 0
     for end, layer in enumerate(layers, start=1):
         if end < len(layers) and _resolution(layers[end]) == _resolution(layer):
@@ -172,7 +177,7 @@ def _stages(layers: list[Layer]) -> Iterator[Stage]:
         )
 
 
-def _contents(layers: list[Layer]) -> str:
+def _contents(layers: Sequence[Layer]) -> str:
     counts = Counter(_WORDS[layer.kind] for layer in layers if layer.kind in _WORDS)
     return ", ".join(f"{n} {word}" if n > 1 else word for word, n in counts.items())
 

@@ -5,14 +5,15 @@ from typing import Any
 from hundredfold import pretrained, weights, wording
 from hundredfold.recipe import Recipe
 from hundredfold.run import default_name
-from hundredfold.training import frozen
 from hundredfold.training.checkpoint import KEPT
-from hundredfold.training.job import Options, job_facts, prepare
-from hundredfold.training.pace import measure
+from hundredfold.training.engine import PYTORCH, Engine
+from hundredfold.training.job import Options, job_facts
 from hundredfold.training.progress import Progress
 
 
-def estimate(what: Recipe, options: Options, progress: Progress) -> dict[str, Any]:
+def estimate(
+    what: Recipe, options: Options, progress: Progress, engine: Engine = PYTORCH
+) -> dict[str, Any]:
     """Return splits, cost, time and disk of a training; an early stop makes it shorter.
 
     seconds: of all epochs, from some measured steps at each size of the images, and of the
@@ -20,8 +21,8 @@ def estimate(what: Recipe, options: Options, progress: Progress) -> dict[str, An
     bytes: of the run's folder: weights, saves and logits.
     """
     what = pretrained.settle(what, options.weights, options.source)
-    job, before = frozen.rehearsed(prepare(what, options, progress))
-    seconds = before + measure(job).takes(0, job.steps)
+    job, before = engine.rehearse(engine.prepare(what, options, progress))
+    seconds = before + engine.measure(job).takes(0, job.steps)
     learner = job.learner()
     # weights/best and last, the best twice in state/, and KEPT saves of everything
     size = 4 * weights.size(learner.weights()) + KEPT * weights.size(learner.tensors())

@@ -17,14 +17,14 @@ import torch
 from hundredfold import files
 from hundredfold.data import Split
 from hundredfold.errors import CheckError, Interrupted
-from hundredfold.feed import Feed
-from hundredfold.inference import logits
 from hundredfold.metrics import scores
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run, need_room
 from hundredfold.training import checkpoint
+from hundredfold.training import learner as learners
 from hundredfold.training.early_stop import Best
-from hundredfold.training.learner import Learner, key_of
+from hundredfold.training.engine import Feed, Learner
+from hundredfold.training.learner import key_of
 from hundredfold.training.memory import Steps
 from hundredfold.training.pace import Pace
 from hundredfold.training.progress import Progress, epoch_line, status_line
@@ -78,7 +78,9 @@ class Fit:
         self._clock = self._saved = time.monotonic()
         self._save_cost = 0.0
         self._saved_at = (-1, -1)  # epoch and step
-        self._step = Steps(learner, progress.say)
+        # only PyTorch's learner can go on in smaller pieces where the memory does not suffice
+        pytorch = learner if isinstance(learner, learners.Learner) else None
+        self._step = Steps(pytorch, progress.say) if pytorch else learner.step
 
     def restore(self, saved: checkpoint.Saved | None) -> None:
         """Go back to a save, or to the start, and the curve with it."""
@@ -172,14 +174,8 @@ class Fit:
         }
 
     def _validated(self) -> dict[str, float]:
-        split, learner = self.validation, self.learner
-        found = logits(
-            learner.scored,
-            split.pixels,
-            split.indices,
-            device=learner.device,
-            precision=learner.precision,
-        )
+        split = self.validation
+        found = self.learner.logits(split.pixels, split.indices)
         values = scores(found, split.labels[split.indices], metrics=_WATCHED)
         return {f"validation.{name}": score.value for name, score in values.items()}
 

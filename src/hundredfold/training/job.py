@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from hundredfold.recipe import Recipe
 from hundredfold.training import device, forms, frozen, precision
 from hundredfold.training.learner import Learner
 from hundredfold.training.progress import Progress
+
+if TYPE_CHECKING:
+    from hundredfold.training import engine
 
 _FITTED_ON = 10_000  # training images that the first layer's scaling is fitted on
 
@@ -60,6 +63,10 @@ class Job:
     def steps(self) -> int:
         """Steps in all, as the recipe says."""
         return max(1, round(self.recipe.epochs * self.feed.steps))
+
+    @property
+    def device_name(self) -> str:
+        return device.name_of(self.device)
 
     def learner(self) -> Learner:
         """Bind loss, optimizer and schedule to the model.
@@ -107,7 +114,7 @@ def prepare(
     device.keep_freed_memory()
     found = data.load(what.data, options.source)
     training, validation = data.training(found, share=what.validation, seed=what.seed)
-    training = _limited(training, what.limit, what.seed)
+    training = limited(training, what.limit, what.seed)
     model = models.build(
         call.parse(what.model), classes=len(found.classes), size=found.size, seed=what.seed
     )
@@ -151,13 +158,13 @@ def _say(job: Job, progress: Progress, why: str) -> None:
     )
 
 
-def job_facts(job: Job) -> dict[str, Any]:
+def job_facts(job: "engine.Job") -> dict[str, Any]:
     """Return what run.json says of the job before its first step."""
     found = job.data
     return {
         "parameters": job.summary.parameters,
         "macs": job.summary.macs,
-        "device": device.name_of(job.device),
+        "device": job.device_name,
         "threads": job.threads,
         "precision": job.precision,
         "forms": dict(job.forms),
@@ -200,7 +207,8 @@ def _sizes(what: Recipe, size: int) -> set[int]:
     return {resolution(progress / 100, size) for progress in range(100)}
 
 
-def _limited(split: Split, limit: int, seed: int) -> Split:
+def limited(split: Split, limit: int, seed: int) -> Split:
+    """Return at most `limit` of a split's images, drawn by the seed; 0 is all."""
     if not limit or limit >= len(split.indices):
         return split
     chance = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hundredfold import inference
 from hundredfold.inference import autocast
 from hundredfold.optim import Optimizer
 
@@ -96,6 +98,22 @@ class Learner:
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights that are scored and kept."""
         return {name: t.detach().clone() for name, t in self.scored.state_dict().items()}
+
+    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return logits by the network that is scored, in the precision of training."""
+        return inference.logits(
+            self.scored, pixels, indices, device=self.device, precision=self.precision
+        )
+
+    def final(
+        self,
+        weights: Mapping[str, Tensor],
+        pixels: NDArray[np.uint8],
+        indices: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """Return fp32 logits by these weights, which the model keeps."""
+        inference.load_weights(self.model, dict(weights), "memory")
+        return inference.logits(self.model, pixels, indices, device=self.device)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything a step changes, by name, without copying."""

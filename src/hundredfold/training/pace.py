@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from hundredfold import call, recipe
-from hundredfold.inference import logits
 from hundredfold.training.job import Job
 from hundredfold.training.learner import Learner, resized
+
+if TYPE_CHECKING:
+    from hundredfold.training import engine
 
 _CHECKS = 20  # looks at the clock in a whole training
 _SECONDS = 0.7  # of measuring, for each size, or one time where that is longer
@@ -81,7 +83,7 @@ class Pace:
         return {"seconds": self.seconds, "by_size": by_size, "validation": self.validation}
 
 
-def restore(job: Job, facts: Mapping[str, Any]) -> Pace:
+def restore(job: "engine.Job", facts: Mapping[str, Any]) -> Pace:
     """Return the pace of a run that is resumed."""
     by_size = {int(size): float(taken) for size, taken in facts["by_size"].items()}
     validation = float(facts["validation"])
@@ -118,7 +120,7 @@ def seconds_an_image(job: Job) -> float:
     return _seconds_of_gradients(learner, batch.images[:8], batch.labels[:8], job.data.size) / 8
 
 
-def _size_of(job: Job) -> Callable[[float], int]:
+def _size_of(job: "engine.Job") -> Callable[[float], int]:
     resolution = call.resolve(call.parse(job.recipe.resolution), recipe.PACKAGES["resolution"])
     return lambda progress: int(resolution(progress, job.data.size))
 
@@ -153,5 +155,5 @@ def _seconds_of_validation(job: Job, learner: Learner) -> float:
     if not len(some):
         return 0.0
     began = time.perf_counter()
-    logits(learner.scored, job.validation.pixels, some, device=job.device, precision=job.precision)
+    learner.logits(job.validation.pixels, some)
     return (time.perf_counter() - began) * len(job.validation.indices) / len(some)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hundredfold.training.fit import Fit
 
 _LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
+_ENGINE = ("tensorflow", "keras")  # where they compute; tensorflow-cpu is the same module
 
 
 def start(name: str, digest: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def start(name: str, digest: str, facts: dict[str, Any]) -> dict[str, Any]:
             "hundredfold": hundredfold.__version__,
             "python": platform.python_version(),
             **{name: version(name) for name in _LIBRARIES},
+            **{name: sys.modules[name].__version__ for name in _ENGINE if name in sys.modules},
         },
         "machine": platform.platform(),
         "git": _git(),

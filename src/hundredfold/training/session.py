@@ -17,13 +17,12 @@ from hundredfold.errors import (
     Terminated,
     UsageError,
 )
-from hundredfold.inference import load_weights, logits
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
-from hundredfold.training import checkpoint, frozen, pace, record
+from hundredfold.training import checkpoint, pace, record
+from hundredfold.training.engine import PYTORCH, Engine, Job, Learner
 from hundredfold.training.fit import Fit
-from hundredfold.training.job import Job, Options, job_facts, prepare
-from hundredfold.training.learner import Learner
+from hundredfold.training.job import Options, job_facts
 from hundredfold.training.pace import Pace
 from hundredfold.training.progress import Progress
 
@@ -34,6 +33,7 @@ def train(
     progress: Progress,
     rhythm: Pace | None = None,
     before: Mapping[str, Any] | None = None,
+    engine: Engine = PYTORCH,
 ) -> Run:
     """Train a recipe into a new run's folder and return it.
 
@@ -44,8 +44,8 @@ def train(
     what = pretrained.settle(what, options.weights, options.source)
     if options.name:  # before minutes are spent on decoding
         run.need_free(options.out, options.name)
-    job = prepare(what, options, progress, before)
-    job = frozen.prepared(job, options.source.cache, progress)
+    job = engine.prepare(what, options, progress, before)
+    job = engine.ready(job, options.source.cache, progress)
     learner = job.learner()
     name = options.name or run.default_name(what, job.data.name)
     remedy = "free some space, or choose another --out"
@@ -59,7 +59,7 @@ def train(
         return _carry_out(made, job, learner, progress, None, rhythm)
 
 
-def resume(made: Run, options: Options, progress: Progress) -> Run:
+def resume(made: Run, options: Options, progress: Progress, engine: Engine = PYTORCH) -> Run:
     """Go on with a run from its newest save, to the same last bit on the same machine.
 
     The data are looked for where they lay, and as many threads compute, unless the options
@@ -77,9 +77,9 @@ def resume(made: Run, options: Options, progress: Progress) -> Run:
         saved = checkpoint.load(made.folder / "state", progress.say)
         options = _as_before(options, info)
         pretrained.settle(made.recipe, options.weights, options.source)
-        job = prepare(made.recipe, options, progress, info)
+        job = engine.prepare(made.recipe, options, progress, info)
         _need_same_state(made, saved, info["data"]["digest"], job)
-        job = frozen.prepared(job, options.source.cache, progress)
+        job = engine.ready(job, options.source.cache, progress)
         made.forget_scores()
         made.sweep()
         made.save_info(info | {"threads": job.threads})
@@ -162,7 +162,7 @@ def most_bytes(job: Job, learner: Learner) -> int:
 
     weights/best and last, the best twice in state/; KEPT saves, and one that is written.
     """
-    kept = learner.scored.state_dict()
+    kept = learner.weights()
     logits_bytes = 4 * len(job.validation.indices) * len(job.data.classes)
     saves = (checkpoint.KEPT + 1) * checkpoint.room(learner.tensors(), {})
     return saves + 5 * weights.size(kept) + logits_bytes
@@ -229,9 +229,8 @@ def _score(made: Run, job: Job, fit: Fit) -> None:
     """Score the best weights on the validation images, if there are any, in fp32."""
     if not len(job.validation):
         return
-    load_weights(fit.learner.model, dict(fit.best.weights), "memory")
     split = job.validation
-    found = logits(fit.learner.model, split.pixels, split.indices, device=job.device)
+    found = fit.learner.final(fit.best.weights, split.pixels, split.indices)
     made.save_logits("validation", found, split.labels[split.indices], split.indices)
     evaluation.score(made, "validation")
 
