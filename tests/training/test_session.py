@@ -1,7 +1,8 @@
 """What a training leaves, refuses and says."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hundredfold.errors import CheckError, DataError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run, open_run
 from hundredfold.training import device, precision
+from hundredfold.training.engine import PYTORCH
 
 Train = Callable[..., Run]
 Tasks = list[dict[str, Any]]
@@ -193,14 +195,18 @@ def test_resume_looks_for_the_data_where_they_lay(
     seen = []
 
     def watch(
-        what: Recipe, options: training.Options, said: training.Progress, fixed: str = ""
+        what: Recipe,
+        options: training.Options,
+        said: training.Progress,
+        before: Mapping[str, Any] | None = None,
     ) -> Any:
         seen.append((options.source.folder, options.threads))
-        return training.prepare(what, options, said, fixed)
+        return training.prepare(what, options, said, before)
 
-    training.resume(made, training.Options(Source()), progress, watch)
+    watched = replace(PYTORCH, prepare=watch)
+    training.resume(made, training.Options(Source()), progress, watched)
     _with(made, status="stopped")
-    training.resume(made, training.Options(Source(folder=made.folder)), progress, watch)
+    training.resume(made, training.Options(Source(folder=made.folder)), progress, watched)
     assert seen == [(tmp_path, 1), (made.folder, 1)]
 
 

@@ -24,6 +24,8 @@ def estimate(
     job, before = engine.rehearse(engine.prepare(what, options, progress))
     seconds = before + engine.measure(job).takes(0, job.steps)
     learner = job.learner()
+    with job.feed:  # a step fills the optimizer's buffers
+        learner.step(*next(iter(job.feed.epoch(0))), 0.0, 0)
     # weights/best and last, the best twice in state/, and KEPT saves of everything
     size = 4 * weights.size(learner.weights()) + KEPT * weights.size(learner.tensors())
     size += 4 * len(job.validation.indices) * len(job.data.classes)
