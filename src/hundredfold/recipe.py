@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -97,7 +98,7 @@ class Recipe(BaseModel):
     optimizer: Annotated[str, _part("optimizer")] = "adam"
     schedule: Annotated[str, _part("schedule")] = "constant"
     resolution: Annotated[str, _part("resolution")] = "full"
-    epochs: int | float = Field(default=100, gt=0)
+    epochs: int | float = Field(default=100, gt=0, lt=math.inf)
     batch_size: int = Field(default=128, ge=1)
     patience: int = Field(default=25, ge=0)
     select: Literal["validation.loss", "validation.top_1", "last"] = "validation.loss"
@@ -186,7 +187,7 @@ def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
         Recipe(**fields)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(place) for place in first["loc"])
+        field = str(first["loc"][0]) if first["loc"] else ""
         if not field:  # a rule over several fields, which says it all
             raise UsageError(first["msg"].removeprefix("Value error, ")) from None
         raise UsageError(
