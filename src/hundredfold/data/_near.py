@@ -6,8 +6,10 @@ themselves: upside down they are pictures of the same kind that are not in the s
 agrees with those agrees by chance.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +17,16 @@ from numpy.typing import NDArray
 from hundredfold.data import _descriptor
 from hundredfold.data._candidates import Candidates, candidates
 from hundredfold.data._descriptor import Floats, Pictures
-from hundredfold.data._register import agreement
+from hundredfold.data._register import agreement, shifted
 from hundredfold.machine import cores
+
+T = TypeVar("T")
 
 LEAST = 0.75  # agreement of a near-duplicate
 MOST = 0.95  # what is asked at most, however alike the pictures of a set are
 CHANCE = 0.003  # share of images upside down that may find a partner
+TRIED = 4  # candidates of an image, mirrored or not, that are registered closely
+HOPELESS = 0.5  # correlation after a shift below which none is
 _UPSIDE_DOWN = 1000  # images that show what agrees by chance
 _CHUNK = 1000  # pairs registered at a time
 
@@ -80,16 +86,42 @@ def _asked(known: Pictures) -> float:
 def _compared(
     images: Pictures, known: Pictures, not_row: NDArray[np.int64] | None
 ) -> tuple[Candidates, Floats]:
-    """Return candidate pairs and how far each agrees."""
+    """Return the best candidate pairs, and how far each agrees."""
     pairs = candidates(images, known, not_row)
-    chunks = [slice(start, start + _CHUNK) for start in range(0, len(pairs.rows), _CHUNK)]
+    if not len(pairs.rows):
+        return pairs, np.zeros(0, np.float32)
+    moved = _each(images, known, pairs, lambda a, b, s: shifted(a, b, pairs.zoom[s]))
+    shifts, fits = (np.concatenate(kind) for kind in zip(*moved, strict=True))
+    best = _best(pairs.rows, fits)
+    pairs, shifts = pairs[best], shifts[best]
+    if not len(best):
+        return pairs, np.zeros(0, np.float32)
+    agreed = _each(images, known, pairs, lambda a, b, s: agreement(a, b, pairs.zoom[s], shifts[s]))
+    return pairs, np.concatenate(agreed)
 
-    def one(chunk: slice) -> Floats:
+
+def _best(rows: NDArray[np.int64], fits: Floats) -> NDArray[np.int64]:
+    """Return where the TRIED best fits of each row are that are not hopeless."""
+    order = np.lexsort((-fits, rows))
+    rows = rows[order]
+    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return order[(rank < TRIED) & (fits[order] > HOPELESS)]
+
+
+def _each(
+    images: Pictures,
+    known: Pictures,
+    pairs: Candidates,
+    compare: Callable[[NDArray[np.uint8], NDArray[np.uint8], slice], T],
+) -> list[T]:
+    """Compare pairs chunk by chunk on every core; an image is mirrored where its pair says so."""
+
+    def one(start: int) -> T:
+        chunk = slice(start, start + _CHUNK)
         some = pairs[chunk]
         grey = images.grey[some.rows]
         grey = np.where(some.mirrored[:, None, None], grey[:, :, ::-1], grey)
-        return agreement(grey, known.grey[some.known], some.zoom)
+        return compare(grey, known.grey[some.known], chunk)
 
     with ThreadPoolExecutor(cores()) as pool:
-        agreed = list(pool.map(one, chunks))
-    return pairs, np.concatenate([*agreed, np.zeros(0, np.float32)])
+        return list(pool.map(one, range(0, len(pairs.rows), _CHUNK)))

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from hundredfold.data._descriptor import SIDE, Floats, grid, sampled
 
-_STEPS = ((16, 3, False), (16, 4, True), (SIDE, 3, True))  # pixels, steps, whether to zoom
-_HOPELESS = (0.5, 0.75)  # correlations after a stage below which a pair is given up
+_FIT = 0.75  # correlation at 16 pixels below which a pair is given up
 _BORDER = 1 / 11  # share of the side, at each edge, that is not looked at while registering
 _DAMPING = 0.1
 _FARTHEST = 0.4  # shift, in half sides
@@ -19,34 +18,39 @@ _ZOOMS = (0.7, 1.4)
 _SMOOTH = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
-def agreement(mine: NDArray[np.uint8], theirs: NDArray[np.uint8], zoom: Floats) -> Floats:
-    """Return (n,) in [-1, 1]: how far pairs of images (n, 32, 32) show the same picture.
+def shifted(
+    mine: NDArray[np.uint8], theirs: NDArray[np.uint8], zoom: Floats
+) -> tuple[Floats, Floats]:
+    """Return the shift (n, 2) of pairs of images (n, 32, 32) at 16 pixels, and how well it fits.
 
-    zoom: a first guess of the share of their side that mine show.
+    zoom: a guess of the share of their side that mine show.
+    """
+    shift = np.zeros((len(mine), 2), np.float32)
+    one, other = (_half(grey.astype(np.float32)) for grey in (mine, theirs))
+    return _moved(one, other, zoom, shift, 3, free=False)[1:]
+
+
+def agreement(
+    mine: NDArray[np.uint8], theirs: NDArray[np.uint8], zoom: Floats, shift: Floats
+) -> Floats:
+    """Return (n,) in [-1, 1]: how far pairs of images (n, 32, 32) show the same picture.
 
     It is the mean of two correlations, of the brightness and of its fine detail, over what
     both show. Unlike pictures of the same kind agree in the first and not in the second.
     """
-    found = np.full(len(mine), -1, np.float32)
-    zoom, shift = zoom.copy(), np.zeros((len(mine), 2), np.float32)
+    agreed = np.full(len(mine), -1, np.float32)
     one, other = mine.astype(np.float32), theirs.astype(np.float32)
-    small, smaller = _half(one), _half(other)
-    live = np.arange(len(mine))
-    for stage, (size, steps, free) in enumerate(_STEPS):
-        a, b = (one, other) if size == SIDE else (small, smaller)
-        zoom[live], shift[live], fits = _moved(
-            a[live], b[live], zoom[live], shift[live], steps, free
-        )
-        if stage < len(_HOPELESS):
-            live = live[fits > _HOPELESS[stage]]
-        if not len(live):
-            return found
-    found[live] = _alike(one[live], other[live], zoom[live], shift[live])
-    return found
+    zoom, shift, fits = _moved(_half(one), _half(other), zoom, shift, 4, free=True)
+    live = np.flatnonzero(fits > _FIT)
+    if len(live):
+        one, other = one[live], other[live]
+        zoom, shift, _ = _moved(one, other, zoom[live], shift[live], 3, free=True)
+        agreed[live] = _alike(one, other, zoom, shift)
+    return agreed
 
 
 def _moved(
-    mine: Floats, theirs: Floats, zoom: Floats, shift: Floats, steps: int, free: bool
+    mine: Floats, theirs: Floats, zoom: Floats, shift: Floats, steps: int, *, free: bool
 ) -> tuple[Floats, Floats, Floats]:
     """Take Gauss-Newton steps; return zoom, shift (down, across) and the correlations."""
     count, size = mine.shape[:2]
@@ -123,4 +127,4 @@ def _detail(images: Floats) -> Floats:
 
 def _half(images: Floats) -> Floats:
     count, size = images.shape[:2]
-    return np.asarray(images.reshape(count, size // 2, 2, -1, 2).mean((2, 4)), np.float32)
+    return np.asarray(images.reshape(count, size // 2, 2, size // 2, 2).mean((2, 4)), np.float32)
