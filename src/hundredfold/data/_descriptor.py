@@ -112,8 +112,8 @@ def mirror_signs() -> Floats:
 
 def _planes(images: NDArray[np.uint8]) -> Floats:
     """Return (n, 3, 32, 32): brightness and two colour differences."""
-    flat = images.reshape(len(images), -1, 3).astype(np.float32)
-    return (_PLANES @ flat.swapaxes(1, 2)).reshape(-1, 3, SIDE, SIDE)
+    flat = images.reshape(len(images), SIDE * SIDE, 3).astype(np.float32)
+    return (_PLANES @ flat.swapaxes(1, 2)).reshape(len(images), 3, SIDE, SIDE)
 
 
 def _discriminant(some: Floats, chance: np.random.Generator) -> Floats:
