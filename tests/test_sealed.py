@@ -57,7 +57,7 @@ def test_a_training_says_what_it_left_out(
         pixels = np.random.default_rng(number).integers(0, 256, (16, 16, 3), np.uint8)
         Image.fromarray(pixels).save(place / f"{number}.png")
     (photos / "a" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
-    code = cli.main(["train", "--data", str(photos), "--set", "data.size=16", "--epochs", "1",
+    code = cli.main(["train", "--data", str(photos), "--set", "data.size=20", "--epochs", "1",
                      "--batch-size", "8", "--precision", "fp32", "--threads", "1", "--name", "a",
                      "--out", str(tmp_path / "runs"), "--json"])  # fmt: skip
     out, err = capsys.readouterr()
