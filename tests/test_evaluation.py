@@ -125,6 +125,27 @@ def test_evaluate_opens_the_test_images_once_and_counts_its_looks(
     assert len(made.labels("test")) == COUNT
 
 
+def test_a_second_score_leaves_out_what_training_saw_nearly_the_same(tmp_path: Path) -> None:
+    folder = _official(tmp_path)
+    train, test = _rows(0), _rows(1)
+    for row in range(0, 60, 2):  # every other one is a training image in a mirror
+        pixels = train[row + 100, 2:].reshape(3, 32, 32)
+        test[row, 2:] = pixels[:, :, ::-1].ravel()
+    (folder / "cifar-100-binary" / "test.bin").write_bytes(test.tobytes())
+    made = _train_cifar(folder)
+    found = evaluation.evaluate(made, "test", evaluation.source_of(made, None), CPU)
+    copies = np.zeros(COUNT, bool)
+    copies[:60:2] = True
+    np.testing.assert_array_equal(made.unseen(), ~copies)
+    right = made.logits("test").argmax(1) == made.labels("test")
+    second = found["test.top_1_unseen"]
+    assert (second["value"], second["n"]) == (right[~copies].mean(), COUNT - 30)
+    assert second["low"] <= second["value"] <= second["high"]
+    assert found["test.top_1"]["n"] == COUNT
+    again = evaluation.evaluate(made, "test", Source(), CPU)
+    assert again["test.top_1_unseen"] == second, "kept with the run"
+
+
 def test_scores_are_those_that_scikit_learn_finds_in_the_stored_logits(shapes_run: Run) -> None:
     found = evaluation.evaluate(shapes_run, "test", Source(), CPU)
     logits = np.load(shapes_run.folder / "test.logits.npy")

@@ -20,6 +20,7 @@ from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run
 
 SPLITS = ("test", "validation")
+UNSEEN = "top_1_unseen"
 Open = Callable[[Run, torch.device], Classifier]
 
 
@@ -42,6 +43,7 @@ def evaluate(
     open_model: opens the run by the engine that computes its network.
 
     Precision, recall and F1 of each class and the confusion matrix go beside it as CSV.
+    "test.top_1_unseen" leaves out the test images of which training saw a near-duplicate.
 
     This is the only reader of the test split, and each look is counted in run.json: the
     first computes and stores the logits, later ones read them. Raises UsageError for
@@ -66,6 +68,9 @@ def score(run: Run, split: str) -> dict[str, Any]:
     found, labels = run.logits(split), run.labels(split)
     assert found is not None and labels is not None
     values = scores(found, labels, superclass_of=run.info["data"]["superclass_of"])
+    unseen = run.unseen() if split == "test" else None
+    if unseen is not None and unseen.any():
+        values |= scores(found[unseen], labels[unseen], metrics={UNSEEN: "top_k(k=1)"})
     named = {f"{split}.{name}": value.to_json() for name, value in values.items()}
     run.save_scores(named)
     _write_tables(run, split, found, labels)
@@ -96,8 +101,12 @@ def _csv(rows: list[list[Any]]) -> str:
 
 
 def _store_logits(run: Run, split: str, source: Source, model: Classifier) -> None:
-    part = _part(run, split, data.load(run.recipe.data, source))
+    opened = data.load(run.recipe.data, source)
+    part = _part(run, split, opened)
     found = model.logits(part.pixels, part.indices)
+    unseen = data.unseen(opened, source.cache) if split == "test" else None
+    if unseen is not None:  # None: too many images to compare
+        run.save_unseen(unseen)
     run.save_logits(split, found, part.labels[part.indices], part.indices)
 
 

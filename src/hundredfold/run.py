@@ -9,6 +9,7 @@ weights/{best,last}.safetensors
 state/                what --resume needs
 scores.json           scores with intervals
 <split>.logits.npy    what they are computed from; with labels.npy and rows.npy
+test.unseen.npy       test images of which training saw no near-duplicate
 <split>.classes.csv   precision, recall, F1 of each class; with confusion.csv
 figures/*.svg  report.html
 """
@@ -88,6 +89,10 @@ class Run:
         """Rows of the stored part that `logits` belong to."""
         return self._array(f"{split}.rows.npy")
 
+    def unseen(self) -> NDArray[np.bool_] | None:
+        """Say of each test image (n,) whether training saw nothing nearly the same, if known."""
+        return self._array("test.unseen.npy")
+
     def best(self) -> Path:
         return self.folder / "weights" / "best.safetensors"
 
@@ -106,6 +111,10 @@ class Run:
         for kind, array in arrays.items():
             _write_array(self.folder / f"{split}.{kind}.npy", array)
 
+    def save_unseen(self, unseen: NDArray[np.bool_]) -> None:
+        """Store which test images training saw nothing like, beside their logits."""
+        _write_array(self.folder / "test.unseen.npy", unseen)
+
     def save_info(self, info: dict[str, Any]) -> None:
         files.write_json(self.folder / "run.json", info)
 
@@ -115,7 +124,7 @@ class Run:
 
     def forget_scores(self) -> None:
         """Remove scores and logits: they belong to weights that are about to change."""
-        for pattern in ("scores.json", "*.logits.npy", "*.labels.npy", "*.rows.npy", "*.csv"):
+        for pattern in ("scores.json", "*.npy", "*.csv"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 

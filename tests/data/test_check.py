@@ -9,8 +9,12 @@ import pytest
 from PIL import Image
 
 from hundredfold.cli.data import app, check, fetch
-from hundredfold.data._check import check_folder
+from hundredfold.data import _check
 from hundredfold.errors import UsageError
+
+
+def check_folder(root: Path) -> dict[str, Any]:
+    return _check.check_folder(root, root.parent / "cache")
 
 
 def test_a_sound_folder_has_no_problems(photos) -> None:
@@ -63,6 +67,41 @@ def test_equal_pixels_are_found_whatever_the_file(photos) -> None:
     assert len(same["contradicting"]) == 1
 
 
+def test_near_duplicates_are_told_apart_from_equal_ones(photos) -> None:
+    root = photos({"train/a": 30, "train/b": 30, "test/a": 5, "test/b": 5}, size=48)
+    for file in root.rglob("*.png"):  # pictures rather than noise
+        image = Image.open(file).resize((14, 14)).resize((48, 48), Image.Resampling.BICUBIC)
+        image.save(file)
+    first = Image.open(root / "train/a/0.png")
+    first.save(root / "test/a/equal.png")
+    first.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "test/a/mirror.png")
+    first.save(root / "train/b/encoded.jpg", quality=80)
+    first.crop((2, 1, 46, 45)).resize((48, 48), Image.Resampling.BICUBIC).save(
+        root / "train/a/crop.png"
+    )
+    near = check_folder(root)["near"]
+    pairs = {kind: {frozenset(p["files"]) for p in some} for kind, some in near.items()}
+    of = {"train/a/0.png", "train/b/encoded.jpg", "train/a/crop.png"}
+    others = {"test/a/equal.png", "test/a/mirror.png"}
+    assert {frozenset(of - {name}) for name in of} | {frozenset(others)} == pairs["within"]
+    assert frozenset(("train/a/0.png", "test/a/mirror.png")) in pairs["across"]
+    assert all(pair <= of | others for some in pairs.values() for pair in some)
+    assert frozenset(("train/a/0.png", "test/a/equal.png")) not in pairs["across"]
+    assert frozenset(("train/a/0.png", "train/b/encoded.jpg")) in pairs["contradicting"]
+
+
+def test_a_users_folder_is_not_written_to_by_a_check(photos) -> None:
+    root = photos({"train/a": 3, "train/b": 3, "test/a": 2})
+
+    def state() -> list[tuple[str, int, bytes]]:
+        return [(str(f), f.stat().st_mtime_ns, f.read_bytes() if f.is_file() else b"")
+                for f in sorted(root.rglob("*"))]  # fmt: skip
+
+    before = state()
+    check_folder(root)
+    assert state() == before
+
+
 def test_a_data_set_by_name_is_checked_too() -> None:
     report = check("shapes(images=5)", json=True)
     assert report["images"] == {"train": 500, "test": 100}
@@ -70,8 +109,12 @@ def test_a_data_set_by_name_is_checked_too() -> None:
 
 
 @pytest.mark.real_data
-def test_ten_test_images_of_cifar100_are_in_its_training_part(real_cifar100: Path) -> None:
+def test_ten_test_images_of_cifar100_are_in_its_training_part(
+    real_cifar100: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_check, "near_within", lambda *_: None)  # a minute and a half
     report = check("cifar100", data_dir=real_cifar100, json=True)
+    assert report["near"] is None
     across = {name for names in report["duplicates"]["across"] for name in names}
     assert sum(name.startswith("test[") for name in across) == 10
 

@@ -229,6 +229,39 @@ def test_an_archive_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "more than any archive" in str(caught.value.found)
 
 
+def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cifar-100-binary.tar.gz").write_bytes(gzip.compress(bytes(10**7)))
+    with pytest.raises(DataError, match="damaged") as caught:
+        load("cifar100", at(tmp_path, tmp_path / "cache"))
+    assert "more than any archive" in str(caught.value.found)
+
+
+def test_an_archive_of_countless_members_is_refused(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    with tarfile.open(tmp_path / "cifar-100-binary.tar.gz", "w:gz") as tar:
+        for number in range(1001):
+            entry = tarfile.TarInfo(f"cifar-100-binary/{number}")
+            entry.size = 512
+            tar.addfile(entry, io.BytesIO(chance.bytes(512)))
+    with pytest.raises(DataError, match="damaged") as caught:
+        load("cifar100", at(tmp_path, tmp_path / "cache"))
+    assert "more members" in str(caught.value.found)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
+)
+def test_a_member_that_is_no_regular_file_is_no_image(tmp_path: Path, kind: bytes) -> None:
+    with tarfile.open(tmp_path / "cifar-100-binary.tar.gz", "w:gz") as tar:
+        for name in ("train", "test"):
+            entry = tarfile.TarInfo(f"cifar-100-binary/{name}.bin")
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            tar.addfile(entry)
+    with pytest.raises(DataError, match="damaged") as caught:
+        load("cifar100", at(tmp_path, tmp_path / "cache"))
+    assert "no file cifar-100-binary/train.bin in it" in str(caught.value.found)
+
+
 class Evil:
     def __reduce__(self) -> tuple:
         return (Path.touch, (Path("evil"),))

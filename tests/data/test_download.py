@@ -1,5 +1,8 @@
 import hashlib
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +24,7 @@ class Site(ThreadingHTTPServer):
     content = CONTENT
     ranges = True
     stops_after: int | None = None
+    waits: threading.Event | None = None  # after 600,000 bytes
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -47,6 +51,10 @@ class Handler(BaseHTTPRequestHandler):
         body = self.server.content[start:]
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if self.server.waits:
+            self.wfile.write(body[:600_000])
+            self.server.waits.wait(30)
+            return
         self.wfile.write(body[: self.server.stops_after])
 
     def log_message(self, *_: object) -> None:
@@ -94,6 +102,27 @@ def test_a_download_goes_on_where_it_stopped(site: Site, target: Path, ranges: b
     download(site.url, target, SUM)
     assert target.read_bytes() == CONTENT
     assert site.asked == [None, "bytes=600000-"]
+
+
+def test_a_killed_download_is_continued_by_the_next(site: Site, target: Path) -> None:
+    site.waits = threading.Event()
+    code = (
+        "import sys; from pathlib import Path; from hundredfold.data._download import download;"
+        "download(sys.argv[1], Path(sys.argv[2]), sys.argv[3])"
+    )
+    first = subprocess.Popen([sys.executable, "-c", code, site.url, str(target), SUM])
+    part, began = target.with_name(target.name + ".part"), time.monotonic()
+    while not (part.exists() and part.stat().st_size) and time.monotonic() - began < 30:
+        time.sleep(0.02)
+    first.kill()
+    first.wait()
+    had = part.stat().st_size
+    site.waits.set()
+    site.waits = None
+    download(site.url, target, SUM)
+    assert target.read_bytes() == CONTENT
+    assert 0 < had <= 600_000
+    assert site.asked == [None, f"bytes={had}-"]
 
 
 def test_a_part_that_is_whole_is_not_fetched_again(site: Site, target: Path) -> None:

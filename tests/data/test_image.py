@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,24 @@ def test_limits_are_kept(picture: Image.Image, tmp_path: Path) -> None:
         stream.truncate(_image.MOST_BYTES + 1)
     with pytest.raises(DataError, match=r"large\.png: it takes over 32 MB"):
         decode(large, SIZE)
+
+
+@pytest.mark.parametrize("filters", ["error", "ignore"])
+def test_a_decompression_bomb_is_an_error_whatever_the_warnings(filters: str) -> None:
+    bomb = file_of(Image.new("1", (9_500, 9_500)), "PNG")  # Pillow only warns
+    with warnings.catch_warnings():
+        warnings.simplefilter(filters)
+        with pytest.raises(DataError, match=r"cannot read .*9500|cannot read .*exceeds"):
+            decode(bomb, SIZE)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_truncated_file_is_reported_and_not_used(form: str, share: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    whole = file_of(Image.fromarray(noise), form)
+    with pytest.raises(DataError, match="cannot read photo"):
+        decode(whole[: int(len(whole) * share)], SIZE, "photo")
 
 
 @pytest.mark.parametrize("form", ["PPM", "ICO", "PCX", "TGA"])

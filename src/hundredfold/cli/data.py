@@ -93,8 +93,8 @@ def _source(data_dir: Path | None) -> Source:
 
 def _checked(text: str, source: Source) -> dict[str, Any]:
     if call.parse(text).name == "image_folder" and source.folder is not None:
-        return check_folder(source.folder)
-    return check_set(load(text, source))
+        return check_folder(source.folder, source.cache)
+    return check_set(load(text, source), source.cache)
 
 
 def _cells(data: DataSet, chain: tuple[call.Call, ...]) -> NDArray[np.uint8]:
@@ -129,6 +129,7 @@ def _tell(report: dict[str, Any]) -> None:
             console.print(f"same image {_KINDS[kind]}: {', '.join(group)}")
         if len(groups) > 5:
             console.print(f"same image {_KINDS[kind]}: {len(groups) - 5} more (all with --json)")
+    _tell_near(console, report["near"])
     for names in report["alike_names"]:
         console.print(f"almost the same name: {', '.join(names)}")
     for problem in report["problems"]:
@@ -139,6 +140,18 @@ def _tell(report: dict[str, Any]) -> None:
         console.print(f"drawn: {report['preview']}")
     if not report["problems"]:
         console.print("ready to train")
+
+
+def _tell_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:
+    if near is None:
+        console.print("near-duplicates: not looked for, there are too many images")
+        return
+    for kind, pairs in near.items():
+        for pair in pairs[:5]:
+            console.print(f"nearly the same image {_KINDS[kind]}: {', '.join(pair['files'])}")
+        if len(pairs) > 5:
+            more = f"{len(pairs) - 5:,} more pairs (all with --json)"
+            console.print(f"nearly the same image {_KINDS[kind]}: {more}")
 
 
 _KINDS = {

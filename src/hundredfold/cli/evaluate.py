@@ -11,7 +11,7 @@ from rich.table import Table
 from hundredfold import run as runs
 from hundredfold.run import Run
 
-_PERCENT = ("top_1", "top_5", "coarse_top_1", "ece", "macro_f1")
+_PERCENT = ("top_1", "top_1_unseen", "top_5", "coarse_top_1", "ece", "macro_f1")
 
 
 def evaluate(
@@ -31,7 +31,8 @@ def evaluate(
     run
         A run or a study, by name or folder; "latest" is the newest run.
     split
-        test or validation. Each look at the test split is counted in the run.
+        test or validation. Each look at the test split is counted in the run. Of test,
+        "top_1_unseen" leaves out the images that have a near-duplicate in the training part.
     data_dir
         Where the data lie, if not where they lay when the run was trained.
     device
@@ -83,6 +84,10 @@ def _show(member: Run, split: str, scores: dict[str, dict[str, Any]]) -> None:
         table.add_row(name, value, f"{low} to {high}", f"{score['n']:,}")
     console = Console(highlight=False)
     console.print(table)
+    unseen = scores.get("test.top_1_unseen")
+    if unseen:
+        seen = scores["test.top_1"]["n"] - unseen["n"]
+        console.print(f"top_1_unseen leaves out {seen:,} images that training saw nearly the same")
     if split == "test":
         console.print(f"looks at the test split so far: {looks}")
 

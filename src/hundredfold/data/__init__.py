@@ -7,6 +7,7 @@ from hundredfold import call
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
 from hundredfold.data._image import decode
+from hundredfold.data._kept import unseen
 from hundredfold.data._progress import progress
 from hundredfold.data._split import training
 from hundredfold.data._types import DataSet, Source, Split
@@ -23,6 +24,7 @@ __all__ = [
     "place",
     "progress",
     "training",
+    "unseen",
 ]
 
 

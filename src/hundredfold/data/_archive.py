@@ -10,6 +10,8 @@ from pathlib import Path
 from hundredfold.errors import DataError
 
 LIMIT = 400 * 2**20  # bytes an archive may hold; the largest CIFAR holds 185 MB
+RATIO = 100  # times its own size that it may hold; CIFAR's hold 1.1 times theirs
+MEMBERS = 1000  # files and folders it may have; CIFAR's have 9
 
 
 class _Limited(io.RawIOBase):
@@ -57,10 +59,13 @@ def is_web_page(head: bytes) -> bool:
 
 def _read(archive: Path, names: set[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
+    limit = min(LIMIT, 2**20 + RATIO * archive.stat().st_size)
     with gzip.open(archive, "rb") as stream:
-        limited = _Limited(stream, LIMIT)
+        limited = _Limited(stream, limit)
         with tarfile.open(fileobj=limited, mode="r|") as tar:
-            for member in tar:
+            for number, member in enumerate(tar):
+                if number >= MEMBERS:
+                    raise DataError("it has more members than any archive of CIFAR")
                 name = member.name.removeprefix("./")
                 file = tar.extractfile(member) if member.isreg() and name in names else None
                 if file is not None:

@@ -1,7 +1,6 @@
 """What is wrong with a data set, found before training: the whole list, not the first error."""
 
 import hashlib
-import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -13,11 +12,17 @@ from statistics import median
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hundredfold.data import _scan
+from hundredfold.data._descriptor import SIDE, thumbnails
 from hundredfold.data._image import decode, dimensions
+from hundredfold.data._kept import near_within
 from hundredfold.data._progress import progress
 from hundredfold.data._types import DataSet
 from hundredfold.errors import DataError
+from hundredfold.machine import cores
 
 SIZE = 64  # pixels at which two files count as the same image
 UNEVEN = 10  # times more images in one class than in another that deserve a word
@@ -35,31 +40,38 @@ class Seen:
     reason: str = ""
 
 
-def check_folder(root: Path) -> dict[str, Any]:
+Thumbnails = NDArray[np.uint8]
+
+
+def check_folder(root: Path, cache: Path, parts: Iterable[str] | None = None) -> dict[str, Any]:
     """Read every image of a folder of class folders and report what is wrong with it.
+
+    parts: those to look at; all where none are named. Near-duplicates are kept in the cache.
 
     Raises DataError where the folder has no parts and no classes at all.
     """
     found = _scan.layout(root)
-    files = {part: _scan.classes(found, part) for part in found.parts}
+    files = {part: _scan.classes(found, part) for part in parts or found.parts}
     jobs = [(p, c, f) for p, some in files.items() for c, many in some.items() for f in many]
+    small = np.zeros((len(jobs), SIDE, SIDE, 3), np.uint8)
     text = f"reading {len(jobs):,} images of {root}"
     with (
         catch_warnings(),
-        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(min(8, cores())) as pool,
         progress(text if len(jobs) >= 1000 else "", len(jobs), count=True) as advance,
     ):
         simplefilter("ignore")
-        seen = list(pool.map(partial(_look, root, advance), jobs))
+        seen = list(pool.map(partial(_look, root, advance), jobs, small))
     counts = {p: {c: len(many) for c, many in some.items()} for p, some in files.items()}
-    report = _report(root.resolve().name, counts, seen)
+    report = _report(root.resolve().name, counts, seen, small, cache)
     report["problems"] = _refused(root, files) + report["problems"]
     return report
 
 
-def check_set(data: DataSet) -> dict[str, Any]:
+def check_set(data: DataSet, cache: Path) -> dict[str, Any]:
     """Report on a data set that can be loaded; its test part is read here, and only looked at."""
-    seen, counts = [], {}
+    seen: list[Seen] = []
+    counts, small = {}, []
     for part, opened in data.parts.items():
         split = opened()
         many = dict.fromkeys(data.classes, 0)
@@ -70,10 +82,14 @@ def check_set(data: DataSet) -> dict[str, Any]:
             pixels = hashlib.sha256(split.pixels[row].tobytes()).hexdigest()
             seen.append(Seen(part, label, name, (data.size, data.size), pixels))
         counts[part] = many
-    return _report(data.name, counts, seen)
+        small.append(thumbnails(split.pixels, split.indices))
+    return _report(data.name, counts, seen, np.concatenate(small), cache)
 
 
-def _look(root: Path, advance: Callable[[int], object], job: tuple[str, str, Path]) -> Seen:
+def _look(
+    root: Path, advance: Callable[[int], object], job: tuple[str, str, Path], small: Thumbnails
+) -> Seen:
+    """Read one image, and leave its thumbnail in `small`."""
     part, label, file = job
     name = _scan.relative(root, file)
     try:
@@ -83,6 +99,7 @@ def _look(root: Path, advance: Callable[[int], object], job: tuple[str, str, Pat
         return Seen(part, label, name, reason=error.message.removeprefix(f"cannot read {name}: "))
     finally:
         advance(1)
+    small[:] = thumbnails(pixels[None], np.zeros(1, np.int64))[0]
     told = hashlib.sha256(repr(shape).encode() + pixels.tobytes()).hexdigest()
     return Seen(part, label, name, shape, told)
 
@@ -99,7 +116,11 @@ def _refused(root: Path, files: Mapping[str, Mapping[str, list[Path]]]) -> list[
 
 
 def _report(
-    name: str, counts: Mapping[str, Mapping[str, int]], seen: Iterable[Seen]
+    name: str,
+    counts: Mapping[str, Mapping[str, int]],
+    seen: list[Seen],
+    small: Thumbnails,
+    cache: Path,
 ) -> dict[str, Any]:
     bad = [s for s in seen if s.reason]
     good = [s for s in seen if not s.reason]
@@ -116,6 +137,7 @@ def _report(
         "imbalance": max(held, default=1) / min(held, default=1),
         "alike_names": _alike({c for many in counts.values() for c in many}),
         "duplicates": _duplicates(good),
+        "near": _near(seen, small, cache),
         "problems": [f"{len(bad)} files cannot be read"] if bad else [],
     }
     return report | {"advice": _advice(report)}
@@ -157,6 +179,28 @@ def _duplicates(seen: Iterable[Seen]) -> dict[str, list[list[str]]]:
     }
 
 
+def _near(
+    seen: list[Seen], small: Thumbnails, cache: Path
+) -> dict[str, list[dict[str, Any]]] | None:
+    """Pair images that are nearly and not exactly the same; None where they are too many."""
+    rows = np.array([row for row, one in enumerate(seen) if not one.reason], np.int64)
+    found = near_within(cache, small[rows])
+    if found is None:
+        return None
+    pairs: dict[str, list[dict[str, Any]]] = {"within": [], "across": [], "contradicting": []}
+    order = np.argsort(-found.agreement, kind="stable")
+    for pair in order:
+        a, b = seen[rows[found.rows[pair]]], seen[rows[found.known[pair]]]
+        if a.sum == b.sum:
+            continue
+        agreed = round(float(found.agreement[pair]), 3)
+        told: dict[str, Any] = {"files": [a.name, b.name], "agreement": agreed}
+        pairs["within" if a.part == b.part else "across"].append(told)
+        if a.label != b.label:
+            pairs["contradicting"].append(told | {"classes": [a.label, b.label]})
+    return pairs
+
+
 def _each_part(some: list[Seen]) -> list[list[str]]:
     parts: dict[str, list[str]] = defaultdict(list)
     for one in some:
@@ -166,7 +210,8 @@ def _each_part(some: list[Seen]) -> list[list[str]]:
 
 def _advice(report: Mapping[str, Any]) -> list[str]:
     """Say what to do about what was found."""
-    same, side = report["duplicates"], min(report["sizes"].get("median", [0]))
+    same, near = report["duplicates"], report["near"] or {}
+    side = min(report["sizes"].get("median", [0]))
     uneven, better = report["imbalance"], min(side // 32 * 32, 224)
     told = [
         (report["bad"], "remove the unreadable files, or save them again as PNG or JPEG"),
@@ -174,6 +219,8 @@ def _advice(report: Mapping[str, Any]) -> list[str]:
         (report["single"], "add images to the classes of one image: they cannot be validated"),
         (report["alike_names"], "merge or rename the classes whose names are almost the same"),
         (same["across"], "remove images that are in several parts: they make a score too good"),
+        (near.get("across"), "look at the near-duplicates in several parts: they do so too"),
+        (near.get("within"), "look at the near-duplicates: a validation cut may split such a pair"),
         (same["contradicting"], "decide to which class the images in several classes belong"),
         ("test" not in report["images"], "put a folder 'test' beside 'train', for a final score"),
         (uneven >= UNEVEN, f"classes are uneven ({uneven:.0f} to 1): look at recall per class"),

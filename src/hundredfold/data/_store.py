@@ -3,7 +3,7 @@
     cache/data/<group>/<key>/   one part of a data set
         pixels.npy              (n, size, size, 3) uint8
         labels.npy              (n,) int64
-        about.json              digest, file names, sizes of the two files above
+        about.json              digest, file names, what was left out, sizes of the files above
 
 The key says what is decoded (a checksum and the options), so a part is never stale. Parts
 lie apart: opening one neither opens nor decodes another.
@@ -14,9 +14,10 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,29 +30,37 @@ from hundredfold.errors import DataError
 KEPT = 4  # versions of a part that stay in the cache
 _FORMAT = 1  # raise it when the files, or the way any data set is decoded, change
 _DAY = 86400.0
+_READ = 1024  # images
 
 
 @dataclass(frozen=True)
 class Rows:
     """A part as it comes out of decoding.
 
-    blocks: (b, size, size, 3) uint8 each; together as many images as there are labels.
+    blocks: (b, size, size, 3) uint8 each; together as many images as there are labels, less
+            those left out.
     names:  one file name per image, or ().
+    bad:    why a row has no image; filled while the blocks are made, read when they are done.
     """
 
     labels: NDArray[np.int64]
     size: int
     blocks: Iterable[NDArray[np.uint8]]
     names: tuple[str, ...] = ()
+    bad: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A decoded part in the cache; `digest` is the sha256 of its pixels and labels."""
+    """A decoded part in the cache; `digest` is the sha256 of its pixels and labels.
+
+    left_out: the files that could not be read, each with the reason.
+    """
 
     folder: Path
     digest: str
     names: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def open(self) -> Split:
         """Map the pixels and read the labels."""
@@ -98,31 +107,59 @@ def _read(folder: Path) -> Part | None:
         whole = all((folder / n).stat().st_size == s for n, s in about["bytes"].items())
     except (OSError, KeyError):
         return None
-    return Part(folder, about["digest"], tuple(about["names"])) if whole else None
+    left_out = tuple((name, reason) for name, reason in about.get("left_out", ()))
+    return Part(folder, about["digest"], tuple(about["names"]), left_out) if whole else None
 
 
 def _write(folder: Path, rows: Rows) -> None:
-    count, size = len(rows.labels), rows.size
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    total, written = hashlib.sha256(f"{count} {size}".encode()), 0
-    with (folder / "pixels.npy").open("wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for block in rows.blocks:
-            data = np.ascontiguousarray(block, np.uint8).data
-            stream.write(data)
-            total.update(data)
-            written += len(block)
-        _files.flush(stream)
-    if written != count:
-        raise DataError(f"{written} images were decoded for {count} labels")
-    labels = np.ascontiguousarray(rows.labels, "<i8")
-    total.update(labels.data)
+    count = _write_pixels(folder / "pixels.npy", rows)
+    kept = [row for row in range(len(rows.labels)) if row not in rows.bad]
+    if count != len(kept):
+        raise DataError(f"{count} images were decoded for {len(kept)} labels")
+    labels = np.ascontiguousarray(rows.labels[kept], "<i8")
     with (folder / "labels.npy").open("wb") as stream:
         np.save(stream, labels)
         _files.flush(stream)
-    sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
-    about = {"digest": total.hexdigest(), "names": rows.names, "bytes": sizes}
+    names = [rows.names[row] for row in kept] if rows.names else []
+    about = {
+        "digest": _digest(folder / "pixels.npy", labels, rows.size),
+        "names": names,
+        "left_out": [(rows.names[row], reason) for row, reason in sorted(rows.bad.items())],
+        "bytes": {file.name: file.stat().st_size for file in folder.iterdir()},
+    }
     files.write_json(folder / "about.json", about)
+
+
+def _write_pixels(file: Path, rows: Rows) -> int:
+    """Write the images and return how many there were."""
+    with file.open("wb") as stream:
+        _write_header(stream, len(rows.labels), rows.size)
+        start, count = stream.tell(), 0
+        for block in rows.blocks:
+            stream.write(np.ascontiguousarray(block, np.uint8).data)
+            count += len(block)
+        if count != len(rows.labels):  # NumPy leaves room in the header for another count
+            stream.seek(0)
+            _write_header(stream, count, rows.size)
+            if stream.tell() != start:
+                raise DataError(f"the header of {file} does not fit", remedy="remove bad files")
+        _files.flush(stream)
+    return count
+
+
+def _write_header(stream: IO[bytes], count: int, size: int) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+    np.lib.format.write_array_header_1_0(stream, header)
+
+
+def _digest(pixels: Path, labels: NDArray[np.int64], size: int) -> str:
+    total = hashlib.sha256(f"{len(labels)} {size}".encode())
+    if len(labels):
+        images = np.load(pixels, mmap_mode="r", allow_pickle=False)
+        for start in range(0, len(images), _READ):
+            total.update(np.ascontiguousarray(images[start : start + _READ]).data)
+    total.update(labels.data)
+    return total.hexdigest()
 
 
 def _settle(fresh: Path, folder: Path) -> Part:

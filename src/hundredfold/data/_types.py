@@ -67,6 +67,7 @@ class DataSet:
                    training part and, where the set brings one, its validation part.
     parts:         "train", maybe "validation", maybe "test".
     mirrors:       whether an image's mirror image is as good an image of its class.
+    notes:         what was left out of, or is odd in, what training sees; a sentence each.
     """
 
     name: str
@@ -77,3 +78,4 @@ class DataSet:
     digest: str
     parts: Mapping[str, Callable[[], Split]]
     mirrors: bool = True
+    notes: tuple[str, ...] = ()

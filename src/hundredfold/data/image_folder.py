@@ -9,6 +9,7 @@ by name. The folder is read and never written to.
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +20,16 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.data import _files, _scan, _store
+from hundredfold.data import _files, _notes, _scan, _store
 from hundredfold.data._image import decode
 from hundredfold.data._progress import progress
 from hundredfold.data._store import Rows
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import DataError, UsageError
+from hundredfold.machine import cores
 
 _BLOCK = 256
+_LOG = logging.getLogger(__name__)
 _SHOWN = 1000  # so many images take long enough to tell how far it is
 
 Labelled = list[tuple[Path, int]]
@@ -37,8 +40,9 @@ def image_folder(source: Source, *, size: int = 32) -> DataSet:
 
     size: height and width in pixels, 8 to 1024; of each image the centred square is taken.
 
-    The data set is called as the folder. Raises DataError for a folder without images, with
-    one class or an empty one, and for the first file that cannot be decoded.
+    The data set is called as the folder. Files that cannot be decoded are left out, and said
+    so in its notes. Raises DataError for a folder without images, with one class or an empty
+    one, and for a class of which no file can be decoded.
     """
     if not 8 <= size <= 1024:
         raise UsageError(f"image_folder(size={size}) is not between 8 and 1024")
@@ -48,6 +52,7 @@ def image_folder(source: Source, *, size: int = 32) -> DataSet:
         found = _scan.layout(source.folder)
         names = tuple(_scan.training_classes(found))
     ready = {name: _part(source, found, name, names, size) for name in _seen(found)}
+    _need_all_classes(found, ready["train"], names)
     parts = {name: part.open for name, part in ready.items()}
     if "test" in found.parts:
         parts["test"] = lambda: _part(source, found, "test", names, size).open()
@@ -59,6 +64,7 @@ def image_folder(source: Source, *, size: int = 32) -> DataSet:
         size=size,
         digest=_store.digest(ready.values(), names),
         parts=parts,
+        notes=_notes.notes(source.cache, found.root, ready, names),
     )
 
 
@@ -78,7 +84,20 @@ def _part(
     root = hashlib.sha256(os.fsencode(found.root.resolve())).hexdigest()[:16]
     group = f"image_folder/{root}-{size}/{name}"
     decode_all = partial(_decode, found.root, files, size)
-    return _store.prepare(source.cache, group, key, decode_all)
+    part = _store.prepare(source.cache, group, key, decode_all)
+    if name == "test" and part.left_out:
+        _LOG.warning("warning: %s", _notes.left_out(found.root, part))
+    return part
+
+
+def _need_all_classes(found: _scan.Layout, part: _store.Part, names: tuple[str, ...]) -> None:
+    counts = np.bincount(part.open().labels, minlength=len(names))
+    for name in (names[row] for row in np.flatnonzero(counts == 0)):
+        raise DataError(
+            f"no image of the class {name!r} in {found.root} can be read",
+            remedy="remove the class, or save its images again as PNG or JPEG",
+            see=f"hundredfold data check {found.root}",
+        )
 
 
 def _key(root: Path, files: Labelled, size: int) -> str:
@@ -94,28 +113,39 @@ def _key(root: Path, files: Labelled, size: int) -> str:
 def _decode(root: Path, files: Labelled, size: int) -> Rows:
     labels = np.array([label for _, label in files], np.int64)
     names = tuple(_scan.relative(root, file) for file, _ in files)
-    return Rows(labels, size, _blocks(root, [file for file, _ in files], size), names)
+    bad: dict[int, str] = {}
+    blocks = _blocks(root, [file for file, _ in files], names, size, bad)
+    return Rows(labels, size, blocks, names, bad)
 
 
-def _blocks(root: Path, files: list[Path], size: int) -> Iterator[NDArray[np.uint8]]:
+def _blocks(
+    root: Path, files: list[Path], names: tuple[str, ...], size: int, bad: dict[int, str]
+) -> Iterator[NDArray[np.uint8]]:
     """Decode with as many threads as help: Pillow's decoders run side by side."""
     text = f"decoding {len(files):,} images of {root} (once)" if len(files) >= _SHOWN else ""
     with (
         catch_warnings(),
-        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(min(8, cores())) as pool,
         progress(text, len(files), count=True) as advance,
     ):
         simplefilter("ignore")  # of odd metadata; too many pixels are an error in `decode`
         for start in range(0, len(files), _BLOCK):
-            yield np.stack(
-                list(pool.map(partial(_named, root, size), files[start : start + _BLOCK]))
-            )
-            advance(min(_BLOCK, len(files) - start))
+            rows = range(start, min(start + _BLOCK, len(files)))
+            made = pool.map(lambda row: _image(files[row], size, names[row]), rows)
+            images = []
+            for row, image in zip(rows, made, strict=True):
+                if isinstance(image, str):
+                    bad[row] = image
+                else:
+                    images.append(image)
+            if images:
+                yield np.stack(images)
+            advance(len(rows))
 
 
-def _named(root: Path, size: int, file: Path) -> NDArray[np.uint8]:
+def _image(file: Path, size: int, name: str) -> NDArray[np.uint8] | str:
+    """Return the pixels, or the reason why there are none."""
     try:
-        return decode(file, size)
+        return decode(file, size, name)
     except DataError as error:
-        error.see = f"hundredfold data check {root} (lists every such file)"
-        raise
+        return error.message.removeprefix(f"cannot read {name}: ")

@@ -26,6 +26,7 @@ def headline(evidence: Evidence) -> Exhibit:
             _what(evidence),
             _state(evidence),
             _big(score, split) if score else paragraph(_unscored(evidence), kind="absent"),
+            _unseen(evidence),
             _seal(evidence, bool(evidence.score("top_1", "test"))),
         ]
     )
@@ -92,6 +93,23 @@ def _big(score: Mapping[str, float], split: str) -> Markup:
             kind="big",
         ),
         _ruler(score, words),
+    )
+
+
+def _unseen(evidence: Evidence) -> Markup:
+    """Say the second score, without the test images that training saw nearly the same."""
+    score, unseen = evidence.score("top_1", "test"), evidence.score("top_1_unseen", "test")
+    if not score or not unseen:
+        return Markup()
+    seen = round(score["n"] - unseen["n"])
+    if not seen:
+        return paragraph("No test image is nearly the same as a training image.", kind="quiet")
+    images = wording.plural(seen, "test image")
+    verb = "is" if seen == 1 else "are"
+    return paragraph(
+        f"{images} {verb} nearly the same as a training image (mirrored, cropped, encoded anew). "
+        f"Without {'it' if seen == 1 else 'them'}: {sentence(unseen, 'test')}.",
+        kind="quiet",
     )
 
 

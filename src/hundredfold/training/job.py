@@ -152,6 +152,8 @@ def _say(job: Job, progress: Progress, why: str) -> None:
         f"{len(job.validation.indices):,} validation images of {job.data.size} px in "
         f"{len(job.data.classes)} classes; the test split stays closed"
     )
+    for note in job.data.notes:
+        progress.say(f"checked    {note}")
     progress.say(
         f"model      {job.recipe.model}: {job.summary.parameters:,} parameters, "
         f"{job.summary.macs / 1e6:,.1f} M multiply-accumulates an image"

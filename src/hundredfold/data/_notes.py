@@ -1,0 +1,66 @@
+"""What a training says of a folder before it begins: what was left out, what is odd."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hundredfold import files
+from hundredfold.data import _files, _store
+from hundredfold.data._descriptor import thumbnails
+from hundredfold.data._kept import near_within
+from hundredfold.wording import plural
+
+_SHOWN = 3
+_FORMAT = 1  # raise it when another note could be found
+
+
+def notes(
+    cache: Path, root: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return a sentence for each thing worth knowing of what training sees, each image held
+    against every other; found once for the same images and classes.
+    """
+    told = [left_out(root, part) for part in parts.values() if part.left_out]
+    key = _store.digest(parts.values(), [str(_FORMAT), *classes])
+    note = cache / "notes" / f"{key[:32]}.json"
+    odd = _files.read_json(note).get("notes")
+    if not isinstance(odd, list):
+        odd = list(_odd(cache, parts, classes))
+        with _files.writing(cache):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            files.write_json(note, {"notes": odd})
+    see = [f"see: hundredfold data check {root}"] if told or odd else []
+    return (*told, *map(str, odd), *see)
+
+
+def left_out(root: Path, part: _store.Part) -> str:
+    """Say which files of a part could not be read, and why."""
+    some = "; ".join(f"{name} ({reason})" for name, reason in part.left_out[:_SHOWN])
+    count, total = len(part.left_out), len(part.left_out) + len(part.names)
+    more = f"; and {count - _SHOWN:,} more" if count > _SHOWN else ""
+    return f"left out {count:,} of {total:,} files of {root} that cannot be read: {some}{more}"
+
+
+def _odd(cache: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]) -> Iterator[str]:
+    opened = {name: part.open() for name, part in parts.items()}
+    counts = np.bincount(opened["train"].labels, minlength=len(classes))
+    if single := [classes[row] for row in np.flatnonzero(counts == 1)]:
+        shown = ", ".join(map(repr, single[:_SHOWN])) + (", ..." if len(single) > _SHOWN else "")
+        some = plural(len(single), "class", "classes")
+        yield f"{some} of one image only, trained on and never validated: {shown}"
+    small = np.concatenate([thumbnails(s.pixels, s.indices) for s in opened.values()])
+    near = near_within(cache, small)
+    if near is None:
+        yield "there are too many images to look for near-duplicates"
+        return
+    part = np.concatenate([np.full(len(s), place) for place, s in enumerate(opened.values())])
+    labels = np.concatenate([s.labels for s in opened.values()])
+    across = part[near.rows] != part[near.known]
+    other = labels[near.rows] != labels[near.known]
+    if pairs := int(np.sum(~across)):
+        yield f"{plural(pairs, 'pair')} of images of one part that are the same, or nearly so"
+    if images := len(np.unique(near.known[across])):
+        yield f"{plural(images, 'validation image')} that training sees too, or nearly the same"
+    if pairs := int(np.sum(other)):
+        yield f"{plural(pairs, 'of these pairs', 'of these pairs')} in two classes"

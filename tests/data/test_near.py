@@ -1,0 +1,150 @@
+"""Near-duplicates: planted ones are found, unlike pictures of the same kind are not."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+from hundredfold.data import Source, load, unseen
+from hundredfold.data import _kept as kept
+from hundredfold.data._descriptor import pictures, thumbnails, upside_down
+from hundredfold.data._near import across, found, within
+
+Pixels = np.ndarray
+
+
+@pytest.fixture(scope="module")
+def patches() -> Pixels:
+    """Return 32 x 32 pieces of two photographs, without the plain ones."""
+    made = []
+    for photo in load_sample_images().images:
+        for top in range(0, photo.shape[0] - 31, 32):
+            for left in range(0, photo.shape[1] - 31, 32):
+                made.append(photo[top : top + 32, left : left + 32])
+    every = np.stack(made)
+    return every[every.mean(3).std((1, 2)) > 20]
+
+
+def mirrored(image: Pixels) -> Pixels:
+    return image[:, ::-1]
+
+
+def encoded(image: Pixels) -> Pixels:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", quality=75)
+    return np.asarray(Image.open(stream))
+
+
+def shifted(image: Pixels) -> Pixels:
+    return np.pad(image, ((2, 0), (0, 2), (0, 0)), "edge")[:32, 2:]
+
+
+def cropped(image: Pixels) -> Pixels:
+    square = Image.fromarray(np.ascontiguousarray(image[1:29, 3:31]))
+    return np.asarray(square.resize((32, 32), Image.Resampling.BICUBIC))
+
+
+def brighter(image: Pixels) -> Pixels:
+    return np.clip(image * 0.8 + 40, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("change", [mirrored, encoded, shifted, cropped, brighter])
+def test_planted_copies_are_found(patches: Pixels, change) -> None:
+    rows = np.arange(0, len(patches), 4)
+    copies = pictures(np.stack([change(image) for image in patches[rows]]))
+    near = across(copies, pictures(patches))
+    right = near.known == rows[near.rows]
+    assert len(np.unique(near.rows[right])) >= 0.85 * len(rows)  # textures; CIFAR: 98 % and more
+    assert near.agreement.min() >= 0.75 and near.agreement.max() <= 1.001
+
+
+def test_unlike_pictures_are_not_found(patches: Pixels) -> None:
+    """Upside down, no piece of a photograph is a copy of another piece."""
+    known, rows = pictures(patches), np.arange(len(patches))
+    near = found(upside_down(known, rows), known, rows)
+    assert len(np.unique(near.rows)) <= 0.01 * len(rows)
+
+
+def test_pairs_within_a_set_come_once_and_never_with_themselves(patches: Pixels) -> None:
+    some = np.concatenate([patches[:50], patches[10:13, :, ::-1]])
+    near = within(pictures(some))
+    pairs = list(zip(near.rows.tolist(), near.known.tolist(), strict=True))
+    assert {(10, 50), (11, 51), (12, 52)} <= set(pairs)
+    assert len(set(pairs)) == len(pairs) and all(one < other for one, other in pairs)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_few_images_are_no_obstacle(patches: Pixels, count: int, tmp_path: Path) -> None:
+    near = kept.near_within(tmp_path, patches[:count])
+    assert near is not None and len(near.rows) == 0
+    near = kept.near_across(tmp_path, patches[:count], patches[:1])
+    assert near is not None and near.rows.tolist() == [0][:count]
+
+
+def test_plain_images_are_the_same_only_where_they_are_equal(tmp_path: Path) -> None:
+    plain = np.stack([np.full((32, 32, 3), grey, np.uint8) for grey in (9, 90, 9, 200)])
+    near = kept.near_within(tmp_path, plain)
+    assert near is not None
+    assert (near.rows.tolist(), near.known.tolist()) == ([0], [2])
+
+
+def test_what_was_found_is_kept(
+    patches: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = np.concatenate([patches[:20], patches[:2, :, ::-1]])
+    first = kept.near_within(tmp_path, some)
+    monkeypatch.setattr(kept, "_search", lambda *_: pytest.fail("searched again"))
+    again = kept.near_within(tmp_path, some)
+    assert first is not None and again is not None
+    assert len(first.rows) == 2
+    for kind in ("rows", "known", "agreement"):
+        np.testing.assert_array_equal(getattr(first, kind), getattr(again, kind))
+
+
+def test_a_damaged_note_is_found_again(patches: Pixels, tmp_path: Path) -> None:
+    some = np.concatenate([patches[:20], patches[:2, :, ::-1]])
+    kept.near_within(tmp_path, some)
+    (note,) = (tmp_path / "near").iterdir()
+    for damage in ("{", '{"rows": [1], "known": [], "agreement": []}', '{"rows": "x"}'):
+        note.write_text(damage)
+        again = kept.near_within(tmp_path, some)
+        assert again is not None and len(again.rows) == 2
+
+
+def test_too_many_images_are_not_compared(
+    patches: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "MOST_PAIRS", 99)
+    assert kept.near_within(tmp_path, patches[:10]) is None
+    assert kept.near_within(tmp_path, patches[:9]) is not None
+
+
+@pytest.mark.parametrize("size", [8, 20, 32, 64, 100])
+def test_thumbnails_average_over_areas(size: int) -> None:
+    chance = np.random.default_rng(0)
+    images = chance.integers(0, 256, (3, size, size, 3), np.uint8)
+    small = thumbnails(images, np.array([2, 0]))
+    assert small.shape == (2, 32, 32, 3)
+    assert np.abs(small.mean((1, 2)) - images[[2, 0]].mean((1, 2))).max() < 1
+    if size == 64:
+        means = images[[2, 0]].reshape(2, 32, 2, 32, 2, 3).mean((2, 4))
+        assert np.abs(small - means).max() <= 0.51
+
+
+@pytest.mark.real_data
+def test_the_ten_equal_images_of_cifar100_and_planted_copies_are_found(
+    real_cifar100: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = load("cifar100", Source(folder=real_cifar100, cache=source.cache, offline=True))
+    train = data.parts["train"]()
+    rows = np.arange(0, 10_000, 100)
+    copies = np.stack([cropped(mirrored(image)) for image in train.pixels[rows]])
+    near = across(pictures(copies), pictures(train.pixels[:10_000]))
+    right = near.known == rows[near.rows]
+    assert len(np.unique(near.rows[right])) >= 95
+    monkeypatch.setattr(kept, "near_across", lambda _, a, b: kept._equal(a, b))
+    seen = unseen(data, source.cache)
+    assert seen is not None and int((~seen).sum()) == 10
