@@ -5,10 +5,9 @@ from typing import Any, cast
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from hundredfold.data import Split
-from hundredfold.tensorflow.learner import in_order
+from hundredfold.tensorflow.learner import forward, in_order
 
 
 def on_features(network: Any, training: Split, validation: Split) -> tuple[Any, Split, Split]:
@@ -16,7 +15,7 @@ def on_features(network: Any, training: Split, validation: Split) -> tuple[Any, 
     body = keras.Model(network.input, network.get_layer("features").output)
     inputs = keras.Input(body.output.shape[1:])
     head = network.get_layer("classifier")(network.get_layer("dropout")(inputs))
-    function = tf.function(lambda images: body(images, training=False))
+    function = forward(body)
 
     def with_features(split: Split) -> Split:
         found = np.zeros((len(split.pixels), body.output.shape[-1]), np.float32)

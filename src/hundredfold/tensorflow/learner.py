@@ -39,7 +39,7 @@ class Learner:
         self.rates = [float(optimizer.learning_rate.value.numpy())]
         self._seeds = [g for layer in trained.layers if (g := _seeds_of(layer)) is not None]
         self._step = tf.function(gradient_step(trained, optimizer))
-        self._logits = tf.function(lambda images: trained(images, training=False))
+        self._logits = forward(trained)
 
     def step(self, images: Any, targets: Any, progress: float, key: int) -> Tensor:
         """Do one step on images with labels (batch,) and return [loss, number right]."""
@@ -65,7 +65,7 @@ class Learner:
             return self.logits(pixels, indices)
         twin = self.exact()
         weights.assign(twin, given, "memory")
-        return in_order(tf.function(lambda images: twin(images, training=False)), pixels, indices)
+        return in_order(forward(twin), pixels, indices)
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights that are kept."""
@@ -102,6 +102,12 @@ def gradient_step(model: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
         return tf.stack([loss, right])
 
     return step
+
+
+def forward(model: Any) -> Callable[[Any], Any]:
+    """Return a model's logits (or features) as a function, traced once for batches of any size."""
+    given = tf.TensorSpec(model.input.shape, model.input.dtype)
+    return tf.function(lambda images: model(images, training=False), input_signature=[given])
 
 
 def in_order(

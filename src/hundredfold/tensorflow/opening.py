@@ -5,14 +5,13 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
 from hundredfold import call, inference
 from hundredfold.recipe import TENSORFLOW_MODELS
 from hundredfold.run import Run
 from hundredfold.tensorflow import weights
-from hundredfold.tensorflow.learner import in_order
+from hundredfold.tensorflow.learner import forward, in_order
 
 _POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16"}
 
@@ -26,8 +25,7 @@ class Opened(NamedTuple):
 
     def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
-        function = tf.function(lambda images: self.network(images, training=False))
-        return in_order(function, pixels, indices)
+        return in_order(forward(self.network), pixels, indices)
 
 
 def open_model(run: Run) -> Opened:
