@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from hundredfold import cli
+from hundredfold import cli, inference
 from hundredfold.run import Run
-from hundredfold.training import fit, session
+from hundredfold.training import session
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -70,7 +70,7 @@ def test_a_signal_in_the_middle_of_a_long_validation_is_heeded_at_once(
     assert cli.main(["train", *options, "--name", "whole"]) == 0
     began = time.monotonic()
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "logits", endless)
+        patch.setattr(inference, "logits", endless)
         assert cli.main(["train", *options, "--name", "stopped"]) == 143
     assert time.monotonic() - began < 30
     stopped = Run(tmp_path / "stopped")

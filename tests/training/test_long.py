@@ -28,7 +28,7 @@ precision = "fp32"
 patience = 0
 [vary.one]
 [vary.two]
-"optimizer.lr" = 0.002
+"optimizer.lr" = 0.003
 """
 
 
@@ -38,7 +38,7 @@ def test_memory_after_30_epochs_is_within_5_percent_of_that_after_3(
     """A copy of the weights more each epoch would be 6.6 MB each time, Adam's state more."""
     log = tmp_path / "memory"
     arguments = ["train", "--data", "shapes(size=72, classes=2, images=20)", "--epochs", "30",
-                 "--patience", "0", "--batch-size", "36", "--precision", "fp32", "--threads", "1",
+                 "--patience", "0", "--batch-size", "12", "--precision", "fp32", "--threads", "1",
                  "--out", str(tmp_path)]  # fmt: skip
     assert carry_out([{"arguments": arguments, "memory": str(log)}]) == [[0]]
     bytes_after = [int(line) for line in log.read_text().split()]

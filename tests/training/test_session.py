@@ -358,18 +358,6 @@ def test_a_resolution_that_the_model_does_not_take_is_refused(small_run: Train) 
         small_run(resolution="progressive")
 
 
-def test_memory_stays_flat(tmp_path: Path, carry_out: CarryOut) -> None:
-    """A copy of the weights more each epoch would be 6.6 MB each time, Adam's state more."""
-    log = tmp_path / "memory"
-    arguments = ["train", "--data", "shapes(size=72, classes=2, images=40)", "--epochs", "12",
-                 "--patience", "0", "--batch-size", "36", "--precision", "fp32", "--threads", "1",
-                 "--out", str(tmp_path)]  # fmt: skip
-    assert carry_out([{"arguments": arguments, "memory": str(log)}]) == [[0]]
-    bytes_after = [int(line) for line in log.read_text().split()]
-    assert len(bytes_after) == 12
-    assert max(bytes_after[8:]) < 1.05 * max(bytes_after[:4])
-
-
 def test_the_scaling_is_fitted_on_the_training_images(small_run: Train) -> None:
     made = small_run(epochs=1)
     found = training.job.data.load(made.recipe.data, Source())
