@@ -28,6 +28,7 @@ faults: setup
 	HUNDREDFOLD_FAULTS=all HUNDREDFOLD_FAULTS_LOG=$(CURDIR)/build/faults.jsonl \
 		$(BIN)/pytest tests/faults
 	$(BIN)/python tests/faults/table.py build/faults.jsonl
+	$(BIN)/python tests/data/mutants.py
 
 demo: setup
 	$(BIN)/hundredfold study quickstart --jobs 2
