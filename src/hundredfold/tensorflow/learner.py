@@ -107,7 +107,10 @@ def gradient_step(model: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
 def forward(model: Any) -> Callable[[Any], Any]:
     """Return a model's logits (or features) as a function, traced once for batches of any size."""
     given = tf.TensorSpec(model.input.shape, model.input.dtype)
-    return tf.function(lambda images: model(images, training=False), input_signature=[given])
+    made: Callable[[Any], Any] = tf.function(
+        lambda images: model(images, training=False), input_signature=[given]
+    )
+    return made
 
 
 def in_order(
