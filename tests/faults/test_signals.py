@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ def test_a_signal_in_the_middle_of_a_long_validation_is_heeded_at_once(
     assert differences(tmp_path / "whole", stopped.folder) == []
 
 
+def _strike(number: int, *_given: object) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(10)  # another thread may be the one that hears it first
+
+
 def test_a_signal_while_the_kept_weights_are_scored_leaves_a_run_to_resume(
     tmp_path: Path,
     plain: list[str],
@@ -90,7 +96,7 @@ def test_a_signal_while_the_kept_weights_are_scored_leaves_a_run_to_resume(
     assert cli.main(["train", *options, "--name", "whole"]) == 0
     for number in (signal.SIGINT, signal.SIGTERM):
         with monkeypatch.context() as patch:
-            patch.setattr(session, "_score", lambda *_, number=number: os.kill(os.getpid(), number))
+            patch.setattr(session, "_score", partial(_strike, number))
             name = f"stopped-{number.name}"
             assert cli.main(["train", *options, "--name", name]) == 128 + number
         assert Run(tmp_path / name).info["status"] == "stopped"
