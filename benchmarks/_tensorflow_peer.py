@@ -1,32 +1,32 @@
-"""A peer for step.py: the training step that a careful Keras user writes, in TensorFlow.
+"""The peer in TensorFlow: the networks of step.py as a careful Keras user writes them.
 
-Importable only where TensorFlow is installed. It shares nothing with the product: Keras'
-own layers in their usual order, `tf.function`, float images that lie ready, Adam with Keras'
-defaults for the simple CNN and SGD with momentum for ResNet-20.
-
-    step = build("simple_cnn", threads=1, batch=128)
-    images_per_second(step, batch=128, seconds=1.0)
+Keras' own layers, `tf.function`, float images that lie ready, Keras' own optimizers. Each
+network has its counterpart's parameters and multiply-accumulates. Importable only where
+TensorFlow is installed.
 """
 
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import tensorflow as tf
-from keras import layers
+from _common import Work
+from keras import layers, ops
 
-CLASSES, SIZE = 100, 32
-Step = Callable[[], None]
+from hundredfold import call
+from hundredfold.call import Call
+from hundredfold.recipe import Recipe
+
+CLASSES, PIXELS = 100, 32
 
 
 def simple_cnn() -> Any:
-    """Return the network of the TensorFlow tutorial, with a second dense layer of 100."""
+    """The network of the tutorial."""
     return keras.Sequential([
-        keras.Input((SIZE, SIZE, 3)),
+        keras.Input((PIXELS, PIXELS, 3)),
         layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(),
         layers.Conv2D(64, 3, activation="relu"), layers.MaxPooling2D(),
         layers.Conv2D(64, 3, activation="relu"), layers.Flatten(),
@@ -34,42 +34,57 @@ def simple_cnn() -> Any:
     ])  # fmt: skip
 
 
-def resnet20() -> Any:
-    """Return ResNet-20 as the Keras documentation writes it, with 1x1 shortcuts."""
-    images = keras.Input((SIZE, SIZE, 3))
-    x = _normed(images, 16, 3, 1, relu=True)
-    for group, channels in enumerate((16, 32, 64)):
-        for index in range(3):
+def resnet(channels: Sequence[int], blocks: int, *, project: bool) -> Any:
+    """Basic blocks after a 3x3 stem; shortcuts are 1x1 convolutions, or zeros for new channels."""
+    images = keras.Input((PIXELS, PIXELS, 3))
+    x = layers.ReLU()(_normed(images, channels[0], 3, 1))
+    for group, outputs in enumerate(channels):
+        for index in range(blocks):
             stride = 2 if group and not index else 1
-            y = _normed(_normed(x, channels, 3, stride, relu=True), channels, 3, 1, relu=False)
-            x = _normed(x, channels, 1, stride, relu=False) if stride > 1 else x
-            x = layers.ReLU()(layers.Add()([x, y]))
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(images, layers.Dense(CLASSES, dtype="float32")(x))
+            y = _normed(layers.ReLU()(_normed(x, outputs, 3, stride)), outputs, 3, 1)
+            x = layers.ReLU()(layers.Add()([y, _shortcut(x, outputs, stride, project)]))
+    return _headed(images, x)
 
 
-def _normed(x: Any, channels: int, kernel: int, stride: int, *, relu: bool) -> Any:
-    x = layers.Conv2D(channels, kernel, stride, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
-    return layers.ReLU()(x) if relu else x
+def wide(channels: Sequence[int], blocks: int) -> Any:
+    """Norm and ReLU before each convolution, as in wide residual networks."""
+    images = keras.Input((PIXELS, PIXELS, 3))
+    x = _conv(images, 16, 3, 1)
+    for group, outputs in enumerate(channels):
+        for index in range(blocks):
+            stride = 2 if group and not index else 1
+            before = layers.ReLU()(layers.BatchNormalization()(x))
+            y = _conv(before, outputs, 3, stride)
+            y = _conv(layers.ReLU()(layers.BatchNormalization()(y)), outputs, 3, 1)
+            x = layers.Add()([y, x if index else _conv(before, outputs, 1, stride)])
+    return _headed(images, layers.ReLU()(layers.BatchNormalization()(x)))
 
 
-def build(name: str, *, threads: int, batch: int = 128, precision: str = "fp32") -> Step:
-    """Return one training step of "simple_cnn" or "resnet20" on a batch that lies ready.
+def network(model: Call) -> Any:
+    """Return the counterpart of one of step.py's networks."""
+    depth = model.options.get("depth")
+    if model.name == "simple_cnn":
+        return simple_cnn()
+    if model.name == "resnet" and depth == 20:
+        return resnet((16, 32, 64), 3, project=False)
+    if model.name == "resnet" and depth == 18:
+        return resnet((64, 128, 256, 512), 2, project=True)
+    assert model.name == "wrn", model
+    width = model.options["width"]
+    return wide([16 * width, 32 * width, 64 * width], (depth - 4) // 6)
 
-    threads: has to be the same for all that one process builds. precision: "fp32", or "bf16"
-    for Keras' mixed_bfloat16.
-    """
+
+def work(what: Recipe, size: int, precision: str, threads: int) -> Work:
+    """Return a recipe's step on float images that lie ready; it returns the images it took."""
+    assert size == PIXELS, size
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     keras.config.set_dtype_policy("float32" if precision == "fp32" else "mixed_bfloat16")
-    model = {"simple_cnn": simple_cnn, "resnet20": resnet20}[name]()
-    small = name == "simple_cnn"
-    optimizer: Any = keras.optimizers.Adam() if small else keras.optimizers.SGD(0.1, 0.9, True)
+    model, optimizer = network(call.parse(what.model)), _optimizer(call.parse(what.optimizer))
     optimizer.build(model.trainable_variables)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    images = tf.random.normal((batch, SIZE, SIZE, 3))
-    labels = tf.random.uniform((batch,), 0, CLASSES, tf.int64)
+    images = tf.random.normal((what.batch_size, PIXELS, PIXELS, 3))
+    labels = tf.random.uniform((what.batch_size,), 0, CLASSES, tf.int64)
 
     def train() -> Any:
         with tf.GradientTape() as tape:
@@ -79,16 +94,41 @@ def build(name: str, *, threads: int, batch: int = 128, precision: str = "fp32")
 
     compiled = tf.function(train)
 
-    def step() -> None:
+    def step() -> float:
         float(compiled())
+        return what.batch_size
 
     return step
 
 
-def images_per_second(step: Step, *, batch: int, seconds: float) -> float:
-    """Return the speed of a block of steps that takes at least `seconds`; warm it up before."""
-    began, steps = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        step()
-        steps += 1
-    return steps * batch / (time.perf_counter() - began)
+def _optimizer(asked: Call) -> Any:
+    options = asked.options
+    if asked.name == "adam":
+        return keras.optimizers.Adam(options["lr"])
+    assert asked.name == "sgd", asked
+    return keras.optimizers.SGD(
+        options["lr"], options["momentum"], options["nesterov"],
+        weight_decay=options["weight_decay"],
+    )  # fmt: skip
+
+
+def _conv(x: Any, channels: int, kernel: int, stride: int) -> Any:
+    return layers.Conv2D(channels, kernel, stride, padding="same", use_bias=False)(x)
+
+
+def _normed(x: Any, channels: int, kernel: int, stride: int) -> Any:
+    return layers.BatchNormalization()(_conv(x, channels, kernel, stride))
+
+
+def _shortcut(x: Any, channels: int, stride: int, project: bool) -> Any:
+    more = channels - x.shape[-1]
+    if not more:
+        return x
+    if project:
+        return _normed(x, channels, 1, stride)
+    return ops.pad(x[:, ::stride, ::stride], ((0, 0), (0, 0), (0, 0), (0, more)))
+
+
+def _headed(images: Any, x: Any) -> Any:
+    head = layers.Dense(CLASSES, dtype="float32")
+    return keras.Model(images, head(layers.GlobalAveragePooling2D()(x)))
