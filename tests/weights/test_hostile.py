@@ -129,6 +129,15 @@ def _pt(pickled: bytes, storages: dict[str, bytes] | None = None) -> bytes:
     return out.getvalue()
 
 
+def _legacy(
+    pickled: bytes, keys: Any = ("0",), data: bytes = struct.pack("<Qff", 2, 1, 1)
+) -> bytes:
+    """Return torch's form before 1.6 around the pickle of a value."""
+    parts = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
+    head = b"".join(pickle.dumps(part, 2) for part in parts)
+    return head + pickled + pickle.dumps(list(keys), 2) + data
+
+
 def _tensor(count: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> bytes:
     """Return the pickle of {"w": tensor} over a storage "0" of `count` float32."""
     place = io.BytesIO()
@@ -158,6 +167,7 @@ def _twins(depth: int) -> bytes:
     return b"\x80\x02}" + b")" + b"2\x86" * depth + b"K\x01s."
 
 
+_GOOD = _tensor(2, (2,), (1,))
 PT: dict[str, Callable[[Path], bytes]] = {
     "a call of os.system": lambda place: _pt(pickle.dumps({"w": _Canary(place)}, 2)),
     "a call named on the stack": lambda place: _pt(pickle.dumps({"w": _Canary(place)}, 4)),
@@ -175,7 +185,24 @@ PT: dict[str, Callable[[Path], bytes]] = {
     ),
     "a view outside its storage": lambda _: _pt(_tensor(16, (32,), (1,)), {"0": bytes(64)}),
     "a storage that is not there": lambda _: _pt(_tensor(16, (16,), (1,))),
-    "torch's form before 1.6": lambda place: pickle.dumps(_Canary(place), 2),
+    "a plain pickle": lambda place: pickle.dumps(_Canary(place), 2),
+    "an old call of os.system": lambda place: _legacy(pickle.dumps({"w": _Canary(place)}, 2)),
+    "an old call in the keys": lambda place: _legacy(_GOOD, [_Canary(place)]),
+    "old keys that are no list": lambda _: _legacy(_GOOD).replace(b"]q\x00", b"}q\x00"),
+    "old keys that are tuples of twins": lambda _: _legacy(_GOOD).replace(
+        pickle.dumps(["0"], 2)[2:], b"]" + b")" + b"2\x86" * 60 + b"a."
+    ),
+    "an old storage of a petabyte": lambda _: _legacy(
+        _tensor(1 << 48, (1 << 48,), (1,)), data=struct.pack("<Q", 1 << 48) + bytes(64)
+    ),
+    "an old storage of another size": lambda _: _legacy(_GOOD, data=struct.pack("<Qf", 1, 1)),
+    "an old storage too many": lambda _: _legacy(_GOOD, ["0", "1"]),
+    "an old storage that is not there": lambda _: _legacy(_GOOD, [], b""),
+    "old bytes that belong to nobody": lambda _: _legacy(_GOOD) + b"more",
+    "an old file that ends early": lambda _: _legacy(_GOOD)[:-4],
+    "an old number that is not finite": lambda _: _legacy(
+        _GOOD, data=struct.pack("<Qff", 2, 1, np.nan)
+    ),
     "not finite": lambda _: _pt(_tensor(2, (2,), (1,)), {"0": struct.pack("<ff", 1, np.nan)}),
 }
 

@@ -38,6 +38,10 @@ def _torch(path: Path, tensors: dict[str, Tensor]) -> None:
     torch.save(tensors, path)
 
 
+def _torch_legacy(path: Path, tensors: dict[str, Tensor]) -> None:
+    torch.save(tensors, path, _use_new_zipfile_serialization=False)
+
+
 def _torch_checkpoint(path: Path, tensors: dict[str, Tensor]) -> None:
     rest = {"epoch": 3, "optimizer": [1.5, None, (1, 2)]}
     torch.save({"state_dict": tensors, **rest}, path)
@@ -64,6 +68,7 @@ WRITERS: dict[str, Callable[[Path, dict[str, Tensor]], None]] = {
     "plain.npz": _numpy,
     "deflated.npz": _numpy_deflated,
     "dictionary.pt": _torch,
+    "legacy.pth": _torch_legacy,
     "checkpoint.pth": _torch_checkpoint,
     "module.bin": _torch_module,
 }

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold.errors import MissingError
-from hundredfold.pretrained._formats import unreadable
+from hundredfold.pretrained._place import unreadable
 
 Array = NDArray[np.float32]
 Shapes = Sequence[tuple[int, ...]]
@@ -57,7 +57,10 @@ class _Places:
             raise ValueError(f"layer {name!r} holds {len(found)} arrays, not {len(shapes)}")
         for number, (array, shape) in enumerate(zip(found, shapes, strict=True)):
             self._check(array, shape, f"array {number} of layer {name!r}")
-        return [np.asarray(array[()], dtype=np.float32) for array in found]
+        values = [np.asarray(array[()], dtype=np.float32) for array in found]
+        if not all(np.isfinite(value).all() for value in values):
+            raise ValueError(f"layer {name!r} holds numbers that are not finite")
+        return values
 
     def _by_name(self) -> dict[str, Any]:
         """Return the layers of a .weights.h5, where Keras keeps a layer's name as an attribute."""

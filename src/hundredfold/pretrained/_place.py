@@ -122,6 +122,15 @@ def how_to_get(card: Card | None) -> str:
     return f"--weights PATH with {card.url}{keras}"
 
 
+def unreadable(file: Path, why: str) -> MissingError:
+    """Return the error for a file that holds no weights that we read."""
+    return MissingError(
+        f"cannot read weights from {str(file)!r}",
+        found=why,
+        remedy="a .pth of torchvision, a .safetensors, or a .h5 of keras.applications",
+    )
+
+
 def _form(file: Path) -> str:
     if file.suffix == ".h5":
         return "keras"

@@ -1,21 +1,25 @@
 """Put a file's weights into the backbone of a `transfer`: all of them, or none."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
-from hundredfold import models
+from hundredfold import models, weights
 from hundredfold.backbones import CARDS, Card, network_of
 from hundredfold.call import Call
-from hundredfold.errors import MissingError
+from hundredfold.errors import DataError, MissingError
 from hundredfold.models._layers import Scale
 from hundredfold.models.transfer import Transfer
 from hundredfold.pretrained import _keras
-from hundredfold.pretrained._formats import Weights, open_file
-from hundredfold.pretrained._place import backbone_of, how_to_get, own_model, spelled_out
+from hundredfold.pretrained._place import (
+    backbone_of,
+    how_to_get,
+    own_model,
+    spelled_out,
+    unreadable,
+)
 
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
@@ -32,7 +36,6 @@ def fill(model: Transfer, call: Call, file: Path) -> None:
         found = _from_keras(model, file, network, card, backbone)
     else:
         found = _from_torch(model, file, network, card, backbone)
-    _check_finite(found, file)
     state = model.backbone.state_dict()
     model.backbone.load_state_dict(state | found)
     for module in model.backbone.modules():
@@ -55,18 +58,31 @@ def _from_keras(
 def _from_torch(
     model: Transfer, file: Path, network: Call, card: Card | None, backbone: str
 ) -> dict[str, Tensor]:
-    weights = open_file(file)
-    names = _our_names(weights, file, backbone)
     own = own_model(file) is not None
     wanted = _shapes(model.backbone, scale=own)
-    _compare(wanted, {ours: weights.shapes[n] for ours, n in names.items()}, network, file, card)
-    found = {ours: weights.read(names[ours]) for ours in wanted}
-    if weights.eps is not None:
-        _adopt_eps(model.backbone, found, weights.eps)
+    try:
+        with weights.opened(file) as contents:
+            names = _our_names(contents.entries, file, backbone)
+            given = {ours: contents.entries[n].shape for ours, n in names.items()}
+            _compare(wanted, given, network, file, card)
+            read = contents.tensors(names[ours] for ours in wanted)
+            eps = contents.metadata.get("bn_eps")
+    except DataError as error:
+        raise unreadable(file, str(error.found or error.message)) from None
+    found = {ours: read[names[ours]] for ours in wanted}
+    if eps is not None:
+        _adopt_eps(model.backbone, found, _number(eps, file))
     return found
 
 
-def _our_names(weights: Weights, file: Path, backbone: str) -> dict[str, str]:
+def _number(text: str, file: Path) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise unreadable(file, f"its bn_eps is {text[:80]!r}, no number") from None
+
+
+def _our_names(held: Iterable[str], file: Path, backbone: str) -> dict[str, str]:
     """Return our name -> the file's: torchvision's old DenseNets, and our own transfers."""
     made = own_model(file)
     if made is not None and backbone_of(made) != spelled_out(backbone):
@@ -75,8 +91,8 @@ def _our_names(weights: Weights, file: Path, backbone: str) -> dict[str, str]:
             remedy=f"--set \"model.backbone='{backbone_of(made)}'\"",
         )
     prefix = "backbone." if made is not None and made.name == "transfer" else ""
-    held = {n.removeprefix(prefix): n for n in weights.shapes if n.startswith(prefix)}
-    return {_OLD_DENSENET.sub(r"\1\2", ours): name for ours, name in held.items()}
+    within = {n.removeprefix(prefix): n for n in held if n.startswith(prefix)}
+    return {_OLD_DENSENET.sub(r"\1\2", ours): name for ours, name in within.items()}
 
 
 def _shapes(network: nn.Module, *, scale: bool) -> dict[str, tuple[int, ...]]:
@@ -115,11 +131,3 @@ def _adopt_eps(network: nn.Module, found: dict[str, Tensor], eps: float) -> None
         if isinstance(module, nn.BatchNorm2d):
             variance = found[f"{name}.running_var"].double() + (eps - module.eps)
             found[f"{name}.running_var"] = variance.float()
-
-
-def _check_finite(found: Mapping[str, Tensor], file: Path) -> None:
-    for name, tensor in found.items():
-        if not torch.isfinite(tensor).all():
-            raise MissingError(
-                f"the weights in {str(file)!r} are damaged", found=f"{name} is not finite"
-            )

@@ -2,7 +2,8 @@
 
     .safetensors       a header of names, types and shapes, then the numbers
     .npz               a zip of NumPy arrays
-    .pt .pth .bin      torch's zip; its pickle is interpreted here, nothing that it names runs
+    .pt .pth .bin      torch's zip, or its form before 1.6; the pickle is interpreted here,
+                       nothing that it names runs
 
 Reading has two steps. `opened` reads what a file says it holds, a few MB at the most, and
 checks that the file has the bytes for it; `Contents.tensors` then reads the tensors that the

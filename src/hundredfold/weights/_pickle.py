@@ -9,7 +9,7 @@ tensor needs become records. Nothing is imported, called or allocated.
 import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from hundredfold.weights._contents import Refused
 
@@ -29,7 +29,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Stored:
-    """Numbers that lie in another member of the file."""
+    """Numbers that lie elsewhere in the file."""
 
     kind: str
     key: str
@@ -46,8 +46,15 @@ class View:
     stride: tuple[int, ...]
 
 
-def interpret(content: bytes) -> Any:
-    """Return the value: dictionaries, lists, tuples, plain values and `View`s.
+class Pickled(NamedTuple):
+    """What a pickle holds: dictionaries, lists, tuples, plain values, `View`s; its storages."""
+
+    value: Any
+    storages: dict[str, Stored]
+
+
+def interpret(content: bytes | BinaryIO) -> Pickled:
+    """Return what a pickle holds; a stream is left at its end.
 
     Raises Refused for an instruction or a name that no dictionary of tensors needs.
     """
@@ -55,7 +62,7 @@ def interpret(content: bytes) -> Any:
     try:
         for opcode, argument, _ in pickletools.genops(content):
             if opcode.name == "STOP":
-                return machine.stack[-1]
+                return Pickled(machine.stack[-1], machine.storages)
             machine.do(opcode.name, argument)
     except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise Refused(f"its pickle is damaged ({str(error)[:80]})") from None
@@ -66,6 +73,7 @@ class _Machine:
     def __init__(self) -> None:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.storages: dict[str, Stored] = {}
 
     def do(self, name: str, argument: Any) -> None:
         if name in _PLAIN:
@@ -120,12 +128,15 @@ class _Machine:
         self.stack.append(Name(module, name))
 
     def stored(self, _argument: None) -> None:
-        word, kind, key, _device, count = self.stack.pop()
-        if word != "storage" or kind.module != "torch":
+        word, kind, key, _device, count, *within = self.stack.pop()
+        if word != "storage" or kind.module != "torch" or within not in ([], [None]):
             raise Refused("its pickle refers to something that is no storage")
         if type(count) is not int or not isinstance(key, str):
             raise Refused("its pickle has a storage without a name or a size")
-        self.stack.append(Stored(kind.name, key, count))
+        found = Stored(kind.name, key, count)
+        if self.storages.setdefault(key, found) != found:
+            raise Refused("its pickle describes one storage in two ways")
+        self.stack.append(found)
 
     def call(self, _argument: None) -> None:
         given, what = self.stack.pop(), self.stack.pop()
@@ -154,10 +165,21 @@ def _ordered() -> dict[Any, Any]:
 
 _CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     ("collections", "OrderedDict"): _ordered,
+    ("torch._utils", "_rebuild_tensor"): _view,  # torch before 0.4
     ("torch._utils", "_rebuild_tensor_v2"): _view,
     ("torch._utils", "_rebuild_parameter"): _parameter,
 }
-_PLAIN = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"}
+_PLAIN = {
+    "BININT",
+    "BININT1",
+    "BININT2",
+    "LONG1",
+    "BINFLOAT",
+    "BINUNICODE",
+    "SHORT_BINUNICODE",
+    "BINSTRING",
+    "SHORT_BINSTRING",
+}  # the last two by Python 2
 _CONSTANTS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
