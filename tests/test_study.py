@@ -100,6 +100,9 @@ def test_members_are_every_variant_with_every_seed(tmp_path: Path) -> None:
         ("base = 'digits'\n[grid]\nepochs = []", "will not do", None),
         ("vary = 3", "will not do", None),
         ("metric = 'top1'\n[vary.a]", "no score is called 'top1'", "did you mean 'top_1'?"),
+        ("[vary.a]\n[reference]\nsource='x'\nvalues={b=0.5}", "will not do", None),
+        ("[vary.a]\n[reference]\nvalues={a=0.5}", "will not do", None),
+        ("[vary.a]\n[reference]\nsource='x'\nvalues={a=nan}", "will not do", None),
     ],
 )
 def test_a_study_that_says_nothing_useful_is_one_sentence(
@@ -198,6 +201,19 @@ def test_the_comparison_is_written_with_what_was_left_out(
     compared = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     assert [system["label"] for system in compared["systems"]] == ["a", "b"]
     assert tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))["title"] == "T"
+
+
+def test_a_reference_stands_beside_the_variants_and_is_not_compared(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    text = "base='digits'\n[vary.a]\n[vary.b]\nepochs=2\n"
+    what = study.load(written(tmp_path, text + "[reference]\nsource='me'\nvalues={a=0.5}"))
+    first = study.members(study.variants(what), 1)[0]
+    runs = {first: make_run(tmp_path, first.recipe, scores={"validation.top_1": 0.8})}
+    found = study.conclude(what, tmp_path / "s", runs)
+    assert [(s.label, s.n, s.mean) for s in found.systems] == [("a", 1, 0.8)]
+    stored = json.loads((tmp_path / "s" / "study.json").read_text(encoding="utf-8"))
+    assert stored["reference"] == {"source": "me", "values": {"a": 0.5}}
 
 
 def test_test_scores_are_compared_only_when_every_run_has_them(

@@ -122,6 +122,15 @@ def test_a_study_repeats_the_verdicts_of_the_comparison(study: Path) -> None:
         assert pair["first"] != best or pair["sentence"] in said
 
 
+def test_figures_from_elsewhere_stand_beside_the_variants_also_of_those_left_out(
+    study: Path,
+) -> None:
+    said = words(study)
+    assert "Reference: a paper's table 2." in said.replace("&#x27;", "'")
+    assert re.search(r"simple_cnn3\d\d\.\d\d ± \d\.\d\d %75\.12 %", said)
+    assert f"vgg16left out{wording.NOTHING}50.00 %" in said
+
+
 def test_what_was_left_out_is_named_with_its_reason(study: Path) -> None:
     assert "vgg16, seed 0: the loss was not finite in epoch 3" in words(study)
 

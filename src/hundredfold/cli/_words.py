@@ -60,9 +60,14 @@ def say_result(plan: Plan, found: Comparison, page: Path) -> None:
     """Print the table of variants and what may be said of each pair."""
     head = (found.metric, "n", "mean ± sd", "95 % interval", "seconds", "parameters")
     rows = [_row(plan, found.metric, system) for system in found.systems]
+    reference = plan.study.reference
+    if reference:
+        head = (*head, "reference")
+        rows = [(*row, _value(found.metric, reference.values.get(row[0]))) for row in rows]
     pairs = found.pairs if len(found.pairs) <= _SENTENCES else found.against_best()
-    lines = [table(head, rows), *(f"{pair.sentence}\n" for pair in pairs), f"\n{page}\n"]
-    sys.stdout.write("\n" + "".join(lines[:1]) + "\n" + "".join(lines[1:]))
+    said = "".join(f"{pair.sentence}\n" for pair in pairs)
+    from_where = f"reference: {reference.source}\n" if reference else ""
+    sys.stdout.write(f"\n{table(head, rows)}{from_where}\n{said}\n{page}\n")
 
 
 def _row(plan: Plan, metric: str, system: System) -> tuple[str, ...]:

@@ -199,6 +199,17 @@ class StudyEvidence:
         """The variants, in the study's order."""
         return list(dict.fromkeys(member.label for member in self.members))
 
+    @cached_property
+    def left_out(self) -> list[str]:
+        """The variants of which no run is compared."""
+        absent = (str(entry.get("label", "?")) for entry in self.stored.get("left_out", ()))
+        return [label for label in dict.fromkeys(absent) if label not in self.labels]
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """Figures from elsewhere: "values", label -> value, and "source"; {} where none are."""
+        return dict(self.stored.get("reference") or {})
+
     def of(self, label: str) -> list[Evidence]:
         return [member.evidence for member in self.members if member.label == label]
 

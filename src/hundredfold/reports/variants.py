@@ -15,18 +15,20 @@ def variants(study: StudyEvidence) -> Exhibit:
     if not study.members:
         return Exhibit(title, paragraph("The study has no finished run yet.", kind="absent"))
     order = [str(system["label"]) for system in study.comparison.get("systems", [])]
-    labels = order + [label for label in study.labels if label not in order]
-    extra = _extra(study)
-    scores = [
+    labels = list(dict.fromkeys([*order, *study.labels, *study.left_out]))
+    extra, reference = _extra(study), study.reference
+    own, *others = [
         metric_words(key).capitalize().replace("-", "\N{NON-BREAKING HYPHEN}")
         for key in (study.metric, *extra)
     ]
     head = [
-        "Variant", "Seeds", *scores,
+        "Variant", "Seeds", own, *(["Reference"] if reference else []), *others,
         "Parameters", "MACs", "Seconds", "Images/s", "Epochs (kept)", "Memory", "Precision",
     ]  # fmt: skip
     rows = [_row(study, label, extra) for label in labels]
     lead = "Mean ± standard deviation over seeds; costs are means over seeds."
+    if reference:
+        lead += f" Reference: {reference['source']}."
     return Exhibit(
         title,
         join(
@@ -59,11 +61,12 @@ def _row(study: StudyEvidence, label: str, extra: list[str]) -> list[Child]:
     )
     main = f"{value_text(study, system.get('mean'), with_unit=not spread)}{spread}"
     cells = [
-        _cell(len(runs), wording.count(len(runs))),
+        _cell(len(runs), wording.count(len(runs)) if runs else "left out"),
         _cell(
             system.get("mean"),
             main + (" %" if spread and study.comparison.get("percent", True) else ""),
         ),
+        *([_reference(study, label)] if study.reference else []),
         *(_spread(runs, key) for key in extra),
         _mean_cell(runs, "parameters", wording.short),
         _mean_cell(runs, "macs", wording.short),
@@ -82,6 +85,11 @@ def _row(study: StudyEvidence, label: str, extra: list[str]) -> list[Child]:
         ),
     ]
     return [tag("th", {"scope": "row"}, swatch, label), *cells]
+
+
+def _reference(study: StudyEvidence, label: str) -> Markup:
+    value = study.reference["values"].get(label)
+    return _cell(value, value_text(study, value))
 
 
 def _spread(runs: list[Evidence], key: str) -> Markup:

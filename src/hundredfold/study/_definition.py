@@ -10,6 +10,9 @@ epochs = 30
 "model.depth" = 20
 [grid]                      # or fields with lists of values; labels are made of both
 "optimizer.lr" = [0.1, 0.05]
+[reference]                 # figures of others that variants stand beside, and whose they are
+source = "He et al. 2016, table 6"
+values = { shallow = 0.9125 }
 """
 
 from collections.abc import Mapping
@@ -27,6 +30,15 @@ from hundredfold.recipe import Recipe
 _TITLES = {"title", "source"}
 
 
+class Reference(BaseModel):
+    """Figures from elsewhere: label -> value in the study's metric, and where they are from."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    source: str = Field(min_length=1)
+    values: dict[str, float] = Field(min_length=1)
+
+
 class Study(BaseModel):
     """What a study file says.
 
@@ -36,6 +48,7 @@ class Study(BaseModel):
     metric:    the score that is compared, such as "top_1" or "loss".
     vary:      label -> fields of the recipe ("model") or their options ("model.depth").
     grid:      field -> values; every combination, of each of `vary` where both are given.
+    reference: what others measured, shown beside the variants and never part of a comparison.
     file:      the study's file; recipes are looked for beside it.
     """
 
@@ -48,6 +61,7 @@ class Study(BaseModel):
     metric: str = "top_1"
     vary: dict[str, dict[str, Any]] = {}
     grid: dict[str, list[Any]] = {}
+    reference: Reference | None = None
     name: str
     file: str = ""
 
@@ -58,6 +72,10 @@ class Study(BaseModel):
         empty = [field for field, values in self.grid.items() if not values]
         if empty:
             raise ValueError(f"the grid's {empty[0]} has no values")
+        labels = _labelled(self)
+        for label in self.reference.values if self.reference else ():
+            if label not in labels:
+                raise ValueError(f"the reference's {label!r} is no variant of it")
         return self
 
 

@@ -87,6 +87,7 @@ def conclude(
         "title": study.title or study.name,
         "metric": key,
         "seeds": sorted({member.seed for member in kept}),
+        "reference": study.reference.model_dump() if study.reference else None,
         "members": [_facts(member, one) for member, one in kept.items()],
         "left_out": [asdict(one) for one in absent],
     }

@@ -65,38 +65,41 @@ def ridge(
 def logistic(
     features: Tensor, labels: Tensor, others: Tensor, their: Tensor, *, classes: int, seed: int
 ) -> Solved:
-    """Fit softmax regression by AdamW in passes of falling rate, the decay by the others' loss."""
+    """Fit softmax regression with every decay at once; the others' loss chooses among them."""
+    weights, biases = _regress(features, labels, classes, seed)
     found = []
-    for strength in _DECAYS:
-        weight, bias = _regress(features, labels, classes, strength, seed)
+    for strength, weight, bias in zip(_DECAYS, weights, biases, strict=True):
         logits = others @ weight.T + bias
         loss = float(functional.cross_entropy(logits, their))
         found.append((loss, Solved(weight, bias, strength, _right(logits, their))))
     return min(found, key=lambda one: one[0])[1]
 
 
-def _regress(
-    features: Tensor, labels: Tensor, classes: int, strength: float, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Minimise cross-entropy + strength / 2 * |weight|^2 by Nesterov steps on shuffled batches."""
-    weight = torch.zeros(classes, features.shape[1])
-    bias = torch.zeros(classes)
-    speed = [torch.zeros_like(weight), torch.zeros_like(bias)]
-    steps = max(1, len(features) // _BATCH) * _PASSES
+def _regress(features: Tensor, labels: Tensor, classes: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Minimise cross-entropy + decay / 2 * |weight|^2 by Nesterov steps on shuffled batches.
+
+    Returns weights (decays, classes, channels) and biases (decays, classes): the decays share
+    each batch, so that one large product serves them all.
+    """
+    channels = features.shape[1]
+    shape = (len(_DECAYS), classes)
+    decays = torch.tensor(_DECAYS).view(-1, 1, 1)
+    weights, biases = torch.zeros(*shape, channels), torch.zeros(shape)
+    speed = [torch.zeros_like(weights), torch.zeros_like(biases)]
+    batches = max(1, len(features) // _BATCH)
     generator = torch.Generator().manual_seed(seed)
-    step = 0
-    for _ in range(_PASSES):
+    for number in range(_PASSES):
         order = torch.randperm(len(features), generator=generator)
-        for rows in torch.split(order, _BATCH)[: max(1, len(features) // _BATCH)]:
-            x, rate = features[rows], _rate(step / steps, features.shape[1])
-            errors = (x @ weight.T + bias).softmax(1)
-            errors[torch.arange(len(rows)), labels[rows]] -= 1
-            gradients = (errors.T @ x / len(rows) + strength * weight, errors.mean(0))
-            for value, momentum, gradient in zip((weight, bias), speed, gradients, strict=True):
+        for step, rows in enumerate(torch.split(order, _BATCH)[:batches], number * batches):
+            x, rate = features[rows], _rate(step / (batches * _PASSES), channels)
+            errors = (x @ weights.view(-1, channels).T).view(-1, *shape).add_(biases).softmax(2)
+            errors[torch.arange(len(rows)), :, labels[rows]] -= 1
+            slopes = (errors.view(len(rows), -1).T @ x).view_as(weights) / len(rows)
+            gradients = (slopes.add_(decays * weights), errors.mean(0))
+            for value, momentum, gradient in zip((weights, biases), speed, gradients, strict=True):
                 momentum.mul_(0.9).add_(gradient)
                 value.sub_(rate * (gradient + 0.9 * momentum))
-            step += 1
-    return weight, bias
+    return weights, biases
 
 
 def _rate(progress: float, channels: int) -> float:
