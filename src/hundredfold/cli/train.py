@@ -38,6 +38,7 @@ def train(
     budget: str = "",
     device: str = "auto",
     threads: int = 0,
+    compile: bool = False,
     out: Path = run.RUNS,
     name: str = "",
     resume: str = "",
@@ -94,6 +95,9 @@ def train(
         auto, cpu, cuda, cuda:1 or mps.
     threads
         Threads to compute with; 0 takes every core.
+    compile
+        Let torch.compile fuse the step's kernels, as may pay on a GPU; it needs a compiler
+        (Triton, or g++ without a GPU) and takes up to minutes before the first step.
     out
         The folder in which runs are made.
     name
@@ -118,15 +122,17 @@ def train(
     source = Source(folder=data_dir) if data_dir else Source()
     weights = _weights(weights, pretrained, out)
     options = training.Options(
-        source, device=device, threads=threads, out=out, name=name, weights=weights
-    )
+        source, device=device, threads=threads, out=out, name=name, weights=weights,
+        compiled=compile,
+    )  # fmt: skip
     changes = {
         "engine": engine, "data": data, "model": model, "augment": augment, "loss": loss,
         "optimizer": optimizer, "schedule": schedule, "resolution": resolution, "epochs": epochs,
         "batch_size": batch_size, "patience": patience, "precision": precision, "seed": seed,
     }  # fmt: skip
     if resume:
-        if recipe_name or sets or quick or budget or any(v is not None for v in changes.values()):
+        changed = any(value is not None for value in changes.values())
+        if recipe_name or sets or quick or budget or compile or changed:
             raise UsageError(
                 "--resume goes on with the run's own recipe, which nothing can change",
                 remedy=f"hundredfold train --resume {resume}",
@@ -155,9 +161,18 @@ def train(
             )
         if what.engine != "pytorch":
             raise UsageError("--budget is PyTorch's alone", remedy="--epochs instead")
+        if compile:
+            raise UsageError(
+                "--budget does not count the minutes of --compile", remedy="one of them alone"
+            )
         given = _given(changes)
         own = what if recipe_name or model or sets else None
         what, pace, before = training.plan(own, given, seconds, options, progress, began)
+    if compile and what.engine != "pytorch":
+        raise UsageError(
+            f"--compile is PyTorch's; {what.engine} compiles every step anyway",
+            remedy="the same command without --compile",
+        )
     if dry_run:
         return training.estimate(what, options, progress, engine_of(what))
     return _result(training.train(what, options, progress, pace, before, engine_of(what)))

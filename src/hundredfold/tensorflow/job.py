@@ -54,6 +54,11 @@ class Job:
         return max(1, round(self.recipe.epochs * self.feed.steps))
 
     @property
+    def compiled(self) -> bool:
+        """A step is a graph of TensorFlow's."""
+        return True
+
+    @property
     def forms(self) -> Mapping[str, Any]:
         """TensorFlow chooses the forms of convolutions itself."""
         return {}

@@ -1,11 +1,14 @@
 """The device and the number of threads that a training uses."""
 
 import ctypes
+import importlib.util
+import os
+import shutil
 
 import torch
 
 from hundredfold import machine
-from hundredfold.errors import UsageError
+from hundredfold.errors import MissingError, UsageError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -27,6 +30,17 @@ def choose(name: str) -> torch.device:
             f"there is no device {name!r} on this machine", remedy="--device auto"
         ) from None
     return device
+
+
+def need_compiler(place: torch.device) -> None:
+    """Raise MissingError where torch.compile has nothing to compile with for a device."""
+    if place.type == "cuda":
+        if importlib.util.find_spec("triton") is None:
+            raise MissingError("--compile needs Triton on a GPU", remedy="pip install triton")
+    elif shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise MissingError(
+            "--compile needs a C++ compiler", remedy="install g++, or point CXX to one"
+        )
 
 
 def use_threads(wanted: int) -> int:

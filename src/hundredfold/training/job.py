@@ -30,6 +30,7 @@ class Options:
     """How a training is carried out; nothing here belongs to the recipe.
 
     weights: the file, or a folder of files, that a `transfer` begins with.
+    compiled: whether torch.compile makes the step, see `Learner`.
     """
 
     source: Source
@@ -39,6 +40,7 @@ class Options:
     name: str = ""
     probing: float = 30.0  # seconds, at most, to find the fastest forms of convolutions
     weights: Path | None = None
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Job:
     precision: str
     forms: forms.Plan
     folder: str | None
+    compiled: bool
     transfer: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -96,6 +99,7 @@ class Job:
             precision="fp32" if _is_frozen(self.model) else self.precision,
             average=what.ema,
             micro_batch=what.micro_batch,
+            compiled=self.compiled,
         )
 
 
@@ -110,6 +114,8 @@ def prepare(
     before: precision and forms that are chosen already, as in run.json of a run to resume.
     """
     place = device.choose(options.device)
+    if options.compiled:
+        device.need_compiler(place)
     threads = device.use_threads(options.threads)
     device.keep_freed_memory()
     found = data.load(what.data, options.source)
@@ -137,9 +143,9 @@ def prepare(
     chosen, why = _precision(what, before, model, feed, options.source.cache)
     plan = _forms(what, before, model, summary, feed, chosen, options)
     folder = str(options.source.folder.absolute()) if options.source.folder else None
-    made = (model, summary, feed, place, threads, chosen, plan)
+    made = (model, summary, feed, place, threads, chosen, plan, folder, options.compiled)
     transfer = {"weights": weights} if weights else {}
-    job = Job(what, found, training, validation, *made, folder, transfer)
+    job = Job(what, found, training, validation, *made, transfer)
     if progress:
         _say(job, progress, why)
     return job
@@ -170,6 +176,7 @@ def job_facts(job: "engine.Job") -> dict[str, Any]:
         "threads": job.threads,
         "precision": job.precision,
         "forms": dict(job.forms),
+        "compiled": job.compiled,
         "steps_per_epoch": job.feed.steps,
         **job.transfer,
         "data": {
@@ -256,12 +263,16 @@ def _forms(
     chosen: str,
     options: Options,
 ) -> forms.Plan:
-    """Choose the forms of convolutions where that pays, and let the model take them."""
+    """Choose the forms of convolutions where that pays, and let the model take them.
+
+    A compiled step keeps the library's, which the compiler knows.
+    """
     sizes = _sizes(what, summary.size)
     images = round(what.epochs * feed.steps * what.batch_size)
     plan: forms.Plan = before.get("forms", {}) if before else {}
     on_cpu = next(model.parameters()).device.type == "cpu"
-    if not before and on_cpu and not _is_frozen(model) and forms.pays(summary.macs, images):
+    pays = on_cpu and not _is_frozen(model) and forms.pays(summary.macs, images)
+    if not before and pays and not options.compiled:
         batch = min(what.micro_batch or what.batch_size, what.batch_size)
         plan = forms.choose(
             model, sizes, batch, chosen, cache=options.source.cache, seconds=options.probing

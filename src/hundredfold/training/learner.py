@@ -23,6 +23,8 @@ class Learner:
 
     micro_batch: images that go through the model at once, gradients being summed over the
     batch; BatchNorm sees only these. 0 is the whole batch.
+    compiled: torch.compile turns the forward and the backward pass into fewer, fused kernels,
+    once for each size of images; the first step of each size waits for that.
     average: decay per step of an exponential moving average of the weights (Polyak &
     Juditsky 1992), which is then what is scored and kept; 0 is off.
     """
@@ -38,6 +40,7 @@ class Learner:
         precision: str,
         average: float = 0.0,
         micro_batch: int = 0,
+        compiled: bool = False,
     ) -> None:
         self.model = model.train()
         self.optimizer = optimizer
@@ -50,6 +53,7 @@ class Learner:
         self.device = next(model.parameters()).device
         self.rates = [float(group["lr"]) for group in optimizer.param_groups]
         self.average = copy.deepcopy(model) if average else None
+        self._forward = torch.compile(self._judged, dynamic=False) if compiled else self._judged
 
     def step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
         """Do one step and return [loss, number right] as float64 on the device.
@@ -70,13 +74,18 @@ class Learner:
 
     def gradients(self, images: Tensor, targets: Tensor, batch: int) -> Tensor:
         """Add to the gradients what these images of a batch give; return [loss, right]."""
+        loss, right = self._forward(images, targets)
+        loss = loss * (len(images) / batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return torch.stack((loss.detach().double(), right.double()))
+
+    def _judged(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of images and how many are right, as scalars."""
         with autocast(self.device, self.precision):
             logits = self.model(images)
         logits = logits.float()
-        loss = self.loss(logits, targets) * (len(images) / batch)
-        loss.backward()  # type: ignore[no-untyped-call]
         right = (logits.detach().argmax(1) == targets.argmax(1)).sum()
-        return torch.stack((loss.detach().double(), right.double()))
+        return self.loss(logits, targets), right
 
     def update(self) -> None:
         """Move the weights by the gradients, and let go of these."""

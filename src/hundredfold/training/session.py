@@ -120,7 +120,8 @@ def _as_before(options: Options, info: dict[str, Any]) -> Options:
     if weights is None and former:
         weights = Path(former["file"])
     threads = options.threads or int(info["threads"])
-    return replace(options, source=source, weights=weights, threads=threads)
+    compiled = bool(info.get("compiled"))
+    return replace(options, source=source, weights=weights, threads=threads, compiled=compiled)
 
 
 def _carry_out(
