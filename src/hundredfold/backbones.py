@@ -13,6 +13,7 @@ from hundredfold.errors import UsageError, did_you_mean
 
 Form = Literal["torchvision", "keras"]
 RGB = tuple[float, float, float]
+TIMM = "timm/"  # before the name of a network of timm's
 SITE = "https://download.pytorch.org/models/"
 
 
@@ -95,18 +96,24 @@ CARDS = {
 def network_of(backbone: str) -> tuple[Call, Card | None]:
     """Return the network of a backbone's name, or of a network written out as for `model`.
 
+    A network of timm is the call timm(name=...), which no file of `models` answers.
+
     Raises UsageError for a name that has no card, and for a transfer within a transfer.
     """
     card = CARDS.get(backbone)
     if card:
         return parse(card.network), card
+    if backbone.startswith(TIMM):
+        return Call("timm", {"name": backbone.removeprefix(TIMM)}), None
     if "(" not in backbone:
         raise UsageError(
             f"no backbone is called {backbone!r}",
-            found="names with weights, or a network of ours: 'wrn(depth=16, width=4)'",
+            found="names with weights, timm/NAME, or a network of ours: 'wrn(depth=16, width=4)'",
             remedy=did_you_mean(backbone, CARDS),
         )
     call = parse(backbone)
     if call.name == "transfer":
         raise UsageError("a backbone is a network, not a transfer", found=backbone)
+    if call.name == "timm":
+        raise UsageError(f"{backbone} is no backbone", remedy=f"{TIMM}NAME for one of timm's")
     return call, None

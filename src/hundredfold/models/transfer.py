@@ -8,7 +8,8 @@
     dropout      channels
     classifier   classes
 
-    backbones    vgg16 vgg19 vgg16_bn vgg19_bn resnet18 resnet34 resnet50 resnet101
+    backbones    timm/NAME for any network of timm, which is an extra;
+                 vgg16 vgg19 vgg16_bn vgg19_bn resnet18 resnet34 resnet50 resnet101
                  densenet121 densenet169 densenet201 mobilenet_v2 efficientnet_b0 convnext_tiny
 
 A frozen backbone, and a fine-tuned one too, stays in inference mode: BatchNorm uses the
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from hundredfold import call as calls
 from hundredfold.backbones import Card, Form, network_of
 from hundredfold.errors import UsageError
+from hundredfold.models import _timm
 from hundredfold.models._layers import Scale, drop
 
 _SMALL = 128  # pixels that images of fewer are enlarged to; chosen, not yet tuned
@@ -147,8 +149,8 @@ def transfer(
 ) -> nn.Module:
     """Put a new head on a backbone that has learned elsewhere.
 
-    backbone: a name of the list above, or a network of ours such as "wrn(depth=16, width=4)"
-        whose weights a run holds (`--pretrained`).
+    backbone: a name of the list above, "timm/resnet50d.a1_in1k" for one of timm's, or a network
+        of ours such as "wrn(depth=16, width=4)" whose weights a run holds (`--pretrained`).
     resolution: pixels that images are resized to; 0 takes 128 for smaller images and the
         images' own size from there on, and for a network of ours always their own.
     cut: keep this many groups of the backbone (VGG 1 to 5, ResNet, DenseNet and ConvNeXt 1
@@ -166,10 +168,14 @@ def transfer(
     dropped = drop(dropout)
     _need_shares(rate, decay, views)
     network, card = network_of(backbone)
-    side = resolution or (size if card is None else max(size, _SMALL))
+    ours = card is None and network.name != "timm"
+    side = resolution or (size if ours else max(size, _SMALL))
     if side < 8:
         raise UsageError(f"transfer(resolution={resolution}) is less than 8 pixels")
-    body, channels = _headless(network, side)
+    if network.name == "timm":
+        body, channels = _timm.backbone(str(network.options["name"]), side)
+    else:
+        body, channels = _headless(network, side)
     if cut:
         channels = _cut(body, backbone, cut, card)
     if card:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from hundredfold import call, data
-from hundredfold.backbones import CARDS, Card, network_of
+from hundredfold.backbones import CARDS, TIMM, Card, network_of
 from hundredfold.call import Call
 from hundredfold.data import Source
 from hundredfold.errors import DataError, MissingError, UsageError
@@ -55,11 +55,11 @@ def locate(backbone: str, given: Path | None, source: Source) -> Path:
     card = CARDS.get(backbone)
     place = given or _environment()
     if place is not None:
-        return _within(place.expanduser(), backbone, card)
+        return _within(place.expanduser(), backbone)
     if card is None:
         raise MissingError(
             f"{backbone} has no weights of its own to begin with",
-            remedy="--pretrained runs/NAME, a run of that network",
+            remedy=how_to_get(backbone),
         )
     kept = source.cache / "weights" / card.file
     if not kept.is_file():
@@ -72,7 +72,7 @@ def _environment() -> Path | None:
     return Path(named) if named else None
 
 
-def _within(place: Path, backbone: str, card: Card | None) -> Path:
+def _within(place: Path, backbone: str) -> Path:
     if place.is_file() and place.suffix in SUFFIXES:
         return place
     if place.is_file():
@@ -80,15 +80,16 @@ def _within(place: Path, backbone: str, card: Card | None) -> Path:
             f"{str(place)!r} is no file of weights", found=f"{', '.join(SUFFIXES)} are read"
         )
     if not place.is_dir():
-        raise MissingError(f"there are no weights at {str(place)!r}", remedy=how_to_get(card))
-    found = [file for file in sorted(place.iterdir()) if _named(file, backbone)]
+        raise MissingError(f"there are no weights at {str(place)!r}", remedy=how_to_get(backbone))
+    name = backbone.removeprefix(TIMM)
+    found = [file for file in sorted(place.iterdir()) if _named(file, name)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(file.name for file in found)
     raise MissingError(
         f"{str(place)!r} holds {len(found)} files of weights for {backbone}",
-        found=names or f"no file that begins with {backbone}",
-        remedy="--weights with the file itself" if found else how_to_get(card),
+        found=names or f"no file that begins with {name}",
+        remedy="--weights with the file itself" if found else how_to_get(backbone),
     )
 
 
@@ -102,7 +103,7 @@ def _fetch(backbone: str, card: Card, kept: Path, source: Source) -> None:
         raise MissingError(
             f"the weights of {backbone} are not in {str(kept.parent)!r}, and the network is "
             "forbidden (HUNDREDFOLD_OFFLINE)",
-            remedy=how_to_get(card),
+            remedy=how_to_get(backbone),
         )
     try:
         data.download(card.url, kept, card.sha256)
@@ -110,12 +111,15 @@ def _fetch(backbone: str, card: Card, kept: Path, source: Source) -> None:
         raise MissingError(
             f"the weights of {backbone} cannot be had: {error.message}",
             found=error.found,
-            remedy=how_to_get(card),
+            remedy=how_to_get(backbone),
         ) from None
 
 
-def how_to_get(card: Card | None) -> str:
+def how_to_get(backbone: str) -> str:
     """Say where weights of a backbone come from."""
+    if backbone.startswith(TIMM):
+        return f"--weights PATH with model.safetensors of https://huggingface.co/{backbone}"
+    card = CARDS.get(backbone)
     if card is None:
         return "--pretrained runs/NAME, a run of that network"
     keras = ", or a .h5 of keras.applications" if card.keras else ""
@@ -155,7 +159,8 @@ def own_model(file: Path) -> Call | None:
 def spelled_out(backbone: str) -> str:
     """Return a network of ours with every default, a card's name as it is."""
     network, card = network_of(backbone)
-    return backbone if card else str(call.complete(network, "hundredfold.models"))
+    named = card is not None or network.name == "timm"
+    return backbone if named else str(call.complete(network, "hundredfold.models"))
 
 
 def backbone_of(made: Call) -> str:

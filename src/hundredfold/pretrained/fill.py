@@ -7,9 +7,10 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from hundredfold import models, weights
-from hundredfold.backbones import CARDS, Card, network_of
+from hundredfold.backbones import CARDS, TIMM, Card, network_of
 from hundredfold.call import Call
 from hundredfold.errors import DataError, MissingError
+from hundredfold.models import _timm
 from hundredfold.models._layers import Scale
 from hundredfold.models.transfer import Transfer
 from hundredfold.pretrained import _keras
@@ -35,7 +36,7 @@ def fill(model: Transfer, call: Call, file: Path) -> None:
     if call.options["form"] == "keras" and file.suffix == ".h5":
         found = _from_keras(model, file, network, card, backbone)
     else:
-        found = _from_torch(model, file, network, card, backbone)
+        found = _from_torch(model, file, network, backbone)
     state = model.backbone.state_dict()
     model.backbone.load_state_dict(state | found)
     for module in model.backbone.modules():
@@ -50,21 +51,19 @@ def _from_keras(
         raise MissingError(
             f"weights of Keras are not read for {backbone}",
             found=f"for {', '.join(name for name, c in CARDS.items() if c.keras)}",
-            remedy=how_to_get(card),
+            remedy=how_to_get(backbone),
         )
     return _keras.read(file, model.backbone, card, network.name)
 
 
-def _from_torch(
-    model: Transfer, file: Path, network: Call, card: Card | None, backbone: str
-) -> dict[str, Tensor]:
+def _from_torch(model: Transfer, file: Path, network: Call, backbone: str) -> dict[str, Tensor]:
     own = own_model(file) is not None
     wanted = _shapes(model.backbone, scale=own)
     try:
         with weights.opened(file) as contents:
             names = _our_names(contents.entries, file, backbone)
             given = {ours: contents.entries[n].shape for ours, n in names.items()}
-            _compare(wanted, given, network, file, card)
+            _compare(wanted, given, network, file, backbone)
             read = contents.tensors(names[ours] for ours in wanted)
             eps = contents.metadata.get("bn_eps")
     except DataError as error:
@@ -90,6 +89,8 @@ def _our_names(held: Iterable[str], file: Path, backbone: str) -> dict[str, str]
             f"{str(file)!r} holds a {backbone_of(made)}, not a {backbone}",
             remedy=f"--set \"model.backbone='{backbone_of(made)}'\"",
         )
+    if made is None and backbone.startswith(TIMM):
+        return {f"network.{name}": name for name in held}
     prefix = "backbone." if made is not None and made.name == "transfer" else ""
     within = {n.removeprefix(prefix): n for n in held if n.startswith(prefix)}
     return {_OLD_DENSENET.sub(r"\1\2", ours): name for ours, name in within.items()}
@@ -108,21 +109,28 @@ def _compare(
     given: Mapping[str, tuple[int, ...]],
     network: Call,
     file: Path,
-    card: Card | None,
+    backbone: str,
 ) -> None:
     """Raise MissingError where a tensor is missing, of another shape, or not the network's."""
     wrong = [name for name, shape in wanted.items() if given.get(name) != shape]
-    whole = models.outline(network, classes=2, size=224).state_dict()
-    wrong += [name for name in given if name not in whole]
+    known = _names(network)
+    wrong += [name for name in given if name not in known]
     if wrong:
         name = wrong[0]
-        backbone = next((n for n, c in CARDS.items() if c is card), str(network))
         raise MissingError(
             f"the weights in {str(file)!r} are not those of {backbone} "
             f"({len(wrong)} tensors differ)",
             found=f"{name}: {given.get(name, 'none')} there, {wanted.get(name, 'none')} here",
-            remedy=how_to_get(card),
+            remedy=how_to_get(backbone),
         )
+
+
+def _names(network: Call) -> set[str]:
+    """Return the names of a backbone's tensors and of the head that it was published with."""
+    if network.name == "timm":
+        names = _timm.names(str(network.options["name"]))
+        return {"scale.mean", "scale.std", *(f"network.{name}" for name in names)}
+    return set(models.outline(network, classes=2, size=224).state_dict())
 
 
 def _adopt_eps(network: nn.Module, found: dict[str, Tensor], eps: float) -> None:

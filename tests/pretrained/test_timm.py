@@ -1,0 +1,144 @@
+"""Networks of timm as backbones: with a stand-in for timm, and with timm where it imports."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from hundredfold import call, cli, models
+from hundredfold.errors import MissingError, UsageError
+from hundredfold.models.transfer import Transfer
+from hundredfold.pretrained.fill import fill
+
+NAME = "tiny_net.a1_in1k"
+MEAN, STD = (0.5, 0.4, 0.3), (0.1, 0.2, 0.25)
+SMALL = ["train", "--data", "shapes(size=18, classes=4, images=24)", "--batch-size", "16",
+         "--precision", "fp32", "--threads", "1", "--epochs", "1"]  # fmt: skip
+
+
+class _Tiny(nn.Module):
+    """A network as timm makes one: pooled features, `pretrained_cfg`, a head unless 0 classes."""
+
+    def __init__(self, classes: int, fixed: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3)
+        self.bn = nn.BatchNorm2d(6)
+        self.head = nn.Linear(6, classes) if classes else nn.Identity()
+        self.pretrained_cfg = {
+            "mean": MEAN, "std": STD, "input_size": (3, 48, 48), "fixed_input_size": fixed,
+        }  # fmt: skip
+
+    def forward(self, x: Tensor) -> Any:
+        return self.head(self.bn(self.conv(x)).mean((2, 3)))
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    timm: Any = ModuleType("timm")
+    timm.list_models = lambda: ["tiny_net", "tiny_fixed"]
+    timm.list_pretrained = lambda: [NAME]
+
+    def create_model(name: str, *, pretrained: bool, num_classes: int = 1000) -> nn.Module:
+        assert not pretrained
+        return _Tiny(num_classes, "fixed" in name)
+
+    timm.create_model = create_model
+    monkeypatch.setitem(sys.modules, "timm", timm)
+
+
+def _transfer(name: str, resolution: int = 32) -> tuple[nn.Module, call.Call]:
+    parsed = call.parse(f"transfer(backbone='timm/{name}', resolution={resolution})")
+    made = models.build(parsed, classes=4, size=32, seed=0).eval()
+    return made, call.complete(parsed, "hundredfold.models")
+
+
+def _published() -> _Tiny:
+    torch.manual_seed(3)
+    whole = _Tiny(1000, False).eval()
+    whole.bn.running_mean.uniform_(-1, 1)
+    return whole
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_features_are_those_of_the_network_on_images_scaled_as_it_says(
+    tmp_path: Path, images, suffix: str
+) -> None:
+    whole, file = _published(), tmp_path / f"model{suffix}"
+    if suffix == ".pth":
+        torch.save(whole.state_dict(), file)
+    else:
+        save_file(whole.state_dict(), file)
+    model, parsed = _transfer(NAME)
+    assert isinstance(model, Transfer)
+    fill(model, parsed, file)
+    pixels = images(32)
+    scaled = (pixels / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+    with torch.no_grad():
+        wanted = whole.bn(whole.conv(scaled)).mean((2, 3))
+        torch.testing.assert_close(model.features(pixels), wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_run_trains_is_evaluated_and_lends_its_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_file(_published().state_dict(), tmp_path / f"{NAME}.safetensors")
+    chosen = ["--model", f"transfer(backbone='timm/{NAME}', resolution=32)"]
+    place = ["--out", str(tmp_path / "runs"), "--name"]
+    assert cli.main([*SMALL, *chosen, *place, "a", "--weights", str(tmp_path)]) == 0
+    assert cli.main(["evaluate", str(tmp_path / "runs" / "a")]) == 0
+    assert cli.main([*SMALL, *place, "b", "--pretrained", str(tmp_path / "runs" / "a")]) == 0
+    assert cli.main([*SMALL, *chosen, *place, "c"]) == 4
+    said = capsys.readouterr().err
+    assert f"https://huggingface.co/timm/{NAME}" in " ".join(said.split())
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_what_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no network 'tiny_nett'") as caught:
+        _transfer("tiny_nett")
+    assert caught.value.remedy == "did you mean 'tiny_net'?"
+    with pytest.raises(UsageError, match="takes images of 48 pixels, not 32"):
+        _transfer("tiny_fixed")
+    assert _transfer("tiny_fixed", 48)
+    tensors = _published().state_dict()
+    del tensors["conv.bias"]
+    save_file(tensors, tmp_path / "w.safetensors")
+    model, parsed = _transfer("tiny_net")
+    assert isinstance(model, Transfer)
+    with pytest.raises(MissingError, match=r"network\.conv\.bias: none there"):
+        fill(model, parsed, tmp_path / "w.safetensors")
+
+
+def test_without_timm_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(MissingError, match="need timm") as caught:
+        _transfer("resnet18")
+    assert caught.value.remedy == "pip install 'hundredfold[timm]'"
+
+
+def test_timm_itself(tmp_path: Path, images) -> None:
+    """One network each of three kinds, its own weights read back."""
+    try:
+        import timm
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"timm does not import here: {error}")
+    for name in ("resnet10t", "convnext_atto", "mobilenetv3_small_050"):
+        whole = timm.create_model(name, pretrained=False).eval()
+        save_file(whole.state_dict(), tmp_path / f"{name}.safetensors")
+        model, parsed = _transfer(name, 64)
+        assert isinstance(model, Transfer)
+        fill(model, parsed, tmp_path / f"{name}.safetensors")
+        about, pixels = whole.pretrained_cfg, images(64)
+        mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
+        with torch.no_grad():
+            wanted = whole.forward_head(
+                whole.forward_features((pixels / 255 - mean) / std), pre_logits=True
+            )
+            torch.testing.assert_close(model.features(pixels), wanted, rtol=1e-4, atol=1e-4)
