@@ -58,7 +58,7 @@ def trained(plan: Plan, member: Member) -> str:
 
 def say_result(plan: Plan, found: Comparison, page: Path) -> None:
     """Print the table of variants and what may be said of each pair."""
-    head = (found.metric, "n", "mean ± sd", "95 % interval", "seconds", "parameters")
+    head: tuple[str, ...] = (found.metric, "n", "mean ± sd", "95 % interval", "seconds", "parameters")
     rows = [_row(plan, found.metric, system) for system in found.systems]
     reference = plan.study.reference
     if reference:

@@ -22,7 +22,7 @@ class TimmBackbone(nn.Module):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.network = _create(name, num_classes=0)
-        about = self.network.pretrained_cfg
+        about: Any = self.network.pretrained_cfg
         self.scale = Scale()
         self.scale.mean.copy_(255 * torch.tensor(about["mean"]).view(3, 1, 1))
         self.scale.std.copy_(255 * torch.tensor(about["std"]).view(3, 1, 1))

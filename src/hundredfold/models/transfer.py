@@ -172,6 +172,7 @@ def transfer(
     side = resolution or (size if ours else max(size, _SMALL))
     if side < 8:
         raise UsageError(f"transfer(resolution={resolution}) is less than 8 pixels")
+    body: nn.Module
     if network.name == "timm":
         body, channels = _timm.backbone(str(network.options["name"]), side)
     else:
