@@ -58,16 +58,16 @@ def trained(plan: Plan, member: Member) -> str:
 
 def say_result(plan: Plan, found: Comparison, page: Path) -> None:
     """Print the table of variants and what may be said of each pair."""
-    head: tuple[str, ...] = (found.metric, "n", "mean ± sd", "95 % interval", "seconds", "parameters")
+    head = [found.metric, "n", "mean ± sd", "95 % interval", "seconds", "parameters"]
     rows = [_row(plan, found.metric, system) for system in found.systems]
-    reference = plan.study.reference
+    reference, note = plan.study.reference, ""
     if reference:
-        head = (*head, "reference")
+        head.append("reference")
         rows = [(*row, _value(found.metric, reference.values.get(row[0]))) for row in rows]
+        note = f"reference: {reference.source}\n"
     pairs = found.pairs if len(found.pairs) <= _SENTENCES else found.against_best()
     said = "".join(f"{pair.sentence}\n" for pair in pairs)
-    from_where = f"reference: {reference.source}\n" if reference else ""
-    sys.stdout.write(f"\n{table(head, rows)}{from_where}\n{said}\n{page}\n")
+    sys.stdout.write(f"\n{table(head, rows)}{note}\n{said}\n{page}\n")
 
 
 def _row(plan: Plan, metric: str, system: System) -> tuple[str, ...]:
