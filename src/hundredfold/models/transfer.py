@@ -29,7 +29,7 @@ from hundredfold.errors import UsageError
 from hundredfold.models import _timm
 from hundredfold.models._layers import Scale, drop
 
-_SMALL = 128  # pixels that images of fewer are enlarged to; chosen, not yet tuned
+_SMALL = 128  # pixels that images of fewer are enlarged to; measured in docs/decisions/0012
 _QUARTERS = 4
 
 

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 _RIDGES = tuple(10.0**k for k in range(-3, 2))  # times n
 _DECAYS = (1e-4, 1e-3, 1e-2, 1e-1)
-_PASSES = 12
-_BATCH = 1024
+_AT_ONCE = 1024  # images that are compared with all known ones
+_BATCH, _STEPS = 256, 600  # of logistic regression: at most, and about
 
 
 class Solved(NamedTuple):
@@ -34,7 +34,7 @@ def nearest(
     """
     known = functional.normalize(features)
     parts = []
-    for some in torch.split(others, _BATCH):
+    for some in torch.split(others, _AT_ONCE):
         similar, places = (functional.normalize(some) @ known.T).topk(min(neighbours, len(known)))
         votes = torch.zeros(len(some), classes)
         parts.append(votes.scatter_add_(1, labels[places], (similar / 0.07).exp()))
@@ -79,19 +79,22 @@ def _regress(features: Tensor, labels: Tensor, classes: int, seed: int) -> tuple
     """Minimise cross-entropy + decay / 2 * |weight|^2 by Nesterov steps on shuffled batches.
 
     Returns weights (decays, classes, channels) and biases (decays, classes): the decays share
-    each batch, so that one large product serves them all.
+    each batch, so that one large product serves them all. It is steps that bring it to its end,
+    not images: few images go in small batches, more often.
     """
     channels = features.shape[1]
     shape = (len(_DECAYS), classes)
     decays = torch.tensor(_DECAYS).view(-1, 1, 1)
     weights, biases = torch.zeros(*shape, channels), torch.zeros(shape)
     speed = [torch.zeros_like(weights), torch.zeros_like(biases)]
-    batches = max(1, len(features) // _BATCH)
+    size = min(max(len(features) // 16, 32), _BATCH)
+    batches = max(1, len(features) // size)
+    passes = min(max(_STEPS // batches, 4), 16)
     generator = torch.Generator().manual_seed(seed)
-    for number in range(_PASSES):
+    for number in range(passes):
         order = torch.randperm(len(features), generator=generator)
-        for step, rows in enumerate(torch.split(order, _BATCH)[:batches], number * batches):
-            x, rate = features[rows], _rate(step / (batches * _PASSES), channels)
+        for step, rows in enumerate(torch.split(order, size)[:batches], number * batches):
+            x, rate = features[rows], _rate(step / (batches * passes), channels)
             errors = (x @ weights.view(-1, channels).T).view(-1, *shape).add_(biases).softmax(2)
             errors[torch.arange(len(rows)), :, labels[rows]] -= 1
             slopes = (errors.view(len(rows), -1).T @ x).view_as(weights) / len(rows)
