@@ -105,6 +105,7 @@ def test_a_solved_head_begins_better_than_a_drawn_one(train: Callable[..., Run])
         made = train(start, model=transfer(start=start), **still)
         assert made.scores["validation.loss"]["value"] < drawn
         shares = made.info["heads"]
+        assert [name.partition(",")[0] for name in shares] == ["nearest", "ridge", "logistic"]
         assert next(iter(shares)) == "nearest"
         assert made.scores["validation.top_1"]["value"] == pytest.approx(list(shares.values())[1])
 

@@ -175,16 +175,16 @@ def _begin_head(
     some = slice(None, None, max(1, len(others) // _SOME))  # the whole part costs what a head does
     votes = heads.nearest(known, labels, others[some], classes=classes)
     right = {"nearest": float((votes.argmax(1) == their[some]).float().mean())}
-    if model.start == "ridge":
-        solved = heads.ridge(known, labels, others, their, classes=classes)
-    else:
-        seed = job.recipe.seed
-        solved = heads.logistic(known, labels, others, their, classes=classes, seed=seed)
+    given = (known, labels, others, their)
+    solved = {
+        "ridge": heads.ridge(*given, classes=classes),
+        "logistic": heads.logistic(*given, classes=classes, seed=job.recipe.seed),
+    }
     model.standard.to(job.device)
     with torch.no_grad():
-        model.classifier.weight.copy_(solved.weight)
-        model.classifier.bias.copy_(solved.bias)
-    return right | {f"{model.start}, strength {solved.strength:g}": solved.top_1}
+        model.classifier.weight.copy_(solved[model.start].weight)
+        model.classifier.bias.copy_(solved[model.start].bias)
+    return right | {f"{name}, strength {s.strength:g}": s.top_1 for name, s in solved.items()}
 
 
 def _standardised(
