@@ -21,6 +21,7 @@ strays: a file to which the processes that a child leaves are appended.
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ _FSYNC = os.fsync
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a script's background
     os.fsync = lambda _descriptor: None  # a kill loses nothing that was written
     for line in sys.stdin:
         codes = [_task(task) for task in json.loads(line)]
@@ -116,13 +118,23 @@ def _traced(
 
 
 def _note_strays(child: int, task: dict[str, Any]) -> None:
-    """Note every process of the child's group that is left."""
-    for process in psutil.process_iter(["pid"]):
+    """Note every process of the child's group that is left after a moment to end in."""
+    patience = time.monotonic() + 2
+    while (left := _group(child)) and time.monotonic() < patience:
+        time.sleep(0.05)
+    for name in left:
+        _note(task, "strays", name)
+
+
+def _group(leader: int) -> list[str]:
+    found = []
+    for process in psutil.process_iter(["pid", "name"]):
         try:
-            if os.getpgid(process.pid) == child and process.pid != os.getpid():
-                _note(task, "strays", str(process.pid))
+            if os.getpgid(process.pid) == leader and process.pid != os.getpid():
+                found.append(f"{process.pid} {process.info['name']}")
         except ProcessLookupError:
             continue
+    return found
 
 
 def _note(task: dict[str, Any], kind: str, line: str) -> None:

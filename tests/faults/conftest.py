@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,14 @@ TENTHS = 10 if os.environ.get("HUNDREDFOLD_FAULTS") == "all" else 1
 _CLOCK = ("seconds", "waited", "saving")
 Options = list[str]
 Task = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def heeding() -> Iterator[None]:
+    """Heed SIGINT also where the harness runs in a script's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

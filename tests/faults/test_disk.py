@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 SMALL = ["--model", "densenet(depth=10, growth=4)", "--epochs", "5"]
-LEFT = tuple(range(8_000, 168_000, 16_000))  # bytes left of a disk, of 200 kB for a save
+LEFT = tuple(range(4_000, 64_000, 6_000))  # bytes left of a disk, of 65 kB for a save
 
 Task = dict[str, Any]
 CarryOut = Callable[[list[Task]], list[list[int]]]
