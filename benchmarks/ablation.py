@@ -48,7 +48,8 @@ def changes(rates: list[float]) -> dict[str, Change]:
 
 def trained(name: str, change: Change, options: argparse.Namespace) -> list[Facts]:
     """Train a row's seeds, or read those that are finished."""
-    given = [text for one in (*change.sets, *options.set) for text in ("--set", one)]
+    sets = (*options.set, *change.sets)  # a row's own last: model=... would undo model.whiten
+    given = [text for one in sets for text in ("--set", one)]
     given += ["--set", f"validation={options.validation}", "--threads", str(options.threads)]
     given += ["--data", options.data] if options.data else []
     given += ["--data-dir", options.data_dir] if options.data_dir else []

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 
@@ -35,7 +37,7 @@ def test_without_a_probe_every_convolution_stays_the_librarys(monkeypatch):
 
 
 def test_a_row_is_trained_beside_the_whole_recipe(benchmark):
-    small = ("data=shapes(classes=4, images=20, size=16)", "model.width=0.125", "epochs=1",
+    small = ("data=shapes(classes=4, images=20, size=16)", "model=speednet(width=0.125)", "epochs=1",
              "batch_size=8", "micro_batch=0", "precision=fp32")  # fmt: skip
     sets = [text for change in small for text in ("--set", change)]
     table, facts = benchmark(
@@ -45,5 +47,9 @@ def test_a_row_is_trained_beside_the_whole_recipe(benchmark):
     names = [row["change"] for row in facts["rows"]]
     assert names == ["whole recipe", "no whitening", "library convolutions"]
     assert len(table) == 4
-    whole, _, library = facts["rows"]
+    whole, plain, library = facts["rows"]
+    stored = [Path("runs/ablation", one["runs"][0]["run"], "recipe.toml").read_text()
+              for one in (whole, plain)]  # fmt: skip
+    assert "width=0.125, whiten=True" in stored[0]
+    assert "width=0.125, whiten=False" in stored[1]
     assert library["validation"]["mean"] == whole["validation"]["mean"]  # no probe at this size
