@@ -37,8 +37,8 @@ def test_without_a_probe_every_convolution_stays_the_librarys(monkeypatch):
 
 
 def test_a_row_is_trained_beside_the_whole_recipe(benchmark):
-    small = ("data=shapes(classes=4, images=20, size=16)", "model=speednet(width=0.125)", "epochs=1",
-             "batch_size=8", "micro_batch=0", "precision=fp32")  # fmt: skip
+    small = ("data=shapes(classes=4, images=20, size=16)", "model=speednet(width=0.125)",
+             "epochs=1", "batch_size=8", "micro_batch=0", "precision=fp32")  # fmt: skip
     sets = [text for change in small for text in ("--set", change)]
     table, facts = benchmark(
         "ablation", "--only", "no whitening", "--only", "library convolutions", "--seeds", "1",
