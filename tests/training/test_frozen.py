@@ -74,6 +74,25 @@ def test_a_frozen_backbone_stays_to_the_bit_and_its_head_learns_other_classes(
     assert made.scores["validation.top_1"]["value"] > 1 / 3
 
 
+def test_what_a_network_fitted_to_its_own_images_is_not_fitted_anew(tmp_path: Path) -> None:
+    """A speednet's whitening: its directions on other images are others."""
+    sizes = ["--batch-size", "16", "--precision", "fp32", "--threads", "1", "--epochs", "1"]
+    named = ["train", *sizes, "--out", str(tmp_path), "--name"]
+    first = ["--data", "shapes(size=32, classes=4, images=20)", "--model", "speednet(width=0.125)"]
+    assert cli.main([*named, "first", *first]) == 0
+    on = [
+        "--data",
+        "shapes(size=32, classes=3, images=20)",
+        "--pretrained",
+        str(tmp_path / "first"),
+    ]
+    assert cli.main([*named, "other", *on]) == 0
+    held = load_file(tmp_path / "first" / "weights" / "best.safetensors")
+    assert "whiten.weight" in held
+    for name, tensor in backbone(Run(tmp_path / "other")).items():
+        assert torch.equal(tensor, held[name]), name
+
+
 def test_stored_logits_are_those_of_the_images(train: Callable[..., Run]) -> None:
     made = train(model=transfer(start="ridge"))
     model = inference.open_model(made, torch.device("cpu")).network

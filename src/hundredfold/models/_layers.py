@@ -18,11 +18,7 @@ class Scale(nn.Module):
 
     `mean` and `std` are buffers in units of 0..255, so they travel with the weights. The
     memory layout stays. Floats in 0..255 are taken as well, for gradients by the image.
-
-    fixed: `fit` changes nothing, because the weights behind know one scaling only.
     """
-
-    fixed = False
 
     mean: Tensor
     std: Tensor
@@ -37,8 +33,6 @@ class Scale(nn.Module):
 
         Counted per value, so the sums are exact. A constant channel gets the deviation 1.
         """
-        if self.fixed:
-            return
         channels = [images[:, channel].flatten() for channel in range(3)]
         counts = torch.stack([torch.bincount(c, minlength=256) for c in channels]).double()
         shares = counts / counts.sum(1, keepdim=True)

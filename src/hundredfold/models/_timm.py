@@ -26,7 +26,6 @@ class TimmBackbone(nn.Module):
         self.scale = Scale()
         self.scale.mean.copy_(255 * torch.tensor(about["mean"]).view(3, 1, 1))
         self.scale.std.copy_(255 * torch.tensor(about["std"]).view(3, 1, 1))
-        self.scale.fixed = True
         self.fixed_size: int = about["input_size"][-1] if about.get("fixed_input_size") else 0
 
     def forward(self, images: Tensor) -> Tensor:

@@ -234,7 +234,6 @@ def _conform(body: nn.Module, card: Card, form: Form) -> None:
     assert isinstance(scale, Scale)
     scale.mean.copy_(torch.tensor(scaling.mean).view(3, 1, 1))
     scale.std.copy_(torch.tensor(scaling.std).view(3, 1, 1))
-    scale.fixed = True
     if form == "keras":
         for module in body.modules():
             if hasattr(module, "stride_first"):

@@ -11,7 +11,6 @@ from hundredfold.backbones import CARDS, TIMM, Card, network_of
 from hundredfold.call import Call
 from hundredfold.errors import DataError, MissingError
 from hundredfold.models import _timm
-from hundredfold.models._layers import Scale
 from hundredfold.models.transfer import Transfer
 from hundredfold.pretrained import _keras
 from hundredfold.pretrained._place import (
@@ -39,9 +38,6 @@ def fill(model: Transfer, call: Call, file: Path) -> None:
         found = _from_torch(model, file, network, backbone)
     state = model.backbone.state_dict()
     model.backbone.load_state_dict(state | found)
-    for module in model.backbone.modules():
-        if isinstance(module, Scale):
-            module.fixed = True
 
 
 def _from_keras(

@@ -125,9 +125,10 @@ def prepare(
         call.parse(what.model), classes=len(found.classes), size=found.size, seed=what.seed
     )
     weights = {}
-    if isinstance(model, Transfer):
+    if isinstance(model, Transfer):  # what was fitted before, its weights are used to
         weights = frozen.begin(model, what, options.weights, options.source)
-    _fit_layers(model, _sample(training))
+    else:
+        _fit_layers(model, _sample(training))
     summary = _summary(what, model, found.size)
     model = model.to(place)
     feed = Feed(
