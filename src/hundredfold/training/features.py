@@ -31,7 +31,7 @@ from hundredfold.feed import Augment
 
 KEPT = 12  # sets of features that stay in the cache
 _BLOCK = 512  # rows that are augmented, computed and saved together
-_FORMAT = 1
+_FORMAT = 2  # 1 knew a run's networks with their whitening fitted anew
 
 Extract = Callable[[Tensor], Tensor]
 
