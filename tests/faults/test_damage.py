@@ -1,5 +1,6 @@
 """Damaged states: the one before is used, out loud, and the run still ends the same."""
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -37,7 +38,7 @@ def _damaged(state: Path, chance: random.Random) -> str:
     """Damage one file of the newest save, and return which and how."""
     commit = max(state.glob("[0-9]*.json"))
     newest = [commit, commit.with_suffix(".safetensors")]
-    best = max(state.glob("best-*"), key=lambda path: path.stat().st_mtime_ns)
+    best = state / json.loads(commit.read_text())["best"]["file"]  # a newer one may have no commit
     file, damage = chance.choice([*newest, best]), chance.choice(DAMAGES)
     before = content = file.read_bytes()
     while content == before:
