@@ -90,6 +90,21 @@ def test_what_was_written_is_read_bit_for_bit(tmp_path: Path, file: str) -> None
         assert found[name].dtype == tensor.dtype == contents.entries[name].dtype
 
 
+def test_a_file_of_torch_before_04_by_python_2_is_read(tmp_path: Path) -> None:
+    """Tensors were made by another function then, and names were strings of bytes."""
+    torch.save({"conv.weight": torch.arange(6.0).view(2, 3)}, tmp_path / "new.pth",
+               _use_new_zipfile_serialization=False)  # fmt: skip
+    content = (tmp_path / "new.pth").read_bytes()
+    for new, old in ((b"_rebuild_tensor_v2\n", b"_rebuild_tensor\n"),
+                     (b"X\x0b\0\0\0conv.weight", b"T\x0b\0\0\0conv.weight")):  # fmt: skip
+        assert content.count(new) == 1
+        content = content.replace(new, old)
+    (tmp_path / "old.pth").write_bytes(content)
+    with weights.opened(tmp_path / "old.pth") as contents:
+        found = contents.tensors(contents.entries)
+    assert found["conv.weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
 def test_what_is_written_another_library_reads(tmp_path: Path) -> None:
     tensors = _tensors() | {"brain": torch.randn(3).bfloat16()}
     weights.write(tmp_path / "a.safetensors", tensors, {"classes": '["ä", "b"]'})
