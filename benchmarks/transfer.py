@@ -70,7 +70,8 @@ def trained(options: argparse.Namespace) -> dict[str, list[Facts]]:
     same = ["speed-75", "--model", options.network]
     _runs.train(options.out, "first", *same, *given, "--data", str(first), "--seed", "0",
                 "--batch-size", str(options.first_batch), "--set", "micro_batch=0",
-                "--set", f"epochs={options.first_epochs}", "--set", "validation=0.04")  # fmt: skip
+                "--set", f"epochs={options.first_epochs}", "--set", "validation=0.04",
+                "--loss", "cross_entropy")  # fmt: skip
     known = str(options.out / "first")
     runs: dict[str, list[Facts]] = {"scratch": [], "frozen": [], "fine-tuned": []}
     for seed in range(options.seeds):
@@ -113,7 +114,7 @@ def main() -> None:
     parser.add_argument("--data", default="cifar100")
     parser.add_argument("--data-dir", default="")
     parser.add_argument("--network", default="speednet(width=0.5)")
-    parser.add_argument("--first-epochs", type=float, default=10)
+    parser.add_argument("--first-epochs", type=float, default=20)
     parser.add_argument("--first-batch", type=int, default=512)
     parser.add_argument("--epochs", type=float, default=60, help="from scratch, on the few")
     parser.add_argument("--batch", type=int, default=128, help="on the few")

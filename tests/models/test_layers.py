@@ -102,3 +102,41 @@ def test_images_that_are_too_small_are_refused():
 def test_dropout_is_a_share(share):
     with pytest.raises(UsageError, match="share"):
         drop(share)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(301, 1001), (37, 19, 11, 13)])
+def test_dropout_drops_its_share_and_scales_the_rest(shape, dtype):
+    for x in (torch.ones(shape), torch.ones(shape).transpose(1, -1)):
+        x = x.to(dtype).requires_grad_()
+        torch.manual_seed(0)
+        dropped = drop(0.2)(x)
+        dropped.sum().backward()
+        assert dropped.unique().tolist() == pytest.approx([0, 1.25], rel=1e-4)
+        assert dropped.dtype == x.dtype
+        assert dropped.stride() == x.stride()
+        assert torch.equal(x.grad, dropped)
+        kept = (dropped > 0).float()
+        deviation = (0.2 * 0.8) ** 0.5
+        assert abs(kept.mean() - 0.8) < 4 * deviation / kept.numel() ** 0.5
+        # Neighbours in memory are drawn apart, though a number from the generator holds four.
+        flat = kept.as_strided((kept.numel(),), (1,)) - 0.8
+        for apart in range(1, 5):
+            together = float((flat[apart:] * flat[:-apart]).mean()) / deviation**2
+            assert abs(together) < 4 / kept.numel() ** 0.5
+
+
+def test_dropout_follows_the_seed_and_leaves_inference_alone():
+    layer, x = drop(0.5), torch.ones(4, 1000)
+    draws = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        draws.append(layer(x))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+    assert layer.eval()(x) is x
+    assert drop(0.0)(x) is x
+
+
+def test_dropout_of_nearly_everything_is_finite():
+    assert drop(1 - 1e-9)(torch.ones(1000)).isfinite().all()
