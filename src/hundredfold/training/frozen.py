@@ -26,15 +26,15 @@ from hundredfold.models._fold import fold
 from hundredfold.models.transfer import Transfer
 from hundredfold.pretrained.fill import fill
 from hundredfold.recipe import Recipe
-from hundredfold.training import heads
 from hundredfold.training.features import View, compute
 from hundredfold.training.progress import Progress
+from hundredfold.training.solved import solve
 
 if TYPE_CHECKING:
     from hundredfold.training.job import Job
 
 BATCH = 32  # images at a time: DenseNet-169 at 96 px does 33/s so, by 8 it does 25, by 128 27
-_SOME = 2000  # about so many images set a drawn head's standard, or are compared with all others
+_SOME = 2000  # about so many images set a drawn head's standard
 
 
 def begin(model: Transfer, what: Recipe, given: Path | None, source: Source) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def prepared(job: "Job", cache: Path, progress: Progress) -> "Job":
     told = f"{len(rows):,} images, {len(sets)} view{'s'[: len(sets) - 1]}, {seconds:.1f} s"
     progress.say(f"features   {model.standard.mean.numel():,} of {told}")
     model.standard.set(torch.from_numpy(sets[0][rows]).to(job.device))
-    heads_found = _begin_head(job, model, sets[0], validation) if solves else {}
+    heads_found = _begin_head(job, model, sets[0], validation, cache) if solves else {}
     for name, share in heads_found.items():
         progress.say(f"head       {name}: {share:.2%} of the validation images right")
     facts = {"features_seconds": round(seconds, 3), "heads": heads_found}
@@ -164,27 +164,23 @@ def extract(model: Transfer, device: torch.device, precision: str, images: Tenso
 
 
 def _begin_head(
-    job: "Job", model: Transfer, features: NDArray[np.float32], validation: Split
+    job: "Job", model: Transfer, features: NDArray[np.float32], validation: Split, cache: Path
 ) -> Mapping[str, float]:
     """Solve the head that training begins with; return the validation top-1 of each kind."""
-    classes = model.classifier.out_features
-    training = job.training
     standard = model.standard.cpu()
-    known, labels = _standardised(standard, features, training)
-    others, their = _standardised(standard, validation.pixels, validation)
-    some = slice(None, None, max(1, len(others) // _SOME))  # the whole part costs what a head does
-    votes = heads.nearest(known, labels, others[some], classes=classes)
-    right = {"nearest": float((votes.argmax(1) == their[some]).float().mean())}
-    given = (known, labels, others, their)
-    solved = {
-        "ridge": heads.ridge(*given, classes=classes),
-        "logistic": heads.logistic(*given, classes=classes, seed=job.recipe.seed),
-    }
+    found = solve(
+        *_standardised(standard, features, job.training),
+        *_standardised(standard, validation.pixels, validation),
+        classes=model.classifier.out_features,
+        seed=job.recipe.seed,
+        cache=cache,
+    )
     model.standard.to(job.device)
+    weight, bias = found.dense[model.start]
     with torch.no_grad():
-        model.classifier.weight.copy_(solved[model.start].weight)
-        model.classifier.bias.copy_(solved[model.start].bias)
-    return right | {f"{name}, strength {s.strength:g}": s.top_1 for name, s in solved.items()}
+        model.classifier.weight.copy_(weight)
+        model.classifier.bias.copy_(bias)
+    return found.right
 
 
 def _standardised(
