@@ -15,24 +15,27 @@ class Steps:
     """Steps of a learner that end with the batch they began with, in ever smaller pieces.
 
     What a step that ran out of memory changed is undone: the statistics of BatchNorm; a step
-    seeds its own draws and gradients begin at nothing. The piece's size stays halved.
+    seeds its own draws and gradients begin at nothing. The piece's size stays halved. Layers
+    in inference mode, as those of a backbone are, change nothing.
     """
 
     def __init__(self, learner: Learner, say: Callable[[str], None]) -> None:
         self._learner, self._say = learner, say
-        self._spare = [buffer.clone() for buffer in learner.model.buffers()]
+        changing = (module for module in learner.model.modules() if module.training)
+        self._buffers = [b for module in changing for b in module.buffers(recurse=False)]
+        self._spare = [buffer.clone() for buffer in self._buffers]
 
     def __call__(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
         """Do one step as `Learner.step`. Raises CheckError where two images do not fit."""
         while True:
-            self._copy(self._spare, list(self._learner.model.buffers()))
+            self._copy(self._spare, self._buffers)
             try:
                 return self._learner.step(images, targets, progress, key)
             except (RuntimeError, MemoryError) as error:
                 if not _ran_out(error):
                     raise
             # outside of `except`: the error holds on to the memory of its step
-            self._copy(list(self._learner.model.buffers()), self._spare)
+            self._copy(self._buffers, self._spare)
             self._halve(len(images))
 
     @torch.no_grad()
