@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from hundredfold import cli, data, inference, run, training
 from hundredfold.data import Source
 from hundredfold.errors import MissingError, UsageError
+from hundredfold.models.transfer import Standard
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training import checkpoint, fit, frozen
@@ -91,6 +92,19 @@ def test_what_a_network_fitted_to_its_own_images_is_not_fitted_anew(tmp_path: Pa
     assert "whiten.weight" in held
     for name, tensor in backbone(Run(tmp_path / "other")).items():
         assert torch.equal(tensor, held[name]), name
+
+
+def test_features_are_standardised_as_float64_does_it_and_constant_ones_only_shifted() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(1300, 5, generator=generator) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 1.0])
+    features += torch.tensor([0.01, -3.0, 2e3, 123.4, 0.0])
+    standard = Standard(5)
+    standard.set(features)
+    std, mean = torch.std_mean(features.double(), dim=0, correction=0)
+    torch.testing.assert_close(standard.mean, mean.float(), rtol=1e-6, atol=1e-6)
+    std[3] = 1.0
+    torch.testing.assert_close(standard.std, std.float(), rtol=1e-5, atol=0)
+    assert not standard(features)[:, 3].any()
 
 
 def test_stored_logits_are_those_of_the_images(train: Callable[..., Run]) -> None:

@@ -31,6 +31,7 @@ from hundredfold.models._layers import Scale, drop
 
 _SMALL = 128  # pixels that images of fewer are enlarged to; measured in docs/decisions/0012
 _QUARTERS = 4
+_ROWS = 512  # features that are summed in float32 before they go into float64
 
 
 class Standard(nn.Module):
@@ -46,8 +47,15 @@ class Standard(nn.Module):
 
     def set(self, features: Tensor) -> None:
         """Take mean and deviation of features (n, channels); a constant one is only shifted."""
-        std, mean = torch.std_mean(features.double(), dim=0, correction=0)
-        self.mean.copy_(mean)
+        total, squares = torch.zeros(2, len(self.mean), dtype=torch.double, device=features.device)
+        first = features[0]
+        for rows in torch.split(features, _ROWS):
+            some = rows - first  # 0 where a feature is constant
+            total += some.sum(0)
+            squares += some.square().sum(0)
+        mean = total / len(features)
+        std = (squares / len(features) - mean.square()).clamp(min=0).sqrt()
+        self.mean.copy_(first + mean)
         self.std.copy_(torch.where(std > 1e-6, std, 1.0))
 
     def forward(self, features: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ def prepared(job: "Job", cache: Path, progress: Progress) -> "Job":
     seconds = time.monotonic() - began
     told = f"{len(rows):,} images, {len(sets)} view{'s'[: len(sets) - 1]}, {seconds:.1f} s"
     progress.say(f"features   {model.standard.mean.numel():,} of {told}")
-    model.standard.set(torch.from_numpy(sets[0][rows]).to(job.device))
+    model.standard.set(torch.from_numpy(sets[0][rows]))
     heads_found = _begin_head(job, model, sets[0], validation, cache) if solves else {}
     for name, share in heads_found.items():
         progress.say(f"head       {name}: {share:.2%} of the validation images right")
