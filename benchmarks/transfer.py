@@ -31,8 +31,8 @@ FROZEN = ["--model", "transfer(backbone={network!r}, start='logistic')", "--augm
           "--optimizer", "adam(lr=0.0003)", "--epochs", "10", "--patience", "3"]  # fmt: skip
 TUNED = ["--model", "transfer(backbone={network!r}, rate=1.0, start='logistic')",
          "--augment", AUGMENT, "--loss", "cross_entropy(label_smoothing=0.25)",
-         "--optimizer", "muon(lr=0.02, sgd_lr=0.1)", "--schedule", "linear(warmup=0.1)",
-         "--epochs", "20", "--patience", "0", "--set", "select=last"]  # fmt: skip
+         "--optimizer", "muon(lr=0.06, sgd_lr=0.1)", "--schedule", "linear(warmup=0.1)",
+         "--epochs", "30", "--patience", "0", "--set", "select=last"]  # fmt: skip
 
 
 def drawn(labels: Rows, classes: range, counts: dict[str, int], seed: int) -> dict[str, Rows]:
