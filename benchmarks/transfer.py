@@ -31,8 +31,8 @@ FROZEN = ["--model", "transfer(backbone={network!r}, start='logistic')", "--augm
           "--optimizer", "adam(lr=0.0003)", "--epochs", "10", "--patience", "3"]  # fmt: skip
 TUNED = ["--model", "transfer(backbone={network!r}, rate=1.0, start='logistic')",
          "--augment", AUGMENT, "--loss", "cross_entropy(label_smoothing=0.25)",
-         "--optimizer", "muon(lr=0.06, sgd_lr=0.1)", "--schedule", "linear(warmup=0.1)",
-         "--epochs", "30", "--patience", "0", "--set", "select=last"]  # fmt: skip
+         "--optimizer", "muon(lr={rate}, sgd_lr=0.1)", "--schedule", "linear(warmup=0.1)",
+         "--patience", "0", "--set", "select=last"]  # fmt: skip
 
 
 def drawn(labels: Rows, classes: range, counts: dict[str, int], seed: int) -> dict[str, Rows]:
@@ -84,10 +84,12 @@ def trained(options: argparse.Namespace) -> dict[str, list[Facts]]:
                  "--set", "validation=0.1"]  # fmt: skip
         scratch = [*same, *on, *batch, "--set", f"epochs={options.epochs}"]
         transfer = ["--pretrained", known, *on, *batch]
+        filled = {"network": options.network, "rate": options.tuned_rate}
+        tuned = [*(word.format(**filled) for word in TUNED), "--epochs", str(options.tuned_epochs)]
         for label, asked in {
             "scratch": scratch,
-            "frozen": [*transfer, *(word.format(network=options.network) for word in FROZEN)],
-            "fine-tuned": [*transfer, *(word.format(network=options.network) for word in TUNED)],
+            "frozen": [*transfer, *(word.format(**filled) for word in FROZEN)],
+            "fine-tuned": [*transfer, *tuned],
         }.items():
             one = _runs.train(options.out, f"{label}-seed-{seed}", *asked)
             one["test"] = one["test"] or _runs.look_at_test(options.out / one["run"])
@@ -118,6 +120,8 @@ def main() -> None:
     parser.add_argument("--first-epochs", type=float, default=20)
     parser.add_argument("--first-batch", type=int, default=512)
     parser.add_argument("--epochs", type=float, default=60, help="from scratch, on the few")
+    parser.add_argument("--tuned-epochs", type=int, default=30)
+    parser.add_argument("--tuned-rate", type=float, default=0.06, help="of Muon")
     parser.add_argument("--batch", type=int, default=128, help="on the few")
     parser.add_argument("--images", type=int, default=50, help="of a class, to train on")
     parser.add_argument("--scored", type=int, default=100, help="of a class, to be scored on")

@@ -32,7 +32,7 @@ def test_the_other_half_is_learned_in_three_ways(benchmark):
     asked = ("--data", "shapes(size=32, classes=6, images=24)", "--network",
              "speednet(width=0.125)", "--first-epochs", "1", "--first-batch", "8", "--epochs", "1",
              "--batch", "8", "--images", "10", "--scored", "5", "--seeds", "1",
-             "--threads", "1")  # fmt: skip
+             "--threads", "1", "--tuned-epochs", "2", "--tuned-rate", "0.005")  # fmt: skip
     table, facts = benchmark("transfer", *asked)
     assert [row["way"] for row in facts["rows"]] == ["scratch", "frozen", "fine-tuned"]
     assert all(0 <= row["top_1"]["mean"] <= 1 for row in facts["rows"])
