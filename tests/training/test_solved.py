@@ -64,11 +64,15 @@ def test_a_damaged_file_is_solved_anew(tmp_path: Path, solutions: list[int]) -> 
     whole = found(tmp_path)
     (file,) = files(tmp_path)
     content = file.read_bytes()
-    for damaged in (b"", content[:-1], content.replace(b"ridge.bias", b"ridge.boas")):
+    flipped = [bytearray(content) for _ in range(20)]
+    for number, one in enumerate(flipped):
+        one[number * len(one) // len(flipped)] ^= 1
+    cut = [b"", content[:-1], content.replace(b"ridge.bias", b"ridge.boas")]
+    for damaged in (*cut, *flipped):
         file.write_bytes(damaged)
         assert found(tmp_path).right == whole.right
         assert file.read_bytes() == content
-    assert len(solutions) == 4
+    assert len(solutions) == 1 + len(cut) + len(flipped)
 
 
 def test_the_newest_are_kept(tmp_path: Path) -> None:

@@ -61,9 +61,10 @@ class Learner:
         images: uint8 (batch, 3, height, width); targets: (batch, classes). `key` seeds
         what the step draws (dropout), so that a resumed run draws the same.
         """
-        torch.default_generator.manual_seed(key)  # `torch.manual_seed` takes half a millisecond
-        if self.device.type != "cpu":
-            torch.get_device_module(self.device).manual_seed(key)
+        if self.device.type == "cpu":  # without the backtraces that the other makes for no GPU
+            torch.default_generator.manual_seed(key)
+        else:
+            torch.manual_seed(key)
         factor = self.schedule(progress)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor

@@ -47,7 +47,7 @@ def solve(
     """
     facts = (_FORMAT, classes, seed, torch.get_num_threads())
     place = cache / "heads" / f"{_digest(facts, (known, labels, others, their))}.safetensors"
-    if (found := _read(place, classes, known.shape[1])) is None:
+    if (found := _read(place)) is None:
         found = _solve(known, labels, others, their, classes, seed)
         _write(place, found)
     place.touch()
@@ -86,24 +86,25 @@ def _write(place: Path, found: Heads) -> None:
     tensors: dict[str, Tensor] = {}
     for kind, (weight, bias) in found.dense.items():
         tensors |= {f"{kind}.weight": weight.contiguous(), f"{kind}.bias": bias.contiguous()}
-    weights.write(place, tensors, {"right": json.dumps(found.right)})
+    right = json.dumps(found.right)
+    weights.write(place, tensors, {"right": right, "seal": _seal(tensors, right)})
 
 
-def _read(place: Path, classes: int, channels: int) -> Heads | None:
+def _read(place: Path) -> Heads | None:
     """Return what a file holds; None where there is none, or a damaged one."""
-    dense = {}
     try:
         with weights.opened(place) as contents:
-            for kind in _KINDS:
-                shapes = {f"{kind}.weight": (classes, channels), f"{kind}.bias": (classes,)}
-                if any(contents.entries[name].shape != shape for name, shape in shapes.items()):
-                    return None
-                weight, bias = contents.tensors(shapes).values()
-                dense[kind] = weight, bias
-            right = {str(k): float(v) for k, v in json.loads(contents.metadata["right"]).items()}
-    except (MissingError, DataError, KeyError, ValueError):
+            tensors, right = contents.tensors(contents.entries), contents.metadata["right"]
+            if contents.metadata["seal"] != _seal(tensors, right):
+                return None
+    except (MissingError, DataError, KeyError):
         return None
-    return Heads(dense, right)
+    dense = {kind: (tensors[f"{kind}.weight"], tensors[f"{kind}.bias"]) for kind in _KINDS}
+    return Heads(dense, json.loads(right))
+
+
+def _seal(tensors: dict[str, Tensor], right: str) -> str:
+    return hashlib.sha256(f"{weights.digest_of(tensors)} {right}".encode()).hexdigest()
 
 
 def _age(place: Path) -> float:
