@@ -105,7 +105,7 @@ def need_depth(model: str, depth: int, depths: Sequence[int]) -> None:
 
 
 class Dropout(nn.Dropout):
-    """Dropout that draws its mask in a fifth of PyTorch's time on a CPU, 16 bits for each value.
+    """Dropout in a fifth of PyTorch's time on a CPU: its mask draws 16 bits for each value.
 
     The share is met to the nearest of 65,536ths, and the scale follows that. On other devices,
     and where torch.compile traces, it is PyTorch's own.
