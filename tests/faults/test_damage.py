@@ -51,12 +51,15 @@ def _damaged(state: Path, chance: random.Random) -> str:
 def stopped(
     carry_out: CarryOut, task: Callable[..., Task], rich: list[str]
 ) -> tuple[Path, Path, Task]:
-    """Return a whole run, and one that was killed after its third epoch, with two saves."""
+    """Return a whole run, and one that was killed after its third epoch, with two saves.
+
+    With a third where the kill came between a save and the removal of the oldest.
+    """
     whole = task("whole", rich)
     killed = task("killed", rich, save_every=1e9, signal=9, epochs=3, after=0.0)
     codes = carry_out([whole, killed])
     assert codes[0] == [0]
-    assert len(list((Path(killed["run"]) / "state").glob("[0-9]*.json"))) == 2
+    assert len(list((Path(killed["run"]) / "state").glob("[0-9]*.json"))) in (2, 3)
     return Path(whole["run"]), Path(killed["run"]), killed
 
 
@@ -100,15 +103,16 @@ def test_a_curve_that_was_damaged_or_lost_comes_back_from_the_state(
     assert run.Run(killed).curve[:2] == before[:2]
 
 
-def test_where_both_saves_are_damaged_nothing_is_trained(
+def test_where_every_save_is_damaged_nothing_is_trained(
     stopped: tuple[Path, Path, Task], carry_out: CarryOut
 ) -> None:
     _, killed, task = stopped
+    saves = len(list((killed / "state").glob("0*.json")))
     for path in (killed / "state").glob("0*.safetensors"):
         path.write_bytes(path.read_bytes()[:-1])
     curve = (killed / "curve.jsonl").read_bytes()
     assert carry_out([{"arguments": task["resume"], "said": task["said"]}]) == [[5]]
     said = Path(task["said"]).read_text()
-    assert said.count("trying the one before") == 2
+    assert said.count("trying the one before") == saves
     assert "every saved state" in said
     assert (killed / "curve.jsonl").read_bytes() == curve
