@@ -7,8 +7,8 @@ label smoothing, which makes features that transfer less (Kornblith et al. 2021,
 arXiv:2010.16402). Each seed then draws a few images of every class of the other half to train
 on, and others to be scored on; all of them training images, so the data set's own test split
 stays closed. Trained on the few: the same network from scratch; a head on the first network's
-frozen features; and that network fine-tuned. Gains are over scratch, seed by seed. Runs that
-lie finished in `--out` are read, not trained again.
+frozen features; and that network fine-tuned by the recipe `speednet-finetuned`. Gains are over
+scratch, seed by seed. Runs that lie finished in `--out` are read, not trained again.
 """
 
 import argparse
@@ -26,13 +26,8 @@ from hundredfold.data import Source, Split
 
 Rows = NDArray[np.int64]
 
-AUGMENT = "pad_crop(pixels=2, mode='reflect') | flip"
-FROZEN = ["--model", "transfer(backbone={network!r}, start='logistic')", "--augment", "none",
+FROZEN = ["--set", "model.start='logistic'", "--augment", "none",
           "--optimizer", "adam(lr=0.0003)", "--epochs", "10", "--patience", "3"]  # fmt: skip
-TUNED = ["--model", "transfer(backbone={network!r}, rate=1.0, start='logistic')",
-         "--augment", AUGMENT, "--loss", "cross_entropy(label_smoothing=0.25)",
-         "--optimizer", "muon(lr={rate}, sgd_lr=0.1)", "--schedule", "linear(warmup=0.1)",
-         "--patience", "0", "--set", "select=last"]  # fmt: skip
 
 
 def drawn(labels: Rows, classes: range, counts: dict[str, int], seed: int) -> dict[str, Rows]:
@@ -84,12 +79,12 @@ def trained(options: argparse.Namespace) -> dict[str, list[Facts]]:
                  "--set", "validation=0.1"]  # fmt: skip
         scratch = [*same, *on, *batch, "--set", f"epochs={options.epochs}"]
         transfer = ["--pretrained", known, *on, *batch]
-        filled = {"network": options.network, "rate": options.tuned_rate}
-        tuned = [*(word.format(**filled) for word in TUNED), "--epochs", str(options.tuned_epochs)]
+        tuned = ["speednet-finetuned", *transfer, "--epochs", str(options.tuned_epochs),
+                 "--set", f"optimizer.lr={options.tuned_rate}"]  # fmt: skip
         for label, asked in {
             "scratch": scratch,
-            "frozen": [*transfer, *(word.format(**filled) for word in FROZEN)],
-            "fine-tuned": [*transfer, *tuned],
+            "frozen": [*transfer, *FROZEN],
+            "fine-tuned": tuned,
         }.items():
             one = _runs.train(options.out, f"{label}-seed-{seed}", *asked)
             one["test"] = one["test"] or _runs.look_at_test(options.out / one["run"])
@@ -120,8 +115,8 @@ def main() -> None:
     parser.add_argument("--first-epochs", type=float, default=20)
     parser.add_argument("--first-batch", type=int, default=512)
     parser.add_argument("--epochs", type=float, default=60, help="from scratch, on the few")
-    parser.add_argument("--tuned-epochs", type=int, default=30)
-    parser.add_argument("--tuned-rate", type=float, default=0.06, help="of Muon")
+    parser.add_argument("--tuned-epochs", type=int, default=60)
+    parser.add_argument("--tuned-rate", type=float, default=0.04, help="of Muon")
     parser.add_argument("--batch", type=int, default=128, help="on the few")
     parser.add_argument("--images", type=int, default=50, help="of a class, to train on")
     parser.add_argument("--scored", type=int, default=100, help="of a class, to be scored on")

@@ -8,6 +8,7 @@ from rich.console import Console
 from safetensors.torch import save_file
 
 from hundredfold import models, recipe, study, training
+from hundredfold.backbones import CARDS
 from hundredfold.call import parse
 from hundredfold.data import Source
 from hundredfold.recipe import Recipe
@@ -33,14 +34,19 @@ def _all() -> dict[str, Recipe]:
 
 
 def _weights(what: Recipe, folder: Path) -> Path | None:
-    """Save random weights for the backbone of a transfer; None for any other model."""
+    """Save random weights for the backbone of a transfer; None for any other model.
+
+    A backbone that has a card takes its scaling from there; one of our own from its weights.
+    """
     call = parse(what.model)
     if call.name != "transfer":
         return None
     model = models.build(call, classes=2, size=32, seed=0)
     tensors = {n: t.contiguous() for n, t in model.backbone.state_dict().items()}
-    file = folder / f"{call.options['backbone']}.safetensors"
-    save_file({n: t for n, t in tensors.items() if not n.startswith("scale.")}, file)
+    if call.options["backbone"] in CARDS:
+        tensors = {n: t for n, t in tensors.items() if not n.startswith("scale.")}
+    file = folder / "weights.safetensors"
+    save_file(tensors, file)
     return file
 
 

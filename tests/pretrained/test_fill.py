@@ -161,6 +161,17 @@ def test_rates_fall_towards_the_image(made) -> None:
     assert shares[id(model.backbone.layer4[1].conv2.weight)] == pytest.approx(0.1)
 
 
+def test_frozen_quarters_begin_at_the_image_and_cost_no_gradient(images, made) -> None:
+    model = made("resnet18", rate=0.1, decay=0.5, freeze=1)
+    names = [name for name, _ in model.backbone.named_parameters()]
+    F.cross_entropy(model(images(32)), torch.arange(4) % 3).backward()
+    trained = [name for name, p in model.backbone.named_parameters() if p.grad is not None]
+    assert trained == names[len(names) // 4 :]
+    shares = dict(model.rates())
+    assert len(shares) == len(trained) + 2
+    assert min(shares.values()) == pytest.approx(0.1 * 0.5**2)
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -169,6 +180,8 @@ def test_rates_fall_towards_the_image(made) -> None:
         ({"cut": 5}, "1 to 4"),
         ({"rate": -0.1}, "at least 0"),
         ({"decay": 0.5}, "rate=0 trains nothing"),
+        ({"freeze": 1}, "freeze all of it"),
+        ({"rate": 0.1, "freeze": 4}, "0 to 3 quarters"),
         ({"views": 0}, "at least one view"),
         ({"rate": 0.1, "views": 2}, "at least one view"),
         ({"resolution": 4}, "less than 8"),

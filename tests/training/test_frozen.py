@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from hundredfold import cli, data, inference, run, training
+from hundredfold.call import parse
 from hundredfold.data import Source
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.models.transfer import Standard
@@ -224,6 +225,27 @@ def test_a_run_alone_says_the_model(taught: Path, tmp_path: Path) -> None:
     assert made.recipe.model.startswith(f"transfer(backbone={BACKBONE!r}"[:-2])
     assert cli.main([*arguments, "--out", str(tmp_path), "--name", "b", "--model",
                      "transfer(backbone='wrn(depth=16)')"]) == 4  # fmt: skip
+
+
+def test_a_recipe_takes_the_network_of_the_run(taught: Path, tmp_path: Path) -> None:
+    asked = ["train", "speednet-finetuned", *PLAIN, "--epochs", "2", "--set", "optimizer.lr=0.005",
+             "--out", str(tmp_path), "--pretrained", str(taught)]  # fmt: skip
+    assert cli.main([*asked, "--name", "a"]) == 0
+    made = run.open_run("a", tmp_path)
+    told = parse(made.recipe.model).options
+    assert parse(str(told["backbone"])).name == parse(BACKBONE).name
+    assert (told["rate"], told["start"]) == (1.0, "logistic")
+    assert made.recipe.epochs == 2
+    assert cli.main([*asked, "--name", "b", "--set", "model.freeze=3"]) == 0
+    held = load_file(taught / "weights" / "best.safetensors")
+    frozen = backbone(run.open_run("b", tmp_path))
+    moved = [n for n, t in frozen.items() if not torch.equal(t, held[n])]
+    assert 0 < len(moved) < len(backbone(made)) / 2
+
+
+def test_the_recipe_for_runs_says_that_it_wants_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "speednet-finetuned", *PLAIN]) == 4
+    assert "--pretrained runs/NAME" in capsys.readouterr().err
 
 
 def test_missing_weights_end_with_code_4_and_how_to_get_them(

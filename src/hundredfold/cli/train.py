@@ -63,7 +63,8 @@ def train(
     weights
         A file with the weights that a transfer begins with, or a folder of such files.
     pretrained
-        A run whose weights a transfer begins with, by name or folder.
+        A run by name or folder, whose network and weights a transfer begins with. Without a
+        recipe its head is trained anew; the recipe `speednet-finetuned` trains all of it.
     model
         For example "wrn(depth=16, width=4)"; see `hundredfold models`.
     augment
@@ -142,9 +143,9 @@ def train(
     if data is not None:
         changes["data"], source = place(data, source)
         options = replace(options, source=source)
-    if pretrained and not (model or recipe_name):
-        changes["model"] = f"transfer(backbone={_backbone(pretrained, out)!r})"
     what = recipe.load(recipe_name) if recipe_name else Recipe()
+    if pretrained and not model:
+        what = _onto(what if recipe_name else Recipe(model="transfer"), pretrained, out)
     what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
     pace = before = None
     if budget:
@@ -192,10 +193,13 @@ def _weights(weights: Path | None, pretrained: str, out: Path) -> Path | None:
     return best
 
 
-def _backbone(pretrained: str, out: Path) -> str:
-    """Return a run's network as a backbone."""
+def _onto(what: Recipe, pretrained: str, out: Path) -> Recipe:
+    """Return a recipe whose transfer has a run's network as its backbone."""
+    if call.parse(what.model).name != "transfer":
+        return what
     made = call.parse(run.open_run(pretrained, out).recipe.model)
-    return str(made.options["backbone"]) if made.name == "transfer" else str(made)
+    backbone = str(made.options["backbone"]) if made.name == "transfer" else str(made)
+    return what.override({}, [f"model.backbone={backbone!r}"])
 
 
 def _given(changes: dict[str, Any]) -> dict[str, Any]:

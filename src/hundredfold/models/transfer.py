@@ -68,6 +68,7 @@ class Transfer(nn.Module):
 
     rate: learning rate of the backbone as a share of the head's; 0 freezes it.
     decay: the rate of each quarter of the backbone as a share of the next one's.
+    freeze: quarters that stay as they are, beginning at the image.
     start, views: how training begins, and how often it sees an image; see `transfer`.
     """
 
@@ -81,6 +82,7 @@ class Transfer(nn.Module):
         dropout: nn.Dropout,
         rate: float,
         decay: float,
+        freeze: int,
         start: Literal["drawn", "ridge", "logistic"],
         views: int,
     ) -> None:
@@ -93,8 +95,9 @@ class Transfer(nn.Module):
         self.classifier = nn.Linear(channels, classes)
         nn.init.normal_(self.classifier.weight, std=0.01)
         nn.init.zeros_(self.classifier.bias)
-        if not rate:
-            backbone.requires_grad_(False)
+        for parameter, quarter in self._quarters():
+            if not rate or quarter < freeze:
+                parameter.requires_grad_(False)
 
     @property
     def frozen(self) -> bool:
@@ -122,10 +125,15 @@ class Transfer(nn.Module):
         """Yield each trained parameter with its learning rate as a share of the head's."""
         for parameter in self.classifier.parameters():
             yield parameter, 1.0
-        trained = [p for p in self.backbone.parameters() if p.requires_grad]
-        for place, parameter in enumerate(trained):
-            quarter = _QUARTERS * place // len(trained)
-            yield parameter, self.rate * self.decay ** (_QUARTERS - 1 - quarter)
+        for parameter, quarter in self._quarters():
+            if parameter.requires_grad:
+                yield parameter, self.rate * self.decay ** (_QUARTERS - 1 - quarter)
+
+    def _quarters(self) -> Iterator[tuple[nn.Parameter, int]]:
+        """Yield each parameter of the backbone with its quarter, 0 to 3 from the image on."""
+        found = list(self.backbone.parameters())
+        for place, parameter in enumerate(found):
+            yield parameter, _QUARTERS * place // len(found)
 
 
 def resized(images: Tensor, size: int) -> Tensor:
@@ -149,6 +157,7 @@ def transfer(
     cut: int = 0,
     rate: float = 0.0,
     decay: float = 1.0,
+    freeze: int = 0,
     start: Literal["drawn", "ridge", "logistic"] = "drawn",
     views: int = 1,
     dropout: float = 0.2,
@@ -166,6 +175,9 @@ def transfer(
     rate: learning rate of the backbone as a share of the head's; 0 freezes it, and the head
         is trained on features that are computed once.
     decay: share by which the rate falls for each quarter of the backbone towards the image.
+    freeze: how many quarters of a backbone that is trained stay as they are, 0 to 3, beginning
+        at the image, where features are the most general and a step costs the most. A quarter
+        is one of the backbone's weight tensors: 1 leaves about two of DenseNet-169's four blocks.
     start: what the head begins as: drawn at random, or solved on the frozen features by
         ridge or logistic regression, the strength chosen by validation.
     views: for a frozen backbone, how often each image is seen: once as it is, then augmented.
@@ -174,7 +186,7 @@ def transfer(
     weights: first 16 hex digits of the file's sha256, set when a training begins.
     """
     dropped = drop(dropout)
-    _need_shares(rate, decay, views)
+    _need_shares(rate, decay, freeze, views)
     network, card = network_of(backbone)
     ours = card is None and network.name != "timm"
     side = resolution or (size if ours else max(size, _SMALL))
@@ -197,12 +209,13 @@ def transfer(
         dropout=dropped,
         rate=rate,
         decay=decay,
+        freeze=freeze,
         start=start,
         views=views,
     )
 
 
-def _need_shares(rate: float, decay: float, views: int) -> None:
+def _need_shares(rate: float, decay: float, freeze: int, views: int) -> None:
     if rate < 0 or not 0 < decay <= 1:
         raise UsageError(
             f"transfer(rate={rate}, decay={decay}): a rate is at least 0, a decay in (0, 1]",
@@ -210,6 +223,12 @@ def _need_shares(rate: float, decay: float, views: int) -> None:
         )
     if not rate and decay != 1:
         raise UsageError("transfer(decay) slows what is trained, and rate=0 trains nothing")
+    if not 0 <= freeze < _QUARTERS or (freeze and not rate):
+        raise UsageError(
+            f"transfer(rate={rate}, freeze={freeze}): 0 to {_QUARTERS - 1} quarters of a backbone "
+            "that is trained can be frozen",
+            remedy="transfer(rate=0.1, freeze=1), or transfer(rate=0.0) to freeze all of it",
+        )
     if views < 1 or (rate and views > 1):
         raise UsageError(
             f"transfer(rate={rate}, views={views}): a frozen backbone has at least one view, "
