@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--first-epochs", type=float, default=20)
     parser.add_argument("--first-batch", type=int, default=512)
     parser.add_argument("--epochs", type=float, default=60, help="from scratch, on the few")
-    parser.add_argument("--tuned-epochs", type=int, default=60)
+    parser.add_argument("--tuned-epochs", type=int, default=30)
     parser.add_argument("--tuned-rate", type=float, default=0.04, help="of Muon")
     parser.add_argument("--batch", type=int, default=128, help="on the few")
     parser.add_argument("--images", type=int, default=50, help="of a class, to train on")
