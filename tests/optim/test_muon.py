@@ -1,7 +1,5 @@
 """Muon's step against singular value decompositions in float64."""
 
-from typing import Literal
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -157,41 +155,15 @@ def test_filters_that_do_not_lie_channels_last_are_updated_as_well() -> None:
         assert not torch.equal(one, before)
 
 
-def test_banks_that_keep_their_own_norms_turn_as_those_at_one_norm() -> None:
-    unit, own = _banks(), _banks()
-    sizes = {"first": 0.01, "second": 30.0, "tall": 1.0}
-    with torch.no_grad():
-        for name, size in sizes.items():
-            for model in (unit, own):
-                model.get_submodule(name).weight.mul_(size)
-    began = [p.detach().clone() for p in own.banks]
-    _walk(unit, optimizers.muon(unit, lr=0.1), range(3))
-    _walk(own, optimizers.muon(own, lr=0.1, norm="own"), range(3))
-    for one, other, before in zip(unit.banks, own.banks, began, strict=True):
-        scale = before.norm() / len(before) ** 0.5
-        torch.testing.assert_close(other, one * scale, rtol=1e-4, atol=1e-5 * float(scale))
-
-
-def test_a_rate_of_nothing_leaves_banks_at_their_own_norms() -> None:
-    model = _banks()
-    before = [p.detach().clone() for p in model.banks]
-    _walk(model, optimizers.muon(model, lr=1e-30, norm="own"), range(2))
-    for found, want in zip(model.banks, before, strict=True):
-        torch.testing.assert_close(found.detach(), want)
-
-
-@pytest.mark.parametrize("norm", ["unit", "own"])
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
-def test_a_walk_that_is_broken_off_goes_on_to_the_same_bits(
-    layout: torch.memory_format, norm: Literal["unit", "own"]
-) -> None:
+def test_a_walk_that_is_broken_off_goes_on_to_the_same_bits(layout: torch.memory_format) -> None:
     whole, broken = _banks(layout), _banks(layout)
-    _walk(whole, optimizers.muon(whole, norm=norm), range(6))
-    before = optimizers.muon(broken, norm=norm)
+    _walk(whole, optimizers.muon(whole), range(6))
+    before = optimizers.muon(broken)
     _walk(broken, before, range(3))
     stored = {name: tensor.clone() for name, tensor in before.tensors().items()}
-    assert len(stored) == len([*broken.parameters()]) + (3 if norm == "own" else 0)
-    after = optimizers.muon(broken, norm=norm)
+    assert len(stored) == len([*broken.parameters()])
+    after = optimizers.muon(broken)
     after.load(stored)
     _walk(broken, after, range(3, 6))
     for one, other in zip(whole.parameters(), broken.parameters(), strict=True):

@@ -64,7 +64,8 @@ def train(
         A file with the weights that a transfer begins with, or a folder of such files.
     pretrained
         A run by name or folder, whose network and weights a transfer begins with. Without a
-        recipe its head is trained anew; the recipe `speednet-finetuned` trains all of it.
+        recipe its head is trained anew; the recipe `speednet-finetuned` trains most
+        of the network on.
     model
         For example "wrn(depth=16, width=4)"; see `hundredfold models`.
     augment

@@ -176,8 +176,8 @@ def transfer(
         is trained on features that are computed once.
     decay: share by which the rate falls for each quarter of the backbone towards the image.
     freeze: how many quarters of a backbone that is trained stay as they are, 0 to 3, beginning
-        at the image, where features are the most general and a step costs the most. A quarter
-        is one of the backbone's weight tensors: 1 leaves about two of DenseNet-169's four blocks.
+        at the image, where features are the most general. Quarters are of the list of the
+        backbone's weight tensors: 1 freezes the stem and about two of DenseNet-169's four blocks.
     start: what the head begins as: drawn at random, or solved on the frozen features by
         ridge or logistic regression, the strength chosen by validation.
     views: for a frozen backbone, how often each image is seen: once as it is, then augmented.

@@ -20,10 +20,7 @@ def update(
     buffers: Sequence[Buffers],
     group: Group,
 ) -> None:
-    """Move filters (o, c, kh, kw) in place; each bank is first put at its norm.
-
-    That is sqrt(o), or with the group's norm "own" what the bank had at its first step; there
-    moves are shorter or longer in the same measure, so that a rate turns all banks alike.
+    """Move filters (o, c, kh, kw) in place; each bank is first put at the norm sqrt(o).
 
     Banks whose matrices have one shape are orthogonalised together.
     """
@@ -35,12 +32,8 @@ def update(
     torch._foreach_add_(momenta, list(gradients))
     ahead = torch._foreach_add(list(gradients), momenta, alpha=group["momentum"])
     norms = torch._foreach_norm(list(parameters))
-    keeps = group["norm"] == "own"
-    for parameter, own, norm in zip(parameters, buffers, norms, strict=True):
-        norm.clamp_(min=1e-7)
-        if keeps and "norm" not in own:
-            own["norm"] = norm.clone()
-        parameter.mul_((own["norm"] if keeps else len(parameter) ** 0.5) / norm)
+    for parameter, norm in zip(parameters, norms, strict=True):
+        parameter.mul_(len(parameter) ** 0.5 / norm.clamp_(min=1e-7))
     by_shape: dict[tuple[int, int], list[int]] = {}
     for number, parameter in enumerate(parameters):
         by_shape.setdefault(_matrix(parameter).shape, []).append(number)  # type: ignore[arg-type]
@@ -50,8 +43,6 @@ def update(
         for number, move in zip(numbers, moves, strict=True):
             count, channels, *kernel = parameters[number].shape
             filters = move.view(count, *kernel, channels).permute(0, 3, 1, 2)
-            if keeps:
-                filters = filters * (buffers[number]["norm"] / count**0.5)
             parameters[number].add_(filters, alpha=-group["lr"])
 
 

@@ -7,7 +7,6 @@ decay everything. Raises UsageError for a setting that is out of range.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +77,6 @@ def muon(
     sgd_lr: float = 1.38,
     sgd_momentum: float = 0.9,
     weight_decay: float = 5e-4,
-    norm: Literal["unit", "own"] = "unit",
 ) -> Optimizer:
     """Orthogonalised momentum for convolution filters, Nesterov SGD for all else.
 
@@ -86,9 +84,6 @@ def muon(
     networks that normalise after a convolution.
 
     lr, momentum, steps: of the filters; steps of the Newton-Schulz iteration, at least 1.
-    norm: "unit" keeps the filters of a bank at norms of 1 in the quadratic mean; "own" keeps
-        each bank at the norm that it begins with, and lr is in units of that: for a network
-        that has learned by another optimizer.
     sgd_lr, sgd_momentum: of dense layers, normalisation and biases.
     weight_decay: of dense layers' weights alone.
     """
@@ -99,8 +94,8 @@ def muon(
     filters = [p for p in _trained(model) if p.ndim == 4]
     others = [p for p in _trained(model) if p.ndim != 4]
     rest = {"update": _sgd_update, "lr": sgd_lr, "momentum": sgd_momentum, "nesterov": True}
-    banks = {"update": update, "lr": lr, "momentum": momentum, "steps": steps, "norm": norm}
-    found = [{"params": filters, **banks}] if filters else []
+    groups = [{"params": filters, "update": update, "lr": lr, "momentum": momentum, "steps": steps}]
+    found = groups if filters else []
     return Optimizer([*found, *_groups(others, rest, weight_decay, decay_all=False)])
 
 
