@@ -149,7 +149,7 @@ def input_gradient(
         return _library_gradient(gradient, gradient.new_empty(shape), weight, geometry, 0)
     left, right, top, bottom = geometry.pads
     kh, kw = weight.shape[1:3]
-    turned = weight.flip(1, 2).permute(3, 1, 2, 0).contiguous()
+    turned = weight.permute(1, 2, 0, 3).contiguous().flip(0, 1).permute(3, 0, 1, 2)  # rows stay
     around = (kw - 1 - left, kw - 1 - right, kh - 1 - top, kh - 1 - bottom)
     return forward(gradient, turned, Geometry((1, 1), around), form)
 

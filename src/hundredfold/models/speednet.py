@@ -103,8 +103,9 @@ class SpeedNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
         x = F.silu(self.whiten(self.scale(images)))
-        x = self.group3(self.group2(self.group1(x))).flatten(2)
-        return self.head(x.max(2).values + x.mean(2)) * _LOGITS  # type: ignore[no-any-return]
+        x = self.group3(self.group2(self.group1(x)))
+        x = x.permute(0, 2, 3, 1).flatten(1, 2)  # as it lies, so its gradient lies there too
+        return self.head(x.max(1).values + x.mean(1)) * _LOGITS  # type: ignore[no-any-return]
 
 
 def speednet(
