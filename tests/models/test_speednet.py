@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from hundredfold.call import parse
 from hundredfold.errors import UsageError
@@ -108,6 +108,22 @@ def test_the_head_adds_the_largest_and_the_mean_of_each_map() -> None:
     pooled = maps.max(axis=(2, 3)) + maps.mean(axis=(2, 3))
     wanted = pooled @ model.head.weight.detach().double().numpy().T * 1.25 / 9
     np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_maps_lie_as_the_maps_do() -> None:
+    model = _network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found: list[bool] = []
+
+    def follow(_module: nn.Module, _given: object, maps: Tensor) -> None:
+        note(maps)
+        maps.register_hook(note)
+
+    def note(tensor: Tensor) -> None:
+        found.append(tensor.is_contiguous(memory_format=torch.channels_last))
+
+    model.group3.register_forward_hook(follow)
+    model(_photographs(4).contiguous(memory_format=torch.channels_last)).sum().backward()
+    assert found == [True, True]
 
 
 def test_filters_begin_as_the_identity_on_the_channels_there_are() -> None:
