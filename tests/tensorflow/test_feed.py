@@ -11,12 +11,13 @@ from hundredfold.errors import UsageError
 tf = pytest.importorskip("tensorflow", reason="the extra 'tensorflow' is not installed")
 
 from hundredfold.tensorflow import augment  # noqa: E402
+from hundredfold.tensorflow._moves import Move, move_images  # noqa: E402
 from hundredfold.tensorflow.feed import Feed  # noqa: E402
 
 CHAIN = ("flip", "shift", "zoom", "rotate")
 
 
-def _layers(*texts: str) -> list[object]:
+def _moves(*texts: str) -> list[Move]:
     package = "hundredfold.tensorflow.augment"
     return [call.resolve(call.parse(text), package)() for text in texts]
 
@@ -30,7 +31,7 @@ def _smooth(count: int, size: int = 24) -> np.ndarray:
 
 def _feed(images: np.ndarray, *texts: str, seed: int = 0, batch: int = 8) -> Feed:
     labels = np.arange(len(images))
-    return Feed(images, labels, batch_size=batch, seed=seed, augment=_layers(*texts))
+    return Feed(images, labels, batch_size=batch, seed=seed, augment=_moves(*texts))
 
 
 def test_an_epoch_holds_every_image_once_in_an_order_of_its_own() -> None:
@@ -89,9 +90,32 @@ def test_shift_and_rotation_stay_within_their_ranges() -> None:
     moved = (images.numpy()[:, 12, 12, 0].astype(float) - 120) / 10
     assert np.abs(moved).max() <= 6.1
     assert moved.min() < -3 < 3 < moved.max()
-    (layer,) = _layers("rotate(degrees=30)")
-    drawn = layer.get_random_transformation(tf.zeros((200, 8, 8, 3)))["angle"].numpy()
+    (move,) = _moves("rotate(degrees=30)")
+    drawn = move.layer.get_random_transformation(tf.zeros((200, 8, 8, 3)))["angle"].numpy()
     assert 25 < np.abs(drawn).max() <= 30
+
+
+@pytest.mark.parametrize("text", ["flip", "shift(horizontal=0.3)", "zoom(low=0.5)", "rotate"])
+def test_a_move_does_to_images_what_its_layer_does(text: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 20, 3), dtype=np.uint8)
+    (move,) = _moves(text)
+    state = tf.constant([3, 5])
+    moved = move_images(tf.constant(pixels), [(move.draw(pixels, state), move.fill)])
+    move.layer.generator.state.assign(state)
+    wanted = move.layer(pixels.astype(np.float32), training=True).numpy()
+    assert np.abs(wanted - pixels).mean() > 20, "the move is visible"
+    assert np.abs(wanted - moved.numpy().astype(float)).max() <= 0.51
+
+
+def test_a_chain_blends_once_where_its_moves_fill_alike() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 20, 20, 3), dtype=np.uint8)
+    there, back = "zoom(low=2, high=2)", "zoom(low=0.5, high=0.5)"
+    images, labels = next(iter(_feed(pixels, there, back).epoch(0)))
+    np.testing.assert_array_equal(images, pixels[labels])
+    black = "zoom(low=0.5, high=0.5, fill='zero')"
+    images, labels = next(iter(_feed(pixels, there, black).epoch(0)))
+    assert (images.numpy()[:, 0] == 0).all(), "what lies outside is the second move's"
+    assert (images.numpy()[:, 10, 10] != 0).any()
 
 
 def test_what_keras_cannot_do_and_too_few_images_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""Arrays to batches by tf.data: cached, shuffled, augmented by Keras' layers, made ahead.
+"""Arrays to batches by tf.data: cached, shuffled, moved as Keras' layers draw, made ahead.
 
 As in `hundredfold.feed`, the order of an epoch is a function of (seed, epoch) and the
 augmentation of a batch one of (seed, epoch, batch). Keras' layers draw from generators of
@@ -14,6 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from hundredfold.errors import UsageError
+from hundredfold.tensorflow._moves import Move, move_images
 
 _ORDER, _AUGMENT = 0, 1  # streams of chance that never meet
 _DRAWS = 8  # numbers of a generator that a layer may use up for one batch
@@ -22,7 +23,7 @@ _DRAWS = 8  # numbers of a generator that a layer may use up for one batch
 class Feed:
     """Shuffled, augmented, full batches of images (or features) with their labels.
 
-    images: (n, ...), labels: (n,). augment: Keras' layers, in order.
+    images: (n, ...), labels: (n,). augment: moves, in order.
     waited: seconds the consumer has waited for batches.
 
     Raises UsageError where there are fewer images than a batch has.
@@ -35,7 +36,7 @@ class Feed:
         *,
         batch_size: int,
         seed: int,
-        augment: Sequence[Any],
+        augment: Sequence[Move],
     ) -> None:
         if batch_size > len(labels):
             raise UsageError(
@@ -71,13 +72,11 @@ class Feed:
 
     def _augmented(self, step: Any, batch: tuple[Any, Any], chance: int) -> tuple[Any, Any]:
         images, labels = batch
-        if not self._augment:
-            return images, labels
-        moved = tf.cast(images, tf.float32)
-        for place, layer in enumerate(self._augment):
-            layer.generator.state.assign(tf.stack([chance + place, step * _DRAWS]))
-            moved = layer(moved, training=True)
-        return tf.cast(tf.round(tf.clip_by_value(moved, 0, 255)), tf.uint8), labels
+        drawn = [
+            (move.draw(images, tf.stack([chance + place, step * _DRAWS])), move.fill)
+            for place, move in enumerate(self._augment)
+        ]
+        return move_images(images, drawn), labels
 
     def _chance(self, *what: int) -> int:
         drawn = np.random.SeedSequence(self._seed, spawn_key=what).generate_state(1, np.uint32)

@@ -99,12 +99,12 @@ def prepare(
     """
     refuse(what)
     place, threads = device.choose(options.device, options.threads)  # before anything computes
-    layers = _layers(what)
+    moves = _moves(what)
     found = data.load(what.data, options.source)
     training, validation = data.training(found, share=what.validation, seed=what.seed)
     training = limited(training, what.limit, what.seed)
     build_in = partial(build, what.model, len(found.classes), found.size, what.seed)
-    once = bool(call.parse(what.model).options.get("frozen")) and not layers
+    once = bool(call.parse(what.model).options.get("frozen")) and not moves
     chosen, why = _precision(what, before, once, build_in, training)
     network = build_in(chosen)
     told = _start(what, network, training, options)
@@ -131,7 +131,7 @@ def prepare(
         training.labels[training.indices],
         batch_size=what.batch_size,
         seed=what.seed,
-        augment=layers,
+        augment=moves,
     )
     folder = str(options.source.folder.absolute()) if options.source.folder else None
     return Job(
@@ -140,8 +140,8 @@ def prepare(
     )  # fmt: skip
 
 
-def _layers(what: Recipe) -> list[Any]:
-    """Return Keras' layers for the recipe's augmentation."""
+def _moves(what: Recipe) -> list[Any]:
+    """Return what Keras' layers draw for the recipe's augmentation."""
     return [call.resolve(one, f"{_HERE}.augment")() for one in call.parse_chain(what.augment)]
 
 
