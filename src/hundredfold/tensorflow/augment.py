@@ -57,4 +57,4 @@ def _zoomed(drawn: dict[str, Any], side: int) -> Sequence[Any]:
 
 
 def _rotated(drawn: dict[str, Any], _side: int) -> Sequence[Any]:
-    return tf.split(drawn["rotation_matrix"][:, :6], 6, 1)
+    return tuple(tf.split(drawn["rotation_matrix"][:, :6], 6, 1))
