@@ -15,6 +15,7 @@ from hundredfold import data, recipe, wording
 from hundredfold.data import DataSet
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
+from hundredfold.training import device, precision
 from hundredfold.training.job import Options, prepare
 from hundredfold.training.pace import Pace, measure, seconds_an_image
 from hundredfold.training.progress import Progress
@@ -25,7 +26,6 @@ _PROBE = 0.03  # of the budget, at most, for the forms of convolutions
 _MOST_VALIDATION = 2_000  # images: enough for an interval of +-2 points
 _STEPS = 100  # at least so many, if the batch has to shrink for it
 _SPEED_MACS = 130e6  # of speednet at width 1 and 32 px, on average over the sizes
-_AS_IT_IS = {"precision": "fp32", "forms": {}}  # for a first look at the machine
 _END = 2.5  # seconds to start Python, and to write weights and the last save
 
 
@@ -90,7 +90,10 @@ def plan(
 
 def _chosen(changes: dict[str, Any], end: float, options: Options) -> Recipe:
     """Return the recipe, without its epochs, that pays for what this machine does until then."""
-    job = prepare(_recipe(LADDER[2], changes, options, float("inf")), options, None, _AS_IT_IS)
+    what = _recipe(LADDER[2], changes, options, float("inf"))
+    auto = what.precision == "auto"
+    numbers = precision.promising(device.choose(options.device)) if auto else what.precision
+    job = prepare(what, options, None, {"precision": numbers, "forms": {}})
     rate = job.summary.macs / seconds_an_image(job)
     macs = rate * max(end - time.monotonic(), 1.0)
     rung = max((r for r in LADDER if r.macs <= macs / len(job.training)), key=lambda r: r.macs)

@@ -19,6 +19,7 @@ _CHECKS = 20  # looks at the clock in a whole training
 _SECONDS = 0.7  # of measuring, for each size, or one time where that is longer
 _LOOKS = 500  # at the size of images, when the time of a training is added up
 _FEW = 64  # images that are measured, at most
+_LOOK = 32  # images of a first look: of fewer, much of the time goes into converting weights
 
 
 @dataclass
@@ -117,7 +118,8 @@ def seconds_an_image(job: Job) -> float:
     learner = job.learner()
     with job.feed:
         batch = next(iter(job.feed.epoch(0)))
-    return _seconds_of_gradients(learner, batch.images[:8], batch.labels[:8], job.data.size) / 8
+    images, labels = batch.images[:_LOOK], batch.labels[:_LOOK]
+    return _seconds_of_gradients(learner, images, labels, job.data.size) / len(images)
 
 
 def _size_of(job: "engine.Job") -> Callable[[float], int]:

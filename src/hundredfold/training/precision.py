@@ -41,6 +41,11 @@ def choose(
     return chosen, f"{chosen} (a bf16 step is {ratio:.2f} times as fast here, {words})"
 
 
+def promising(device: torch.device) -> str:
+    """Return "bf16" or "fp32" by matrix products alone: some milliseconds, without a probe."""
+    return "bf16" if _products(device, 512) >= WORTH else "fp32"
+
+
 def _products(device: torch.device, size: int = 256) -> float:
     """Return the speed of a matrix product in bf16 over that in fp32."""
     best = []
