@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from hundredfold import cli, run
 from hundredfold.errors import UsageError
 from hundredfold.training import budget
+from hundredfold.training.pace import Pace
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,18 @@ def test_a_budget_leaves_an_ordinary_run(
     assert 0 < made.info["steps"] <= made.recipe.epochs * made.info["steps_per_epoch"] * 3 + 1
     assert "validation.top_1" in made.scores
     assert "alternating_flip" not in made.recipe.augment, "a mirrored digit is another digit"
+
+
+def test_a_budgets_recipe_trains_the_same_weights_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "steps", lambda _self, _done, steps, _spent: steps)
+    common = ["--data", "digits", "--threads", "1", "--out", str(tmp_path), "--precision", "fp32"]
+    threads = torch.get_num_threads()
+    assert cli.main(["train", "--budget", "12s", *common, "--name", "a",
+                     "--model", "simple_cnn"]) == 0  # fmt: skip
+    assert cli.main(["train", str(tmp_path / "a" / "recipe.toml"), *common, "--name", "b"]) == 0
+    torch.set_num_threads(threads)
+    first, second = (load_file(run.open_run(name, tmp_path).best()) for name in "ab")
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name

@@ -1,6 +1,7 @@
 """Transfer: features computed once, heads that begin well, backbones that stay as they were."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -258,9 +259,44 @@ def test_missing_weights_end_with_code_4_and_how_to_get_them(
     assert not (elsewhere / "runs").exists()
 
 
-def test_a_budget_is_not_for_a_transfer(taught: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["train", *PLAIN, "--pretrained", str(taught), "--budget", "5m"]) == 2
-    assert "before its epochs" in capsys.readouterr().err
+def test_a_budget_trains_a_head_as_long_as_its_recipe_says(
+    taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", *PLAIN, "--pretrained", str(taught), "--set", "epochs=3",
+                 "--budget", "60s", "--out", str(tmp_path), "--name", "a"]  # fmt: skip
+    assert cli.main(arguments) == 0
+    made = run.open_run("a", tmp_path)
+    assert (made.recipe.epochs, made.info["epochs"]) == (3, 3)
+    assert "pace" not in made.info
+    assert "as the recipe says" in capsys.readouterr().out
+
+
+def test_a_budget_fine_tunes_for_what_features_leave_of_it(taught: Path, tmp_path: Path) -> None:
+    began = time.monotonic()
+    model = transfer(rate=0.1, start="logistic")
+    arguments = ["train", *PLAIN, "--pretrained", str(taught), "--model", model, "--patience", "0",
+                 "--budget", "15s", "--out", str(tmp_path), "--name", "a"]  # fmt: skip
+    assert cli.main(arguments) == 0
+    assert 8 < time.monotonic() - began < 25
+    made = run.open_run("a", tmp_path)
+    assert made.info["heads"]
+    assert made.info["pace"]["seconds"] < 15
+    assert made.info["steps"] == made.curve[-1]["step"] > 10
+
+
+def test_a_budget_that_features_would_take_is_refused_before_they_are_computed(
+    taught: Path,
+    elsewhere: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(frozen, "takes", lambda _job, _cache: 3600.0)
+    arguments = ["train", *PLAIN, "--pretrained", str(taught), "--budget", "30m"]
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "too short for a transfer's features" in said
+    assert "--budget 8" in said, "60 minutes are to be three quarters of it"
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_a_dry_run_computes_no_features_to_keep(
@@ -270,5 +306,6 @@ def test_a_dry_run_computes_no_features_to_keep(
     assert cli.main(arguments) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["seconds"] > 0
+    assert cli.main([*arguments, "--budget", "60s"]) == 0
     assert plan["weights"]["sha256"] in plan["recipe"]["model"]
     assert list(elsewhere.iterdir()) == []

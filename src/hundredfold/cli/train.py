@@ -92,7 +92,8 @@ def train(
         Change one field or one option: --set model.depth=16 --set ema=0.999.
     budget
         A time such as 90s, 5m or 1h: chooses what makes most of it, and ends then. With a
-        recipe or a model it chooses the epochs alone.
+        recipe or a model it chooses the epochs alone. The features of a transfer count; its
+        head, where the backbone is frozen, keeps the recipe's epochs.
     device
         auto, cpu, cuda, cuda:1 or mps.
     threads
@@ -148,7 +149,11 @@ def train(
     if pretrained and not model:
         what = _onto(what if recipe_name else Recipe(model="transfer"), pretrained, out)
     what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
-    pace = before = None
+    if compile and what.engine != "pytorch":
+        raise UsageError(
+            f"--compile is PyTorch's; {what.engine} compiles every step anyway",
+            remedy="the same command without --compile",
+        )
     if budget:
         seconds = training.seconds_of(budget)
         if epochs is not None or quick:
@@ -156,28 +161,22 @@ def train(
                 "--budget chooses the epochs",
                 remedy=f"--budget {budget}, without --epochs, --quick",
             )
-        if call.parse(what.model).name == "transfer":
-            raise UsageError(
-                "--budget does not count what a transfer does before its epochs",
-                remedy="--dry-run says how long it takes; fewer --epochs or a lower resolution",
-            )
         if what.engine != "pytorch":
             raise UsageError("--budget is PyTorch's alone", remedy="--epochs instead")
         if compile:
             raise UsageError(
                 "--budget does not count the minutes of --compile", remedy="one of them alone"
             )
-        given = _given(changes)
-        own = what if recipe_name or model or sets else None
-        what, pace, before = training.plan(own, given, seconds, options, progress, began)
-    if compile and what.engine != "pytorch":
-        raise UsageError(
-            f"--compile is PyTorch's; {what.engine} compiles every step anyway",
-            remedy="the same command without --compile",
-        )
+        own = what if recipe_name or model or pretrained or sets else None
+        asked = (own, _given(changes), seconds, options, progress, began)
+        job, pace = training.plan(*asked, rehearse=dry_run)
+        if not dry_run:
+            return _result(training.carry_out(job, options, progress, pace))
+        what = job.recipe
+    computing = engine_of(what)
     if dry_run:
-        return training.estimate(what, options, progress, engine_of(what))
-    return _result(training.train(what, options, progress, pace, before, engine_of(what)))
+        return training.estimate(what, options, progress, computing)
+    return _result(training.train(what, options, progress, computing))
 
 
 def _weights(weights: Path | None, pretrained: str, out: Path) -> Path | None:

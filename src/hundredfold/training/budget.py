@@ -6,22 +6,25 @@ and measured steps say how many fit. What comes out is an ordinary recipe. While
 changes how many steps there will be.
 """
 
+import math
 import re
 import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hundredfold import data, recipe, wording
+from hundredfold import data, pretrained, recipe, run, wording
 from hundredfold.data import DataSet
 from hundredfold.errors import UsageError
+from hundredfold.models.transfer import Transfer
 from hundredfold.recipe import Recipe
-from hundredfold.training import device, precision
-from hundredfold.training.job import Options, prepare
+from hundredfold.training import device, frozen, precision
+from hundredfold.training.job import Job, Options, prepare
 from hundredfold.training.pace import Pace, measure, seconds_an_image
 from hundredfold.training.progress import Progress
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _LEAST = 10.0  # seconds
+_FEATURES = 0.75  # of what is left of the budget, at most, for features of a transfer
 _PROBE = 0.03  # of the budget, at most, for the forms of convolutions
 _MOST_VALIDATION = 2_000  # images: enough for an interval of +-2 points
 _STEPS = 100  # at least so many, if the batch has to shrink for it
@@ -69,23 +72,56 @@ def plan(
     options: Options,
     progress: Progress,
     began: float,
-) -> tuple[Recipe, Pace, dict[str, Any]]:
-    """Return the recipe for a budget, its pace, and the choices that were measured for it.
+    *,
+    rehearse: bool = False,
+) -> tuple[Job, Pace | None]:
+    """Return the job for a budget, ready for its loop, and its pace.
 
     base: a recipe of which the epochs alone are to be chosen; None chooses the network, the
     sizes and the batch as well. changes: fields that the user has set, which win. seconds:
-    the budget, which began at `began` on `time.monotonic`.
+    the budget, which began at `began` on `time.monotonic`. rehearse: compute no features.
+
+    A head on a frozen backbone takes the recipe's epochs where they fit, and then has no
+    pace: they are few and known to be enough, where more of them would learn by heart.
+
+    Raises UsageError where the features of a `transfer` would take the budget.
     """
-    what = base or _chosen(changes, began + seconds, options)
+    end, cache = began + seconds, options.source.cache
+    if options.name and not rehearse:  # before minutes are spent
+        run.need_free(options.out, options.name)
+    what = pretrained.settle(
+        base or _chosen(changes, end, options), options.weights, options.source
+    )
     job = prepare(what, replace(options, probing=_PROBE * seconds), progress)
+    needed = frozen.takes(job, cache)
+    _need_time(needed, end - time.monotonic(), seconds)
+    if rehearse:
+        job, _ = frozen.rehearsed(job, cache)
+        end -= needed
+    else:
+        job = frozen.prepared(job, cache, progress)
     pace = measure(job)
-    pace.seconds = began + seconds - time.monotonic() - 2 * pace.validation - _END
-    what = what.override({"epochs": round(pace.fill(0, pace.seconds) / job.feed.steps, 4)})
+    pace.seconds = end - time.monotonic() - 2 * pace.validation - _END
+    epochs = round(pace.fill(0, pace.seconds) / job.feed.steps, 4)
+    enough = isinstance(job.model, Transfer) and job.model.frozen and what.epochs <= epochs
+    job = job if enough else replace(job, recipe=what.override({"epochs": epochs}))
     progress.say(
         f"budget     {wording.seconds(seconds)}: {what.model} at {what.resolution}, "
-        f"{what.epochs:g} epochs in batches of {what.batch_size}"
+        f"{job.recipe.epochs:g} epochs in batches of {what.batch_size}"
+        + (", as the recipe says: a head needs no more" if enough else "")
     )
-    return what, pace, {"precision": job.precision, "forms": dict(job.forms)}
+    return job, None if enough else pace
+
+
+def _need_time(needed: float, left: float, seconds: float) -> None:
+    """Raise UsageError where features leave too little of a budget to what comes after them."""
+    if needed > _FEATURES * left:
+        minutes = math.ceil(seconds * needed / (_FEATURES * max(left, 1.0)) / 60) + 1
+        raise UsageError(
+            f"a budget of {wording.seconds(seconds)} is too short for a transfer's features",
+            found=f"computing them, once, takes about {wording.seconds(needed)} here",
+            remedy=f"--budget {minutes}m, a lower --set model.resolution, or --set limit=5000",
+        )
 
 
 def _chosen(changes: dict[str, Any], end: float, options: Options) -> Recipe:

@@ -134,7 +134,7 @@ class Engine:
     prepare: Prepare
     measure: Callable[[Any], Pace]
     ready: Callable[[Any, Path, Progress], Any] = lambda job, _cache, _progress: job
-    rehearse: Callable[[Any], tuple[Any, float]] = lambda job: (job, 0.0)
+    rehearse: Callable[[Any, Path], tuple[Any, float]] = lambda job, _cache: (job, 0.0)
 
 
 PYTORCH = Engine(prepare, measure, frozen.prepared, frozen.rehearsed)

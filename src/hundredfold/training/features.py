@@ -79,11 +79,12 @@ def compute(
     pixels: (n, size, size, 3) of the whole part. identity: JSON values that decide the
     features, beside the view. The array is memory-mapped and read-only.
     """
-    told = json.dumps([_FORMAT, *identity, view.text, view.number])
-    folder = cache / "features" / hashlib.sha256(told.encode()).hexdigest()[:32]
+    folder = _folder(cache, view, identity)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         done = _done(folder, len(pixels), channels)
+        if done is None:
+            done = _begun(folder, len(pixels), channels)
         wanted = np.zeros(len(pixels), bool)
         wanted[rows] = True
         if (missing := wanted & ~done).any():
@@ -93,15 +94,37 @@ def compute(
     return found
 
 
-def _done(folder: Path, count: int, channels: int) -> NDArray[np.bool_]:
-    """Return which rows are computed, after making the files where there are none."""
+def lacking(
+    pixels: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    *,
+    channels: int,
+    view: View,
+    cache: Path,
+    identity: list[Any],
+) -> int:
+    """Return of how many rows `compute`, asked for the same, would have to compute features."""
+    done = _done(_folder(cache, view, identity), len(pixels), channels)
+    return len(rows) if done is None else int((~done[rows]).sum())
+
+
+def _folder(cache: Path, view: View, identity: list[Any]) -> Path:
+    told = json.dumps([_FORMAT, *identity, view.text, view.number])
+    return cache / "features" / hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def _done(folder: Path, count: int, channels: int) -> NDArray[np.bool_] | None:
+    """Return which rows are computed, None where there are no files for so many."""
     try:
         done: NDArray[np.bool_] = np.load(folder / "rows.npy")
         array = np.load(folder / "features.npy", mmap_mode="r")
-        if done.shape == (count,) and array.shape == (count, channels):
-            return done
     except (OSError, ValueError, EOFError):
-        pass
+        return None
+    return done if done.shape == (count,) and array.shape == (count, channels) else None
+
+
+def _begun(folder: Path, count: int, channels: int) -> NDArray[np.bool_]:
+    """Make the file of features and return that no row is computed."""
     array = np.lib.format.open_memmap(
         folder / "features.npy", mode="w+", dtype=np.float32, shape=(count, channels)
     )

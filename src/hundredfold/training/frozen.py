@@ -6,8 +6,8 @@ that is trained, features serve to begin with a good head, and the loop sees ima
 
 import copy
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from hundredfold.models._fold import fold
 from hundredfold.models.transfer import Transfer
 from hundredfold.pretrained.fill import fill
 from hundredfold.recipe import Recipe
-from hundredfold.training.features import View, compute
+from hundredfold.training.features import View, compute, lacking
 from hundredfold.training.progress import Progress
 from hundredfold.training.solved import solve
 
@@ -70,21 +70,21 @@ def prepared(job: "Job", cache: Path, progress: Progress) -> "Job":
     model = job.model
     if not isinstance(model, Transfer):
         return job
-    solves = model.start != "drawn"
-    rows = job.training.indices
-    if not (model.frozen or solves):
-        rows = rows[:: max(1, len(rows) // _SOME)]
     began = time.monotonic()
-    views = _views(model, job.recipe)
-    sets = [_features(job, job.training, rows, view, cache, job.precision) for view in views]
-    validation = job.validation
-    if model.frozen or solves:
-        found = _features(job, validation, validation.indices, View(), cache, "fp32")
-        validation = replace(validation, pixels=found)  # type: ignore[arg-type]
+    sets, validation = [], job.validation
+    for asked in _asked(job, model):
+        extracting = partial(extract, folded(model), job.device, asked.precision)
+        found = compute(extracting, asked.split.pixels, asked.rows, cache=cache, **asked.key)
+        if asked.split is job.validation:
+            validation = replace(validation, pixels=found)  # type: ignore[arg-type]
+        else:
+            sets.append(found)
+            rows = asked.rows
     seconds = time.monotonic() - began
     told = f"{len(rows):,} images, {len(sets)} view{'s'[: len(sets) - 1]}, {seconds:.1f} s"
     progress.say(f"features   {model.standard.mean.numel():,} of {told}")
     model.standard.set(torch.from_numpy(sets[0][rows]))
+    solves = model.start != "drawn"
     heads_found = _begin_head(job, model, sets[0], validation, cache) if solves else {}
     for name, share in heads_found.items():
         progress.say(f"head       {name}: {share:.2%} of the validation images right")
@@ -93,31 +93,61 @@ def prepared(job: "Job", cache: Path, progress: Progress) -> "Job":
     return _on_features(job, sets, validation) if model.frozen else job
 
 
-def rehearsed(job: "Job") -> tuple["Job", float]:
-    """Return a job with zeros for features, and the seconds that the real ones would take.
+def takes(job: "Job", cache: Path) -> float:
+    """Return the seconds that a job's features would take, those in the cache none.
 
-    What the cache already holds is not looked at.
+    Nothing is written.
     """
     model = job.model
     if not isinstance(model, Transfer):
-        return job, 0.0
-    solves = model.start != "drawn"
-    images = len(job.training.indices) * model.views if model.frozen or solves else _SOME
-    if model.frozen or solves:
-        images += len(job.validation.indices)
+        return 0.0
     some = np.array(job.training.pixels[job.training.indices[:BATCH]])
     batch = torch.from_numpy(some).permute(0, 3, 1, 2)
-    lighter = folded(model)
-    extract(lighter, job.device, job.precision, batch)
-    began = time.monotonic()
-    extract(lighter, job.device, job.precision, batch)
-    seconds = (time.monotonic() - began) * images / len(batch)
-    if not model.frozen:
+    seconds = 0.0
+    for asked in _asked(job, model):
+        if count := lacking(asked.split.pixels, asked.rows, cache=cache, **asked.key):
+            lighter = folded(model)
+            extract(lighter, job.device, asked.precision, batch)
+            began = time.monotonic()
+            extract(lighter, job.device, asked.precision, batch)
+            seconds += (time.monotonic() - began) * count / len(batch)
+    return seconds
+
+
+def rehearsed(job: "Job", cache: Path) -> tuple["Job", float]:
+    """Return a job with zeros for features, and the seconds that the real ones would take."""
+    model, seconds = job.model, takes(job, cache)
+    if not (isinstance(model, Transfer) and model.frozen):
         return job, seconds
     shape = (len(job.training.labels), model.standard.mean.numel())
     sets = [np.zeros(shape, np.float32)] * model.views
     held: NDArray[Any] = np.zeros((len(job.validation.labels), shape[1]), np.float32)
     return _on_features(job, sets, replace(job.validation, pixels=held)), seconds
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Features that a job needs: of these rows of a split's part, in that precision.
+
+    key: what decides them, as `features.compute` wants it.
+    """
+
+    split: Split
+    rows: NDArray[np.int64]
+    precision: str
+    key: dict[str, Any]
+
+
+def _asked(job: "Job", model: Transfer) -> Iterator[_Asked]:
+    """Yield a set of training images' features for each view, then one of validation images."""
+    solves = model.start != "drawn"
+    rows = job.training.indices
+    if not (model.frozen or solves):
+        rows = rows[:: max(1, len(rows) // _SOME)]
+    for view in _views(model, job.recipe):
+        yield _set(job, model, job.training, rows, view, job.precision)
+    if model.frozen or solves:
+        yield _set(job, model, job.validation, job.validation.indices, View(), "fp32")
 
 
 def _views(model: Transfer, what: Recipe) -> list[View]:
@@ -126,24 +156,20 @@ def _views(model: Transfer, what: Recipe) -> list[View]:
     return [View(), *more]
 
 
-def _features(
-    job: "Job", split: Split, rows: NDArray[np.int64], view: View, cache: Path, precision: str
-) -> NDArray[np.float32]:
-    """Return features of the whole part that a split belongs to; `rows` of them are valid."""
-    model = job.model
-    assert isinstance(model, Transfer)
+def _set(
+    job: "Job",
+    model: Transfer,
+    split: Split,
+    rows: NDArray[np.int64],
+    view: View,
+    precision: str,
+) -> _Asked:
     options = call.parse(job.recipe.model).options
-    decisive = [options[key] for key in ("backbone", "weights", "form", "cut")]
+    decisive = [options[name] for name in ("backbone", "weights", "form", "cut")]
     part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
-    return compute(
-        partial(extract, folded(model), job.device, precision),
-        split.pixels,
-        rows,
-        channels=model.standard.mean.numel(),
-        view=view,
-        cache=cache,
-        identity=[*decisive, model.resolution, job.data.digest, part, precision],
-    )
+    identity = [*decisive, model.resolution, job.data.digest, part, precision]
+    key = {"channels": model.standard.mean.numel(), "view": view, "identity": identity}
+    return _Asked(split, rows, precision, key)
 
 
 def folded(model: Transfer) -> Transfer:

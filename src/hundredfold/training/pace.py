@@ -1,5 +1,6 @@
 """How long a training takes, from a few measured steps at each of its sizes."""
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -92,10 +93,11 @@ def restore(job: "engine.Job", facts: Mapping[str, Any]) -> Pace:
 
 
 def measure(job: Job) -> Pace:
-    """Time steps at each size, an update and a validation pass; the job's model is trained.
+    """Time steps at each size, an update and a validation pass; the model stays as it was.
 
     The pace has no limit of time yet: `seconds` is infinite.
     """
+    before = copy.deepcopy(job.model.state_dict())
     learner = job.learner()
     with job.feed:
         batch = next(iter(job.feed.epoch(0)))
@@ -104,13 +106,10 @@ def measure(job: Job) -> Pace:
     for size in sorted({size_of(part / 100) for part in range(100)} | {job.data.size}):
         by_size[size] = _seconds_of_gradients(learner, batch.images, batch.labels, size)
     update = _seconds(learner.update, learner.device)
-    return Pace(
-        float("inf"),
-        {size: taken + update for size, taken in by_size.items()},
-        size_of,
-        _seconds_of_validation(job, learner),
-        job.feed.steps,
-    )
+    validation = _seconds_of_validation(job, learner)
+    job.model.load_state_dict(before)
+    by_size = {size: taken + update for size, taken in by_size.items()}
+    return Pace(float("inf"), by_size, size_of, validation, job.feed.steps)
 
 
 def seconds_an_image(job: Job) -> float:

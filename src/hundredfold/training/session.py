@@ -2,7 +2,7 @@
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,36 +27,32 @@ from hundredfold.training.pace import Pace
 from hundredfold.training.progress import Progress
 
 
-def train(
-    what: Recipe,
-    options: Options,
-    progress: Progress,
-    rhythm: Pace | None = None,
-    before: Mapping[str, Any] | None = None,
-    engine: Engine = PYTORCH,
-) -> Run:
+def train(what: Recipe, options: Options, progress: Progress, engine: Engine = PYTORCH) -> Run:
     """Train a recipe into a new run's folder and return it.
 
-    rhythm: keeps to a budget of time. before: precision and forms that are chosen already.
     Nothing is written before recipe, data and model have been found to fit together and the
     disk has room for what the run will leave.
     """
     what = pretrained.settle(what, options.weights, options.source)
     if options.name:  # before minutes are spent on decoding
         run.need_free(options.out, options.name)
-    job = engine.prepare(what, options, progress, before)
-    job = engine.ready(job, options.source.cache, progress)
-    learner = job.learner()
-    name = options.name or run.default_name(what, job.data.name)
+    job = engine.prepare(what, options, progress)
+    return carry_out(engine.ready(job, options.source.cache, progress), options, progress)
+
+
+def carry_out(job: Job, options: Options, progress: Progress, rhythm: Pace | None = None) -> Run:
+    """Train a job that is ready into a new run's folder. rhythm: keeps to a budget of time."""
+    learner, digest = job.learner(), job.recipe.digest
+    name = options.name or run.default_name(job.recipe, job.data.name)
     remedy = "free some space, or choose another --out"
     run.need_room(options.out, most_bytes(job, learner), remedy)
-    info = record.start(name, what.digest, job_facts(job))
+    info = record.start(name, digest, job_facts(job))
     if rhythm:
         info["pace"] = rhythm.to_json()
     contents = {"run.json": info, "model.json": _model_facts(job.summary)}
-    made = run.create(options.out, name, what, contents)
+    made = run.create(options.out, name, job.recipe, contents)
     with made.writer():
-        return _carry_out(made, job, learner, progress, None, rhythm)
+        return _fit(made, job, learner, progress, None, rhythm)
 
 
 def resume(made: Run, options: Options, progress: Progress, engine: Engine = PYTORCH) -> Run:
@@ -84,7 +80,7 @@ def resume(made: Run, options: Options, progress: Progress, engine: Engine = PYT
         made.sweep()
         made.save_info(info | {"threads": job.threads})
         kept = pace.restore(job, info["pace"]) if "pace" in info else None
-        return _carry_out(made, job, job.learner(), progress, saved, kept)
+        return _fit(made, job, job.learner(), progress, saved, kept)
 
 
 def _need_same_recipe(made: Run, digest: str) -> None:
@@ -124,7 +120,7 @@ def _as_before(options: Options, info: dict[str, Any]) -> Options:
     return replace(options, source=source, weights=weights, threads=threads, compiled=compiled)
 
 
-def _carry_out(
+def _fit(
     made: Run,
     job: Job,
     learner: Learner,
