@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hundredfold import call, recipe
+from hundredfold.feed import Batch
 from hundredfold.training.job import Job
 from hundredfold.training.learner import Learner, resized
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 _CHECKS = 20  # looks at the clock in a whole training
 _SECONDS = 0.7  # of measuring, for each size, or one time where that is longer
 _LOOKS = 500  # at the size of images, when the time of a training is added up
-_FEW = 64  # images that are measured, at most
-_LOOK = 32  # images of a first look: of fewer, much of the time goes into converting weights
+_FEW = 64  # images that a CPU is measured with, at most; a GPU is slow with few
+_LOOK = 32  # as many in a first look: with fewer, converting weights takes much of the time
 
 
 @dataclass
@@ -104,7 +105,7 @@ def measure(job: Job) -> Pace:
     size_of = _size_of(job)
     by_size = {}
     for size in sorted({size_of(part / 100) for part in range(100)} | {job.data.size}):
-        by_size[size] = _seconds_of_gradients(learner, batch.images, batch.labels, size)
+        by_size[size] = _seconds_of_gradients(learner, batch, size, _FEW)
     update = _seconds(learner.update, learner.device)
     validation = _seconds_of_validation(job, learner)
     job.model.load_state_dict(before)
@@ -117,8 +118,7 @@ def seconds_an_image(job: Job) -> float:
     learner = job.learner()
     with job.feed:
         batch = next(iter(job.feed.epoch(0)))
-    images, labels = batch.images[:_LOOK], batch.labels[:_LOOK]
-    return _seconds_of_gradients(learner, images, labels, job.data.size) / len(images)
+    return _seconds_of_gradients(learner, batch, job.data.size, _LOOK) / len(batch.images)
 
 
 def _size_of(job: "engine.Job") -> Callable[[float], int]:
@@ -126,15 +126,18 @@ def _size_of(job: "engine.Job") -> Callable[[float], int]:
     return lambda progress: int(resolution(progress, job.data.size))
 
 
-def _seconds_of_gradients(
-    learner: Learner, images: torch.Tensor, targets: torch.Tensor, size: int
-) -> float:
-    """Time the first micro-batch and return what the whole batch takes."""
-    count = len(images)
-    few = min(learner.micro_batch or count, count, _FEW)
-    small = resized(images[:few], size)
-    taken = _seconds(partial(learner.gradients, small, targets[:few], count), learner.device)
-    shrinking = _seconds(partial(resized, images[:few], size), learner.device)
+def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, most: int) -> float:
+    """Time some of the first micro-batch and return what the whole batch takes.
+
+    most: images that a CPU is measured with.
+    """
+    count = len(batch.images)
+    few = min(learner.micro_batch or count, count)
+    few = min(few, most) if learner.device.type == "cpu" else few
+    images, targets = batch.images[:few], batch.labels[:few]
+    small = resized(images, size)
+    taken = _seconds(partial(learner.gradients, small, targets, count), learner.device)
+    shrinking = _seconds(partial(resized, images, size), learner.device)
     return (taken + shrinking) * count / few
 
 
