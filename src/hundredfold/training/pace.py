@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CHECKS = 20  # looks at the clock in a whole training
 _SECONDS = 0.7  # of measuring, for each size, or one time where that is longer
 _LOOKS = 500  # at the size of images, when the time of a training is added up
-_FEW = 64  # images that a CPU is measured with, at most; a GPU is slow with few
+_FEW = 64  # images that a CPU is measured with where all of a micro-batch would take long
 _LOOK = 32  # as many in a first look: with fewer, converting weights takes much of the time
 
 
@@ -126,26 +126,34 @@ def _size_of(job: "engine.Job") -> Callable[[float], int]:
     return lambda progress: int(resolution(progress, job.data.size))
 
 
-def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, most: int) -> float:
-    """Time some of the first micro-batch and return what the whole batch takes.
+def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, few: int) -> float:
+    """Time the first micro-batch and return what the whole batch takes.
 
-    most: images that a CPU is measured with.
+    few: images that are measured instead where the micro-batch would take too long. A step has
+    costs of its own beside those of its images, so few of them make a small network seem slow.
     """
     count = len(batch.images)
-    few = min(learner.micro_batch or count, count)
-    few = min(few, most) if learner.device.type == "cpu" else few
-    images, targets = batch.images[:few], batch.labels[:few]
+    whole = min(learner.micro_batch or count, count)
+    few = min(few, whole)
+    if _of_an_image(learner, batch, size, few, most=1) * whole < _SECONDS:
+        few = whole
+    return _of_an_image(learner, batch, size, few) * count
+
+
+def _of_an_image(learner: Learner, batch: Batch, size: int, count: int, most: int = 9) -> float:
+    """Time the gradients of the first images together, shrinking included, up to `most` times."""
+    images, targets = batch.images[:count], batch.labels[:count]
     small = resized(images, size)
-    taken = _seconds(partial(learner.gradients, small, targets, count), learner.device)
-    shrinking = _seconds(partial(resized, images, size), learner.device)
-    return (taken + shrinking) * count / few
+    do = partial(learner.gradients, small, targets, len(batch.images))
+    taken = _seconds(do, learner.device, most)
+    return (taken + _seconds(partial(resized, images, size), learner.device, most)) / count
 
 
-def _seconds(do: Callable[[], object], device: torch.device) -> float:
-    """Return the median time of doing something, after a first time that prepares."""
+def _seconds(do: Callable[[], object], device: torch.device, most: int = 9) -> float:
+    """Return the median of up to `most` times of doing something, after one that prepares."""
     do()
     times: list[float] = []
-    while not times or (sum(times) < _SECONDS and len(times) < 9):
+    while not times or (sum(times) < _SECONDS and len(times) < most):
         began = time.perf_counter()
         do()
         if device.type == "cuda":
