@@ -1,5 +1,6 @@
 """Features are computed once, for the rows that are asked for, and go on where they stopped."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 from hundredfold import augment
 from hundredfold.call import parse_chain
 from hundredfold.training import features
-from hundredfold.training.features import View, compute
+from hundredfold.training.features import View, Wanted, compute, lacking
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1200, 4, 4, 3), dtype=np.uint8)
 
@@ -33,9 +34,12 @@ class Counted:
         return means(images)
 
 
+def wanted(rows: Any, view: View) -> Wanted:
+    return Wanted(PIXELS, np.asarray(rows), 3, view, ["w"])
+
+
 def computed(extract: Any, rows: Any, cache: Path, view: View | None = None) -> Any:
-    return compute(extract, PIXELS, np.asarray(rows), channels=3, view=view or View(),
-                   cache=cache, identity=["w"])  # fmt: skip
+    return compute(extract, wanted(rows, view or View()), cache)
 
 
 def test_each_row_holds_the_features_of_its_image(tmp_path: Path) -> None:
@@ -51,6 +55,14 @@ def test_only_missing_rows_are_computed(tmp_path: Path) -> None:
     found = computed(second, range(50, 700), tmp_path)
     assert (first.images, second.images) == (100, 600)
     np.testing.assert_allclose(found[:700], PIXELS[:700].mean((1, 2)), rtol=1e-5)
+
+
+def test_what_is_lacking_is_known_without_computing_or_writing(tmp_path: Path) -> None:
+    assert lacking(wanted(range(700), View()), tmp_path) == 700
+    assert list(tmp_path.iterdir()) == []
+    computed(means, range(100), tmp_path)
+    assert lacking(wanted(range(50, 700), View()), tmp_path) == 600
+    assert lacking(wanted(range(100), View(1)), tmp_path) == 100
 
 
 def test_a_killed_computation_goes_on(tmp_path: Path) -> None:
@@ -86,8 +98,7 @@ def test_old_sets_are_dropped_but_not_those_in_use(
 ) -> None:
     monkeypatch.setattr(features, "KEPT", 2)
     for number in range(4):
-        compute(means, PIXELS, np.arange(2), channels=3, view=View(), cache=tmp_path,
-                identity=[number])  # fmt: skip
+        compute(means, replace(wanted([0, 1], View()), identity=[number]), tmp_path)
     assert len(list((tmp_path / "features").iterdir())) == 4
     monkeypatch.setattr(features.time, "time", lambda: 1e12)
     computed(means, [0], tmp_path)

@@ -64,72 +64,73 @@ class View:
         return seen
 
 
-def compute(
-    extract: Extract,
-    pixels: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    *,
-    channels: int,
-    view: View,
-    cache: Path,
-    identity: list[Any],
-) -> NDArray[np.float32]:
-    """Return features (n, channels) of a part's images, of which `rows` are valid.
+@dataclass(frozen=True)
+class Wanted:
+    """Features of some images of a part, and what decides them.
 
-    pixels: (n, size, size, 3) of the whole part. identity: JSON values that decide the
-    features, beside the view. The array is memory-mapped and read-only.
+    pixels: (n, size, size, 3) of the whole part. rows: of it. channels: of the features.
+    identity: JSON values that decide the features, beside the view.
     """
-    folder = _folder(cache, view, identity)
+
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    channels: int
+    view: View
+    identity: list[Any]
+
+
+def compute(extract: Extract, wanted: Wanted, cache: Path) -> NDArray[np.float32]:
+    """Return features (n, channels) of a part's images, of which the wanted rows are valid.
+
+    The array is memory-mapped and read-only.
+    """
+    folder = _folder(wanted, cache)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        done = _done(folder, len(pixels), channels)
+        done = _done(folder, wanted)
         if done is None:
-            done = _begun(folder, len(pixels), channels)
-        wanted = np.zeros(len(pixels), bool)
-        wanted[rows] = True
-        if (missing := wanted & ~done).any():
-            _fill(extract, pixels, missing, done, view, folder)
+            done = _begun(folder, wanted)
+        missing = np.zeros(len(done), bool)
+        missing[wanted.rows] = True
+        missing &= ~done
+        if missing.any():
+            _fill(extract, wanted.pixels, missing, done, wanted.view, folder)
     _tidy(folder)
     found: NDArray[np.float32] = np.load(folder / "features.npy", mmap_mode="r")
     return found
 
 
-def lacking(
-    pixels: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    *,
-    channels: int,
-    view: View,
-    cache: Path,
-    identity: list[Any],
-) -> int:
-    """Return of how many rows `compute`, asked for the same, would have to compute features."""
-    done = _done(_folder(cache, view, identity), len(pixels), channels)
-    return len(rows) if done is None else int((~done[rows]).sum())
+def lacking(wanted: Wanted, cache: Path) -> int:
+    """Return how many rows `compute` would have to compute."""
+    done = _done(_folder(wanted, cache), wanted)
+    return len(wanted.rows) if done is None else int((~done[wanted.rows]).sum())
 
 
-def _folder(cache: Path, view: View, identity: list[Any]) -> Path:
-    told = json.dumps([_FORMAT, *identity, view.text, view.number])
+def _folder(wanted: Wanted, cache: Path) -> Path:
+    told = json.dumps([_FORMAT, *wanted.identity, wanted.view.text, wanted.view.number])
     return cache / "features" / hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def _done(folder: Path, count: int, channels: int) -> NDArray[np.bool_] | None:
-    """Return which rows are computed, None where there are no files for so many."""
+def _done(folder: Path, wanted: Wanted) -> NDArray[np.bool_] | None:
+    """Return which rows are computed, None where there are no files for this part."""
     try:
         done: NDArray[np.bool_] = np.load(folder / "rows.npy")
         array = np.load(folder / "features.npy", mmap_mode="r")
     except (OSError, ValueError, EOFError):
         return None
-    return done if done.shape == (count,) and array.shape == (count, channels) else None
+    count = len(wanted.pixels)
+    fits = done.shape == (count,) and array.shape == (count, wanted.channels)
+    return done if fits else None
 
 
-def _begun(folder: Path, count: int, channels: int) -> NDArray[np.bool_]:
+def _begun(folder: Path, wanted: Wanted) -> NDArray[np.bool_]:
     """Make the file of features and return that no row is computed."""
+    shape = (len(wanted.pixels), wanted.channels)
     array = np.lib.format.open_memmap(
-        folder / "features.npy", mode="w+", dtype=np.float32, shape=(count, channels)
+        folder / "features.npy", mode="w+", dtype=np.float32, shape=shape
     )
     array.flush()
-    return np.zeros(count, bool)
+    return np.zeros(shape[0], bool)
 
 
 def _fill(

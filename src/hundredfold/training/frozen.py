@@ -7,7 +7,7 @@ that is trained, features serve to begin with a good head, and the loop sees ima
 import copy
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from hundredfold.models._fold import fold
 from hundredfold.models.transfer import Transfer
 from hundredfold.pretrained.fill import fill
 from hundredfold.recipe import Recipe
-from hundredfold.training.features import View, compute, lacking
+from hundredfold.training.features import View, Wanted, compute, lacking
 from hundredfold.training.progress import Progress
 from hundredfold.training.solved import solve
 
@@ -72,14 +72,14 @@ def prepared(job: "Job", cache: Path, progress: Progress) -> "Job":
         return job
     began = time.monotonic()
     sets, validation = [], job.validation
-    for asked in _asked(job, model):
-        extracting = partial(extract, folded(model), job.device, asked.precision)
-        found = compute(extracting, asked.split.pixels, asked.rows, cache=cache, **asked.key)
-        if asked.split is job.validation:
+    for split, precision, wanted in _asked(job, model):
+        extracting = partial(extract, folded(model), job.device, precision)
+        found = compute(extracting, wanted, cache)
+        if split is job.validation:
             validation = replace(validation, pixels=found)  # type: ignore[arg-type]
         else:
             sets.append(found)
-            rows = asked.rows
+            rows = wanted.rows
     seconds = time.monotonic() - began
     told = f"{len(rows):,} images, {len(sets)} view{'s'[: len(sets) - 1]}, {seconds:.1f} s"
     progress.say(f"features   {model.standard.mean.numel():,} of {told}")
@@ -104,12 +104,12 @@ def takes(job: "Job", cache: Path) -> float:
     some = np.array(job.training.pixels[job.training.indices[:BATCH]])
     batch = torch.from_numpy(some).permute(0, 3, 1, 2)
     seconds = 0.0
-    for asked in _asked(job, model):
-        if count := lacking(asked.split.pixels, asked.rows, cache=cache, **asked.key):
+    for _, precision, wanted in _asked(job, model):
+        if count := lacking(wanted, cache):
             lighter = folded(model)
-            extract(lighter, job.device, asked.precision, batch)
+            extract(lighter, job.device, precision, batch)
             began = time.monotonic()
-            extract(lighter, job.device, asked.precision, batch)
+            extract(lighter, job.device, precision, batch)
             seconds += (time.monotonic() - began) * count / len(batch)
     return seconds
 
@@ -125,29 +125,21 @@ def rehearsed(job: "Job", cache: Path) -> tuple["Job", float]:
     return _on_features(job, sets, replace(job.validation, pixels=held)), seconds
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """Features that a job needs: of these rows of a split's part, in that precision.
+def _asked(job: "Job", model: Transfer) -> Iterator[tuple[Split, str, Wanted]]:
+    """Yield the features that a job needs, with their split and their precision.
 
-    key: what decides them, as `features.compute` wants it.
+    A set of training images for each view, then one of validation images.
     """
-
-    split: Split
-    rows: NDArray[np.int64]
-    precision: str
-    key: dict[str, Any]
-
-
-def _asked(job: "Job", model: Transfer) -> Iterator[_Asked]:
-    """Yield a set of training images' features for each view, then one of validation images."""
     solves = model.start != "drawn"
     rows = job.training.indices
     if not (model.frozen or solves):
         rows = rows[:: max(1, len(rows) // _SOME)]
     for view in _views(model, job.recipe):
-        yield _set(job, model, job.training, rows, view, job.precision)
+        split, precision = job.training, job.precision
+        yield split, precision, _wanted(job, model, split, rows, view, precision)
     if model.frozen or solves:
-        yield _set(job, model, job.validation, job.validation.indices, View(), "fp32")
+        split = job.validation
+        yield split, "fp32", _wanted(job, model, split, split.indices, View(), "fp32")
 
 
 def _views(model: Transfer, what: Recipe) -> list[View]:
@@ -156,20 +148,19 @@ def _views(model: Transfer, what: Recipe) -> list[View]:
     return [View(), *more]
 
 
-def _set(
+def _wanted(
     job: "Job",
     model: Transfer,
     split: Split,
     rows: NDArray[np.int64],
     view: View,
     precision: str,
-) -> _Asked:
+) -> Wanted:
     options = call.parse(job.recipe.model).options
     decisive = [options[name] for name in ("backbone", "weights", "form", "cut")]
     part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
-    identity = [*decisive, model.resolution, job.data.digest, part, precision]
-    key = {"channels": model.standard.mean.numel(), "view": view, "identity": identity}
-    return _Asked(split, rows, precision, key)
+    decisive += [model.resolution, job.data.digest, part, precision]
+    return Wanted(split.pixels, rows, model.standard.mean.numel(), view, decisive)
 
 
 def folded(model: Transfer) -> Transfer:
