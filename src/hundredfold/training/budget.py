@@ -89,15 +89,13 @@ def plan(
     end, cache = began + seconds, options.source.cache
     if options.name and not rehearse:  # before minutes are spent
         run.need_free(options.out, options.name)
-    what = pretrained.settle(
-        base or _chosen(changes, end, options), options.weights, options.source
-    )
+    what = base or _chosen(changes, end, options, progress)
+    what = pretrained.settle(what, options.weights, options.source)
     job = prepare(what, replace(options, probing=_PROBE * seconds), progress)
     needed = frozen.takes(job, cache)
-    _need_time(needed, end - time.monotonic(), seconds)
+    _need_time(needed, time.monotonic() - began, seconds)
     if rehearse:
-        job, _ = frozen.rehearsed(job, cache)
-        end -= needed
+        job, end = frozen.rehearsed(job), end - needed
     else:
         job = frozen.prepared(job, cache, progress)
     pace = measure(job)
@@ -113,18 +111,19 @@ def plan(
     return job, None if enough else pace
 
 
-def _need_time(needed: float, left: float, seconds: float) -> None:
+def _need_time(needed: float, spent: float, seconds: float) -> None:
     """Raise UsageError where features leave too little of a budget to what comes after them."""
-    if needed > _FEATURES * left:
-        minutes = math.ceil(seconds * needed / (_FEATURES * max(left, 1.0)) / 60) + 1
+    least = spent + needed / _FEATURES
+    if needed and least > seconds:
         raise UsageError(
             f"a budget of {wording.seconds(seconds)} is too short for a transfer's features",
             found=f"computing them, once, takes about {wording.seconds(needed)} here",
-            remedy=f"--budget {minutes}m, a lower --set model.resolution, or --set limit=5000",
+            remedy=f"--budget {math.ceil(least / 60)}m, a lower --set model.resolution, "
+            "or --set limit=5000",
         )
 
 
-def _chosen(changes: dict[str, Any], end: float, options: Options) -> Recipe:
+def _chosen(changes: dict[str, Any], end: float, options: Options, progress: Progress) -> Recipe:
     """Return the recipe, without its epochs, that pays for what this machine does until then."""
     what = _recipe(LADDER[2], changes, options, float("inf"))
     auto = what.precision == "auto"
@@ -132,7 +131,12 @@ def _chosen(changes: dict[str, Any], end: float, options: Options) -> Recipe:
     job = prepare(what, options, None, {"precision": numbers, "forms": {}})
     rate = job.summary.macs / seconds_an_image(job)
     macs = rate * max(end - time.monotonic(), 1.0)
-    rung = max((r for r in LADDER if r.macs <= macs / len(job.training)), key=lambda r: r.macs)
+    an_image = macs / len(job.training)
+    progress.say(
+        f"look       {rate / 1e9:,.1f} G multiply-accumulates a second in {numbers}: "
+        f"{an_image / 1e9:.2g} G for each training image"
+    )
+    rung = max((rung for rung in LADDER if rung.macs <= an_image), key=lambda rung: rung.macs)
     return _recipe(rung, changes, options, macs)
 
 

@@ -127,14 +127,15 @@ class Engine:
     """What computes.
 
     prepare: makes a job. ready: computes what its loop needs besides, such as features of a
-    frozen backbone; rehearse: pretends to, and returns the seconds that it would take.
+    frozen backbone; rehearse: pretends to; takes: the seconds that it would take.
     measure: times some of a job's steps.
     """
 
     prepare: Prepare
     measure: Callable[[Any], Pace]
     ready: Callable[[Any, Path, Progress], Any] = lambda job, _cache, _progress: job
-    rehearse: Callable[[Any, Path], tuple[Any, float]] = lambda job, _cache: (job, 0.0)
+    rehearse: Callable[[Any], Any] = lambda job: job
+    takes: Callable[[Any, Path], float] = lambda _job, _cache: 0.0
 
 
-PYTORCH = Engine(prepare, measure, frozen.prepared, frozen.rehearsed)
+PYTORCH = Engine(prepare, measure, frozen.prepared, frozen.rehearsed, frozen.takes)

@@ -21,7 +21,9 @@ def estimate(
     bytes: of the run's folder: weights, saves and logits.
     """
     what = pretrained.settle(what, options.weights, options.source)
-    job, before = engine.rehearse(engine.prepare(what, options, progress), options.source.cache)
+    job = engine.prepare(what, options, progress)
+    before = engine.takes(job, options.source.cache)
+    job = engine.rehearse(job)
     seconds = before + engine.measure(job).takes(0, job.steps)
     learner = job.learner()
     with job.feed:  # a step fills the optimizer's buffers

@@ -6,6 +6,7 @@ that is trained, features serve to begin with a good head, and the loop sees ima
 
 import copy
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -101,28 +102,29 @@ def takes(job: "Job", cache: Path) -> float:
     model = job.model
     if not isinstance(model, Transfer):
         return 0.0
+    images: Counter[str] = Counter()
+    for _, precision, wanted in _asked(job, model):
+        images[precision] += lacking(wanted, cache)
     some = np.array(job.training.pixels[job.training.indices[:BATCH]])
     batch = torch.from_numpy(some).permute(0, 3, 1, 2)
-    seconds = 0.0
-    for _, precision, wanted in _asked(job, model):
-        if count := lacking(wanted, cache):
-            lighter = folded(model)
-            extract(lighter, job.device, precision, batch)
-            began = time.monotonic()
-            extract(lighter, job.device, precision, batch)
-            seconds += (time.monotonic() - began) * count / len(batch)
+    lighter, seconds = folded(model), 0.0
+    for precision, count in (+images).items():  # those of which some are lacking
+        extract(lighter, job.device, precision, batch)
+        began = time.monotonic()
+        extract(lighter, job.device, precision, batch)
+        seconds += (time.monotonic() - began) * count / len(batch)
     return seconds
 
 
-def rehearsed(job: "Job", cache: Path) -> tuple["Job", float]:
-    """Return a job with zeros for features, and the seconds that the real ones would take."""
-    model, seconds = job.model, takes(job, cache)
+def rehearsed(job: "Job") -> "Job":
+    """Return a job with zeros for the features that its loop needs."""
+    model = job.model
     if not (isinstance(model, Transfer) and model.frozen):
-        return job, seconds
+        return job
     shape = (len(job.training.labels), model.standard.mean.numel())
     sets = [np.zeros(shape, np.float32)] * model.views
     held: NDArray[Any] = np.zeros((len(job.validation.labels), shape[1]), np.float32)
-    return _on_features(job, sets, replace(job.validation, pixels=held)), seconds
+    return _on_features(job, sets, replace(job.validation, pixels=held))
 
 
 def _asked(job: "Job", model: Transfer) -> Iterator[tuple[Split, str, Wanted]]:
