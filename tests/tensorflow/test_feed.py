@@ -107,6 +107,17 @@ def test_a_move_does_to_images_what_its_layer_does(text: str) -> None:
     assert np.abs(wanted - moved.numpy().astype(float)).max() <= 0.51
 
 
+def test_moves_are_done_in_their_order() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 20, 3), dtype=np.uint8)
+    moves, state = _moves("flip", "rotate(degrees=40)"), tf.constant([3, 5])
+    moved = move_images(tf.constant(pixels), [(m.draw(pixels, state), m.fill) for m in moves])
+    wanted = pixels.astype(np.float32)  # a flip blends nothing, so the layers blend once as well
+    for move in moves:
+        move.layer.generator.state.assign(state)
+        wanted = move.layer(wanted, training=True).numpy()
+    assert np.abs(wanted - moved.numpy().astype(float)).max() <= 0.51
+
+
 def test_a_chain_blends_once_where_its_moves_fill_alike() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 20, 20, 3), dtype=np.uint8)
     there, back = "zoom(low=2, high=2)", "zoom(low=0.5, high=0.5)"
