@@ -29,6 +29,7 @@ _PROBE = 0.03  # of the budget, at most, for the forms of convolutions
 _MOST_VALIDATION = 2_000  # images: enough for an interval of +-2 points
 _STEPS = 100  # at least so many, if the batch has to shrink for it
 _SPEED_MACS = 130e6  # of speednet at width 1 and 32 px, on average over the sizes
+_PLANNING = 5.0  # seconds from the first look to the first step: probes, and steps that are timed
 _END = 2.5  # seconds to start Python, and to write weights and the last save
 
 
@@ -130,7 +131,7 @@ def _chosen(changes: dict[str, Any], end: float, options: Options, progress: Pro
     numbers = precision.promising(device.choose(options.device)) if auto else what.precision
     job = prepare(what, options, None, {"precision": numbers, "forms": {}})
     rate = job.summary.macs / seconds_an_image(job)
-    macs = rate * max(end - time.monotonic(), 1.0)
+    macs = rate * max(end - time.monotonic() - _PLANNING - _END, 1.0)
     an_image = macs / len(job.training)
     progress.say(
         f"look       {rate / 1e9:,.1f} G multiply-accumulates a second in {numbers}: "
