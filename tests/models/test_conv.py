@@ -22,6 +22,7 @@ class Case(NamedTuple):
     padding: int | tuple[int, int] | str
     pads: Pads
     size: tuple[int, int]
+    even: bool = False
 
 
 CASES = {
@@ -42,6 +43,14 @@ CASES = {
     "7x7, stride 2, on a small map": Case(7, 2, 3, (3, 3, 3, 3), (4, 5)),
     "5x5 on a map of 3x2": Case(5, 1, 2, (2, 2, 2, 2), (3, 2)),
     "3x3 on a pixel": Case(3, 1, 1, (1, 1, 1, 1), (1, 1)),
+    "3x3, made even": Case(3, 1, "same", (1, 0, 1, 0), (5, 7), even=True),
+    "3x3, rows made even": Case(3, 1, "same", (1, 1, 1, 0), (5, 6), even=True),
+    "2x2, made even": Case(2, 1, "same", (0, 0, 0, 0), (7, 3), even=True),
+    "4x4, made even": Case(4, 1, "same", (1, 1, 1, 1), (5, 5), even=True),
+    "2x3, columns made even": Case((2, 3), 1, "same", (1, 0, 0, 1), (4, 3), even=True),
+    "even already": Case(2, 1, "same", (0, 1, 0, 1), (4, 6), even=True),
+    "an eighth of the rows": Case(3, 1, "same", (1, 1, 1, 0), (7, 6), even=True),
+    "less than an eighth": Case(2, 1, "same", (0, 1, 0, 1), (9, 10), even=True),
 }
 CHOICES = {
     **{form: Forms(form, form, form) for form in FORMS},
@@ -61,7 +70,7 @@ class Sums(NamedTuple):
 
 def _built(case: Case) -> Conv2d:
     torch.manual_seed(1)
-    module = Conv2d(5, 6, case.kernel, case.stride, case.padding)
+    module = Conv2d(5, 6, case.kernel, case.stride, case.padding, even=case.even)
     return module.to(memory_format=torch.channels_last)
 
 
@@ -131,6 +140,14 @@ def test_without_forms_it_is_the_library(case: Case) -> None:
         torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (1, "same"), ((1, 3), "same")])
+def test_maps_are_made_even_where_padding_can_be_left_out(
+    kernel: int | tuple[int, int], padding: int | str
+) -> None:
+    with pytest.raises(ValueError, match="kernel of 2 or more"):
+        Conv2d(5, 6, kernel, padding=padding, even=True)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_an_input_that_is_not_trained_gets_no_gradient(form: str) -> None:
     case = CASES["3x3"]
@@ -185,7 +202,7 @@ def test_what_has_no_forms_is_the_librarys_too(options: dict[str, int], padding:
     groups = options.get("groups", 1)
     module = Conv2d(4, 6, kernel, padding=padding, dilation=dilation, groups=groups)
     module.forms[9, 9] = CHOICES["taps"]
-    assert module.geometry is None
+    assert module.geometry(9, 9) is None
     x = torch.randn(2, 4, 9, 9, generator=torch.Generator().manual_seed(0))
     total = dilation * (kernel - 1)
     pads = (2, 2, 2, 2) if padding == 2 else (total // 2, total - total // 2) * 2

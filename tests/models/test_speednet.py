@@ -88,6 +88,27 @@ def test_a_size_is_halved_three_times_and_trains(size: int, maps: tuple[int, ...
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
 
 
+@pytest.mark.parametrize(
+    ("size", "sides"), [(20, (19, 8, 4)), (24, (23, 10, 4)), (32, (31, 14, 6)), (48, (47, 23, 10))]
+)
+def test_what_a_pooling_would_drop_is_not_computed_where_it_is_much(
+    size: int, sides: tuple[int, ...]
+) -> None:
+    model, seen = _network(size).double().eval(), []
+    groups = (model.group1, model.group2, model.group3)
+    images = _photographs(4, size)
+    with torch.no_grad():
+        for group in groups:
+            group.conv1.register_forward_hook(lambda _m, _i, output: seen.append(output.shape[2:]))
+        found = model(images)
+        for group in groups:
+            group.conv1.even = False
+        wanted = model(images)
+    assert seen[:3] == [(side, side) for side in sides]
+    assert seen[3:] != seen[:3]
+    torch.testing.assert_close(found, wanted)
+
+
 def test_a_size_that_leaves_no_pixel_is_refused() -> None:
     with pytest.raises(UsageError, match="at least 9 pixels, not 8"):
         _network(8)
@@ -128,7 +149,7 @@ def test_gradients_of_maps_lie_as_the_maps_do() -> None:
 
 def test_filters_begin_as_the_identity_on_the_channels_there_are() -> None:
     model = _network(width=1.0, classes=2)
-    x = torch.randn(1, 64, 5, 5, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(1, 64, 4, 4, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(model.group1.conv2(x), x)
         assert torch.equal(model.group2.conv1(x)[:, :64], x)

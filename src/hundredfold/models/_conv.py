@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 Form = Literal["library", "unfold", "taps"]
 FORMS: tuple[Form, ...] = ("library", "unfold", "taps")
+_WORTH = 1 / 8  # of a map's places, at least, for leaving them out
 
 
 class Forms(NamedTuple):
@@ -60,26 +61,30 @@ class Conv2d(nn.Conv2d):
     """nn.Conv2d, which in training takes the forms that `forms` names for a map's size.
 
     forms: (height, width) of the input -> Forms; other sizes are the library's.
+    even: leave out a last row or column that makes an odd number of them, where they are an
+    eighth of the map or more: a pooling of 2x2 that follows would drop them. Raises ValueError
+    for a kernel of 1 or other padding than "same".
     """
 
     forms: dict[tuple[int, int], Forms]
 
-    def __init__(self, *given: Any, **options: Any) -> None:
+    def __init__(self, *given: Any, even: bool = False, **options: Any) -> None:
         super().__init__(*given, **options)
         self.forms = {}
+        self.even = even
+        if even and (self.padding != "same" or min(self.kernel_size) < 2):
+            raise ValueError('even maps need a kernel of 2 or more and padding="same"')
 
-    @property
-    def geometry(self) -> Geometry | None:
+    def geometry(self, height: int, width: int) -> Geometry | None:
         """Where this convolution has forms to choose from: what they need to know of it."""
         plain = self.groups == 1 and self.dilation == (1, 1) and self.padding_mode == "zeros"
-        height, width = self.stride
-        left, right, top, bottom = self._reversed_padding_repeated_twice
-        return Geometry((height, width), (left, right, top, bottom)) if plain else None
+        down, across = self.stride
+        return Geometry((down, across), self._pads(height, width)) if plain else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h', w')."""
         forms = self.forms.get((x.shape[2], x.shape[3])) if self.training else None
-        geometry = self.geometry
+        geometry = self.geometry(x.shape[2], x.shape[3])
         if forms is None or geometry is None:
             return self._library(x)
         weight, bias = self.weight, self.bias
@@ -90,11 +95,22 @@ class Conv2d(nn.Conv2d):
         return y if bias is None else y + bias.to(y.dtype).view(-1, 1, 1)
 
     def _library(self, x: Tensor) -> Tensor:
-        left, right, top, bottom = self._reversed_padding_repeated_twice
-        if (left, top) == (right, bottom) or self.padding_mode != "zeros":
+        if self.padding_mode != "zeros":
             return super().forward(x)
-        padded = F.pad(x, (left, right, top, bottom))
-        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        padding, around = _split(self._pads(x.shape[2], x.shape[3]))
+        padded = F.pad(x, around) if any(around) else x
+        weight, bias = self.weight, self.bias
+        return F.conv2d(padded, weight, bias, self.stride, padding, self.dilation, self.groups)
+
+    def _pads(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Return the zeros to add on the left, right, top and bottom of a map of this size."""
+        left, right, top, bottom = self._reversed_padding_repeated_twice
+        if self.even:
+            rows, columns = height % 2, width % 2  # that a pooling would drop
+            kept = (height - rows) * (width - columns)
+            if kept <= (1 - _WORTH) * height * width:
+                return left, right - columns, top, bottom - rows
+        return left, right, top, bottom
 
 
 class _Convolve(torch.autograd.Function):
@@ -146,7 +162,11 @@ def input_gradient(
     is the library's in any form.
     """
     if form == "library" or geometry.stride != (1, 1):
-        return _library_gradient(gradient, gradient.new_empty(shape), weight, geometry, 0)
+        padding, (before, after, above, below) = _split(geometry.pads)
+        height, width = above + shape[1] + below, before + shape[2] + after
+        padded = gradient.new_empty(len(gradient), height, width, shape[3])
+        found = _library_gradient(gradient, padded, weight, geometry.stride, padding, 0)
+        return found[:, above : above + shape[1], before : before + shape[2]]
     left, right, top, bottom = geometry.pads
     kh, kw = weight.shape[1:3]
     turned = weight.permute(1, 2, 0, 3).contiguous().flip(0, 1).permute(3, 0, 1, 2)  # rows stay
@@ -159,7 +179,9 @@ def weight_gradient(
 ) -> Tensor:
     """Return the gradient (o, kh, kw, c) of the weight, whose shape is given."""
     if form == "library":
-        return _library_gradient(gradient, x, gradient.new_empty(shape), geometry, 1)
+        padding, around = _split(geometry.pads)
+        padded, like = _pad(x, around), gradient.new_empty(shape)
+        return _library_gradient(gradient, padded, like, geometry.stride, padding, 1)
     if form == "unfold":
         return (gradient.flatten(0, 2).T @ _windows(x, shape, geometry)).view(shape)
     found = gradient.new_zeros(shape)
@@ -190,7 +212,7 @@ def directions(
 
     They work on random images and the module's weight in the given kind of number.
     """
-    geometry, weight = module.geometry, _last(module.weight.detach().to(kind))
+    geometry, weight = module.geometry(height, width), _last(module.weight.detach().to(kind))
     assert geometry is not None
     x = torch.randn(batch, height, width, weight.shape[3], dtype=kind)
     y = forward(x, weight, geometry, "library")
@@ -203,7 +225,7 @@ def directions(
 
 def products(module: Conv2d, height: int, width: int) -> int:
     """Count the matrix products of a convolution by taps."""
-    geometry = module.geometry
+    geometry = module.geometry(height, width)
     assert geometry is not None
     kh, kw = module.weight.shape[2:]
     return sum(len(taps) for _, _, taps in _places(height, width, kh, kw, geometry))
@@ -236,18 +258,19 @@ def _windows(x: Tensor, weight: torch.Size, geometry: Geometry) -> Tensor:
 
 
 def _library_gradient(
-    gradient: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, which: int
+    gradient: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    which: int,
 ) -> Tensor:
     """Return the gradient of the input (which = 0) or of the weight (1), as PyTorch does it."""
-    padding, (left, right, top, bottom) = _split(geometry.pads)
-    padded = _pad(x, (left, right, top, bottom))
     found: Tensor = torch.ops.aten.convolution_backward(
-        _first(gradient), _first(padded), _first(weight), None, geometry.stride, padding, (1, 1),
+        _first(gradient), _first(x), _first(weight), None, stride, padding, (1, 1),
         False, (0, 0), 1, (which == 0, which == 1, False),
     )[which]  # fmt: skip
-    if which or not any((left, right, top, bottom)):
-        return _last(found)
-    return _last(found)[:, top : top + x.shape[1], left : left + x.shape[2]]
+    return _last(found)
 
 
 def _size(x: Tensor, weight: Tensor, geometry: Geometry) -> tuple[int, int]:

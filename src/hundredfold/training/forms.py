@@ -41,7 +41,7 @@ class Place:
     def key(self) -> str:
         """What decides the time, in words: equal layers share a measurement."""
         outputs, inputs, *kernel = self.module.weight.shape
-        stride, pads = self.module.geometry or ((), ())
+        stride, pads = self.module.geometry(self.height, self.width) or ((), ())
         size = f"{self.height}x{self.width}"
         return f"{inputs}>{outputs} k{kernel} s{stride} p{pads} {size} {int(self.trained)}"
 
@@ -101,8 +101,8 @@ def _places(model: nn.Module, size: int) -> list[Place]:
 
     def note(module: nn.Module, given: tuple[Tensor, ...]) -> None:
         assert isinstance(module, Conv2d)
-        if module.geometry:
-            height, width = given[0].shape[2:]
+        height, width = given[0].shape[2:]
+        if module.geometry(height, width):
             found.append(Place(module, height, width, given[0].requires_grad))
 
     convolutions = [module for module in model.modules() if isinstance(module, Conv2d)]
