@@ -5,7 +5,9 @@
 
 A tenth of the training images is kept back, and accuracies are on these alone. Every row is
 trained with the same seeds, and its difference to the whole recipe is taken seed by seed.
-SGD instead of Muon is given several rates, since a rate of Muon's would say nothing.
+SGD instead of Muon is given several rates, since a rate of Muon's would say nothing. Full
+resolution stands twice, with all epochs and with three quarters of them, which take about as
+long as the whole recipe.
 "Library convolutions" gives the same numbers but for rounding, so its time is what counts.
 Runs that lie finished in `--out` are read, not trained again.
 """
@@ -18,7 +20,7 @@ import _common
 import _runs
 from _common import Facts
 
-from hundredfold import wording
+from hundredfold import recipe, wording
 
 RECIPE, WHOLE = "speed-75", "whole recipe"
 NO_PROBE = "from hundredfold.training import forms; forms.pays = lambda macs, images: False"
@@ -31,13 +33,15 @@ class Change(NamedTuple):
     before: str = ""
 
 
-def changes(rates: list[float]) -> dict[str, Change]:
-    """Return the rows; rates: learning rates of SGD."""
+def changes(rates: list[float], epochs: float) -> dict[str, Change]:
+    """Return the rows; rates: learning rates of SGD. epochs: of the whole recipe."""
+    fewer = f"epochs={0.75 * epochs:g}"
     found = {
         WHOLE: Change(),
         "no whitening": Change(("model.whiten=False",)),
         "no dirac initialisation": Change(("model.dirac=False",)),
         "full resolution": Change(("resolution=full",)),
+        "full resolution, 3/4 of the epochs": Change(("resolution=full", fewer)),
         "library convolutions": Change(before=NO_PROBE),
     }
     return found | {
@@ -53,7 +57,7 @@ def trained(name: str, change: Change, options: argparse.Namespace) -> list[Fact
     given += ["--set", f"validation={options.validation}", "--threads", str(options.threads)]
     given += ["--data", options.data] if options.data else []
     given += ["--data-dir", options.data_dir] if options.data_dir else []
-    stem = name.replace(" ", "-").replace(",", "")
+    stem = name.replace(" ", "-").replace(",", "").replace("/", "-")
     return [
         _runs.train(
             options.out, f"{stem}-seed-{seed}", RECIPE, "--seed", str(seed), *given,
@@ -100,7 +104,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
     options = parser.parse_args()
-    wanted = changes(options.rate or [0.1, 0.3, 1.0])
+    given = [text.removeprefix("epochs=") for text in options.set if text.startswith("epochs=")]
+    epochs = float(given[-1]) if given else recipe.load(RECIPE).epochs
+    wanted = changes(options.rate or [3, 10], epochs)
     unknown = set(options.only) - set(wanted)
     if unknown:
         parser.error(f"there is no row {sorted(unknown)}; there are {list(wanted)}")

@@ -3,16 +3,17 @@ from pathlib import Path
 import pytest
 
 
-def test_every_row_changes_one_thing_of_the_recipe():
+def test_every_row_changes_what_it_says_of_the_recipe():
     import ablation
 
     from hundredfold import recipe
 
     whole = recipe.load(ablation.RECIPE)
-    for name, change in ablation.changes([0.1]).items():
+    for name, change in ablation.changes([0.1], whole.epochs).items():
         changed = whole.override({}, change.sets).model_dump()
         differing = [key for key, value in whole.model_dump().items() if changed[key] != value]
-        assert len(differing) == (0 if change.before or name == ablation.WHOLE else 1), name
+        assert len(differing) == len(change.sets), name
+        assert change.sets or change.before or name == ablation.WHOLE
 
 
 def test_differences_and_times_are_taken_seed_by_seed():
@@ -32,7 +33,7 @@ def test_without_a_probe_every_convolution_stays_the_librarys(monkeypatch):
 
     monkeypatch.setattr(forms, "pays", forms.pays)  # so that it is put back
     assert forms.pays(10**9, 10**6)
-    exec(ablation.changes([])["library convolutions"].before)
+    exec(ablation.changes([], 9)["library convolutions"].before)
     assert not forms.pays(10**9, 10**6)
 
 
@@ -41,15 +42,17 @@ def test_a_row_is_trained_beside_the_whole_recipe(benchmark):
              "epochs=1", "batch_size=8", "micro_batch=0", "precision=fp32")  # fmt: skip
     sets = [text for change in small for text in ("--set", change)]
     table, facts = benchmark(
-        "ablation", "--only", "no whitening", "--only", "library convolutions", "--seeds", "1",
-        "--threads", "1", *sets,
+        "ablation", "--only", "no whitening", "--only", "library convolutions",
+        "--only", "full resolution, 3/4 of the epochs", "--seeds", "1", "--threads", "1", *sets,
     )  # fmt: skip
     names = [row["change"] for row in facts["rows"]]
-    assert names == ["whole recipe", "no whitening", "library convolutions"]
-    assert len(table) == 4
-    whole, plain, library = facts["rows"]
+    fewer = "full resolution, 3/4 of the epochs"
+    assert names == ["whole recipe", "no whitening", fewer, "library convolutions"]
+    assert len(table) == 5
+    whole, plain, fewer, library = facts["rows"]
     stored = [Path("runs/ablation", one["runs"][0]["run"], "recipe.toml").read_text()
-              for one in (whole, plain)]  # fmt: skip
+              for one in (whole, plain, fewer)]  # fmt: skip
+    assert "epochs = 0.75" in " ".join(stored[2].split())
     assert "width=0.125, whiten=True" in stored[0]
     assert "width=0.125, whiten=False" in stored[1]
     assert library["validation"]["mean"] == whole["validation"]["mean"]  # no probe at this size
