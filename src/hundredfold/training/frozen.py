@@ -83,7 +83,7 @@ def prepared(job: "Job", cache: Path, progress: Progress) -> "Job":
             rows = wanted.rows
     seconds = time.monotonic() - began
     told = f"{len(rows):,} images, {len(sets)} view{'s'[: len(sets) - 1]}, {seconds:.1f} s"
-    progress.say(f"features   {model.standard.mean.numel():,} of {told}")
+    progress.say(f"features   {model.standard.mean.numel():,} of each of {told}")
     model.standard.set(torch.from_numpy(sets[0][rows]))
     solves = model.start != "drawn"
     heads_found = _begin_head(job, model, sets[0], validation, cache) if solves else {}
