@@ -74,6 +74,22 @@ def test_a_killed_computation_goes_on(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, PIXELS.mean((1, 2)), rtol=1e-5)
 
 
+@pytest.mark.parametrize(("apart", "saved"), [(0.0, [0, 512, 1024]), (1e9, [0, 0, 0])])
+def test_features_are_saved_so_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: float, saved: list[int]
+) -> None:
+    monkeypatch.setattr(features, "_APART", apart)
+    found: list[int] = []
+
+    def extract(images: Tensor) -> Tensor:
+        found.append(1200 - lacking(wanted(range(1200), View()), tmp_path))
+        return means(images)
+
+    computed(extract, range(1200), tmp_path)
+    assert found == saved
+    assert lacking(wanted(range(1200), View()), tmp_path) == 0
+
+
 def test_damaged_files_are_computed_again(tmp_path: Path) -> None:
     computed(means, range(1200), tmp_path)
     (folder,) = (tmp_path / "features").iterdir()

@@ -5,8 +5,8 @@
         rows.npy        (n,) bool, which of them are computed
 
 The key says what decides the values: weights, backbone, cut, resolution, pixels, precision and
-how a view is augmented. A computation that is killed goes on where it stood; other seeds,
-limits and heads find what is there.
+how a view is augmented. A computation that is killed goes on from its last save, ten seconds
+before at most; other seeds, limits and heads find what is there.
 """
 
 import fcntl
@@ -30,7 +30,8 @@ from hundredfold.errors import UsageError
 from hundredfold.feed import Augment
 
 KEPT = 12  # sets of features that stay in the cache
-_BLOCK = 512  # rows that are augmented, computed and saved together
+_BLOCK = 512  # rows that are augmented and computed together
+_APART = 10.0  # seconds between saves, each of which waits for the disk
 _FORMAT = 2  # 1 knew a run's networks with their whitening fitted anew
 
 Extract = Callable[[Tensor], Tensor]
@@ -144,18 +145,28 @@ def _fill(
     array = np.load(folder / "features.npy", mmap_mode="r+")
     seen = f" of view {view.number}" if view.number else ""
     text, total = f"computing features{seen}", int(missing.sum())
+
+    def save() -> float:
+        array.flush()  # before the word that they are there
+        files.write(folder / "rows.npy", lambda file: np.save(file, done))
+        return time.monotonic()
+
     with data.progress(text, total, count=True) as advance:
-        for first in range(0, len(missing), _BLOCK):
-            within = missing[first : first + _BLOCK]
-            if not within.any():
-                continue
-            block = torch.from_numpy(np.array(pixels[first : first + _BLOCK])).permute(0, 3, 1, 2)
-            images = view.of(block, first)[torch.from_numpy(within)]
-            array[first : first + _BLOCK][within] = extract(images).float().cpu().numpy()
-            array.flush()
-            done[first : first + _BLOCK] |= within
-            files.write(folder / "rows.npy", lambda file: np.save(file, done))
-            advance(len(images))
+        saved = time.monotonic()
+        try:
+            for first in range(0, len(missing), _BLOCK):
+                within = missing[first : first + _BLOCK]
+                if not within.any():
+                    continue
+                some = torch.from_numpy(np.array(pixels[first : first + _BLOCK]))
+                images = view.of(some.permute(0, 3, 1, 2), first)[torch.from_numpy(within)]
+                array[first : first + _BLOCK][within] = extract(images).float().cpu().numpy()
+                done[first : first + _BLOCK] |= within
+                advance(len(images))
+                if time.monotonic() - saved >= _APART:
+                    saved = save()
+        finally:
+            save()
 
 
 @contextmanager
