@@ -3,7 +3,7 @@
 Plain nn.Conv2d, nn.BatchNorm2d and torch.optim, float images, channels-last, autocast. Muon
 goes through the filters one by one, as the public speed recipes have it. Each network has
 its counterpart's parameters and multiply-accumulates, and the peer of a speednet computes as
-well, as those recipes do, the last rows and columns that its poolings then drop.
+well the last rows and columns that its poolings then drop, as plain layers do.
 """
 
 import torch

@@ -104,9 +104,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
     options = parser.parse_args()
-    given = [text.removeprefix("epochs=") for text in options.set if text.startswith("epochs=")]
-    epochs = float(given[-1]) if given else recipe.load(RECIPE).epochs
-    wanted = changes(options.rate or [3, 10], epochs)
+    whole = recipe.load(RECIPE).override({}, options.set)
+    wanted = changes(options.rate or [3, 10], whole.epochs)
     unknown = set(options.only) - set(wanted)
     if unknown:
         parser.error(f"there is no row {sorted(unknown)}; there are {list(wanted)}")

@@ -83,8 +83,9 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h', w')."""
-        forms = self.forms.get((x.shape[2], x.shape[3])) if self.training else None
-        geometry = self.geometry(x.shape[2], x.shape[3])
+        size = x.shape[2], x.shape[3]
+        forms = self.forms.get(size) if self.training else None
+        geometry = self.geometry(*size) if forms else None
         if forms is None or geometry is None:
             return self._library(x)
         weight, bias = self.weight, self.bias

@@ -5,8 +5,8 @@
         rows.npy        (n,) bool, which of them are computed
 
 The key says what decides the values: weights, backbone, cut, resolution, pixels, precision and
-how a view is augmented. A computation that is killed goes on from its last save, ten seconds
-before at most; other seeds, limits and heads find what is there.
+how a view is augmented. A computation that is killed goes on from its last save, about
+ten seconds before; other seeds, limits and heads find what is there.
 """
 
 import fcntl
