@@ -1,11 +1,13 @@
 """Our side: the step of `hundredfold train`, with all that it does for speed."""
 
+from typing import Any
+
 import torch
-from _common import Work
+from _common import Side, Work
 from torch import nn
 from torch.nn import functional
 
-from hundredfold import call, models, recipe
+from hundredfold import call, machine, models, recipe
 from hundredfold.data import Source
 from hundredfold.recipe import Recipe
 from hundredfold.training import forms
@@ -13,6 +15,11 @@ from hundredfold.training.device import keep_freed_memory
 from hundredfold.training.learner import Learner
 
 CLASSES, PIXELS = 100, 32
+
+
+def side(given: tuple[Any, ...], threads: int) -> Side:
+    """Return a process that waits as the command line does and makes `work(*given)`."""
+    return Side(work, given, threads, machine.WAITING)
 
 
 def work(

@@ -163,7 +163,7 @@ def processes(options: argparse.Namespace) -> dict[str, Side]:
         "speednet": SPEED.override({}, options.set),
     }
     found = {
-        f"step of {name}": Side(_ours.work, (what, _ours.PIXELS, precision), threads)
+        f"step of {name}": _ours.side((what, _ours.PIXELS, precision), threads)
         for name, what in recipes.items()
     }
     if importlib.util.find_spec("tensorflow"):

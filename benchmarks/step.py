@@ -78,7 +78,7 @@ def sides_of(case: Case, precision: str, options: argparse.Namespace) -> dict[st
     """Return ours, the peers that there are for this model, and the GEMM peak."""
     threads, given = options.threads, (case.recipe, case.size, precision)
     ours = (*given, options.library, options.default_memory)
-    found = {"ours": Side(_ours.work, ours, threads)}
+    found = {"ours": _ours.side(ours, threads)}
     if _plain.network(call.parse(case.recipe.model)):
         found["plain"] = Side(_plain.work, given, threads)
     if not tensorflow_is_absent() and case.name in ZOO:

@@ -82,7 +82,7 @@ def measure(what: Recipe, options: argparse.Namespace) -> dict[int, dict[str, li
     found = {}
     for size in images_by_size(what, options.images):
         given = (what, size, precision)
-        sides = {"ours": Side(_ours.work, given, threads)}
+        sides = {"ours": _ours.side(given, threads)}
         sides |= {"plain": Side(_plain.work, given, threads), **shared}
         found[size] = _common.in_turn(sides, options.blocks, options.seconds)
     return found

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from hundredfold import machine
 from hundredfold.errors import UsageError
 from hundredfold.feed import Feed, in_order
 
@@ -176,6 +177,15 @@ def test_a_consumer_may_stop_early_and_start_again():
         assert len(painted(f.epoch(1))) == 48
     assert len(made) <= 6 + 1 + 2
     assert feed_threads() == []
+
+
+@pytest.mark.parametrize(("threads", "ahead"), [(1, True), (2, False), (3, False)])
+def test_batches_are_made_ahead_where_a_core_is_free_for_it(monkeypatch, threads, ahead):
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    with feed() as f:
+        next(f.epoch(0))
+        assert bool(feed_threads()) == ahead
 
 
 def test_waiting_is_counted_and_can_be_reset():

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from hundredfold import machine
 from hundredfold.errors import UsageError
 
 # images, labels, generator, epoch, keys -> images, labels
@@ -40,7 +41,8 @@ class Feed:
 
     pixels: uint8 (n, size, size, 3), memory-mapped or not. labels: (n,) class indices.
     indices: which rows belong to the split.
-    prefetch: batches made ahead in a thread; 0 makes each when it is asked for.
+    prefetch: batches made ahead in a thread; 0 makes each when it is asked for. None makes two
+        ahead where a GPU or fewer threads than cores compute (docs/decisions/0017).
     resident: whether the pixels are copied to the device once, instead of batch by batch;
         None does so on a GPU that has four times the memory free.
     waited: seconds the consumer has waited for batches; set it to 0 to start anew.
@@ -59,7 +61,7 @@ class Feed:
         seed: int,
         augment: Augment | None = None,
         device: str | torch.device = "cpu",
-        prefetch: int = 2,
+        prefetch: int | None = None,
         resident: bool | None = None,
     ) -> None:
         if not 0 < batch_size <= len(indices):
@@ -79,7 +81,7 @@ class Feed:
             self._pixels = torch.from_numpy(np.array(pixels)).to(self._device)
         keys = np.random.PCG64(self._chance(_KEYS)).random_raw(len(self._labels))
         self._keys = (keys >> 1).astype(np.int64)
-        self._prefetch = prefetch
+        self._prefetch = _ahead_on(self._device) if prefetch is None else prefetch
         self._thread: ThreadPoolExecutor | None = None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
@@ -141,6 +143,14 @@ class Feed:
 
     def _chance(self, *what: int) -> np.random.SeedSequence:
         return np.random.SeedSequence(self._seed, spawn_key=what)
+
+
+def _ahead_on(device: torch.device) -> int:
+    """Return how many batches to make ahead: none where the step has every core already.
+
+    There a thread more gains nothing, and those of the step sleep sooner for it.
+    """
+    return 2 if device.type != "cpu" or torch.get_num_threads() < machine.cores() else 0
 
 
 def _fits(size: int, device: torch.device) -> bool:

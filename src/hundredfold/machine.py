@@ -14,6 +14,10 @@ _SETS = {
     "asimd": "NEON",
 }
 
+# How threads wait for each other: a moment awake, then asleep (docs/decisions/0009). OpenMP reads
+# these when torch is loaded; the second is that of the OpenMP in PyTorch's wheels for Linux.
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+
 
 def cores() -> int:
     """Return how many cores this process may use."""

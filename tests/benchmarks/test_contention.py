@@ -2,6 +2,8 @@ from statistics import median
 
 import pytest
 
+from hundredfold import machine
+
 
 def test_the_cost_of_a_neighbour_is_quiet_over_busy(benchmark):
     table, facts = benchmark(
@@ -22,6 +24,7 @@ def test_a_way_of_waiting_is_a_variable_of_openmp():
     import contention
 
     assert contention.environment("default") == {}
+    assert contention.environment("ours") == machine.WAITING
     assert contention.environment("passive") == {"OMP_WAIT_POLICY": "passive"}
     assert contention.environment("100") == {"GOMP_SPINCOUNT": "100"}
     with pytest.raises(ValueError, match="patient"):

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from hundredfold import cli
+from hundredfold import cli, machine
 from hundredfold.cli import main
 
 VERBS = (
@@ -59,6 +59,20 @@ def test_a_verb_that_computes_nothing_loads_no_torch(verb: str) -> None:
         f"main(['{verb}', '--help']); print('torch' in sys.modules, 'sklearn' in sys.modules)"
     )
     assert run(code=code).stdout.splitlines()[-1] == "False False"
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_WAIT_POLICY": "ACTIVE"}, {"GOMP_SPINCOUNT": "7"}])
+def test_how_threads_wait_is_set_unless_the_user_has(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in machine.WAITING:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["--version"]) == 0
+    found = {name: os.environ[name] for name in machine.WAITING if name in os.environ}
+    assert found == (given or machine.WAITING)
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,8 +1,14 @@
 """A pace against training times that are made up, so that the clock is known."""
 
 import pytest
+import torch
+from torch import nn
 
+from hundredfold.feed import Batch
+from hundredfold.optim import optimizers
 from hundredfold.optim.resolutions import progressive
+from hundredfold.training import pace as measured
+from hundredfold.training.learner import Learner
 from hundredfold.training.pace import Pace
 
 TIMES = {20: 1.0, 24: 2.0, 32: 4.0}
@@ -56,3 +62,24 @@ def test_a_machine_that_keeps_its_speed_keeps_its_plan() -> None:
     steps = pace.fill(0, 3000)
     spent = _train(pace, steps, slower_after=1e9, slower=1)
     assert spent == pytest.approx(pace.takes(0, steps), rel=0.002)
+
+
+def test_updates_are_timed_with_the_gradients_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without gradients there is nothing to update, which takes no time."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 4))
+    learner = Learner(
+        model, optimizers.sgd(model), nn.functional.cross_entropy, float, lambda _, size: size,
+        precision="fp32",
+    )  # fmt: skip
+    moved: list[bool] = []
+    update = learner.update
+
+    def noted() -> None:
+        moved.append(all(p.grad is not None for p in model.parameters()))
+        update()
+
+    monkeypatch.setattr(learner, "update", noted)
+    batch = Batch(torch.ones(8, 3, 2, 2), torch.eye(4).repeat(2, 1))
+    assert measured._seconds_of_update(learner, batch) > 0
+    assert len(moved) > 1
+    assert all(moved)

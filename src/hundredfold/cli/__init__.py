@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from cyclopts import App, Group, Parameter
 
-from hundredfold import __version__
+from hundredfold import __version__, machine
 from hundredfold.cli._failure import told
 from hundredfold.cli._signals import follow_parent, terminable
 from hundredfold.errors import HundredfoldError
@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 internal error, 2 wrong usage or recipe, 3 bad data, 4 missing extra or weights,
     5 a check failed, 130 or 143 interrupted.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # docs/decisions/0009: before torch loads
+    if not machine.WAITING.keys() & os.environ.keys():  # before torch is loaded
+        os.environ.update(machine.WAITING)
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given[: given.index("--")] if "--" in given else "--json" in given
     out = sys.stdout

@@ -106,7 +106,7 @@ def measure(job: Job) -> Pace:
     by_size = {}
     for size in sorted({size_of(part / 100) for part in range(100)} | {job.data.size}):
         by_size[size] = _seconds_of_gradients(learner, batch, size, _FEW)
-    update = _seconds(learner.update, learner.device)
+    update = _seconds_of_update(learner, batch)
     validation = _seconds_of_validation(job, learner)
     job.model.load_state_dict(before)
     by_size = {size: taken + update for size, taken in by_size.items()}
@@ -140,6 +140,13 @@ def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, few: int) -
     return _of_an_image(learner, batch, size, few) * count
 
 
+def _seconds_of_update(learner: Learner, batch: Batch) -> float:
+    """Time updates, each with gradients of its own: without any there would be none."""
+    images, targets = batch.images[:_LOOK], batch.labels[:_LOOK]
+    before = partial(learner.gradients, images, targets, len(batch.images))
+    return _seconds(learner.update, learner.device, before=before)
+
+
 def _of_an_image(learner: Learner, batch: Batch, size: int, count: int, most: int = 9) -> float:
     """Time the gradients of the first images together, shrinking included, up to `most` times."""
     images, targets = batch.images[:count], batch.labels[:count]
@@ -149,17 +156,32 @@ def _of_an_image(learner: Learner, batch: Batch, size: int, count: int, most: in
     return (taken + _seconds(partial(resized, images, size), learner.device, most)) / count
 
 
-def _seconds(do: Callable[[], object], device: torch.device, most: int = 9) -> float:
-    """Return the median of up to `most` times of doing something, after one that prepares."""
+def _seconds(
+    do: Callable[[], object],
+    device: torch.device,
+    most: int = 9,
+    before: Callable[[], object] = lambda: None,
+) -> float:
+    """Return the median of up to `most` times of doing something, after one that prepares.
+
+    before: what has to be done first each time, and is not timed.
+    """
+    before()
     do()
     times: list[float] = []
     while not times or (sum(times) < _SECONDS and len(times) < most):
+        before()
+        _finish(device)
         began = time.perf_counter()
         do()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        _finish(device)
         times.append(time.perf_counter() - began)
     return sorted(times)[len(times) // 2]
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def _seconds_of_validation(job: Job, learner: Learner) -> float:
