@@ -8,6 +8,7 @@ continues from its newest save to the same last bit.
 import json
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ from hundredfold.training.early_stop import Best
 from hundredfold.training.engine import Feed, Learner
 from hundredfold.training.learner import key_of
 from hundredfold.training.memory import Steps
+from hundredfold.training.neighbours import Crew
 from hundredfold.training.pace import Pace
 from hundredfold.training.progress import Progress, epoch_line, status_line
 from hundredfold.training.signals import Signals
@@ -81,6 +83,8 @@ class Fit:
         # only PyTorch's learner can go on in smaller pieces where the memory does not suffice
         pytorch = learner if isinstance(learner, learners.Learner) else None
         self._step = Steps(pytorch, progress.say) if pytorch else learner.step
+        on_cpu = pytorch and learner.device.type == "cpu"
+        self._crew = Crew(progress.say, self._remedy(), adapts=bool(pace)) if on_cpu else None
 
     def restore(self, saved: checkpoint.Saved | None) -> None:
         """Go back to a save, or to the start, and the curve with it."""
@@ -99,7 +103,7 @@ class Fit:
         Interrupted, after a save, where a signal asks to stop.
         """
         self._clock = self._saved = time.monotonic()
-        with Signals() as signals:
+        with Signals() as signals, self._crew or nullcontext():
             while self.position.step or self.done() < self.position.steps:
                 if self.best.exhausted(self.position.epoch):
                     return self._end(f"no better {self.best.select} in {self.best.patience} epochs")
@@ -116,6 +120,8 @@ class Fit:
             position.step += 1
             self._check(sums)
             self._keep_pace()
+            if self._crew:
+                self._crew.look_around()
             self.progress.step(partial(self._status, sums))
             if signals.caught or self._due(SAVE_EVERY):
                 position.loss, position.right = sums.tolist()
