@@ -66,6 +66,12 @@ def keep_freed_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
+def finish(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given, so that a clock tells what it took."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def name_of(device: torch.device) -> str:
     """Return what a person calls the device, e.g. "NVIDIA H200" or "AMD EPYC (CPU)"."""
     if device.type == "cuda":

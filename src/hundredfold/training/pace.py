@@ -11,6 +11,7 @@ import torch
 
 from hundredfold import call, recipe
 from hundredfold.feed import Batch
+from hundredfold.training.device import finish
 from hundredfold.training.job import Job
 from hundredfold.training.learner import Learner, resized
 
@@ -171,17 +172,12 @@ def _seconds(
     times: list[float] = []
     while not times or (sum(times) < _SECONDS and len(times) < most):
         before()
-        _finish(device)
+        finish(device)
         began = time.perf_counter()
         do()
-        _finish(device)
+        finish(device)
         times.append(time.perf_counter() - began)
     return sorted(times)[len(times) // 2]
-
-
-def _finish(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _seconds_of_validation(job: Job, learner: Learner) -> float:

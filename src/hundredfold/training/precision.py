@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hundredfold import files
 from hundredfold.inference import autocast
+from hundredfold.training.device import finish
 
 WORTH = 1.15  # bf16 has to be this many times faster
 _SECONDS = 0.6  # for each precision
@@ -83,8 +84,7 @@ def _step(model: nn.Module, images: Tensor, targets: Tensor, precision: str) -> 
 def _timed(step: Callable[[], object], device: torch.device) -> float:
     began = time.perf_counter()
     step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    finish(device)
     return time.perf_counter() - began
 
 
