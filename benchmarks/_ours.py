@@ -13,6 +13,7 @@ from hundredfold.recipe import Recipe
 from hundredfold.training import forms
 from hundredfold.training.device import keep_freed_memory
 from hundredfold.training.learner import Learner
+from hundredfold.training.team import share
 
 CLASSES, PIXELS = 100, 32
 
@@ -66,8 +67,8 @@ def _learner(what: Recipe, size: int, precision: str, library: bool) -> Learner:
 
 def use_forms(model: nn.Module, what: Recipe, size: int, precision: str) -> None:
     """Let the convolutions take the forms that a training's probe finds, or has found before."""
-    batch = min(what.micro_batch or what.batch_size, what.batch_size)
-    plan = forms.choose(model, [size], batch, precision, cache=Source().cache)
+    shared = share(model, what.batch_size, what.micro_batch)
+    plan = forms.choose(model, [size], shared, precision, cache=Source().cache)
     forms.use(model, [size], plan)
 
 

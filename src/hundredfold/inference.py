@@ -43,8 +43,12 @@ def logits(
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return the context in which a model runs in "bf16" or "fp32"."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    """Return the context in which a model runs in "bf16" or "fp32".
+
+    Cast weights are not kept: all threads would share them, and with them their graphs.
+    """
+    enabled = precision == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 
 
 class Classifier(Protocol):

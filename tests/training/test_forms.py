@@ -18,6 +18,7 @@ from hundredfold.models import Conv2d, Forms, build, summary
 from hundredfold.models._layers import Scale
 from hundredfold.run import Run
 from hundredfold.training import forms
+from hundredfold.training.team import Share
 
 Train = Callable[..., Run]
 TIMES = {"library": 1.0, "unfold": 0.5, "taps": 0.9}
@@ -48,7 +49,7 @@ def _untimed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _choose(folder: Path, model: nn.Module, **other: Any) -> forms.Plan:
-    given = {"sizes": [20], "batch": 4, "precision": "fp32"} | other
+    given = {"sizes": [20], "share": Share(4, 1, 1), "precision": "fp32"} | other
     return forms.choose(model, **given, cache=folder)
 
 
@@ -85,9 +86,9 @@ def test_a_convolution_of_too_many_products_is_not_done_by_taps(
 ) -> None:
     tried = _timed(monkeypatch, TIMES)
     model = nn.Sequential(Scale(), Conv2d(3, 2, 3, padding=1))
-    _choose(tmp_path, model, sizes=[40], batch=1)
+    _choose(tmp_path, model, sizes=[40], share=Share(1, 1, 1))
     assert "taps" not in tried
-    _choose(tmp_path, model, sizes=[10], batch=1)
+    _choose(tmp_path, model, sizes=[10], share=Share(1, 1, 1))
     assert "taps" in tried
 
 
@@ -114,7 +115,7 @@ def test_what_was_measured_is_remembered(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    "other", [{"batch": 8}, {"precision": "bf16"}, {"sizes": [20, 24]}], ids=str
+    "other", [{"share": Share(8, 1, 1)}, {"precision": "bf16"}, {"sizes": [20, 24]}], ids=str
 )
 def test_another_shape_or_precision_is_measured_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
@@ -133,9 +134,13 @@ def test_another_number_of_threads_is_measured_anew(
     tried = _timed(monkeypatch, TIMES)
     _choose(tmp_path, _network())
     before = len(tried)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
-    _choose(tmp_path, _network())
-    assert len(tried) == 2 * before
+    used = torch.get_num_threads()
+    seen: list[int] = []
+    monkeypatch.setattr(forms, "_fastest", lambda *_: seen.append(torch.get_num_threads()))
+    _choose(tmp_path, _network(), share=Share(4, 1, 3))
+    assert seen == [3, 3, 3]
+    assert torch.get_num_threads() == used
+    assert len(tried) == before
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,7 @@ def test_a_damaged_cache_is_measured_again(
 def test_a_probe_leaves_the_model_as_it_was(tmp_path: Path) -> None:
     model = _network("resnet(depth=20)")
     before = copy.deepcopy(model.state_dict())
-    _choose(tmp_path, model, sizes=[8], batch=2)
+    _choose(tmp_path, model, sizes=[8], share=Share(2, 1, 1))
     assert model.training
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())

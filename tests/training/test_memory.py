@@ -83,15 +83,17 @@ def test_a_resumed_run_keeps_the_size_of_the_pieces(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Memory runs out in the first step; a run that is stopped later does not try again."""
-    gradients, tries = Learner.gradients, []
+    judged, tries = Learner._judged, []
 
-    def tight(self: Learner, images: Tensor, targets: Tensor, batch: int) -> Tensor:
+    def tight(
+        self: Learner, model: nn.Module, images: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
         if len(images) > 8:
             tries.append(len(images))
             raise ERRORS["CPU"]
-        return gradients(self, images, targets, batch)
+        return judged(self, model, images, targets)
 
-    monkeypatch.setattr(learner.Learner, "gradients", tight)
+    monkeypatch.setattr(learner.Learner, "_judged", tight)
     whole = small_run("whole", model="wrn(depth=10, width=1)", epochs=3)
     assert whole.info["micro_batch"] == 8
     assert "in pieces of 8" in (whole.folder / "log.txt").read_text()

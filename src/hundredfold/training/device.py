@@ -4,13 +4,15 @@ import ctypes
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from hundredfold import machine
 from hundredfold.errors import MissingError, UsageError
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
 def choose(name: str) -> torch.device:
@@ -51,12 +53,24 @@ def use_threads(wanted: int) -> int:
     return torch.get_num_threads()
 
 
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use that many threads, and afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def keep_freed_memory() -> None:
     """Let glibc hand freed memory out again instead of giving it back to the system.
 
     A step frees and takes the same buffers of some MB over and over; by default much of that
-    is mapped and zeroed anew by the kernel each time, a third of the simple CNN's step.
-    Elsewhere than on glibc this does nothing.
+    is mapped and zeroed anew by the kernel each time, a third of the simple CNN's step. All
+    threads take from one arena, as those of their own give back. Elsewhere than on glibc this
+    does nothing.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -64,6 +78,7 @@ def keep_freed_memory() -> None:
         return
     mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the most that glibc takes
     mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+    mallopt(_M_ARENA_MAX, 1)
 
 
 def finish(device: torch.device) -> None:

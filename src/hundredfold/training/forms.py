@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from hundredfold import files, machine
 from hundredfold.models import FORMS, Conv2d, Form, Forms, directions, products
+from hundredfold.training.device import threads
+from hundredfold.training.team import Share
 
 Plan = Mapping[str, tuple[Form, Form, Form]]
 
@@ -54,7 +56,7 @@ class Place:
 def choose(
     model: nn.Module,
     sizes: Iterable[int],
-    batch: int,
+    share: Share,
     precision: str,
     *,
     cache: Path,
@@ -62,22 +64,24 @@ def choose(
 ) -> Plan:
     """Measure what the cache lacks and return the forms of every convolution.
 
-    sizes: heights of the square images that the model will be trained on. batch: images
-    that go through it at once. seconds: that measuring may take, the heaviest convolutions
-    first; for the rest `_likely` guesses. The model is left as it is; see `use`.
+    sizes: heights of the square images that the model will be trained on. share: the images
+    that go through it at once, and the threads that take them. seconds: that measuring may take,
+    the heaviest convolutions first; for the rest `_likely` guesses. The model is left as it is;
+    see `use`.
     """
     places = {place.key: place for size in sizes for place in _places(model, size)}
     told = f"{machine.processor()} {' '.join(machine.instruction_sets())} {torch.__version__} "
-    told += f"{torch.get_num_threads()} threads {precision} {batch}"
+    told += f"{share.threads} threads {precision} {share.piece}"
     file = cache / "probes" / f"forms-{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
     known = _remembered(file)
     lacking = [place for key, place in places.items() if key not in known]
     if lacking:
         kind = torch.bfloat16 if precision == "bf16" else torch.float32
         end = time.perf_counter() + seconds
-        for place in sorted(lacking, key=lambda place: -place.macs):
-            if time.perf_counter() < end:
-                known[place.key] = _fastest(place, min(batch, _MOST_IMAGES), kind)
+        with threads(share.threads):
+            for place in sorted(lacking, key=lambda place: -place.macs):
+                if time.perf_counter() < end:
+                    known[place.key] = _fastest(place, min(share.piece, _MOST_IMAGES), kind)
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write_json(file, {"of": told, "forms": known})
     return {key: known.get(key) or _likely(place) for key, place in places.items()}

@@ -18,6 +18,7 @@ from hundredfold.recipe import Recipe
 from hundredfold.training import device, forms, frozen, precision
 from hundredfold.training.learner import Learner
 from hundredfold.training.progress import Progress
+from hundredfold.training.team import share
 
 if TYPE_CHECKING:
     from hundredfold.training import engine
@@ -274,9 +275,9 @@ def _forms(
     on_cpu = next(model.parameters()).device.type == "cpu"
     pays = on_cpu and not _is_frozen(model) and forms.pays(summary.macs, images)
     if not before and pays and not options.compiled:
-        batch = min(what.micro_batch or what.batch_size, what.batch_size)
+        shared = share(model, what.batch_size, what.micro_batch)
         plan = forms.choose(
-            model, sizes, batch, chosen, cache=options.source.cache, seconds=options.probing
+            model, sizes, shared, chosen, cache=options.source.cache, seconds=options.probing
         )
     forms.use(model, sizes, plan)
     return plan

@@ -12,6 +12,7 @@ from torch.nn import functional
 from hundredfold import inference
 from hundredfold.inference import autocast
 from hundredfold.optim import Optimizer
+from hundredfold.training import team
 
 Schedule = Callable[[float], float]
 Resolution = Callable[[float, int], int]
@@ -22,7 +23,8 @@ class Learner:
     """Train a model step by step.
 
     micro_batch: images that go through the model at once, gradients being summed over the
-    batch; BatchNorm sees only these. 0 is the whole batch.
+    batch; BatchNorm sees only these. 0 is the whole batch, or what `team.share` takes for it.
+    On a CPU they go side by side.
     compiled: torch.compile turns the forward and the backward pass into fewer, fused kernels,
     once for each size of images; the first step of each size waits for that.
     average: decay per step of an exponential moving average of the weights (Polyak &
@@ -53,7 +55,9 @@ class Learner:
         self.device = next(model.parameters()).device
         self.rates = [float(group["lr"]) for group in optimizer.param_groups]
         self.average = copy.deepcopy(model) if average else None
-        self._forward = torch.compile(self._judged, dynamic=False) if compiled else self._judged
+        self._judge = torch.compile(self._judged, dynamic=False) if compiled else self._judged
+        self._alone = compiled or not team.suits(model)
+        self._team = team.Team(model, self._judge)
 
     def step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
         """Do one step and return [loss, number right] as float64 on the device.
@@ -69,23 +73,35 @@ class Learner:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         images = resized(images, self.resolution(progress, images.shape[-1]))
-        size = self.micro_batch or len(images)
-        pairs = zip(torch.split(images, size), torch.split(targets, size), strict=True)
-        sums = torch.stack([self.gradients(*pair, len(images)) for pair in pairs]).sum(0)
+        sums = self.gradients(images, targets, key)
         self.update()
         return sums
 
-    def gradients(self, images: Tensor, targets: Tensor, batch: int) -> Tensor:
-        """Add to the gradients what these images of a batch give; return [loss, right]."""
-        loss, right = self._forward(images, targets)
+    def share(self, batch: int) -> team.Share:
+        """Return how a batch of so many images is shared out."""
+        return team.share(self.model, batch, self.micro_batch, alone=self._alone)
+
+    def gradients(self, images: Tensor, targets: Tensor, key: int = 0, *, piece: int = 0) -> Tensor:
+        """Add the gradients of a batch's mean loss, and return [loss, right].
+
+        piece: images at once; 0 is what `share` says.
+        """
+        size = piece or self.share(len(images)).piece
+        pieces = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
+        if len(pieces) > 1 and not self._alone:
+            return self._team.gradients(pieces, key)
+        return torch.stack([self._gradients(*pair, len(images)) for pair in pieces]).sum(0)
+
+    def _gradients(self, images: Tensor, targets: Tensor, batch: int) -> Tensor:
+        loss, right = self._judge(self.model, images, targets)
         loss = loss * (len(images) / batch)
         loss.backward()  # type: ignore[no-untyped-call]
         return torch.stack((loss.detach().double(), right.double()))
 
-    def _judged(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def _judged(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean loss of images and how many are right, as scalars."""
         with autocast(self.device, self.precision):
-            logits = self.model(images)
+            logits = model(images)
         logits = logits.float()
         right = (logits.detach().argmax(1) == targets.argmax(1)).sum()
         return self.loss(logits, targets), right

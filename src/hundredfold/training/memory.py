@@ -46,7 +46,7 @@ class Steps:
     def _halve(self, batch: int) -> None:
         learner = self._learner
         learner.optimizer.zero_grad()
-        size = min(learner.micro_batch or batch, batch)
+        size = learner.share(batch).piece
         if size <= 2:  # BatchNorm has nothing to average in a single image
             raise CheckError(
                 "the memory does not suffice for a step of two images",

@@ -128,33 +128,34 @@ def _size_of(job: "engine.Job") -> Callable[[float], int]:
 
 
 def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, few: int) -> float:
-    """Time the first micro-batch and return what the whole batch takes.
+    """Time the first pieces, as many as go side by side, and return what the batch takes.
 
-    few: images that are measured instead where the micro-batch would take too long. A step has
+    few: images of a piece that are measured instead where all would take too long. A step has
     costs of its own beside those of its images, so few of them make a small network seem slow.
     """
     count = len(batch.images)
-    whole = min(learner.micro_batch or count, count)
-    few = min(few, whole)
-    if _of_an_image(learner, batch, size, few, most=1) * whole < _SECONDS:
-        few = whole
+    share = learner.share(count)
+    few = min(few, share.piece)
+    if _of_an_image(learner, batch, size, few, most=1) * share.piece * share.members < _SECONDS:
+        few = share.piece
     return _of_an_image(learner, batch, size, few) * count
 
 
 def _seconds_of_update(learner: Learner, batch: Batch) -> float:
     """Time updates, each with gradients of its own: without any there would be none."""
-    images, targets = batch.images[:_LOOK], batch.labels[:_LOOK]
-    before = partial(learner.gradients, images, targets, len(batch.images))
+    before = partial(learner.gradients, batch.images[:_LOOK], batch.labels[:_LOOK])
     return _seconds(learner.update, learner.device, before=before)
 
 
-def _of_an_image(learner: Learner, batch: Batch, size: int, count: int, most: int = 9) -> float:
-    """Time the gradients of the first images together, shrinking included, up to `most` times."""
+def _of_an_image(learner: Learner, batch: Batch, size: int, piece: int, most: int = 9) -> float:
+    """Time the gradients of pieces side by side, shrinking included, up to `most` times."""
+    count = learner.share(len(batch.images)).members * piece
     images, targets = batch.images[:count], batch.labels[:count]
     small = resized(images, size)
-    do = partial(learner.gradients, small, targets, len(batch.images))
+    do = partial(learner.gradients, small, targets, piece=piece)
     taken = _seconds(do, learner.device, most)
-    return (taken + _seconds(partial(resized, images, size), learner.device, most)) / count
+    taken += _seconds(partial(resized, images, size), learner.device, most)
+    return taken / len(images)
 
 
 def _seconds(
