@@ -120,7 +120,7 @@ def test_a_gradient_lies_in_memory_as_its_parameter_does() -> None:
             self.weight = nn.Parameter(torch.rand(2, 3))
 
         def forward(self, x: Tensor) -> Tensor:
-            return x @ self.weight.T
+            return x @ self.weight.T.contiguous()
 
     def judge(model: nn.Module, *pair: Tensor) -> tuple[Tensor, Tensor]:
         return (model(pair[0]) * pair[1]).sum(), torch.tensor(1)
