@@ -6,7 +6,7 @@ One and two threads, each quiet and beside one Python that spins on one core, th
 turn. The cost is the rate of the quiet block over that of the busy one that follows. How the
 OpenMP threads wait is a column of its own: as the command line lets them ("ours"), as the library
 does it ("default"), asleep at once ("passive": OMP_WAIT_POLICY=passive), or after so many spins
-("1000": GOMP_SPINCOUNT=1000).
+("1000": GOMP_SPINCOUNT=1000). "--model speednet" is the step of speed-75.
 The aim is a cost of at most 2.5.
 """
 
@@ -22,7 +22,7 @@ import _common
 import _ours
 from _common import Facts, Side
 
-from hundredfold import machine
+from hundredfold import machine, recipe
 from hundredfold.recipe import Recipe
 
 AIM = 2.5
@@ -64,9 +64,16 @@ def environment(wait: str) -> dict[str, str]:
     return {"GOMP_SPINCOUNT": str(int(wait))}
 
 
+def trained(options: argparse.Namespace) -> Recipe:
+    """Return the recipe whose step is measured."""
+    if options.model == "speednet":
+        return recipe.load("speed-75").override({}, options.set)
+    return Recipe(model=options.model, batch_size=options.batch)
+
+
 def measure(threads: int, wait: str, options: argparse.Namespace) -> Facts:
     """Return images a second of quiet and busy blocks, and what the neighbour costs."""
-    what = Recipe(model=options.model, batch_size=options.batch)
+    what = trained(options)
     side = Side(_ours.work, (what, _ours.PIXELS, options.precision), threads, environment(wait))
     quiet: list[float] = []
     busy: list[float] = []
@@ -99,7 +106,8 @@ def cells(row: Facts) -> list[str]:
 def main() -> None:
     parser = _common.parser(__doc__, seconds=2.0)
     parser.add_argument("--model", default="simple_cnn")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=128, help="but for speednet's")
+    parser.add_argument("--set", action="append", default=[], help="change speednet's recipe")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument(
         "--wait", action="append", default=[], help="ours, default, passive, number"
@@ -118,12 +126,13 @@ def main() -> None:
         )["gemm"])
         for threads in sorted({1, options.threads})
     }  # fmt: skip
-    macs = _ours.macs(Recipe(model=options.model), _ours.PIXELS)
+    what = trained(options)
+    macs = _ours.macs(what, _ours.PIXELS)
     for row in rows:
         share = _common.share_of_peak(macs, row["blocks"]["quiet"], [peak[row["threads"]]])
         row["share_of_gemm_peak"] = share
     table = [["images a second", "quiet", "busy", "cost", "range"], *(map(cells, rows))]
-    facts = {"model": options.model, "precision": options.precision, "batch": options.batch}
+    facts = {"model": options.model, "precision": options.precision, "batch": what.batch_size}
     _common.report("contention", table, facts | {"aim": AIM, "rows": rows})
 
 

@@ -20,6 +20,15 @@ def test_the_cost_of_a_neighbour_is_quiet_over_busy(benchmark):
         assert row["share_of_gemm_peak"] > 0
 
 
+def test_speednet_is_measured_by_its_recipe(benchmark):
+    _, facts = benchmark(
+        "contention", "--threads", "1", "--blocks", "1", "--seconds", "0.05", "--gemm", "128",
+        "--model", "speednet", "--set", "model.width=0.125", "--set", "batch_size=8",
+        "--set", "micro_batch=4",
+    )  # fmt: skip
+    assert facts["batch"] == 8
+
+
 def test_a_way_of_waiting_is_a_variable_of_openmp():
     import contention
 
