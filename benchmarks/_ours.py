@@ -29,15 +29,17 @@ def work(
     precision: str,
     library: bool = False,
     default_memory: bool = False,
+    in_turn: bool = False,
 ) -> Work:
     """Return a recipe's step on uint8 images of 32 px that it brings to `size` itself.
 
     library: leave every convolution as the library's. default_memory: and the C library's
-    ways with freed memory as they are.
+    ways with freed memory as they are. in_turn: pieces of a batch one after another, each by
+    all threads.
     """
     if not default_memory:
         keep_freed_memory()
-    learner = _learner(what, size, precision, library)
+    learner = _learner(what, size, precision, library, in_turn)
     batch = what.batch_size
     images = _pixels(batch)
     targets = functional.one_hot(torch.randint(0, CLASSES, (batch,)), CLASSES).float()
@@ -49,25 +51,27 @@ def work(
     return step
 
 
-def _learner(what: Recipe, size: int, precision: str, library: bool) -> Learner:
+def _learner(what: Recipe, size: int, precision: str, library: bool, in_turn: bool) -> Learner:
     model = models.build(call.parse(what.model), classes=CLASSES, size=PIXELS, seed=0)
     if hasattr(model, "fit"):
         model.fit(_pixels(256))
     if not library:
-        use_forms(model, what, size, precision)
+        use_forms(model, what, size, precision, in_turn=in_turn)
     loss, optimizer, schedule = (
         call.resolve(call.parse(getattr(what, field)), recipe.PACKAGES[field])
         for field in ("loss", "optimizer", "schedule")
     )
     return Learner(
         model, optimizer(model), loss, schedule, lambda progress, given: size,  # noqa: ARG005
-        precision=precision, micro_batch=what.micro_batch,
+        precision=precision, micro_batch=what.micro_batch, in_turn=in_turn,
     )  # fmt: skip
 
 
-def use_forms(model: nn.Module, what: Recipe, size: int, precision: str) -> None:
+def use_forms(
+    model: nn.Module, what: Recipe, size: int, precision: str, *, in_turn: bool = False
+) -> None:
     """Let the convolutions take the forms that a training's probe finds, or has found before."""
-    shared = share(model, what.batch_size, what.micro_batch)
+    shared = share(model, what.batch_size, what.micro_batch, in_turn=in_turn)
     plan = forms.choose(model, [size], shared, precision, cache=Source().cache)
     forms.use(model, [size], plan)
 

@@ -77,7 +77,7 @@ def tensorflow(what: Recipe, size: int, precision: str, threads: int) -> Work:
 def sides_of(case: Case, precision: str, options: argparse.Namespace) -> dict[str, Side]:
     """Return ours, the peers that there are for this model, and the GEMM peak."""
     threads, given = options.threads, (case.recipe, case.size, precision)
-    ours = (*given, options.library, options.default_memory)
+    ours = (*given, options.library, options.default_memory, options.in_turn)
     found = {"ours": _ours.side(ours, threads)}
     if _plain.network(call.parse(case.recipe.model)):
         found["plain"] = Side(_plain.work, given, threads)
@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128, help="but for speednet's")
     parser.add_argument("--set", action="append", default=[], help="change speednet's recipe")
     parser.add_argument("--library", action="store_true", help="ours without other forms")
+    parser.add_argument("--in-turn", action="store_true", help="ours, pieces one after another")
     parser.add_argument("--default-memory", action="store_true", help="ours, freed memory let go")
     options = parser.parse_args()
     rows = [
@@ -143,7 +144,8 @@ def main() -> None:
     table = [["images a second", "", "ours", *head, "of GEMM peak"]]
     table += [cells(row, peers) for row in rows]
     facts = {"threads": options.threads, "library": options.library}
-    facts |= {"default_memory": options.default_memory, "tensorflow_absent": absent}
+    facts |= {"in_turn": options.in_turn, "default_memory": options.default_memory}
+    facts |= {"tensorflow_absent": absent}
     _common.report("step", table, facts | {"rows": rows})
 
 

@@ -29,10 +29,10 @@ def _batch(number: int = 0) -> tuple[Tensor, Tensor]:
     return images.permute(0, 3, 1, 2), torch.eye(CLASSES)[torch.arange(COUNT) % CLASSES]
 
 
-def _learner(text: str, precision: str = "fp32") -> Learner:
+def _learner(text: str, precision: str = "fp32", *, in_turn: bool = False) -> Learner:
     network = build(parse(text), classes=CLASSES, size=SIZE, seed=0)
-    return Learner(network, optimizers.adam(network), losses.cross_entropy, lambda _: 1.0,
-                   resolutions.full, precision=precision, micro_batch=PIECE)  # fmt: skip
+    parts = optimizers.adam(network), losses.cross_entropy, lambda _: 1.0, resolutions.full
+    return Learner(network, *parts, precision=precision, micro_batch=PIECE, in_turn=in_turn)
 
 
 def _trained(learner: Learner, threads: int) -> dict[str, Tensor]:
@@ -96,19 +96,18 @@ def test_a_thread_that_is_held_up_takes_fewer_pieces(
 
 
 def test_pieces_side_by_side_give_what_they_give_one_after_another() -> None:
-    apart, together = (_learner("speednet(width=0.125)") for _ in range(2))
-    together._alone = True
+    aside, wanted = (_learner("speednet(width=0.125)", in_turn=turn) for turn in (False, True))
     with device.threads(2):
-        sums = [learner.gradients(*_batch()) for learner in (apart, together)]
+        sums = [learner.gradients(*_batch()) for learner in (aside, wanted)]
     torch.testing.assert_close(*sums)
-    pairs = zip(apart.model.parameters(), together.model.parameters(), strict=True)
+    pairs = zip(aside.model.parameters(), wanted.model.parameters(), strict=True)
     for one, other in pairs:
         assert (one.grad is None) == (other.grad is None)
         if one.grad is not None and other.grad is not None:
             torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-6)
-    for name, tensor in together.model.state_dict().items():
-        torch.testing.assert_close(apart.model.state_dict()[name], tensor)
-    norm = next(m for m in apart.model.modules() if isinstance(m, nn.BatchNorm2d))
+    for name, tensor in wanted.model.state_dict().items():
+        torch.testing.assert_close(aside.model.state_dict()[name], tensor)
+    norm = next(m for m in aside.model.modules() if isinstance(m, nn.BatchNorm2d))
     assert norm.num_batches_tracked == 6
     assert norm.momentum == 0.1
 
@@ -215,8 +214,8 @@ def test_how_a_batch_is_shared_out(
     model = build(parse(network), classes=CLASSES, size=32, seed=0)
     with device.threads(threads):
         assert share(model, batch, micro_batch) == shared
-        alone = Share(min(micro_batch or batch, batch), 1, threads)
-        assert share(model, batch, micro_batch, alone=True) == alone
+        in_turn = Share(min(micro_batch or batch, batch), 1, threads)
+        assert share(model, batch, micro_batch, in_turn=True) == in_turn
 
 
 def test_layers_that_share_a_generator_or_gather_unknown_things_go_alone() -> None:

@@ -24,7 +24,8 @@ class Learner:
 
     micro_batch: images that go through the model at once, gradients being summed over the
     batch; BatchNorm sees only these. 0 is the whole batch, or what `team.share` takes for it.
-    On a CPU they go side by side.
+    in_turn: such pieces go through the model one after another, each computed by all threads;
+    as they do anyway on a GPU, compiled, or where `team.suits` says so. Else side by side.
     compiled: torch.compile turns the forward and the backward pass into fewer, fused kernels,
     once for each size of images; the first step of each size waits for that.
     average: decay per step of an exponential moving average of the weights (Polyak &
@@ -43,6 +44,7 @@ class Learner:
         average: float = 0.0,
         micro_batch: int = 0,
         compiled: bool = False,
+        in_turn: bool = False,
     ) -> None:
         self.model = model.train()
         self.optimizer = optimizer
@@ -56,7 +58,7 @@ class Learner:
         self.rates = [float(group["lr"]) for group in optimizer.param_groups]
         self.average = copy.deepcopy(model) if average else None
         self._judge = torch.compile(self._judged, dynamic=False) if compiled else self._judged
-        self._alone = compiled or not team.suits(model)
+        self._in_turn = in_turn or compiled or not team.suits(model)
         self._team = team.Team(model, self._judge)
 
     def step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
@@ -79,7 +81,7 @@ class Learner:
 
     def share(self, batch: int) -> team.Share:
         """Return how a batch of so many images is shared out."""
-        return team.share(self.model, batch, self.micro_batch, alone=self._alone)
+        return team.share(self.model, batch, self.micro_batch, in_turn=self._in_turn)
 
     def gradients(self, images: Tensor, targets: Tensor, key: int = 0, *, piece: int = 0) -> Tensor:
         """Add the gradients of a batch's mean loss, and return [loss, right].
@@ -88,7 +90,7 @@ class Learner:
         """
         size = piece or self.share(len(images)).piece
         pieces = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
-        if len(pieces) > 1 and not self._alone:
+        if len(pieces) > 1 and not self._in_turn:
             return self._team.gradients(pieces, key)
         return torch.stack([self._gradients(*pair, len(images)) for pair in pieces]).sum(0)
 

@@ -40,18 +40,18 @@ class Share(NamedTuple):
     threads: int
 
 
-def share(model: nn.Module, batch: int, micro_batch: int, *, alone: bool = False) -> Share:
+def share(model: nn.Module, batch: int, micro_batch: int, *, in_turn: bool = False) -> Share:
     """Return how a batch of so many images is shared out.
 
     micro_batch: images at once; 0 is all of them where layers see the batch as a whole, as
-    BatchNorm does, and else a quarter or as much as makes a piece worth while. alone: one
+    BatchNorm does, and else a quarter or as much as makes a piece worth while. in_turn: one
     piece after another, each by all threads.
     """
     threads = torch.get_num_threads()
-    alone = alone or not suits(model)
-    pieces = 1 if alone or _gathering(model) else max(1, min(_MOST, batch // _LEAST))
+    in_turn = in_turn or not suits(model)
+    pieces = 1 if in_turn or _gathering(model) else max(1, min(_MOST, batch // _LEAST))
     piece = min(micro_batch or -(-batch // pieces), batch)
-    members = 1 if alone else min(threads, -(-batch // piece))
+    members = 1 if in_turn else min(threads, -(-batch // piece))
     return Share(piece, members, threads // members)
 
 
