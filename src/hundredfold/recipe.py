@@ -77,7 +77,8 @@ class Recipe(BaseModel):
     select:     what decides which epoch's weights are kept; "last" keeps the last epoch's.
     ema:        decay per step of the averaged weights that are scored and kept; 0 is off.
     micro_batch: images that go through the model at once, so that they fit in memory or
-                cache; BatchNorm sees only these. 0 is the whole batch.
+                cache, and threads of a CPU take them side by side; BatchNorm sees only
+                these. 0 is the whole batch, for layers that have to see it.
     precision:  "auto" takes bf16 where a short probe shows that the machine gains from it.
     validation: share of the training images that is cut off for validation, in [0, 1);
                 a data set with a validation part of its own uses that. 0 trains on all

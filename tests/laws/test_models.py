@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from hundredfold import models
 from hundredfold.call import Call, complete, describe, names, parse
 from hundredfold.errors import UsageError
+from hundredfold.training import device, team
 
 PACKAGE = "hundredfold.models"
 NETWORKS = names(PACKAGE)
@@ -240,6 +241,29 @@ def test_dropout_acts_in_training_and_not_in_evaluation(name):
         assert torch.equal(first, again)
         assert not torch.equal(first, second)
         assert torch.equal(build_with(0.5).eval()(images()), without.eval()(images()))
+
+
+@network
+def test_pieces_side_by_side_draw_and_gather_for_themselves(name):
+    call = parse(SMALLER.get(name, name))
+    options = {"dropout": 0.5} if name in WITH_DROPOUT else {}
+    targets = F.one_hot(torch.arange(8) % 10, 10).float()
+    found = []
+    for threads in (1, 2):
+        model = models.build(
+            Call(name, {**call.options, **options}), classes=10, size=32, seed=0
+        ).train()
+        assert team.suits(model)
+        members = team.Team(model, lambda model, given, wanted: (
+            F.cross_entropy(model(given), wanted), torch.tensor(0)))  # fmt: skip
+        before = torch.get_rng_state()
+        with device.threads(threads):
+            pieces = zip(images(8).split(2), targets.split(2), strict=True)
+            members.gradients(list(pieces), key=5)
+        assert torch.equal(torch.get_rng_state(), before), "drop() knows the copy's generator"
+        gradients = {key: parameter.grad for key, parameter in trained(model).items()}
+        found.append(gradients | dict(model.named_buffers()))
+    assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, 1.5])

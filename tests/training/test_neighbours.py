@@ -102,3 +102,20 @@ def test_a_training_makes_way_or_says_what_would_be_faster(
     assert log.count("another process takes a core") == (better == 1)
     assert log.count(f"--resume {tmp_path / 'a'} --threads 1") == (better == 1 and not budget)
     assert set(used[1:]) == ({1} if budget and better == 1 else {2})
+
+
+def test_threads_with_pieces_of_their_own_need_not_make_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(Neighbours, "threads", lambda _, now, __: looks.append(now) or 1)
+    used = torch.get_num_threads()
+    for name, micro_batch in (("whole", 0), ("pieces", 16)):
+        given = ["--data", "shapes(size=18, classes=4, images=200)", "--model", "simple_cnn",
+                 "--batch-size", "32", "--set", f"micro_batch={micro_batch}", "--epochs", "1",
+                 "--precision", "fp32", "--out", str(tmp_path), "--name", name,
+                 "--threads", "2"]  # fmt: skip
+        assert cli.main(["train", *given]) == 0
+        assert bool(looks) == (name == "whole")
+        looks.clear()
+    torch.set_num_threads(used)

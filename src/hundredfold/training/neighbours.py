@@ -1,8 +1,9 @@
 """How many threads a training should compute with, beside what else takes the cores.
 
-Threads wait for each other at every operation, so one that shares its core holds up all. Linux
-counts for each thread how long it was ready to run while another had its core, and for each core
-how long it was idle. Where that cannot be read, nobody is noticed.
+Threads that share operations wait for each other at every one, so one that shares its core holds
+up all; those with pieces of their own (`team.py`) do not and need none of this. Linux counts for
+each thread how long it was ready to run while another had its core, and for each core how long
+it was idle. Where that cannot be read, nobody is noticed.
 """
 
 import os

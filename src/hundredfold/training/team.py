@@ -155,7 +155,7 @@ class Team:
     def __init__(self, model: nn.Module, judge: Judge) -> None:
         self._model, self._judge = model, judge
         self._copies: list[_Copy] = []
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = ThreadPoolExecutor(1)
 
     def gradients(self, pieces: Sequence[Pair], key: int) -> Tensor:
         """Add the gradients of a batch to the model's, and return its [loss, right].
@@ -163,8 +163,9 @@ class Team:
         The loss is the batch's mean. `key` and a piece's number seed what the piece draws.
         """
         members = min(torch.get_num_threads(), len(pieces))
-        while len(self._copies) < members:
-            self._copies.append(_Copy(self._model))
+        if len(self._copies) < members:
+            self._copies += [_Copy(self._model) for _ in range(members - len(self._copies))]
+            self._pool = ThreadPoolExecutor(members)
         images = sum(len(pair[0]) for pair in pieces)
         total, waiting = _Total(self._model), deque(enumerate(pieces))
 
@@ -191,8 +192,6 @@ class Team:
             torch.set_num_threads(threads // members)
             work(member)
 
-        if not self._pool or self._pool._max_workers != members:
-            self._pool = ThreadPoolExecutor(members)
         running = [self._pool.submit(alone, member) for member in self._copies[:members]]
         errors = [found for future in running if (found := future.exception())]
         torch.set_num_threads(threads)  # what new threads begin with
