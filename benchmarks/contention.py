@@ -66,9 +66,9 @@ def environment(wait: str) -> dict[str, str]:
 
 def trained(options: argparse.Namespace) -> Recipe:
     """Return the recipe whose step is measured."""
-    if options.model == "speednet":
-        return recipe.load("speed-75").override({}, options.set)
-    return Recipe(model=options.model, batch_size=options.batch)
+    plain = Recipe(model=options.model, batch_size=options.batch)
+    what = recipe.load("speed-75") if options.model == "speednet" else plain
+    return what.override({}, options.set)
 
 
 def measure(threads: int, wait: str, options: argparse.Namespace) -> Facts:
@@ -107,7 +107,7 @@ def main() -> None:
     parser = _common.parser(__doc__, seconds=2.0)
     parser.add_argument("--model", default="simple_cnn")
     parser.add_argument("--batch", type=int, default=128, help="but for speednet's")
-    parser.add_argument("--set", action="append", default=[], help="change speednet's recipe")
+    parser.add_argument("--set", action="append", default=[], help="change the recipe")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument(
         "--wait", action="append", default=[], help="ours, default, passive, number"
@@ -133,6 +133,7 @@ def main() -> None:
         row["share_of_gemm_peak"] = share
     table = [["images a second", "quiet", "busy", "cost", "range"], *(map(cells, rows))]
     facts = {"model": options.model, "precision": options.precision, "batch": what.batch_size}
+    facts["micro_batch"] = what.micro_batch
     _common.report("contention", table, facts | {"aim": AIM, "rows": rows})
 
 
