@@ -306,17 +306,17 @@ def test_bf16_is_taken_only_where_it_is_worth_it(
     assert f"{ratio:.2f} times as fast" in found[1]
 
 
-def test_a_step_is_tried_only_where_a_product_in_bf16_is_no_slower(
+def test_a_step_is_tried_but_where_products_in_bf16_are_emulated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
     monkeypatch.setattr(precision, "_probe", lambda *given: tried.append(given) or 1.5)
-    for speed, chosen in ((0.5, "fp32"), (1.0, "bf16")):
+    for speed, chosen in ((0.3, "fp32"), (0.9, "bf16")):  # a moment's delay is no emulation
         monkeypatch.setattr(precision, "_products", lambda _, speed=speed: speed)
         found = precision.choose(torch.nn.Identity(), torch.zeros(1), torch.zeros(1),
                                  cache=tmp_path, key=chosen)  # fmt: skip
         assert found[0] == chosen
-        assert len(tried) == (speed >= 1)
+        assert len(tried) == (chosen == "bf16")
 
 
 def test_products_are_timed_on_the_device_and_leave_no_mark() -> None:

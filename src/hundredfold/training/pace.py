@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _CHECKS = 20  # looks at the clock in a whole training
 _SECONDS = 0.7  # of measuring, for each size, or one time where that is longer
 _LOOKS = 500  # at the size of images, when the time of a training is added up
-_FEW = 64  # images that a CPU is measured with where all of a micro-batch would take long
-_LOOK = 32  # as many in a first look: with fewer, converting weights takes much of the time
+_FEW = 64  # images that a CPU is measured with at least
+_LOOK = 32  # as many in a first look
 
 
 @dataclass
@@ -130,15 +130,15 @@ def _size_of(job: "engine.Job") -> Callable[[float], int]:
 def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, few: int) -> float:
     """Time the first pieces, as many as go side by side, and return what the batch takes.
 
-    few: images of a piece that are measured instead where all would take too long. A step has
-    costs of its own beside those of its images, so few of them make a small network seem slow.
+    few: images of a piece that are measured first; then as many as there is time for. A step has
+    costs of its own beside those of its images, so few of them make a network seem slow.
     """
     count = len(batch.images)
     share = learner.share(count)
     few = min(few, share.piece)
-    if _of_an_image(learner, batch, size, few, most=1) * share.piece * share.members < _SECONDS:
-        few = share.piece
-    return _of_an_image(learner, batch, size, few) * count
+    each = _of_an_image(learner, batch, size, few, most=1)
+    some = min(share.piece, int(_SECONDS / (each * share.members)))
+    return _of_an_image(learner, batch, size, max(few, some)) * count
 
 
 def _seconds_of_update(learner: Learner, batch: Batch) -> float:

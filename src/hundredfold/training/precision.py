@@ -16,6 +16,8 @@ from hundredfold.inference import autocast
 from hundredfold.training.device import finish
 
 WORTH = 1.15  # bf16 has to be this many times faster
+_HOPELESS = 0.5  # where its products are emulated they take ten times as long and more
+_TRIES = 5  # of a product, of which the best counts
 _SECONDS = 0.6  # for each precision
 
 
@@ -33,8 +35,8 @@ def choose(
     ratio = _remembered(place)
     words = "measured before"
     if ratio is None:
-        hopeless = _products(device)  # a step in bf16 that is emulated takes minutes
-        ratio = hopeless if hopeless < 1 else _probe(model, images, targets)
+        products = _products(device)  # a step in bf16 that is emulated takes minutes
+        ratio = products if products < _HOPELESS else _probe(model, images, targets)
         words = "measured now"
         place.parent.mkdir(parents=True, exist_ok=True)
         files.write_json(place, {"bf16_over_fp32": ratio, "of": machine})
@@ -52,7 +54,7 @@ def _products(device: torch.device, size: int = 256) -> float:
     best = []
     for kind in (torch.float32, torch.bfloat16):
         square = torch.ones(size, size, device=device, dtype=kind)
-        best.append(min(_timed(lambda s=square: s @ s, device) for _ in range(2)))  # type: ignore[misc]
+        best.append(min(_timed(lambda s=square: s @ s, device) for _ in range(_TRIES)))  # type: ignore[misc]
     return best[0] / best[1]
 
 
