@@ -19,8 +19,12 @@ from hundredfold.training.learner import Learner
 from hundredfold.training.team import Share, share, suits
 
 COUNT, CLASSES, SIZE, PIECE = 22, 4, 20, 4
-NETWORKS = ("simple_cnn(dropout=0.5)", "speednet(width=0.125)", "wrn(depth=10, dropout=0.3)",
-            "convnext(width=8)")  # fmt: skip
+NETWORKS = (
+    "simple_cnn(dropout=0.5)",
+    "speednet(width=0.125)",
+    "wrn(depth=10, width=1, dropout=0.3)",
+    "convnext(width=8)",
+)
 
 
 def _batch(number: int = 0) -> tuple[Tensor, Tensor]:
