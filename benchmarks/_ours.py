@@ -71,7 +71,7 @@ def use_forms(
     model: nn.Module, what: Recipe, size: int, precision: str, *, in_turn: bool = False
 ) -> None:
     """Let the convolutions take the forms that a training's probe finds, or has found before."""
-    shared = share(model, what.batch_size, what.micro_batch, in_turn=in_turn)
+    shared = share(model, what.batch_size, what.micro_batch, in_turn=in_turn or None)
     plan = forms.choose(model, [size], shared, precision, cache=Source().cache)
     forms.use(model, [size], plan)
 

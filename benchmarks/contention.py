@@ -74,7 +74,8 @@ def trained(options: argparse.Namespace) -> Recipe:
 def measure(threads: int, wait: str, options: argparse.Namespace) -> Facts:
     """Return images a second of quiet and busy blocks, and what the neighbour costs."""
     what = trained(options)
-    side = Side(_ours.work, (what, _ours.PIXELS, options.precision), threads, environment(wait))
+    given = (what, _ours.PIXELS, options.precision, False, False, options.in_turn)
+    side = Side(_ours.work, given, threads, environment(wait))
     quiet: list[float] = []
     busy: list[float] = []
     with _common.workers({f"{threads} threads, {wait}": side}) as started:
@@ -108,6 +109,7 @@ def main() -> None:
     parser.add_argument("--model", default="simple_cnn")
     parser.add_argument("--batch", type=int, default=128, help="but for speednet's")
     parser.add_argument("--set", action="append", default=[], help="change the recipe")
+    parser.add_argument("--in-turn", action="store_true", help="pieces one after another")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument(
         "--wait", action="append", default=[], help="ours, default, passive, number"
@@ -133,7 +135,7 @@ def main() -> None:
         row["share_of_gemm_peak"] = share
     table = [["images a second", "quiet", "busy", "cost", "range"], *(map(cells, rows))]
     facts = {"model": options.model, "precision": options.precision, "batch": what.batch_size}
-    facts["micro_batch"] = what.micro_batch
+    facts |= {"micro_batch": what.micro_batch, "in_turn": options.in_turn}
     _common.report("contention", table, facts | {"aim": AIM, "rows": rows})
 
 

@@ -24,9 +24,9 @@ def test_speednet_is_measured_by_its_recipe(benchmark):
     _, facts = benchmark(
         "contention", "--threads", "1", "--blocks", "1", "--seconds", "0.05", "--gemm", "128",
         "--model", "speednet", "--set", "model.width=0.125", "--set", "batch_size=8",
-        "--set", "micro_batch=4",
+        "--set", "micro_batch=4", "--in-turn",
     )  # fmt: skip
-    assert facts["batch"] == 8
+    assert (facts["batch"], facts["micro_batch"], facts["in_turn"]) == (8, 4, True)
 
 
 def test_a_way_of_waiting_is_a_variable_of_openmp():

@@ -10,6 +10,7 @@ from hundredfold.optim.resolutions import progressive
 from hundredfold.training import pace as measured
 from hundredfold.training.learner import Learner
 from hundredfold.training.pace import Pace
+from hundredfold.training.team import Share
 
 TIMES = {20: 1.0, 24: 2.0, 32: 4.0}
 
@@ -83,3 +84,18 @@ def test_updates_are_timed_with_the_gradients_of_a_step(monkeypatch: pytest.Monk
     assert measured._seconds_of_update(learner, batch) > 0
     assert len(moved) > 1
     assert all(moved)
+
+
+@pytest.mark.parametrize(("each", "piece"), [(1e-3, 256), (5e-3, 70), (1.0, 64)])
+def test_as_many_images_are_measured_as_there_is_time_for(
+    each: float, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0.7 s for pieces of up to 256 images, two side by side; at least the first 64 of each."""
+    tried: list[int] = []
+    timed = lambda _learner, _batch, _size, count, most=9: tried.append(count) or each  # noqa: ARG005, E731
+    monkeypatch.setattr(measured, "_of_an_image", timed)
+    monkeypatch.setattr(Learner, "share", lambda *_: Share(256, 2, 1))
+    batch = Batch(torch.zeros(1024, 3, 8, 8), torch.zeros(1024, 2))
+    learner = Learner.__new__(Learner)
+    assert measured._seconds_of_gradients(learner, batch, 8, 64) == pytest.approx(1024 * each)
+    assert tried == [64, piece]

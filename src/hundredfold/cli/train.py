@@ -98,7 +98,7 @@ def train(
         auto, cpu, cuda, cuda:1 or mps.
     threads
         Threads to compute with; 0 takes every core. With --resume too, where another number
-        ends in other last bits.
+        may end in other last bits.
     compile
         Let torch.compile fuse the step's kernels, as may pay on a GPU; it needs a compiler
         (Triton, or g++ without a GPU) and takes up to minutes before the first step.

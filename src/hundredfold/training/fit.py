@@ -83,9 +83,9 @@ class Fit:
         # only PyTorch's learner can go on in smaller pieces where the memory does not suffice
         pytorch = learner if isinstance(learner, learners.Learner) else None
         self._step = Steps(pytorch, progress.say) if pytorch else learner.step
-        together = pytorch and pytorch.share(recipe.batch_size).threads > 1
-        crewed = together and learner.device.type == "cpu"
-        self._crew = Crew(progress.say, self._remedy(), adapts=bool(pace)) if crewed else None
+        on_cpu = pytorch if learner.device.type == "cpu" else None
+        together = on_cpu and on_cpu.share(recipe.batch_size).threads > 1
+        self._crew = Crew(progress.say, self._remedy(), adapts=bool(pace)) if together else None
 
     def restore(self, saved: checkpoint.Saved | None) -> None:
         """Go back to a save, or to the start, and the curve with it."""

@@ -40,15 +40,15 @@ class Share(NamedTuple):
     threads: int
 
 
-def share(model: nn.Module, batch: int, micro_batch: int, *, in_turn: bool = False) -> Share:
+def share(model: nn.Module, batch: int, micro_batch: int, *, in_turn: bool | None = None) -> Share:
     """Return how a batch of so many images is shared out.
 
     micro_batch: images at once; 0 is all of them where layers see the batch as a whole, as
     BatchNorm does, and else a quarter or as much as makes a piece worth while. in_turn: one
-    piece after another, each by all threads.
+    piece after another, each by all threads; None is as `suits` says.
     """
     threads = torch.get_num_threads()
-    in_turn = in_turn or not suits(model)
+    in_turn = not suits(model) if in_turn is None else in_turn
     pieces = 1 if in_turn or _gathering(model) else max(1, min(_MOST, batch // _LEAST))
     piece = min(micro_batch or -(-batch // pieces), batch)
     members = 1 if in_turn else min(threads, -(-batch // piece))
@@ -96,7 +96,8 @@ class _Copy:
         for module in self.model.modules():
             if isinstance(module, Dropout):
                 module.generator = self.generator
-        for norm in _gathering(self.model):
+        self.norms = _gathering(self.model)
+        for norm in self.norms:
             norm.momentum = 1.0
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
 
@@ -105,7 +106,7 @@ class _Copy:
         loss, right = judge(self.model, *pair)
         loss = loss * share
         gradients = torch.autograd.grad(loss, self.trained, allow_unused=True)
-        statistics = [s.clone() for n in _gathering(self.model) for s in _statistics(n)]
+        statistics = [held.clone() for norm in self.norms for held in _statistics(norm)]
         return _Given(torch.stack((loss.detach().double(), right.double())), gradients, statistics)
 
 
