@@ -187,7 +187,15 @@ def test_a_plan_is_used_at_its_sizes_and_what_it_lacks_is_the_librarys(
 
 
 @pytest.mark.parametrize(
-    "name", ["speednet(width=0.125)", "resnet(depth=20)", "vgg(depth=11, batch_norm=False)"]
+    "name",
+    [
+        "speednet(width=0.125)",
+        "resnet(depth=20)",
+        "preact_resnet(depth=20)",
+        "wrn(depth=16, width=1)",
+        "densenet(depth=16)",
+        "vgg(depth=11, batch_norm=False)",
+    ],
 )
 @pytest.mark.parametrize("form", ["unfold", "taps"])
 def test_a_network_in_other_forms_has_the_same_gradients(name: str, form: str) -> None:

@@ -122,7 +122,8 @@ class _Convolve(torch.autograd.Function):
         x, weight = _last(x), _last(weight)
         ctx.save_for_backward(x, weight)
         ctx.geometry, ctx.forms = geometry, forms
-        return _first(forward(x, weight, geometry, forms.forward))
+        y = _first(forward(x, weight, geometry, forms.forward))
+        return y.data  # not as a view, which a layer that follows could not change in place
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
