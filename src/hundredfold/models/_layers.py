@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
 from hundredfold.models._conv import Conv2d
+from hundredfold.models._norm import BatchNorm2d
 
 Stem = Literal["cifar", "imagenet"]
 _DRAWS = 2**16  # what 16 bits can be
@@ -48,7 +49,7 @@ class Scale(nn.Module):
         return (images - self.mean).div_(self.std)
 
 
-class NormSiLU(nn.BatchNorm2d):
+class NormSiLU(BatchNorm2d):
     """BatchNorm, then SiLU."""
 
     def forward(self, x: Tensor) -> Tensor:
