@@ -2,6 +2,8 @@
 
 import os
 import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SETS = {
@@ -29,6 +31,35 @@ def allowed() -> set[int]:
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(allowed())
+
+
+@contextmanager
+def on_one_core() -> Iterator[bool]:
+    """Keep all threads of this process on one of its cores for a while.
+
+    What it gives is whether it can, which only Linux lets it. Afterwards each may use the cores
+    that it could before, and one that has been started meanwhile those of the process.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield False
+        return
+    cores = allowed()
+    before = {thread: os.sched_getaffinity(thread) for thread in _threads()}
+    try:
+        _allow({thread: {min(cores)} for thread in before})
+        yield True
+    finally:
+        _allow({thread: before.get(thread, cores) for thread in _threads()})
+
+
+def _threads() -> list[int]:
+    return [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
+
+
+def _allow(cores: Mapping[int, set[int]]) -> None:
+    for thread, some in cores.items():
+        with suppress(OSError):  # it has ended
+            os.sched_setaffinity(thread, some)
 
 
 def quota(place: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:

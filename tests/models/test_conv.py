@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hundredfold.models import FORMS, Conv2d, Forms, _conv, products
+from hundredfold.training.device import threads
 
 Pads = tuple[int, int, int, int]  # left, right, top, bottom
 
@@ -221,3 +222,30 @@ def test_products_are_the_rows_of_windows_that_lie_in_the_image(case: Case) -> N
     columns = range(0, case.size[1] + left + right - kw + 1, across)
     windows = [canvas[i : i + kh, j : j + kw] for i, j in itertools.product(rows, columns)]
     assert products(module, *case.size) == sum(int(w.any(1).sum()) for w in windows)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_one_thread_computes_alone_and_afterwards_all_are_there(
+    fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, seen = CASES["3x3"], []
+    module = _built(case)
+    x, back = _drawn(case, module)
+    library = F.conv2d
+
+    def noted(*given: Any) -> Tensor:
+        seen.append(torch.get_num_threads())
+        if fails:
+            raise MemoryError
+        return library(*given)
+
+    monkeypatch.setattr(F, "conv2d", noted)
+    module.forms[case.size] = Forms("single", "single", "single")
+    with threads(3):
+        if fails:
+            with pytest.raises(MemoryError):
+                module(x)
+        else:
+            module(x).backward(back)
+        assert torch.get_num_threads() == 3
+    assert seen == [1]

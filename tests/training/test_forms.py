@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from hundredfold import training
+from hundredfold import machine, training
 from hundredfold.call import parse
 from hundredfold.data import Source
-from hundredfold.models import Conv2d, Forms, build, summary
+from hundredfold.models import Conv2d, Forms, build, directions, summary
 from hundredfold.models._layers import Scale
 from hundredfold.run import Run
-from hundredfold.training import forms
+from hundredfold.training import device, forms
 from hundredfold.training.team import Share
 
 Train = Callable[..., Run]
@@ -102,6 +103,65 @@ def test_where_there_is_no_time_forms_are_guessed_and_not_remembered_as_measured
     tried = _timed(monkeypatch, TIMES)
     assert {chosen[0] for chosen in _choose(tmp_path, _network()).values()} == {"unfold"}
     assert tried
+
+
+def _awake(monkeypatch: pytest.MonkeyPatch, one: float, two: float) -> list[set[int]]:
+    """Let the library take so many seconds on one core; return the cores that it is tried on."""
+    used: list[set[int]] = []
+
+    def seconds(way: Callable[[str], torch.Tensor], form: str) -> float:
+        way(form)
+        used.append(machine.allowed())
+        if machine.cores() > 1:
+            return {"library": 1.0, "single": 2.0, "unfold": 4.0, "taps": 4.0}[form]
+        return one if torch.get_num_threads() == 1 else two
+
+    monkeypatch.setattr(forms, "_seconds", seconds)
+    return used
+
+
+two_cores = pytest.mark.skipif(
+    machine.cores() < 2 or not hasattr(os, "sched_setaffinity"), reason="needs two cores of Linux"
+)
+
+
+@two_cores
+@pytest.mark.parametrize(
+    ("one", "two", "taken"),
+    [(0.01, 0.5, "single"), (0.001, 0.02, "library"), (0.2, 0.9, "library")],
+)
+def test_threads_that_wait_awake_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: float, two: float, taken: str
+) -> None:
+    cores = machine.allowed()
+    used = _awake(monkeypatch, one, two)
+    plan = _choose(tmp_path, _network(), share=Share(4, 1, 2))
+    assert {form for chosen in plan.values() for form in chosen} == {taken, "library"}
+    assert all(chosen[2] == taken for chosen in plan.values())
+    assert {len(some) for some in used} == {1, len(cores)}
+    assert machine.allowed() == cores
+
+
+@two_cores
+def test_a_thread_alone_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = _awake(monkeypatch, 0.01, 9.0)
+    plan = _choose(tmp_path, _network(), share=Share(4, 2, 1))
+    assert {form for chosen in plan.values() for form in chosen} == {"library"}
+    assert {len(some) for some in used} == {machine.cores()}
+
+
+@two_cores
+@pytest.mark.parametrize("stride", [1, 2])
+def test_what_is_chosen_does_not_stand_still_on_a_crowded_core(tmp_path: Path, stride: int) -> None:
+    """Strides in bf16 make the library wait for each image, on many processors."""
+    model = nn.Sequential(Scale(), Conv2d(3, 32, 3, padding=1, stride=stride))
+    images = torch.randint(0, 256, (32, 3, 32, 32), dtype=torch.uint8)
+    [chosen] = _choose(
+        tmp_path, model, sizes=[32], share=Share(32, 1, 2), precision="bf16"
+    ).values()
+    way = directions(model[1], 32, 32, len(images), torch.bfloat16)[2]
+    with device.threads(2), machine.on_one_core():
+        assert min(forms._seconds(way, chosen[2]) for _ in range(3)) < 0.1
 
 
 def test_what_was_measured_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

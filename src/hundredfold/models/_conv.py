@@ -1,6 +1,7 @@
 """A convolution that can be computed in several forms, each the same sum in another order.
 
     library   what PyTorch does (oneDNN)
+    single    the same by one thread, where the library's threads wait for each other awake
     unfold    windows copied side by side, then one matrix product
     taps      for each output place and each row of its window one matrix product of views,
               and for each weight of the kernel one over all places that it meets: windows
@@ -20,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Form = Literal["library", "unfold", "taps"]
-FORMS: tuple[Form, ...] = ("library", "unfold", "taps")
+Form = Literal["library", "single", "unfold", "taps"]
+FORMS: tuple[Form, ...] = ("library", "single", "unfold", "taps")
 _WORTH = 1 / 8  # of a map's places, at least, for leaving them out
 
 
@@ -139,6 +140,8 @@ class _Convolve(torch.autograd.Function):
 
 def forward(x: Tensor, weight: Tensor, geometry: Geometry, form: Form) -> Tensor:
     """Convolve x (b, h, w, c) with weight (o, kh, kw, c) to (b, h', w', o)."""
+    if form == "single":
+        return _by_one_thread(forward, x, weight, geometry)
     if form == "library":
         padding, pads = _split(geometry.pads)
         padded = _first(_pad(x, pads))
@@ -163,6 +166,8 @@ def input_gradient(
     Without a stride it is the gradient, convolved with the kernel turned round; with one it
     is the library's in any form.
     """
+    if form == "single":
+        return _by_one_thread(input_gradient, gradient, weight, shape, geometry)
     if form == "library" or geometry.stride != (1, 1):
         padding, (before, after, above, below) = _split(geometry.pads)
         height, width = above + shape[1] + below, before + shape[2] + after
@@ -180,6 +185,8 @@ def weight_gradient(
     gradient: Tensor, x: Tensor, shape: torch.Size, geometry: Geometry, form: Form
 ) -> Tensor:
     """Return the gradient (o, kh, kw, c) of the weight, whose shape is given."""
+    if form == "single":
+        return _by_one_thread(weight_gradient, gradient, x, shape, geometry)
     if form == "library":
         padding, around = _split(geometry.pads)
         padded, like = _pad(x, around), gradient.new_empty(shape)
@@ -197,6 +204,15 @@ def weight_gradient(
                 seen = x[:, rows, columns].reshape(-1, shape[3])
                 torch.mm(out.T, seen, out=found[:, i, j])
     return found
+
+
+def _by_one_thread(way: Callable[..., Tensor], *given: Any) -> Tensor:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return way(*given, "library")
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _met(offset: int, stride: int, outputs: int, inputs: int) -> tuple[slice, slice]:

@@ -3,6 +3,10 @@
 A form is a way to compute the same sums (`models/_conv.py`), so this changes speed and the
 last bits, nothing else. What was chosen is written into the run, and a resumed run takes it
 from there.
+
+Some of the library's weight gradients in bf16 wait for each other once an image, awake. That
+is fast where each thread has a core, and up to a thousand times slower where another process
+takes one, so a form that does so is left out.
 """
 
 import hashlib
@@ -27,6 +31,8 @@ WORTH = 0.95  # of the library's time, at most, for another form to be taken
 _MOST_IMAGES = 128  # in a probe: more make it longer, not truer
 _LOST = 1.5  # a first try this many times slower than the best ends a form's chances
 _MOST_PRODUCTS = 3_000  # matrix products in a convolution by taps
+_AWAKE = 5.0  # times what one thread takes, that two on its core need who wait awake
+_TURNS = 0.03  # seconds more, at least: some turns that threads have on a core
 _SHORT = 20e12  # multiply-accumulates of a training that is over before a probe pays
 
 
@@ -71,7 +77,7 @@ def choose(
     """
     places = {place.key: place for size in sizes for place in _places(model, size)}
     told = f"{machine.processor()} {' '.join(machine.instruction_sets())} {torch.__version__} "
-    told += f"{share.threads} threads {precision} {share.piece}"
+    told += f"{share.threads} threads, none awake, {precision} {share.piece}"
     file = cache / "probes" / f"forms-{hashlib.sha256(told.encode()).hexdigest()[:16]}.json"
     known = _remembered(file)
     lacking = [place for key, place in places.items() if key not in known]
@@ -123,9 +129,9 @@ def _places(model: nn.Module, size: int) -> list[Place]:
 
 def _fastest(place: Place, batch: int, kind: torch.dtype) -> tuple[Form, Form, Form]:
     few = products(place.module, place.height, place.width) <= _MOST_PRODUCTS
-    forms = FORMS if few else FORMS[:-1]
+    others: tuple[Form, ...] = ("unfold", "taps") if few else ("unfold",)
     ways = directions(place.module, place.height, place.width, batch, kind)
-    found = [_winner(way, forms) for way in ways]
+    found = [_winner(way, others) for way in ways]
     return (found[0], found[1] if place.trained else "library", found[2])
 
 
@@ -135,17 +141,34 @@ def _likely(place: Place) -> tuple[Form, Form, Form]:
     return ("taps", "taps", "taps") if small else ("library", "library", "library")
 
 
-def _winner(way: Callable[[Form], Tensor], forms: tuple[Form, ...]) -> Form:
+def _winner(way: Callable[[Form], Tensor], others: tuple[Form, ...]) -> Form:
     """Time each form once, and those that come close to the best once more."""
     with torch.no_grad():
         way("library")  # oneDNN prepares a shape at its first use
-        times = {form: _seconds(way, form) for form in forms}
+        usual: Form = "single" if _waits_awake(way) else "library"
+        times = {form: _seconds(way, form) for form in (usual, *others)}
         best = min(times.values())
         close = [form for form, taken in times.items() if taken < _LOST * best]
         for form in close if len(close) > 1 else ():
             times[form] = min(times[form], _seconds(way, form))
     fastest = min(times, key=lambda form: times[form])
-    return fastest if times[fastest] < WORTH * times["library"] else "library"
+    return fastest if times[fastest] < WORTH * times[usual] else usual
+
+
+def _waits_awake(way: Callable[[Form], Tensor]) -> bool:
+    """Tell whether the library's threads wait for each other awake, over and over.
+
+    Two of them on one core then take many times what one takes there: each stays on it while it
+    waits for the other. False where there is one thread, or no way to put them on one core.
+    """
+    if torch.get_num_threads() == 1:
+        return False
+    taken = []
+    with machine.on_one_core() as kept:
+        for count in (1, 2) if kept else ():
+            with threads(count):
+                taken.append(_seconds(way, "library"))
+    return bool(taken) and taken[1] > max(_AWAKE * taken[0], taken[0] + _TURNS)
 
 
 def _seconds(way: Callable[[Form], Tensor], form: Form) -> float:

@@ -1,0 +1,41 @@
+"""What is asked of the operating system, and asked of it."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hundredfold import machine
+
+linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux lets us")
+
+
+@linux
+def test_all_threads_stay_on_one_core_and_are_free_again() -> None:
+    cores = machine.allowed()
+    with ThreadPoolExecutor(1) as early, ThreadPoolExecutor(1) as late:
+        early.submit(machine.allowed).result()  # it has been started
+        with machine.on_one_core() as kept:
+            assert kept
+            found = [
+                machine.allowed(),
+                *(pool.submit(machine.allowed).result() for pool in (early, late)),
+            ]
+        assert found == [{min(cores)}] * 3
+        for pool in (early, late):
+            assert pool.submit(machine.allowed).result() == cores
+    assert machine.allowed() == cores
+
+
+@linux
+def test_after_an_error_they_are_free_too() -> None:
+    cores = machine.allowed()
+    with pytest.raises(ValueError, match="no"), machine.on_one_core():
+        raise ValueError("no")
+    assert machine.allowed() == cores
+
+
+def test_where_it_cannot_be_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    with machine.on_one_core() as kept:
+        assert not kept
