@@ -26,9 +26,11 @@ from hundredfold.training.device import threads
 from hundredfold.training.team import Share
 
 Plan = Mapping[str, tuple[Form, Form, Form]]
+Way = Callable[[Form], Tensor]
 
 WORTH = 0.95  # of the library's time, at most, for another form to be taken
 _MOST_IMAGES = 128  # in a probe: more make it longer, not truer
+_FEW_IMAGES = 16  # enough to see threads wait at each
 _LOST = 1.5  # a first try this many times slower than the best ends a form's chances
 _MOST_PRODUCTS = 3_000  # matrix products in a convolution by taps
 _AWAKE = 5.0  # times what one thread takes, that two on its core need who wait awake
@@ -130,8 +132,11 @@ def _places(model: nn.Module, size: int) -> list[Place]:
 def _fastest(place: Place, batch: int, kind: torch.dtype) -> tuple[Form, Form, Form]:
     few = products(place.module, place.height, place.width) <= _MOST_PRODUCTS
     others: tuple[Form, ...] = ("unfold", "taps") if few else ("unfold",)
-    ways = directions(place.module, place.height, place.width, batch, kind)
-    found = [_winner(way, others) for way in ways]
+    ways, trials = (
+        directions(place.module, place.height, place.width, count, kind)
+        for count in (batch, min(batch, _FEW_IMAGES))
+    )
+    found = [_winner(way, trial, others) for way, trial in zip(ways, trials, strict=True)]
     return (found[0], found[1] if place.trained else "library", found[2])
 
 
@@ -141,11 +146,14 @@ def _likely(place: Place) -> tuple[Form, Form, Form]:
     return ("taps", "taps", "taps") if small else ("library", "library", "library")
 
 
-def _winner(way: Callable[[Form], Tensor], others: tuple[Form, ...]) -> Form:
-    """Time each form once, and those that come close to the best once more."""
+def _winner(way: Way, trial: Way, others: tuple[Form, ...]) -> Form:
+    """Time each form once, and those that come close to the best once more.
+
+    trial: the same with few images, to see whether the library's threads wait awake.
+    """
     with torch.no_grad():
         way("library")  # oneDNN prepares a shape at its first use
-        usual: Form = "single" if _waits_awake(way) else "library"
+        usual: Form = "single" if _waits_awake(trial) else "library"
         times = {form: _seconds(way, form) for form in (usual, *others)}
         best = min(times.values())
         close = [form for form, taken in times.items() if taken < _LOST * best]
@@ -155,7 +163,7 @@ def _winner(way: Callable[[Form], Tensor], others: tuple[Form, ...]) -> Form:
     return fastest if times[fastest] < WORTH * times[usual] else usual
 
 
-def _waits_awake(way: Callable[[Form], Tensor]) -> bool:
+def _waits_awake(way: Way) -> bool:
     """Tell whether the library's threads wait for each other awake, over and over.
 
     Two of them on one core then take many times what one takes there: each stays on it while it
@@ -163,6 +171,7 @@ def _waits_awake(way: Callable[[Form], Tensor]) -> bool:
     """
     if torch.get_num_threads() == 1:
         return False
+    way("library")
     taken = []
     with machine.on_one_core() as kept:
         for count in (1, 2) if kept else ():
@@ -171,7 +180,7 @@ def _waits_awake(way: Callable[[Form], Tensor]) -> bool:
     return bool(taken) and taken[1] > max(_AWAKE * taken[0], taken[0] + _TURNS)
 
 
-def _seconds(way: Callable[[Form], Tensor], form: Form) -> float:
+def _seconds(way: Way, form: Form) -> float:
     began = time.perf_counter()
     way(form)
     return time.perf_counter() - began
