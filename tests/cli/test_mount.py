@@ -226,3 +226,28 @@ def test_no_colour_where_none_is_wanted() -> None:
 def test_every_verb_is_a_file_of_its_name() -> None:
     folder = Path(cli.__file__).parent
     assert {path.stem for path in folder.glob("[a-z]*.py")} == set(VERBS)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["train --batch-size 12.7", "train --threads 0x2", "study quickstart --seeds 2.5",
+     "predict RUN IMAGE --top 1.0", "models --classes ten"],
+)  # fmt: skip
+def test_a_whole_number_is_not_rounded_to(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    *_, flag, value = line.split()
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert found.err.splitlines()[0] == (
+        f'error: invalid value for {flag}: "{value}" is not a whole number'
+    )
+
+
+@pytest.mark.parametrize(("given", "epochs"), [("0.5", 0.5), ("8", 8), ("2.0", 2)])
+def test_epochs_may_be_a_part(
+    given: str, epochs: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["train", "--data", "digits", "--dry-run", "--json", "--out", str(tmp_path)]
+    assert main([*line, "--epochs", given]) == 0
+    found = json.loads(capsys.readouterr().out)["recipe"]["epochs"]
+    assert (found, type(found)) == (epochs, type(epochs))

@@ -9,9 +9,9 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
-from typing import Any, TextIO
+from typing import Any, TextIO, get_args
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Group, Parameter, Token, convert
 
 from hundredfold import __version__, machine
 from hundredfold.cli._failure import told
@@ -43,7 +43,7 @@ def application() -> App:
         name="hundredfold",
         help="Train image classifiers and learn honestly which one is better.",
         version=f"hundredfold {__version__}",
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), converter=_exactly),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
@@ -51,6 +51,15 @@ def application() -> App:
         target = f"hundredfold.cli.{verb}:{'app' if verb in _APPS else verb}"
         app.command(target, name=verb, group=group, help=line, sort_key=place)
     return app
+
+
+def _exactly(kind: Any, tokens: Sequence[Token]) -> Any:
+    """Convert what is given for a parameter; 1.5 for a whole number is an error, not 2."""
+    if int in (kind, *get_args(kind)):
+        for token in tokens:
+            if not token.value.lstrip("+-").isdecimal():  # cyclopts would round
+                raise ValueError(f'"{token.value}" is not a whole number')
+    return convert(kind, tokens)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

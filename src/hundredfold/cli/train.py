@@ -29,7 +29,7 @@ def train(
     optimizer: str | None = None,
     schedule: str | None = None,
     resolution: str | None = None,
-    epochs: int | None = None,
+    epochs: float | None = None,
     batch_size: int | None = None,
     patience: int | None = None,
     precision: str | None = None,
@@ -79,7 +79,7 @@ def train(
     resolution
         "full", or "progressive" to begin with smaller images.
     epochs
-        Passes over the training images at most.
+        Passes over the training images at most; 8.75 ends within the ninth.
     batch_size
         Images in a step.
     patience
@@ -131,7 +131,8 @@ def train(
     )  # fmt: skip
     changes = {
         "engine": engine, "data": data, "model": model, "augment": augment, "loss": loss,
-        "optimizer": optimizer, "schedule": schedule, "resolution": resolution, "epochs": epochs,
+        "optimizer": optimizer, "schedule": schedule, "resolution": resolution,
+        "epochs": int(epochs) if epochs and epochs.is_integer() else epochs,
         "batch_size": batch_size, "patience": patience, "precision": precision, "seed": seed,
     }  # fmt: skip
     if resume:
