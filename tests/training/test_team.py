@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from hundredfold.call import parse
 from hundredfold.models import build
-from hundredfold.models._norm import BatchNorm1d
 from hundredfold.optim import losses, optimizers, resolutions
 from hundredfold.training import device, team
 from hundredfold.training.learner import Learner
@@ -34,12 +33,10 @@ def _batch(number: int = 0) -> tuple[Tensor, Tensor]:
     return images.permute(0, 3, 1, 2), torch.eye(CLASSES)[torch.arange(COUNT) % CLASSES]
 
 
-def _learner(
-    text: str, precision: str = "fp32", *, in_turn: bool = False, micro_batch: int = PIECE
-) -> Learner:
+def _learner(text: str, precision: str = "fp32", *, in_turn: bool = False) -> Learner:
     network = build(parse(text), classes=CLASSES, size=SIZE, seed=0)
     parts = optimizers.adam(network), losses.cross_entropy, lambda _: 1.0, resolutions.full
-    return Learner(network, *parts, precision=precision, micro_batch=micro_batch, in_turn=in_turn)
+    return Learner(network, *parts, precision=precision, micro_batch=PIECE, in_turn=in_turn)
 
 
 def _trained(learner: Learner, threads: int) -> dict[str, Tensor]:
@@ -102,18 +99,9 @@ def test_a_thread_that_is_held_up_takes_fewer_pieces(
     assert sorted(Counter(takers).values()) == [1, 5]
 
 
-@pytest.mark.parametrize(("micro_batch", "batches"), [(PIECE, 6), (0, 1)])
-def test_pieces_side_by_side_give_what_they_give_one_after_another(
-    micro_batch: int, batches: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(team, "_LEAST", 7)  # images in a piece of a batch that is seen as a whole
-    aside, wanted = (
-        _learner("speednet(width=0.125)", in_turn=turn, micro_batch=micro_batch)
-        for turn in (False, True)
-    )
-    with device.threads(3):
-        assert aside.share(COUNT).members == 3
-        assert wanted.share(COUNT).members == 1
+def test_pieces_side_by_side_give_what_they_give_one_after_another() -> None:
+    aside, wanted = (_learner("speednet(width=0.125)", in_turn=turn) for turn in (False, True))
+    with device.threads(2):
         sums = [learner.gradients(*_batch()) for learner in (aside, wanted)]
     torch.testing.assert_close(*sums)
     pairs = zip(aside.model.parameters(), wanted.model.parameters(), strict=True)
@@ -124,23 +112,8 @@ def test_pieces_side_by_side_give_what_they_give_one_after_another(
     for name, tensor in wanted.model.state_dict().items():
         torch.testing.assert_close(aside.model.state_dict()[name], tensor)
     norm = next(m for m in aside.model.modules() if isinstance(m, nn.BatchNorm2d))
-    assert norm.num_batches_tracked == batches
+    assert norm.num_batches_tracked == 6
     assert norm.momentum == 0.1
-
-
-@pytest.mark.parametrize("network", ["wrn(depth=10, width=1, dropout=0.3)", "resnet(depth=20)"])
-@pytest.mark.parametrize("slow", [0, 1])
-def test_nor_does_who_waits_where_batch_norm_sees_the_batch_as_a_whole(
-    network: str,
-    slow: int,
-    delayed: Callable[[Callable[[int], float]], list[int]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(team, "_LEAST", 8)
-    wanted = _trained(_learner(network, micro_batch=0), 2)
-    takers = delayed(lambda number: 0.1 if number == slow else 0.0)
-    _same(_trained(_learner(network, micro_batch=0), 2), wanted)
-    assert sorted(Counter(takers).values()) == [3, 3]
 
 
 def test_a_gradient_lies_in_memory_as_its_parameter_does() -> None:
@@ -180,45 +153,6 @@ def test_each_piece_drops_other_units_and_the_key_decides_which() -> None:
     first, second, again, other, new, _ = losses_of
     assert len({first, second, new}) == 3, "two pieces, and another key"
     assert {again, other} == {first, second}
-
-
-def test_later_pieces_can_be_seen_each_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(team, "_LEAST", 8)
-    learner, wanted = (_learner("resnet(depth=20)", micro_batch=0) for _ in range(2))
-    with device.threads(2):
-        learner.gradients(*_batch())
-        learner.load({name: tensor.clone() for name, tensor in wanted.tensors().items()})
-        learner.optimizer.zero_grad()
-        learner.micro_batch = wanted.micro_batch = PIECE
-        sums = [torch.stack([each.gradients(*_batch()), each.gradients(*_batch())])
-                for each in (learner, wanted)]  # fmt: skip
-    assert torch.equal(*sums)
-
-
-@pytest.mark.parametrize("failing", [0, 1])
-def test_an_error_of_a_piece_ends_those_that_wait_for_it(
-    failing: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(team, "_LEAST", 8)
-    learner = _learner("resnet(depth=20)", micro_batch=0)
-    wanted = _trained(_learner("resnet(depth=20)", micro_batch=0), 2)
-    take = team._Copy.take
-
-    def fail(
-        self: team._Copy, judge: team.Judge, pair: team.Pair, part: float, key: int
-    ) -> team._Given:
-        if key == failing:
-            raise RuntimeError("out of memory")
-        return take(self, judge, pair, part, key)
-
-    monkeypatch.setattr(team._Copy, "take", fail)
-    with device.threads(2), pytest.raises(RuntimeError, match="out of memory"):
-        learner.gradients(*_batch())
-    monkeypatch.setattr(team._Copy, "take", take)
-    learner.optimizer.zero_grad()
-    for norm in (m for m in learner.model.modules() if isinstance(m, nn.BatchNorm2d)):
-        assert norm.num_batches_tracked == 0
-    _same(_trained(learner, 2), wanted)
 
 
 def test_an_error_of_a_piece_ends_the_step_and_lets_go_of_its_memory() -> None:
@@ -273,12 +207,7 @@ def test_each_piece_has_its_share_of_the_threads_and_afterwards_all_is_as_before
         ("simple_cnn", 127, 0, 2, Share(127, 1, 2)),
         ("simple_cnn", 1024, 0, 8, Share(256, 4, 2)),
         ("simple_cnn", 128, 32, 2, Share(32, 2, 1)),
-        ("resnet(depth=20)", 128, 0, 1, Share(128, 1, 1)),
-        ("resnet(depth=20)", 128, 0, 2, Share(64, 2, 1)),
-        ("resnet(depth=20)", 128, 0, 3, Share(128, 1, 3)),
-        ("resnet(depth=20)", 512, 0, 6, Share(86, 6, 1)),
-        ("resnet(depth=20)", 128, 0, 16, Share(64, 2, 8)),
-        ("resnet(depth=20)", 100, 0, 2, Share(100, 1, 2)),
+        ("resnet(depth=20)", 128, 0, 2, Share(128, 1, 2)),
         ("speednet", 1024, 256, 3, Share(256, 3, 1)),
         ("speednet", 100, 256, 2, Share(100, 1, 2)),
     ],
@@ -299,8 +228,8 @@ def test_layers_that_share_a_generator_or_gather_unknown_things_go_alone() -> No
     class Own(nn.Module):
         pass
 
-    assert suits(nn.Sequential(dense, BatchNorm1d(2)))
-    for layer in (nn.Dropout(0.1), nn.BatchNorm1d(2), Own()):
+    assert suits(nn.Sequential(dense, nn.BatchNorm1d(2)))
+    for layer in (nn.Dropout(0.1), nn.BatchNorm1d(2, momentum=None), Own()):
         assert not suits(nn.Sequential(dense, layer))
         assert suits(nn.Sequential(dense, layer).eval())
     assert not suits(nn.Sequential(dense).to("meta"))

@@ -3,12 +3,10 @@
 from hundredfold.models._build import build, outline
 from hundredfold.models._conv import FORMS, Conv2d, Form, Forms, directions, products
 from hundredfold.models._layers import Dropout
-from hundredfold.models._norm import BatchNorm
 from hundredfold.models._summary import Layer, Stage, Summary, stages, summary
 
 __all__ = [
     "FORMS",
-    "BatchNorm",
     "Conv2d",
     "Dropout",
     "Form",

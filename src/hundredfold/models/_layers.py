@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
 from hundredfold.models._conv import Conv2d
-from hundredfold.models._norm import BatchNorm2d
 
 Stem = Literal["cifar", "imagenet"]
 _DRAWS = 2**16  # what 16 bits can be
@@ -49,7 +48,7 @@ class Scale(nn.Module):
         return (images - self.mean).div_(self.std)
 
 
-class NormSiLU(BatchNorm2d):
+class NormSiLU(nn.BatchNorm2d):
     """BatchNorm, then SiLU."""
 
     def forward(self, x: Tensor) -> Tensor:

@@ -36,7 +36,6 @@ from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
 from hundredfold.models._layers import Scale, conv, drop, initialise, need_size, stem_for
-from hundredfold.models._norm import BatchNorm2d
 
 _IMAGENET = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
@@ -46,9 +45,9 @@ class DenseLayer(nn.Module):
 
     def __init__(self, inputs: int, growth: int, dropout: float) -> None:
         super().__init__()
-        self.norm1 = BatchNorm2d(inputs)
+        self.norm1 = nn.BatchNorm2d(inputs)
         self.conv1 = conv(inputs, 4 * growth, 1)
-        self.norm2 = BatchNorm2d(4 * growth)
+        self.norm2 = nn.BatchNorm2d(4 * growth)
         self.conv2 = conv(4 * growth, growth, 3)
         self.dropout = drop(dropout)
 
@@ -64,7 +63,7 @@ class Transition(nn.Module):
 
     def __init__(self, inputs: int, dropout: float) -> None:
         super().__init__()
-        self.norm = BatchNorm2d(inputs)
+        self.norm = nn.BatchNorm2d(inputs)
         self.conv = conv(inputs, inputs // 2, 1)
         self.dropout = drop(dropout)
         self.pool = nn.AvgPool2d(2)
@@ -99,7 +98,7 @@ class DenseNet(nn.Module):
             if number < len(blocks):
                 self.features.add_module(f"transition{number}", Transition(channels, dropout))
                 channels //= 2
-        self.features.add_module(f"norm{len(blocks) + 1}", BatchNorm2d(channels))
+        self.features.add_module(f"norm{len(blocks) + 1}", nn.BatchNorm2d(channels))
         self.classifier = nn.Linear(channels, classes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -128,7 +127,7 @@ def _stem(channels: int, stem: Literal["cifar", "imagenet"]) -> nn.Sequential:
         features.add_module("conv0", conv(3, channels, 3))
         return features
     features.add_module("conv0", conv(3, channels, 7, 2))
-    features.add_module("norm0", BatchNorm2d(channels))
+    features.add_module("norm0", nn.BatchNorm2d(channels))
     features.add_module("relu0", nn.ReLU(inplace=True))
     features.add_module("pool0", nn.MaxPool2d(3, 2, padding=1))
     return features

@@ -27,7 +27,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.models._layers import Scale, drop, initialise, stem_for
-from hundredfold.models._norm import BatchNorm2d
 
 _GROUPS = (  # expansion, kernel, stride, channels, blocks
     (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3),
@@ -110,7 +109,7 @@ def _conv_norm(
         inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False
     )
     activation = [nn.SiLU(inplace=True)] if active else []
-    return nn.Sequential(convolution, BatchNorm2d(outputs), *activation)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), *activation)
 
 
 def efficientnet(

@@ -27,7 +27,6 @@ from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
 from hundredfold.models._layers import Scale, drop, initialise, stem_for
-from hundredfold.models._norm import BatchNorm2d
 
 _GROUPS = (  # expansion, channels, blocks, stride
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
@@ -70,7 +69,7 @@ class Block(nn.Module):
             *([_conv_norm(inputs, hidden, 1)] if expansion > 1 else []),
             _conv_norm(hidden, hidden, 3, stride, groups=hidden),
             nn.Conv2d(hidden, outputs, 1, bias=False),
-            BatchNorm2d(outputs),
+            nn.BatchNorm2d(outputs),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,7 +115,7 @@ def _conv_norm(
     inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> nn.Sequential:
     convolution = Convolution(inputs, outputs, kernel, stride, groups)
-    return nn.Sequential(convolution, BatchNorm2d(outputs), nn.ReLU6(inplace=True))
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU6(inplace=True))
 
 
 def _round(channels: float) -> int:

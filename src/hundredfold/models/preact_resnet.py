@@ -37,7 +37,6 @@ from hundredfold.models._layers import (
     pad_shortcut,
     stem_for,
 )
-from hundredfold.models._norm import BatchNorm2d
 
 _CIFAR = {20: 3, 32: 5, 44: 7, 56: 9, 110: 18, 164: 18, 1001: 111}
 _IMAGENET = {
@@ -62,11 +61,11 @@ class PreactBlock(nn.Module):
         super().__init__()
         self.outputs = channels * (4 if bottleneck else 1)
         self.stride = stride
-        self.bn1 = BatchNorm2d(inputs)
+        self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = conv(inputs, channels, *((1, 1) if bottleneck else (3, stride)))
-        self.bn2 = BatchNorm2d(channels)
+        self.bn2 = nn.BatchNorm2d(channels)
         self.conv2 = conv(channels, channels, 3, stride if bottleneck else 1)
-        self.bn3 = BatchNorm2d(channels) if bottleneck else None
+        self.bn3 = nn.BatchNorm2d(channels) if bottleneck else None
         self.conv3 = conv(channels, self.outputs, 1) if bottleneck else None
         self.changes = stride > 1 or inputs != self.outputs
         self.downsample = None
@@ -120,7 +119,7 @@ class PreactResNet(nn.Module):
                 inputs = block.outputs
             self.groups.add_module(f"layer{number}", group)
             channels *= 2
-        self.norm = BatchNorm2d(inputs)
+        self.norm = nn.BatchNorm2d(inputs)
         self.fc = nn.Linear(inputs, classes)
 
     def forward(self, images: Tensor) -> Tensor:

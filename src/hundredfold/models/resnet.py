@@ -38,7 +38,6 @@ from hundredfold.models._layers import (
     pad_shortcut,
     stem_for,
 )
-from hundredfold.models._norm import BatchNorm2d
 
 _CIFAR = (20, 32, 44, 56, 110)
 _IMAGENET = {
@@ -64,15 +63,15 @@ class Block(nn.Module):
         self.stride = stride
         kernels = (1, 3, 1) if bottleneck else (3, 3)
         self.conv1 = conv(inputs, channels, kernels[0], 1 if bottleneck else stride)
-        self.bn1 = BatchNorm2d(channels)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = conv(channels, channels, 3, stride if bottleneck else 1)
-        self.bn2 = BatchNorm2d(channels)
+        self.bn2 = nn.BatchNorm2d(channels)
         self.conv3 = conv(channels, self.outputs, 1) if bottleneck else None
-        self.bn3 = BatchNorm2d(self.outputs) if bottleneck else None
+        self.bn3 = nn.BatchNorm2d(self.outputs) if bottleneck else None
         self.changes = stride > 1 or inputs != self.outputs
         self.downsample = None
         if self.changes and project:
-            norm = BatchNorm2d(self.outputs)
+            norm = nn.BatchNorm2d(self.outputs)
             self.downsample = nn.Sequential(conv(inputs, self.outputs, 1, stride), norm)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -115,7 +114,7 @@ class ResNet(nn.Module):
         self.scale = Scale()
         large = stem == "imagenet"
         self.conv1 = conv(3, channels, 7, 2) if large else conv(3, channels, 3)
-        self.bn1 = BatchNorm2d(channels)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1) if large else nn.Identity()
         self.groups: list[str] = []
         inputs = channels

@@ -24,7 +24,6 @@ from torch import Tensor, nn
 
 from hundredfold.models._conv import Conv2d
 from hundredfold.models._layers import Scale, drop, initialise, need_depth, need_size
-from hundredfold.models._norm import BatchNorm1d, BatchNorm2d
 
 _GROUPS = {
     11: (1, 1, 2, 2, 2),
@@ -64,7 +63,7 @@ def _features(depth: int, batch_norm: bool) -> nn.Sequential:
         for _ in range(count):
             layers.append(Conv2d(inputs, channels, 3, padding=1))
             if batch_norm:
-                layers.append(BatchNorm2d(channels))
+                layers.append(nn.BatchNorm2d(channels))
             layers.append(nn.ReLU(inplace=True))
             inputs = channels
         # max and ReLU commute; pooling first leaves ReLU a quarter of the work
@@ -88,7 +87,7 @@ def _dense_head(classes: int, inputs: int, dropout: float, batch_norm: bool) -> 
     return nn.Sequential(
         drop(dropout),
         nn.Linear(inputs, 512),
-        *([BatchNorm1d(512)] if batch_norm else []),
+        *([nn.BatchNorm1d(512)] if batch_norm else []),
         nn.ReLU(inplace=True),
         drop(dropout),
         nn.Linear(512, classes),

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
 from hundredfold.models._layers import Scale, conv, drop, initialise
-from hundredfold.models._norm import BatchNorm2d
 
 
 class WideBlock(nn.Module):
@@ -24,9 +23,9 @@ class WideBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int, dropout: float) -> None:
         super().__init__()
-        self.bn1 = BatchNorm2d(inputs)
+        self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = conv(inputs, outputs, 3, stride)
-        self.bn2 = BatchNorm2d(outputs)
+        self.bn2 = nn.BatchNorm2d(outputs)
         self.dropout = drop(dropout)
         self.conv2 = conv(outputs, outputs, 3)
         self.shortcut = None
@@ -51,7 +50,7 @@ class WideResNet(nn.Module):
         self.group1 = _group(16, 16 * width, blocks, 1, dropout)
         self.group2 = _group(16 * width, 32 * width, blocks, 2, dropout)
         self.group3 = _group(32 * width, 64 * width, blocks, 2, dropout)
-        self.norm = BatchNorm2d(64 * width)
+        self.norm = nn.BatchNorm2d(64 * width)
         self.head = nn.Linear(64 * width, classes)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class Learner:
         size = piece or self.share(len(images)).piece
         pieces = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
         if len(pieces) > 1 and not self._in_turn:
-            return self._team.gradients(pieces, key, whole=not self.micro_batch)
+            return self._team.gradients(pieces, key)
         return torch.stack([self._gradients(*pair, len(images)) for pair in pieces]).sum(0)
 
     def _gradients(self, images: Tensor, targets: Tensor, batch: int) -> Tensor:

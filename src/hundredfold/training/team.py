@@ -2,31 +2,25 @@
 
 Threads that share an operation wait for each other at its end, and a step has hundreds. Here each
 goes through the network alone and takes the next piece when it is done, so it waits once a step;
-where another process holds one of them up, the others take more. Where BatchNorm has to see the
-batch as a whole, the pieces meet in each of its layers, once on the way forward and once on the
-way back. What the pieces give is added in their order, so the sums are the same to the last bit
-whichever thread computes them and when.
+where another process holds one of them up, the others take more. What the pieces give is added in
+their order, so the sums are the same to the last bit however many threads there are, as long as
+there are no more of them than pieces.
 """
 
 import copy
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hundredfold.models import BatchNorm, Dropout
+from hundredfold.models import Dropout
 
 Judge = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
-Numbers = NDArray[np.float64]
 Pair = tuple[Tensor, Tensor]  # images and targets
 
 _OURS = ("hundredfold.", "torch.nn.")  # modules of which it is known what they draw and gather
@@ -49,20 +43,13 @@ class Share(NamedTuple):
 def share(model: nn.Module, batch: int, micro_batch: int, *, in_turn: bool | None = None) -> Share:
     """Return how a batch of so many images is shared out.
 
-    micro_batch: images at once; 0 is a quarter of the batch or as much as makes a piece worth
-    while, or where BatchNorm sees all of it as many pieces as there are threads, or fewer, each
-    with as many of them. in_turn: one piece after another, each by all threads, and without a
-    `micro_batch` all at once; None is as `suits` says.
+    micro_batch: images at once; 0 is all of them where layers see the batch as a whole, as
+    BatchNorm does, and else a quarter or as much as makes a piece worth while. in_turn: one
+    piece after another, each by all threads; None is as `suits` says.
     """
     threads = torch.get_num_threads()
     in_turn = not suits(model) if in_turn is None else in_turn
-    worth = max(1, batch // _LEAST)
-    if in_turn:
-        pieces = 1
-    elif _gathering(model):
-        pieces = max(count for count in range(1, worth + 1) if threads % count == 0)
-    else:
-        pieces = min(_MOST, worth)
+    pieces = 1 if in_turn or _gathering(model) else max(1, min(_MOST, batch // _LEAST))
     piece = min(micro_batch or -(-batch // pieces), batch)
     members = 1 if in_turn else min(threads, -(-batch // piece))
     return Share(piece, members, threads // members)
@@ -79,11 +66,11 @@ def suits(model: nn.Module) -> bool:
 
 
 def _suits(module: nn.Module) -> bool:
-    if isinstance(module, Dropout | BatchNorm):
+    if isinstance(module, Dropout):
         return True
     known = type(module).__module__.startswith(_OURS)
-    others = nn.modules.dropout._DropoutNd | nn.RReLU | _BatchNorm
-    return known and not isinstance(module, others)
+    draws = isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU)
+    return known and not draws and getattr(module, "momentum", 0.0) is not None
 
 
 class _Given(NamedTuple):
@@ -98,7 +85,7 @@ class _Copy:
     """A model for one thread: parameters and constants are the model's own.
 
     What BatchNorm gathers and Dropout draws from are the copy's. With a momentum of 1 BatchNorm
-    holds the statistics of what it saw last.
+    holds the statistics of the newest piece.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -123,49 +110,13 @@ class _Copy:
         return _Given(torch.stack((loss.detach().double(), right.double())), gradients, statistics)
 
 
-class _Meeting:
-    """Where pieces of a batch, each with a thread of its own, add up what BatchNorm asks for."""
-
-    def __init__(self, pieces: int) -> None:
-        self._given = [np.empty(0)] * pieces
-        self._sum = np.empty(0)
-        self._all = threading.Barrier(pieces, self._add)
-
-    @contextmanager
-    def piece(self, number: int, member: _Copy) -> Iterator[None]:
-        """Let a copy's BatchNorm see its piece as one of this batch; an error ends all pieces."""
-        for norm in member.norms:
-            norm.all_reduce = partial(self._all_reduce, number)
-        try:
-            yield
-        except BaseException:
-            self._all.abort()
-            raise
-        finally:
-            for norm in member.norms:
-                norm.all_reduce = None
-
-    def _all_reduce(self, number: int, given: Numbers) -> Numbers:
-        self._given[number] = given
-        self._all.wait()
-        return self._sum
-
-    def _add(self) -> None:
-        """Add up in the order of the pieces: the last thread to come does, before any goes on."""
-        self._sum = np.sum(self._given, axis=0)
-
-
 class _Total:
-    """Adds what pieces give to a model, in the order of the pieces, whichever comes first.
+    """Adds what pieces give to a model, in the order of the pieces, whichever comes first."""
 
-    met: BatchNorm saw the batch as a whole, so that every piece has the same statistics.
-    """
-
-    def __init__(self, model: nn.Module, *, met: bool) -> None:
+    def __init__(self, model: nn.Module) -> None:
         self.sums: list[Tensor] = []
         self._trained = [p for p in model.parameters() if p.requires_grad]
         self._norms = _gathering(model)
-        self._met = met
         self._waiting: dict[int, _Given] = {}
         self._lock = threading.Lock()
 
@@ -177,7 +128,6 @@ class _Total:
 
     @torch.no_grad()
     def _add(self, given: _Given) -> None:
-        first = not self.sums
         self.sums.append(given.sums)
         for parameter, gradient in zip(self._trained, given.gradients, strict=True):
             if gradient is None:
@@ -189,7 +139,7 @@ class _Total:
             else:  # as the parameter lies in memory: fused updates walk that
                 parameter.grad = torch.empty_like(parameter).copy_(gradient)
         statistics = iter(given.statistics)
-        for norm in self._norms if first or not self._met else ():
+        for norm in self._norms:
             assert norm.momentum is not None
             assert norm.num_batches_tracked is not None
             for held in _statistics(norm):
@@ -208,20 +158,17 @@ class Team:
         self._copies: list[_Copy] = []
         self._pool = ThreadPoolExecutor(1)
 
-    def gradients(self, pieces: Sequence[Pair], key: int, *, whole: bool = False) -> Tensor:
+    def gradients(self, pieces: Sequence[Pair], key: int) -> Tensor:
         """Add the gradients of a batch to the model's, and return its [loss, right].
 
         The loss is the batch's mean. `key` and a piece's number seed what the piece draws.
-        whole: BatchNorm sees the batch, not each piece for itself; all pieces are then in
-        memory at once.
         """
-        meeting = _Meeting(len(pieces)) if whole and _gathering(self._model) else None
-        members = len(pieces) if meeting else min(torch.get_num_threads(), len(pieces))
+        members = min(torch.get_num_threads(), len(pieces))
         if len(self._copies) < members:
             self._copies += [_Copy(self._model) for _ in range(members - len(self._copies))]
             self._pool = ThreadPoolExecutor(members)
         images = sum(len(pair[0]) for pair in pieces)
-        total, waiting = _Total(self._model, met=bool(meeting)), deque(enumerate(pieces))
+        total, waiting = _Total(self._model), deque(enumerate(pieces))
 
         def work(member: _Copy) -> None:
             while True:
@@ -230,8 +177,7 @@ class Team:
                 except IndexError:
                     return
                 share = len(pair[0]) / images
-                with meeting.piece(number, member) if meeting else nullcontext():
-                    total.add(number, member.take(self._judge, pair, share, key + number))
+                total.add(number, member.take(self._judge, pair, share, key + number))
 
         if members == 1:
             work(self._copies[0])
@@ -244,12 +190,11 @@ class Team:
         threads = torch.get_num_threads()
 
         def alone(member: _Copy) -> None:
-            torch.set_num_threads(max(1, threads // members))
+            torch.set_num_threads(threads // members)
             work(member)
 
         running = [self._pool.submit(alone, member) for member in self._copies[:members]]
         errors = [found for future in running if (found := future.exception())]
-        errors.sort(key=lambda found: isinstance(found, threading.BrokenBarrierError))
         torch.set_num_threads(threads)  # what new threads begin with
         try:
             if errors:
@@ -258,12 +203,12 @@ class Team:
             del running, errors  # or an error would hold itself, and the memory of its step
 
 
-def _gathering(model: nn.Module) -> list[BatchNorm]:
-    norms = (module for module in model.modules() if isinstance(module, BatchNorm))
-    return [norm for norm in norms if norm.training]
+def _gathering(model: nn.Module) -> list[_BatchNorm]:
+    norms = (module for module in model.modules() if isinstance(module, _BatchNorm))
+    return [norm for norm in norms if norm.training and norm.track_running_stats]
 
 
-def _statistics(norm: BatchNorm) -> tuple[Tensor, Tensor]:
+def _statistics(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     return norm.running_mean, norm.running_var
