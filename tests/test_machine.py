@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,13 @@ def test_after_an_error_they_are_free_too() -> None:
     assert machine.allowed() == cores
 
 
-def test_where_it_cannot_be_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+@pytest.mark.parametrize("lacking", ["the call", "the folder"])
+def test_where_it_cannot_be_it_says_so(
+    lacking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if lacking == "the call":
+        monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    else:
+        monkeypatch.setattr(machine, "_TASKS", tmp_path / "none")
     with machine.on_one_core() as kept:
         assert not kept

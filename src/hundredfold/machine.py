@@ -16,6 +16,8 @@ _SETS = {
     "asimd": "NEON",
 }
 
+_TASKS = Path("/proc/self/task")  # a folder for each thread of this process, on Linux
+
 # How threads wait for each other: a moment awake, then asleep (docs/decisions/0009). OpenMP reads
 # these when torch is loaded; the second is that of the OpenMP in PyTorch's wheels for Linux.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
@@ -40,7 +42,7 @@ def on_one_core() -> Iterator[bool]:
     What it gives is whether it can, which only Linux lets it. Afterwards each may use the cores
     that it could before, and one that has been started meanwhile those of the process.
     """
-    if not hasattr(os, "sched_setaffinity"):
+    if not (hasattr(os, "sched_setaffinity") and _TASKS.is_dir()):
         yield False
         return
     cores = allowed()
@@ -53,7 +55,7 @@ def on_one_core() -> Iterator[bool]:
 
 
 def _threads() -> list[int]:
-    return [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
+    return [int(thread.name) for thread in _TASKS.iterdir()]
 
 
 def _allow(cores: Mapping[int, set[int]]) -> None:
