@@ -196,3 +196,10 @@ def test_reading_every_recipe_loads_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_epochs_are_whole_where_they_can_be() -> None:
+    whole, given = Recipe(epochs=2), Recipe().override({}, ["epochs=2.0"])
+    assert type(given.epochs) is int
+    assert given.digest == whole.digest
+    assert Recipe(epochs=2.5).epochs == 2.5

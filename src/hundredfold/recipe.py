@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -109,6 +110,11 @@ class Recipe(BaseModel):
     validation: float = Field(default=0.1, ge=0, lt=1)
     limit: int = Field(default=0, ge=0)
     seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @field_validator("epochs")
+    @classmethod
+    def _whole_where_it_is(cls, epochs: float) -> float:
+        return int(epochs) if epochs == int(epochs) else epochs  # 2.0 is the run of 2
 
     @model_validator(mode="after")
     def _chooses_by_something(self) -> Self:

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold import models
+from hundredfold import models, parallel
 from hundredfold.call import Call, complete, describe, names, parse
 from hundredfold.errors import UsageError
-from hundredfold.training import device, team
+from hundredfold.training import team
 
 PACKAGE = "hundredfold.models"
 NETWORKS = names(PACKAGE)
@@ -257,7 +257,7 @@ def test_pieces_side_by_side_draw_and_gather_for_themselves(name):
         members = team.Team(model, lambda model, given, wanted: (
             F.cross_entropy(model(given), wanted), torch.tensor(0)))  # fmt: skip
         before = torch.get_rng_state()
-        with device.threads(threads):
+        with parallel.threads(threads):
             pieces = zip(images(8).split(2), targets.split(2), strict=True)
             members.gradients(list(pieces), key=5)
         assert torch.equal(torch.get_rng_state(), before), "drop() knows the copy's generator"

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hundredfold.models import FORMS, Conv2d, Forms, _conv, products
-from hundredfold.training.device import threads
+from hundredfold.parallel import threads
 
 Pads = tuple[int, int, int, int]  # left, right, top, bottom
 
@@ -231,21 +231,24 @@ def test_one_thread_computes_alone_and_afterwards_all_are_there(
     case, seen = CASES["3x3"], []
     module = _built(case)
     x, back = _drawn(case, module)
-    library = F.conv2d
 
-    def noted(*given: Any) -> Tensor:
-        seen.append(torch.get_num_threads())
-        if fails:
-            raise MemoryError
-        return library(*given)
+    def noted(way: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def note(*given: Any) -> Tensor:
+            seen.append(torch.get_num_threads())
+            if fails:
+                raise MemoryError
+            return way(*given)
 
-    monkeypatch.setattr(F, "conv2d", noted)
+        return note
+
+    monkeypatch.setattr(F, "conv2d", noted(F.conv2d))
+    monkeypatch.setattr(_conv, "_library_gradient", noted(_conv._library_gradient))
     module.forms[case.size] = Forms("single", "single", "single")
     with threads(3):
         if fails:
             with pytest.raises(MemoryError):
                 module(x)
         else:
-            module(x).backward(back)
+            module(x.requires_grad_()).backward(back)
         assert torch.get_num_threads() == 3
-    assert seen == [1]
+    assert seen == ([1] if fails else [1, 1, 1]), "forward, and both gradients"

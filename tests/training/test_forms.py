@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from hundredfold import machine, training
+from hundredfold import machine, parallel, training
 from hundredfold.call import parse
 from hundredfold.data import Source
 from hundredfold.models import Conv2d, Forms, build, directions, summary
 from hundredfold.models._layers import Scale
 from hundredfold.run import Run
-from hundredfold.training import device, forms
+from hundredfold.training import forms
 from hundredfold.training.team import Share
 
 Train = Callable[..., Run]
@@ -160,7 +160,7 @@ def test_what_is_chosen_does_not_stand_still_on_a_crowded_core(tmp_path: Path, s
         tmp_path, model, sizes=[32], share=Share(32, 1, 2), precision="bf16"
     ).values()
     way = directions(model[1], 32, 32, len(images), torch.bfloat16)[2]
-    with device.threads(2), machine.on_one_core():
+    with parallel.threads(2), machine.on_one_core():
         assert min(forms._seconds(way, chosen[2]) for _ in range(3)) < 0.1
 
 

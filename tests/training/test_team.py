@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hundredfold import parallel
 from hundredfold.call import parse
 from hundredfold.models import build
 from hundredfold.optim import losses, optimizers, resolutions
-from hundredfold.training import device, team
+from hundredfold.training import team
 from hundredfold.training.learner import Learner
 from hundredfold.training.team import Share, share, suits
 
@@ -41,7 +42,7 @@ def _learner(text: str, precision: str = "fp32", *, in_turn: bool = False) -> Le
 
 def _trained(learner: Learner, threads: int) -> dict[str, Tensor]:
     """Do three steps and return all that they left."""
-    with device.threads(threads):
+    with parallel.threads(threads):
         sums = [learner.step(*_batch(number), 0.0, 1000 * number) for number in range(3)]
     return {"sums": torch.stack(sums)} | learner.tensors()
 
@@ -94,14 +95,14 @@ def test_a_thread_that_is_held_up_takes_fewer_pieces(
     delayed: Callable[[Callable[[int], float]], list[int]],
 ) -> None:
     takers = delayed(lambda number: 1.0 if number == 0 else 0.0)
-    with device.threads(2):
+    with parallel.threads(2):
         _learner("speednet(width=0.125)").gradients(*_batch())
     assert sorted(Counter(takers).values()) == [1, 5]
 
 
 def test_pieces_side_by_side_give_what_they_give_one_after_another() -> None:
     aside, wanted = (_learner("speednet(width=0.125)", in_turn=turn) for turn in (False, True))
-    with device.threads(2):
+    with parallel.threads(2):
         sums = [learner.gradients(*_batch()) for learner in (aside, wanted)]
     torch.testing.assert_close(*sums)
     pairs = zip(aside.model.parameters(), wanted.model.parameters(), strict=True)
@@ -168,7 +169,7 @@ def test_an_error_of_a_piece_ends_the_step_and_lets_go_of_its_memory() -> None:
     gc.disable()
     try:
         learner._team._judge = fail
-        with device.threads(2), pytest.raises(RuntimeError, match="out of memory"):
+        with parallel.threads(2), pytest.raises(RuntimeError, match="out of memory"):
             learner.gradients(*_batch())
         assert len(held) > 1
         assert [ref() for ref in held] == [None] * len(held)
@@ -189,7 +190,7 @@ def test_each_piece_has_its_share_of_the_threads_and_afterwards_all_is_as_before
 
     learner._team = team.Team(learner.model, look)
     images, targets = _batch()
-    with device.threads(5):
+    with parallel.threads(5):
         learner.gradients(images[:8], targets[:8])
         assert torch.get_num_threads() == 5
         new: list[int] = []
@@ -216,7 +217,7 @@ def test_how_a_batch_is_shared_out(
     network: str, batch: int, micro_batch: int, threads: int, shared: Share
 ) -> None:
     model = build(parse(network), classes=CLASSES, size=32, seed=0)
-    with device.threads(threads):
+    with parallel.threads(threads):
         assert share(model, batch, micro_batch) == shared
         in_turn = Share(min(micro_batch or batch, batch), 1, threads)
         assert share(model, batch, micro_batch, in_turn=True) == in_turn

@@ -131,8 +131,7 @@ def train(
     )  # fmt: skip
     changes = {
         "engine": engine, "data": data, "model": model, "augment": augment, "loss": loss,
-        "optimizer": optimizer, "schedule": schedule, "resolution": resolution,
-        "epochs": int(epochs) if epochs and epochs.is_integer() else epochs,
+        "optimizer": optimizer, "schedule": schedule, "resolution": resolution, "epochs": epochs,
         "batch_size": batch_size, "patience": patience, "precision": precision, "seed": seed,
     }  # fmt: skip
     if resume:

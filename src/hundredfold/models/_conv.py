@@ -21,6 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.parallel import threads
+
 Form = Literal["library", "single", "unfold", "taps"]
 FORMS: tuple[Form, ...] = ("library", "single", "unfold", "taps")
 _WORTH = 1 / 8  # of a map's places, at least, for leaving them out
@@ -207,12 +209,8 @@ def weight_gradient(
 
 
 def _by_one_thread(way: Callable[..., Tensor], *given: Any) -> Tensor:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads(1):
         return way(*given, "library")
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _met(offset: int, stride: int, outputs: int, inputs: int) -> tuple[slice, slice]:

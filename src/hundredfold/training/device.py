@@ -4,8 +4,6 @@ import ctypes
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
@@ -51,17 +49,6 @@ def use_threads(wanted: int) -> int:
         raise UsageError(f"--threads {wanted} is not a number of threads", remedy="--threads 2")
     torch.set_num_threads(wanted or machine.cores())
     return torch.get_num_threads()
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let torch use that many threads, and afterwards as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def keep_freed_memory() -> None:

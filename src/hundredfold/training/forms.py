@@ -4,9 +4,9 @@ A form is a way to compute the same sums (`models/_conv.py`), so this changes sp
 last bits, nothing else. What was chosen is written into the run, and a resumed run takes it
 from there.
 
-Some of the library's weight gradients in bf16 wait for each other once an image, awake. That
-is fast where each thread has a core, and up to a thousand times slower where another process
-takes one, so a form that does so is left out.
+In some of the library's weight gradients in bf16 threads wait for each other over and over,
+awake. That is fast where each has a core, and many times slower where another process takes one,
+so a form that does so is left out.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from hundredfold import files, machine
 from hundredfold.models import FORMS, Conv2d, Form, Forms, directions, products
-from hundredfold.training.device import threads
+from hundredfold.parallel import threads
 from hundredfold.training.team import Share
 
 Plan = Mapping[str, tuple[Form, Form, Form]]
