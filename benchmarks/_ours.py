@@ -7,13 +7,13 @@ from _common import Side, Work
 from torch import nn
 from torch.nn import functional
 
-from hundredfold import call, machine, models, recipe
+from hundredfold import machine, models, recipe, spec
+from hundredfold.compute import autotune
+from hundredfold.compute.device import keep_freed_memory
+from hundredfold.compute.replicas import share
 from hundredfold.data import Source
+from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.recipe import Recipe
-from hundredfold.training import forms
-from hundredfold.training.device import keep_freed_memory
-from hundredfold.training.learner import Learner
-from hundredfold.training.team import share
 
 CLASSES, PIXELS = 100, 32
 
@@ -52,13 +52,13 @@ def work(
 
 
 def _learner(what: Recipe, size: int, precision: str, library: bool, in_turn: bool) -> Learner:
-    model = models.build(call.parse(what.model), classes=CLASSES, size=PIXELS, seed=0)
+    model = models.build(spec.parse(what.model), classes=CLASSES, size=PIXELS, seed=0)
     if hasattr(model, "fit"):
         model.fit(_pixels(256))
     if not library:
         use_forms(model, what, size, precision, in_turn=in_turn)
     loss, optimizer, schedule = (
-        call.resolve(call.parse(getattr(what, field)), recipe.PACKAGES[field])
+        spec.resolve(spec.parse(getattr(what, field)), recipe.PACKAGES[field])
         for field in ("loss", "optimizer", "schedule")
     )
     return Learner(
@@ -72,13 +72,13 @@ def use_forms(
 ) -> None:
     """Let the convolutions take the forms that a training's probe finds, or has found before."""
     shared = share(model, what.batch_size, what.micro_batch, in_turn=in_turn or None)
-    plan = forms.choose(model, [size], shared, precision, cache=Source().cache)
-    forms.use(model, [size], plan)
+    plan = autotune.choose(model, [size], shared, precision, cache=Source().cache)
+    autotune.use(model, [size], plan)
 
 
 def macs(what: Recipe, size: int) -> int:
     """Return the multiply-accumulates of a recipe's network for one image of that size."""
-    outline = models.outline(call.parse(what.model), classes=CLASSES, size=PIXELS)
+    outline = models.outline(spec.parse(what.model), classes=CLASSES, size=PIXELS)
     return models.summary(outline, size).macs
 
 

@@ -11,9 +11,9 @@ from _common import Work
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hundredfold import call
-from hundredfold.call import Call
+from hundredfold import spec
 from hundredfold.recipe import Recipe
+from hundredfold.spec import Call
 
 CLASSES, PIXELS = 100, 32
 
@@ -219,11 +219,11 @@ def optimizers(what: Call, model: nn.Module) -> list[torch.optim.Optimizer]:
 
 def work(what: Recipe, size: int, precision: str) -> Work:
     """Return a recipe's step, micro-batches and resizing included, on float images of 32 px."""
-    model = network(call.parse(what.model))
+    model = network(spec.parse(what.model))
     assert model is not None, what.model
     model = model.to(memory_format=torch.channels_last)
-    updates = optimizers(call.parse(what.optimizer), model)
-    loss_of = nn.CrossEntropyLoss(**call.parse(what.loss).options)
+    updates = optimizers(spec.parse(what.optimizer), model)
+    loss_of = nn.CrossEntropyLoss(**spec.parse(what.loss).options)
     batch = what.batch_size
     images = torch.randn(batch, 3, PIXELS, PIXELS).to(memory_format=torch.channels_last)
     labels = torch.randint(0, CLASSES, (batch,))

@@ -23,7 +23,7 @@ from _common import Facts
 from hundredfold import recipe, wording
 
 RECIPE, WHOLE = "speed-75", "whole recipe"
-NO_PROBE = "from hundredfold.training import forms; forms.pays = lambda macs, images: False"
+NO_PROBE = "from hundredfold.training import forms; algorithms.pays = lambda macs, images: False"
 
 
 class Change(NamedTuple):

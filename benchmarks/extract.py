@@ -19,10 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hundredfold import call, machine, models
+from hundredfold import machine, models, spec
+from hundredfold.compute import device
+from hundredfold.engines.pytorch import transfer
 from hundredfold.inference import autocast
 from hundredfold.models.transfer import Transfer, resized
-from hundredfold.training import device, frozen
 
 CPU = torch.device("cpu")
 
@@ -32,7 +33,7 @@ def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
     text = f"transfer(backbone={options.backbone!r}, resolution={options.resolution})"
-    model = models.build(call.parse(text), classes=100, size=32, seed=0).eval()
+    model = models.build(spec.parse(text), classes=100, size=32, seed=0).eval()
     assert isinstance(model, Transfer)
     shape = (options.images, 32, 32, 3)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8).permute(0, 3, 1, 2)
@@ -62,15 +63,15 @@ def _options() -> argparse.Namespace:
 def _ways(model: Transfer, pixels: Tensor, batch: int) -> dict[str, Callable[[], Tensor]]:
     """Return name -> a function that computes the features of all images."""
     images = resized(pixels, model.resolution)
-    lighter = frozen.folded(model)
+    lighter = transfer.folded(model)
 
     def plain(precision: str) -> Tensor:
         with torch.inference_mode(), autocast(CPU, precision):
             return torch.cat([model.backbone(some).float() for some in torch.split(images, batch)])
 
     return {
-        "ours fp32": lambda: frozen.extract(lighter, CPU, "fp32", pixels),
-        "ours bf16": lambda: frozen.extract(lighter, CPU, "bf16", pixels),
+        "ours fp32": lambda: transfer.extract(lighter, CPU, "fp32", pixels),
+        "ours bf16": lambda: transfer.extract(lighter, CPU, "bf16", pixels),
         "plain fp32": lambda: plain("fp32"),
         "plain bf16": lambda: plain("bf16"),
     }

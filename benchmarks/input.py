@@ -30,9 +30,9 @@ from torch.nn import functional
 
 from hundredfold import recipe
 from hundredfold.augment import pipeline
-from hundredfold.call import parse_chain
-from hundredfold.feed import Feed
+from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.recipe import Recipe
+from hundredfold.spec import parse_chain
 
 SPEED = recipe.load("speed-75")
 CHAINS = {

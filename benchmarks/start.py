@@ -19,7 +19,7 @@ from pathlib import Path
 FIRST_STEP = """
 import os, sys
 from hundredfold import cli
-from hundredfold.training.learner import Learner
+from hundredfold.engines.pytorch.learner import Learner
 step = Learner.step
 Learner.step = lambda *given: (step(*given), os._exit(0))
 sys.exit(cli.main(sys.argv[1:]))

@@ -20,7 +20,7 @@ import _ours
 import _plain
 from _common import Side, Work
 
-from hundredfold import call, recipe
+from hundredfold import recipe, spec
 from hundredfold.recipe import Recipe
 
 SPEED = "speed-75"
@@ -79,7 +79,7 @@ def sides_of(case: Case, precision: str, options: argparse.Namespace) -> dict[st
     threads, given = options.threads, (case.recipe, case.size, precision)
     ours = (*given, options.library, options.default_memory, options.in_turn)
     found = {"ours": _ours.side(ours, threads)}
-    if _plain.network(call.parse(case.recipe.model)):
+    if _plain.network(spec.parse(case.recipe.model)):
         found["plain"] = Side(_plain.work, given, threads)
     if not tensorflow_is_absent() and case.name in ZOO:
         found["tensorflow"] = Side(tensorflow, (*given, threads), threads)

@@ -23,7 +23,7 @@ import _plain
 import _runs
 from _common import Facts, Side
 
-from hundredfold import call, models, recipe, wording
+from hundredfold import models, recipe, spec, wording
 from hundredfold.recipe import Recipe
 
 EPOCHS = 200  # of ResNet-18, as the public repository trains it
@@ -40,7 +40,7 @@ def steps_of(what: Recipe, images: int) -> int:
 
 def images_by_size(what: Recipe, images: int) -> dict[int, int]:
     """Count the images that a recipe trains on at each size, with so many in an epoch."""
-    resolution = call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"])
+    resolution = spec.resolve(spec.parse(what.resolution), recipe.PACKAGES["resolution"])
     steps = steps_of(what, images)
     sizes = Counter(resolution(step / steps, _ours.PIXELS) for step in range(steps))
     return {size: count * what.batch_size for size, count in sorted(sizes.items())}
@@ -53,10 +53,10 @@ def muon_flops(what: Recipe, images: int) -> int:
     two products, the first and the last; between them n iterations take 4 n - 3 of r x r by
     r x r (see `optim/_muon.py`). 0 for another optimizer.
     """
-    optimizer = call.parse(what.optimizer)
+    optimizer = spec.parse(what.optimizer)
     if optimizer.name != "muon":
         return 0
-    model = models.outline(call.parse(what.model), classes=_ours.CLASSES, size=_ours.PIXELS)
+    model = models.outline(spec.parse(what.model), classes=_ours.CLASSES, size=_ours.PIXELS)
     banks = [p for p in model.parameters() if p.requires_grad and p.ndim == 4]
     shapes = [sorted((len(p), p[0].numel())) for p in banks]
     squares = 4 * int(optimizer.options["steps"]) - 3

@@ -32,7 +32,7 @@ import psutil
 
 from hundredfold import cli
 from hundredfold.cli import train as _verb  # noqa: F401  loads what a child would load
-from hundredfold.training import checkpoint, fit
+from hundredfold.training import checkpoint, loop
 
 _FSYNC = os.fsync
 
@@ -154,7 +154,7 @@ def _work(task: dict[str, Any], ready: int, go: int) -> int:
     os.dup2(said, 2)
     os.environ.update(task.get("environment", {}))
     if "save_every" in task:
-        fit.SAVE_EVERY, fit.SAVING_SHARE = task["save_every"], math.inf
+        loop.SAVE_EVERY, loop.SAVING_SHARE = task["save_every"], math.inf
     if "fill" in task:
         _fill_before_third_save(*task["fill"])
     if "save" in task:
@@ -187,7 +187,7 @@ def _wait_at_save(number: int, ready: int, go: int) -> None:
 
 
 def _fill_before_third_save(folder: str, left: int, foreseen: bool) -> None:
-    need_room, saves = fit.need_room, 0
+    need_room, saves = loop.need_room, 0
 
     def full(*given: Any) -> None:
         nonlocal saves
@@ -199,7 +199,7 @@ def _fill_before_third_save(folder: str, left: int, foreseen: bool) -> None:
         if saves < 3 or foreseen:
             need_room(*given)
 
-    fit.need_room = full
+    loop.need_room = full
 
 
 def _watch_files(log: str) -> None:
@@ -213,14 +213,14 @@ def _watch_files(log: str) -> None:
 
 
 def _watch_memory(log: str) -> None:
-    close_epoch = fit.Fit._close_epoch
+    close_epoch = loop.Fit._close_epoch
 
-    def closing(self: fit.Fit, row: dict[str, float]) -> None:
+    def closing(self: loop.Fit, row: dict[str, float]) -> None:
         close_epoch(self, row)
         with Path(log).open("a") as file:
             file.write(f"{psutil.Process().memory_info().rss}\n")
 
-    fit.Fit._close_epoch = closing  # type: ignore[method-assign]
+    loop.Fit._close_epoch = closing  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -115,13 +115,13 @@ def test_evaluate_opens_the_test_images_once_and_counts_its_looks(
     opened.clear()
     first = evaluation.evaluate(made, "test", source, CPU)
     assert any(path.endswith("test.bin") for path in opened)
-    assert made.info["test_looks"] == 1
+    assert made.info["test_evaluations"] == 1
     opened.clear()
     second = evaluation.evaluate(made, "test", source, CPU)
     assert not any("cifar" in Path(path).name or path.endswith(".bin") or "pixels" in path
                    for path in opened)  # fmt: skip
     assert second == first
-    assert made.info["test_looks"] == 2
+    assert made.info["test_evaluations"] == 2
     assert len(made.labels("test")) == COUNT
 
 
@@ -190,7 +190,7 @@ def test_validation_scored_again_is_what_training_found_and_no_look(shapes_run: 
     again = evaluation.evaluate(shapes_run, "validation", Source(), CPU)
     for name, score in again.items():
         assert score["value"] == pytest.approx(before[name]["value"], abs=1e-5)
-    assert shapes_run.info["test_looks"] == 0
+    assert shapes_run.info["test_evaluations"] == 0
 
 
 def test_the_command_prints_one_json_object(
@@ -200,7 +200,7 @@ def test_the_command_prints_one_json_object(
     out = str(shapes_run.folder.parent)
     assert cli.main(["evaluate", "a", "--split", "test", "--out", out, "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["test_looks"] == 1
+    assert printed["test_evaluations"] == 1
     assert printed["scores"]["test.top_1"] == shapes_run.scores["test.top_1"]
 
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hundredfold import call, cli, inference, models, run
+from hundredfold import cli, inference, models, run, spec
 from hundredfold.errors import DataError, MissingError
 from hundredfold.recipe import Recipe
 
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def _model() -> nn.Module:
-    return models.build(call.parse("simple_cnn(dropout=0.5)"), classes=3, size=18, seed=0)
+    return models.build(spec.parse("simple_cnn(dropout=0.5)"), classes=3, size=18, seed=0)
 
 
 def _pixels(count: int) -> np.ndarray:

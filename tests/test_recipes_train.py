@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 from safetensors.torch import save_file
 
-from hundredfold import models, recipe, study, training
+from hundredfold import models, recipe, studies, training
 from hundredfold.backbones import CARDS
-from hundredfold.call import parse
 from hundredfold.data import Source
 from hundredfold.recipe import Recipe
+from hundredfold.spec import parse
 
 _FEW = {
     "data": "shapes(size=32, classes=4, images=4)",
@@ -27,7 +27,7 @@ def _all() -> dict[str, Recipe]:
     """Return each recipe on few images, and each variant of a study that differs from them."""
     found = {name: recipe.load(name) for name in recipe.shipped("")}
     for name in recipe.shipped("studies"):
-        variants = study.variants(study.load(name))
+        variants = studies.variants(studies.load(name))
         found |= {f"{name}: {label}": what for label, what in variants.items()}
     few = {name: what.override(_FEW) for name, what in found.items()}
     return {what.digest: what for what in reversed(few.values())}

@@ -44,7 +44,7 @@ def test_a_study_never_opens_the_test_images(tmp_path: Path) -> None:
     assert code == 0
     made = run.all_runs(tmp_path / "runs")
     assert [one.info["status"] for one in made] == ["done", "done"]
-    assert {one.info["test_looks"] for one in made} == {0}
+    assert {one.info["test_evaluations"] for one in made} == {0}
 
 
 def test_a_training_says_what_it_left_out(

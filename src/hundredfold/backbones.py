@@ -8,8 +8,8 @@ channels, and for two families in the network itself (`stride_first`, `late`).
 from dataclasses import dataclass
 from typing import Literal
 
-from hundredfold.call import Call, parse
 from hundredfold.errors import UsageError, did_you_mean
+from hundredfold.spec import Call, parse
 
 Form = Literal["torchvision", "keras"]
 RGB = tuple[float, float, float]

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from hundredfold import data, files, inference
+from hundredfold import data, files
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, UsageError
 from hundredfold.inference import Classifier
@@ -21,7 +20,6 @@ from hundredfold.run import Run
 
 SPLITS = ("test", "validation")
 UNSEEN = "top_1_unseen"
-Open = Callable[[Run, torch.device], Classifier]
 
 
 def source_of(run: Run, folder: Path | None) -> Source:
@@ -35,12 +33,11 @@ def evaluate(
     run: Run,
     split: str,
     source: Source,
-    device: torch.device,
-    open_model: Open = inference.open_model,
+    open_classifier: Callable[[], Classifier],
 ) -> dict[str, Any]:
     """Score "test" or "validation" into the run's scores.json and return those scores.
 
-    open_model: opens the run by the engine that computes its network.
+    open_classifier: opens the run's network with its best weights; called where logits lack.
 
     Precision, recall and F1 of each class and the confusion matrix go beside it as CSV.
     "test.top_1_unseen" leaves out the test images of which training saw a near-duplicate.
@@ -57,9 +54,9 @@ def evaluate(
     with run.writer():
         if split == "test":
             info = run.info
-            run.save_info(info | {"test_looks": int(info.get("test_looks", 0)) + 1})
+            run.save_info(info | {"test_evaluations": int(info.get("test_evaluations", 0)) + 1})
         if run.logits(split) is None:
-            _store_logits(run, split, source, open_model(run, device))
+            _store_logits(run, split, source, open_classifier())
         return score(run, split)
 
 

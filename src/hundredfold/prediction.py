@@ -1,4 +1,4 @@
-"""Files to labels with probabilities, by a run's best weights."""
+"""Files to labels with probabilities, by a classifier."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hundredfold import inference
 from hundredfold.data import decode
 from hundredfold.errors import DataError, UsageError
-from hundredfold.evaluation import Open
 from hundredfold.inference import Classifier
-from hundredfold.run import Run
 
 _AT_ONCE = 1000  # images decoded and held at a time
 
@@ -31,21 +28,13 @@ class Prediction:
     error: str = ""
 
 
-def predict(
-    run: Run,
-    paths: Sequence[Path],
-    device: torch.device,
-    *,
-    top: int = 5,
-    open_model: Open = inference.open_model,
-) -> list[Prediction]:
+def predict(model: Classifier, paths: Sequence[Path], *, top: int = 5) -> list[Prediction]:
     """Predict image files, in the order given; a folder stands for the images below it.
 
     A file that is no image gets a prediction with an `error`, and the others their labels.
     Raises UsageError where a path does not exist or there is no file at all.
     """
     files = _files(paths)
-    model = open_model(run, device)
     found: list[Prediction] = []
     for first in range(0, len(files), _AT_ONCE):
         some = files[first : first + _AT_ONCE]

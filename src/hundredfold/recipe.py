@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from hundredfold import call
-from hundredfold.call import Call
+from hundredfold import spec
 from hundredfold.errors import UsageError, did_you_mean
+from hundredfold.spec import Call
 
 PACKAGES = {
     "data": "hundredfold.data",
@@ -32,7 +32,7 @@ PACKAGES = {
     "schedule": "hundredfold.optim.schedules",
     "resolution": "hundredfold.optim.resolutions",
 }
-TENSORFLOW_MODELS = "hundredfold.tensorflow.models"
+TENSORFLOW_MODELS = "hundredfold.engines.tensorflow.models"
 _PROSE = ("title", "source")
 _LARGEST = 1_000_000  # bytes of a file that a person wrote
 QUICK = {"epochs": 2, "limit": 2048}  # --quick: see that everything works
@@ -40,24 +40,24 @@ QUICK = {"epochs": 2, "limit": 2048}  # --quick: see that everything works
 
 def _part(field: str) -> AfterValidator:
     def spell_out(text: str) -> str:
-        return str(call.complete(call.parse(text), PACKAGES[field]))
+        return str(spec.complete(spec.parse(text), PACKAGES[field]))
 
     return AfterValidator(spell_out)
 
 
 def _spell_out_chain(text: str) -> str:
-    calls = call.parse_chain(text)
-    return " | ".join(str(call.complete(c, PACKAGES["augment"])) for c in calls)
+    calls = spec.parse_chain(text)
+    return " | ".join(str(spec.complete(c, PACKAGES["augment"])) for c in calls)
 
 
 def _spell_out_model(text: str, info: ValidationInfo) -> str:
-    package, asked = _package("model", info.data), call.parse(text)
-    if package == TENSORFLOW_MODELS and asked.name not in call.names(package):
+    package, asked = _package("model", info.data), spec.parse(text)
+    if package == TENSORFLOW_MODELS and asked.name not in spec.names(package):
         raise UsageError(
             f"the TensorFlow engine has no model {asked.name!r}",
-            remedy=did_you_mean(asked.name, call.names(package)),
+            remedy=did_you_mean(asked.name, spec.names(package)),
         )
-    return str(call.complete(asked, package))
+    return str(spec.complete(asked, package))
 
 
 def _package(field: str, fields: Mapping[str, Any]) -> str:
@@ -212,16 +212,16 @@ def _set(fields: dict[str, Any], text: str) -> None:
             found="--set takes FIELD=VALUE or FIELD.OPTION=VALUE",
             remedy=did_you_mean(field, Recipe.model_fields),
         )
-    literal = call.literal(value.strip())
+    literal = spec.literal(value.strip())
     if not dot:
         fields[field] = literal
         return
     if field not in PACKAGES:
         raise UsageError(f"{field!r} has no options to set", remedy=f"--set {field}={value}")
-    calls, package = call.parse_chain(fields[field]), _package(field, fields)
+    calls, package = spec.parse_chain(fields[field]), _package(field, fields)
     takers = [c for c in calls if _takes(c, package, option)]
     if not takers:
-        known = {o.name for c in calls for o in call.describe(c.name, package).options}
+        known = {o.name for c in calls for o in spec.describe(c.name, package).options}
         raise UsageError(
             f"{fields[field] or field} has no option {option!r}",
             remedy=did_you_mean(option, known) if known else "it takes no options",
@@ -231,7 +231,7 @@ def _set(fields: dict[str, Any], text: str) -> None:
 
 
 def _takes(part: Call, package: str, option: str) -> bool:
-    return option in {o.name for o in call.describe(part.name, package).options}
+    return option in {o.name for o in spec.describe(part.name, package).options}
 
 
 def _toml(value: Any) -> str:

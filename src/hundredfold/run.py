@@ -122,16 +122,16 @@ class Run:
         """Add scores to those that are there."""
         files.write_json(self.folder / "scores.json", {**self.scores, **scores})
 
-    def forget_scores(self) -> None:
+    def delete_scores(self) -> None:
         """Remove scores and logits: they belong to weights that are about to change."""
         for pattern in ("scores.json", "*.npy", "*.csv"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 
-    def sweep(self) -> None:
+    def remove_temporary_files(self) -> None:
         """Remove the temporary files of a writer that was killed; only for the one writer."""
         for folder in (self.folder, self.folder / "weights", self.folder / "state"):
-            files.sweep(folder)
+            files.remove_temporary_files(folder)
 
     def log(self, line: str) -> None:
         with (self.folder / "log.txt").open("a", encoding="utf-8") as file:

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from hundredfold.augment import pipeline
-from hundredfold.call import parse_chain
-from hundredfold.feed import Feed
+from hundredfold.engines.pytorch.feed import Feed
+from hundredfold.spec import parse_chain
 
 FLIP = pipeline(parse_chain("alternating_flip"))
 COUNT = 64

@@ -12,8 +12,8 @@ from hundredfold.augment.pad_crop import pad_crop
 from hundredfold.augment.rotate import rotate
 from hundredfold.augment.shift import shift
 from hundredfold.augment.zoom import zoom
-from hundredfold.call import parse_chain
 from hundredfold.errors import UsageError
+from hundredfold.spec import parse_chain
 
 
 def chance(seed: int = 0) -> torch.Generator:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from hundredfold.augment import pipeline
-from hundredfold.call import parse_chain
 from hundredfold.errors import UsageError
+from hundredfold.spec import parse_chain
 
 COUNT = 400
 

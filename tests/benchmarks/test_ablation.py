@@ -29,12 +29,12 @@ def test_differences_and_times_are_taken_seed_by_seed():
 def test_without_a_probe_every_convolution_stays_the_librarys(monkeypatch):
     import ablation
 
-    from hundredfold.training import forms
+    from hundredfold.compute import autotune
 
-    monkeypatch.setattr(forms, "pays", forms.pays)  # so that it is put back
-    assert forms.pays(10**9, 10**6)
+    monkeypatch.setattr(autotune, "pays", autotune.pays)  # so that it is put back
+    assert autotune.pays(10**9, 10**6)
     exec(ablation.changes([], 9)["library convolutions"].before)
-    assert not forms.pays(10**9, 10**6)
+    assert not autotune.pays(10**9, 10**6)
 
 
 def test_a_row_is_trained_beside_the_whole_recipe(benchmark):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hundredfold import call, models, recipe
+from hundredfold import models, recipe, spec
 from hundredfold.optim import optimizers
 
 TOY = ("--threads", "1", "--blocks", "2", "--seconds", "0.02", "--gemm", "128")
@@ -30,7 +30,7 @@ def test_muons_products_are_those_that_torch_counts():
     import time_to_75
 
     what = recipe.load("speed-75").override({"epochs": 1, "batch_size": 8}, ["model.width=0.125"])
-    model = models.build(call.parse(what.model), classes=100, size=32, seed=0)
+    model = models.build(spec.parse(what.model), classes=100, size=32, seed=0)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.grad = torch.ones_like(parameter)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hundredfold import data, study
+from hundredfold import data, studies
 from hundredfold.cli import _words, main
 from hundredfold.data import Source
 from hundredfold.run import Run
@@ -54,7 +54,7 @@ def test_a_run_is_trained_listed_scored_shown_and_used(elsewhere: Path, capsys: 
     said = _said(capsys)
     assert "'all' was trained on all images; none were kept back for validation" in said
     assert "--split test" in said
-    assert run.info["test_looks"] == 0
+    assert run.info["test_evaluations"] == 0
     assert run.scores == {}
 
     assert main(["report", "all"]) == 0
@@ -70,7 +70,7 @@ def test_a_run_is_trained_listed_scored_shown_and_used(elsewhere: Path, capsys: 
     assert main(["evaluate", "all", "--split", "test", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)["scores"]
     assert {name.partition(".")[0] for name in scores} == {"test"}
-    assert run.info["test_looks"] == 1
+    assert run.info["test_evaluations"] == 1
     assert main(["report", "all"]) == 0
 
 
@@ -100,7 +100,7 @@ def test_where_a_training_stands_is_told_by_what_it_measures(
     elsewhere: Path, make_run: Callable[..., Run]
 ) -> None:
     (elsewhere / "all.toml").write_text(STUDY, encoding="utf-8")
-    member = study.members(study.variants(study.load("all.toml")), 1)[0]
+    member = studies.members(studies.variants(studies.load("all.toml")), 1)[0]
     made = make_run(elsewhere / "runs", member.recipe, status="running")
     assert _words.standing(member, made.folder) == "starting"
     row = {"epoch": 1, "train.top_1": 0.25}

@@ -2,14 +2,14 @@ import json
 
 import pytest
 
-from hundredfold import call
+from hundredfold import spec
 from hundredfold.cli import main
 from hundredfold.cli.models import _EXAMPLES, models
 
 
 def test_the_list_holds_every_family_and_its_cost(capsys):
     result = models()
-    names = call.names("hundredfold.models")
+    names = spec.names("hundredfold.models")
     assert [family["name"] for family in result["families"]] == list(names)
     costs = {row["model"]: (row["parameters"], row["macs"]) for row in result["networks"]}
     assert costs["resnet(depth=20)"] == (275_572, 40_556_800)

@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hundredfold import data, run, study
-from hundredfold.cli import _plan, main
+from hundredfold import data, run, studies
+from hundredfold.cli import main
 from hundredfold.data import Source
 from hundredfold.run import Run
+from hundredfold.studies import plan
 
 MakeRun = Callable[..., Run]
 Captured = pytest.CaptureFixture[str]
@@ -75,7 +76,7 @@ def test_what_is_missing_is_trained_once(tiny: Path, capsys: Captured) -> None:
         assert (folder / name).is_file()
     for one in run.all_runs():
         assert one.info["status"] == "done"
-        assert one.info["test_looks"] == 0
+        assert one.info["test_evaluations"] == 0
         assert (one.folder / "report.html").is_file()
         assert one.name == run.default_name(one.recipe, "digits")
 
@@ -127,7 +128,7 @@ def test_a_signal_saves_every_run_and_leaves_no_orphan(elsewhere: Path, capsys: 
 def test_a_dry_run_measures_what_is_missing_and_writes_nothing(
     tiny: Path, make_run: MakeRun, capsys: Captured
 ) -> None:
-    members = study.members(study.variants(study.load(str(tiny))), 2)
+    members = studies.members(studies.variants(studies.load(str(tiny))), 2)
     for member in members:
         if member.label == "two":
             make_run(Path("runs"), member.recipe, digest=data.load("digits", Source()).digest)
@@ -144,7 +145,7 @@ def test_runs_that_are_there_need_no_training(
     tiny: Path, make_run: MakeRun, capsys: Captured
 ) -> None:
     digest = data.load("digits", Source()).digest
-    members = study.members(study.variants(study.load(str(tiny))), 3)
+    members = studies.members(studies.variants(studies.load(str(tiny))), 3)
     for member in members:
         make_run(
             Path("runs"),
@@ -161,22 +162,22 @@ def test_runs_that_are_there_need_no_training(
 
 
 def test_a_run_on_other_data_does_not_take_the_name(tiny: Path, make_run: MakeRun) -> None:
-    what = study.load(str(tiny))
-    first, second = study.members(study.variants(what), 1)
+    what = studies.load(str(tiny))
+    first, second = studies.members(studies.variants(what), 1)
     made = make_run(Path("runs"), first.recipe, digest="other")
-    plan = _plan.make(what.model_copy(update={"seeds": 1}), {}, Source(), Path("runs"), [])
+    plan = plans.make(what.model_copy(update={"seeds": 1}), {}, Source(), Path("runs"), [])
     assert str(plan.place(first)) == f"{made.folder}-2"
     assert plan.place(second).name == run.default_name(second.recipe, "digits")
 
 
 def test_runs_side_by_side_share_the_threads() -> None:
-    assert _plan.options(None, "cpu", 8, 3)[-2:] == ["--threads", "2"]
-    assert _plan.options(None, "cpu", 8, 1)[-2:] == ["--threads", "8"]
-    assert "--threads" not in _plan.options(None, "cpu", 0, 1)
+    assert plan.options(None, "cpu", 8, 3)[-2:] == ["--threads", "2"]
+    assert plan.options(None, "cpu", 8, 1)[-2:] == ["--threads", "8"]
+    assert "--threads" not in plan.options(None, "cpu", 0, 1)
 
 
 def test_a_study_does_not_write_into_a_run(tiny: Path, make_run: MakeRun, capsys: Captured) -> None:
-    member = study.members(study.variants(study.load(str(tiny))), 1)[0]
+    member = studies.members(studies.variants(studies.load(str(tiny))), 1)[0]
     make_run(Path("runs"), member.recipe, name="tiny")
     assert main(["study", str(tiny)]) == 2
     assert "'runs/tiny' is a run" in capsys.readouterr().err
@@ -194,9 +195,9 @@ def test_scratch_and_transfer_stand_in_one_study(elsewhere: Path, capsys: Captur
 
     from safetensors.torch import save_file
 
-    from hundredfold import call, models
+    from hundredfold import models, spec
 
-    parsed = call.parse("transfer(backbone='mobilenet_v2')")
+    parsed = spec.parse("transfer(backbone='mobilenet_v2')")
     network = models.build(parsed, classes=2, size=32, seed=0).backbone
     tensors = {n: t.contiguous() for n, t in network.state_dict().items() if "scale." not in n}
     save_file(tensors, elsewhere / "mobilenet_v2.safetensors")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hundredfold import call
+from hundredfold import spec
 from hundredfold.run import Run
 
 RUNS, KILLS = 6, 3  # of each tenth, and of each run
@@ -26,7 +26,7 @@ CarryOut = Callable[[list[Task]], list[list[int]]]
 
 def _recipe(plain: list[str], chance: random.Random) -> list[str]:
     """Draw a recipe from all that could make a resumed run differ."""
-    optimizers = call.names("hundredfold.optim.optimizers")
+    optimizers = spec.names("hundredfold.optim.optimizers")
     sizes = [] if (model := chance.choice(MODELS)).startswith("simple") else ["progressive"]
     return [
         *plain, "--model", model, "--set", f"epochs={chance.choice((2.5, 3, 4, 5))}",

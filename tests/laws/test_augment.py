@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hundredfold.augment import pipeline
-from hundredfold.call import Call, complete, describe, names, parse_chain
+from hundredfold.spec import Call, complete, describe, names, parse_chain
 
 PACKAGE = "hundredfold.augment"
 OPERATIONS = names(PACKAGE)

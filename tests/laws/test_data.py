@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hundredfold.call import Call, describe, names, resolve
 from hundredfold.data import DataSet, Source, load, training
 from hundredfold.errors import HundredfoldError
+from hundredfold.spec import Call, describe, names, resolve
 
 PACKAGE = "hundredfold.data"
 SETS = names(PACKAGE)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hundredfold.call import Call, describe, names, resolve
 from hundredfold.errors import CheckError, DataError, UsageError
 from hundredfold.metrics import Score
+from hundredfold.spec import Call, describe, names, resolve
 
 PACKAGE = "hundredfold.metrics"
 METRICS = names(PACKAGE)

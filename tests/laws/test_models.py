@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold import models, parallel
-from hundredfold.call import Call, complete, describe, names, parse
+from hundredfold import models
+from hundredfold.compute import replicas
 from hundredfold.errors import UsageError
-from hundredfold.training import team
+from hundredfold.spec import Call, complete, describe, names, parse
 
 PACKAGE = "hundredfold.models"
 NETWORKS = names(PACKAGE)
@@ -253,11 +253,11 @@ def test_pieces_side_by_side_draw_and_gather_for_themselves(name):
         model = models.build(
             Call(name, {**call.options, **options}), classes=10, size=32, seed=0
         ).train()
-        assert team.suits(model)
-        members = team.Team(model, lambda model, given, wanted: (
+        assert replicas.suits(model)
+        members = replicas.ReplicaPool(model, lambda model, given, wanted: (
             F.cross_entropy(model(given), wanted), torch.tensor(0)))  # fmt: skip
         before = torch.get_rng_state()
-        with parallel.threads(threads):
+        with threads.threads(threads):
             pieces = zip(images(8).split(2), targets.split(2), strict=True)
             members.gradients(list(pieces), key=5)
         assert torch.equal(torch.get_rng_state(), before), "drop() knows the copy's generator"

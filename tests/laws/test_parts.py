@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import hundredfold
-from hundredfold import call
+from hundredfold import spec
 from hundredfold.recipe import PACKAGES
 
 _ROOT = Path(hundredfold.__file__).parent
@@ -14,7 +14,7 @@ _PARTS = [
     (package, name)
     for package in sorted({*PACKAGES.values(), "hundredfold.metrics"})
     if (_ROOT / package.rpartition(".")[2]).is_dir()
-    for name in call.names(package)
+    for name in spec.names(package)
 ]
 
 
@@ -32,12 +32,12 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize(("package", "name"), _PARTS)
 def test_a_part_imports_no_other_part(package: str, name: str) -> None:
     path = _ROOT / package.rpartition(".")[2] / f"{name}.py"
-    others = {f"{package}.{other}" for other in call.names(package) if other != name}
+    others = {f"{package}.{other}" for other in spec.names(package) if other != name}
     assert not imported(path) & others
 
 
 @pytest.mark.parametrize(("package", "name"), _PARTS)
 def test_a_part_says_what_it_does(package: str, name: str) -> None:
-    signature = call.describe(name, package)
+    signature = spec.describe(name, package)
     assert signature.summary.endswith((".", ":"))
     assert signature.module_doc

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold import call
+from hundredfold import spec
 from hundredfold.data import Source
 from hundredfold.reports._evidence import Evidence, Exhibit, StudyEvidence
 from hundredfold.run import Run
 
-EXHIBITS = call.names("hundredfold.reports")
+EXHIBITS = spec.names("hundredfold.reports")
 
 
 def show(name: str, run: Run, study: Path) -> Exhibit:
     place = Source(folder=None, cache=run.folder, offline=True)
     given = {"evidence": Evidence(run, place), "study": StudyEvidence(study, place)}
-    (wanted,) = call.describe(name, "hundredfold.reports").handed
+    (wanted,) = spec.describe(name, "hundredfold.reports").handed
     function = getattr(importlib.import_module(f"hundredfold.reports.{name}"), name)
     return function(given[wanted])
 
@@ -44,8 +44,8 @@ def test_an_exhibit_of_nothing_is_a_title_and_a_sentence(name: str, bare: tuple[
 
 @pytest.mark.parametrize("name", EXHIBITS)
 def test_an_exhibit_says_what_it_shows_and_is_part_of_a_page(name: str) -> None:
-    signature = call.describe(name, "hundredfold.reports")
+    signature = spec.describe(name, "hundredfold.reports")
     assert signature.summary.endswith(".")
     assert signature.module_doc
-    source = (Path(call.__file__).parent / "reports" / "__init__.py").read_text()
+    source = (Path(spec.__file__).parent / "reports" / "__init__.py").read_text()
     assert f"{name}(" in source

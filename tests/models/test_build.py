@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from hundredfold.call import parse
 from hundredfold.errors import UsageError
 from hundredfold.models import build, outline
+from hundredfold.spec import parse
 
 
 @pytest.mark.parametrize(

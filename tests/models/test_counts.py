@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from hundredfold.call import parse
 from hundredfold.models import build, summary
+from hundredfold.spec import parse
 
 # call, classes, size, parameters; the source of the number is behind it
 PINNED = [

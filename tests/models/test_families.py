@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold.call import parse
 from hundredfold.models import build, summary
+from hundredfold.spec import parse
 
 
 def images(count: int = 2, size: int = 32) -> Tensor:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from hundredfold.backbones import CARDS
-from hundredfold.call import parse
 from hundredfold.models import build
 from hundredfold.models._fold import fold
+from hundredfold.spec import parse
 
 
 def backbone(text: str, size: int = 40) -> nn.Module:

@@ -119,7 +119,7 @@ def test_dropout_drops_its_share_and_scales_the_rest(shape, dtype):
         kept = (dropped > 0).float()
         deviation = (0.2 * 0.8) ** 0.5
         assert abs(kept.mean() - 0.8) < 4 * deviation / kept.numel() ** 0.5
-        # Neighbours in memory are drawn apart, though a number from the generator holds four.
+        # Contention in memory are drawn apart, though a number from the generator holds four.
         flat = kept.as_strided((kept.numel(),), (1,)) - 0.8
         for apart in range(1, 5):
             together = float((flat[apart:] * flat[:-apart]).mean()) / deviation**2

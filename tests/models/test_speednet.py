@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold.call import parse
 from hundredfold.errors import UsageError
 from hundredfold.models import build
 from hundredfold.models.speednet import SpeedNet, Whiten
+from hundredfold.spec import parse
 
 
 def _network(size: int = 32, *, width: float = 0.125, classes: int = 10) -> SpeedNet:

@@ -1,10 +1,10 @@
 import torch
 
-from hundredfold import call, models
+from hundredfold import models, spec
 
 
 def built(text):
-    return models.build(call.parse(text), classes=10, size=16, seed=0)
+    return models.build(spec.parse(text), classes=10, size=16, seed=0)
 
 
 def identity_of(weight):

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from hundredfold.call import names, parse
 from hundredfold.models import Summary, build, outline, summary
 from hundredfold.models._layers import Scale
+from hundredfold.spec import names, parse
 
 
 class Tiny(nn.Module):

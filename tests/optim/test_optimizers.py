@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
-from hundredfold import call
+from hundredfold import spec
 from hundredfold.optim import Optimizer, optimizers
 
 PACKAGE = "hundredfold.optim.optimizers"
@@ -110,21 +110,21 @@ def test_adam_decays_nothing() -> None:
     assert _shrunk(optimizers.adam) == [False] * 6
 
 
-@pytest.mark.parametrize("name", call.names(PACKAGE))
+@pytest.mark.parametrize("name", spec.names(PACKAGE))
 def test_every_optimizer_trains_every_parameter_once(name: str) -> None:
     model = _model()
-    optimizer = call.resolve(call.Call(name), PACKAGE)(model)
+    optimizer = spec.resolve(spec.Call(name), PACKAGE)(model)
     held = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in model.parameters())
 
 
-@pytest.mark.parametrize("name", call.names(PACKAGE))
+@pytest.mark.parametrize("name", spec.names(PACKAGE))
 def test_every_optimizer_rolls_down_a_bowl(name: str) -> None:
     bowl = nn.Linear(8, 1, bias=False)
     with torch.no_grad():
         bowl.weight.copy_(torch.linspace(-2, 2, 8))
     rate = "sgd_lr" if name == "muon" else "lr"  # Muon's own is that of filters
-    optimizer = call.resolve(call.Call(name, {rate: 0.05}), PACKAGE)(bowl)
+    optimizer = spec.resolve(spec.Call(name, {rate: 0.05}), PACKAGE)(bowl)
     before = float(bowl.weight.detach().square().sum())
     for _ in range(60):
         optimizer.zero_grad()

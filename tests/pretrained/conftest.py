@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hundredfold import call, models
+from hundredfold import models, spec
 from hundredfold.backbones import CARDS
 
 TEXT = "transfer(backbone={!r}, resolution=32)"
@@ -16,22 +16,22 @@ TEXT = "transfer(backbone={!r}, resolution=32)"
 def _made(backbone: str, seed: int = 0, **options: object) -> nn.Module:
     """Build a transfer with random weights in evaluation mode."""
     text = TEXT.format(backbone)
-    parsed = call.parse(text)
-    parsed = call.Call(parsed.name, {**parsed.options, **options})
+    parsed = spec.parse(text)
+    parsed = spec.Call(parsed.name, {**parsed.options, **options})
     return models.build(parsed, classes=3, size=32, seed=seed).eval()
 
 
-def _completed(backbone: str, **options: object) -> call.Call:
+def _completed(backbone: str, **options: object) -> spec.Call:
     """Return the call of `_made` with every default."""
-    parsed = call.parse(TEXT.format(backbone))
-    return call.complete(
-        call.Call(parsed.name, {**parsed.options, **options}), "hundredfold.models"
+    parsed = spec.parse(TEXT.format(backbone))
+    return spec.complete(
+        spec.Call(parsed.name, {**parsed.options, **options}), "hundredfold.models"
     )
 
 
 def _published(backbone: str, seed: int = 1) -> dict[str, Tensor]:
     """Return the tensors of a whole ImageNet network, by torchvision's names."""
-    network = call.parse(CARDS[backbone].network)
+    network = spec.parse(CARDS[backbone].network)
     model = models.build(network, classes=1000, size=224, seed=seed)
     chance = torch.Generator().manual_seed(seed)
     for module in model.modules():
@@ -68,7 +68,7 @@ def made() -> Callable[..., nn.Module]:
 
 
 @pytest.fixture(scope="session")
-def completed() -> Callable[..., call.Call]:
+def completed() -> Callable[..., spec.Call]:
     return _completed
 
 

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 
 from hundredfold import models
 from hundredfold.backbones import CARDS
-from hundredfold.call import parse
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.models.transfer import Transfer
-from hundredfold.pretrained.fill import fill
+from hundredfold.spec import parse
+from hundredfold.weights.load import fill
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -6,10 +6,10 @@ import pytest
 
 from hundredfold import pretrained
 from hundredfold.backbones import CARDS
-from hundredfold.call import parse
 from hundredfold.data import Source
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
+from hundredfold.spec import parse
 
 WHAT = Recipe(model="transfer(backbone='vgg16')")
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hundredfold.pretrained import locate
 from torch import Tensor
 
-from hundredfold import call, data, models
+from hundredfold import data, models, spec
 from hundredfold.data import Source, Split
+from hundredfold.engines.pytorch.probes import nearest
 from hundredfold.models._fold import fold
-from hundredfold.pretrained import locate
-from hundredfold.pretrained.fill import fill
-from hundredfold.training.heads import nearest
+from hundredfold.weights.load import fill
 
 _WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "densenet169-imagenet"
 TEXT = "transfer(backbone='densenet169', resolution=64)"
@@ -22,9 +22,9 @@ TEXT = "transfer(backbone='densenet169', resolution=64)"
 def densenet() -> torch.nn.Module:
     if not _WEIGHTS.is_dir():
         pytest.skip(f"the weights of DenseNet-169 are not at hand: there is no {_WEIGHTS}")
-    model = models.build(call.parse(TEXT), classes=2, size=32, seed=0).eval()
+    model = models.build(spec.parse(TEXT), classes=2, size=32, seed=0).eval()
     file = locate("densenet169", _WEIGHTS, Source(offline=True))
-    fill(model, call.complete(call.parse(TEXT), "hundredfold.models"), file)
+    fill(model, spec.complete(spec.parse(TEXT), "hundredfold.models"), file)
     model.backbone = fold(model.backbone)
     return model
 

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hundredfold import call, cli, models
+from hundredfold import cli, models, spec
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.models.transfer import Transfer
-from hundredfold.pretrained.fill import fill
+from hundredfold.weights.load import fill
 
 NAME = "tiny_net.a1_in1k"
 MEAN, STD = (0.5, 0.4, 0.3), (0.1, 0.2, 0.25)
@@ -51,10 +51,10 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", timm)
 
 
-def _transfer(name: str, resolution: int = 32) -> tuple[nn.Module, call.Call]:
-    parsed = call.parse(f"transfer(backbone='timm/{name}', resolution={resolution})")
+def _transfer(name: str, resolution: int = 32) -> tuple[nn.Module, spec.Call]:
+    parsed = spec.parse(f"transfer(backbone='timm/{name}', resolution={resolution})")
     made = models.build(parsed, classes=4, size=32, seed=0).eval()
-    return made, call.complete(parsed, "hundredfold.models")
+    return made, spec.complete(parsed, "hundredfold.models")
 
 
 def _published() -> _Tiny:

@@ -69,7 +69,7 @@ def facts(data: DataSet, *, seed: int, epochs: int, best: int, **other: Any) -> 
         "command": "hundredfold train digits --seed 0",
         "started": "2026-01-02T03:04:05+00:00",
         "finished": "2026-01-02T03:05:06+00:00",
-        "test_looks": 0,
+        "test_evaluations": 0,
         "data": {
             "name": data.name,
             "digest": data.digest,
@@ -138,7 +138,7 @@ def make_run(
     (folder / "curve.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     summary = {"parameters": 122570, "macs": 4548608, "layers": ROWS}
     (folder / "model.json").write_text(json.dumps(summary))
-    looks = {"test_looks": int("test" in splits)}
+    looks = {"test_evaluations": int("test" in splits)}
     run.save_info(facts(data, seed=seed, epochs=epochs, best=best, **(looks | info)))
     for split in splits:
         where = data.parts["test"]() if split == "test" else training(data, seed=seed)[1]

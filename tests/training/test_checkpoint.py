@@ -8,19 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from hundredfold import call
+from hundredfold import spec
+from hundredfold.engines.pytorch.learner import Learner, key_of
 from hundredfold.errors import CheckError
 from hundredfold.models import build
 from hundredfold.optim import losses, resolutions
 from hundredfold.training import checkpoint
-from hundredfold.training.learner import Learner, key_of
 
 OPTIMIZERS = ("sgd", "sgd(momentum=0.0, nesterov=False)", "adam", "adamw")
 
 
 def _learner(optimizer: str, average: float = 0.9, seed: int = 0) -> Learner:
-    model = build(call.parse("wrn(depth=10, width=1, dropout=0.3)"), classes=4, size=12, seed=seed)
-    make = call.resolve(call.parse(optimizer), "hundredfold.optim.optimizers")
+    model = build(spec.parse("wrn(depth=10, width=1, dropout=0.3)"), classes=4, size=12, seed=seed)
+    make = spec.resolve(spec.parse(optimizer), "hundredfold.optim.optimizers")
     return Learner(
         model,
         make(model),

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from hundredfold import cli
-from hundredfold.models._conv import Conv2d
+from hundredfold.compute.convolution import Conv2d
+from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.models._layers import NormSiLU, Scale
 from hundredfold.optim import losses, optimizers
-from hundredfold.training.learner import Learner
 
 SMALL = ["train", "--data", "shapes(size=18, classes=4, images=24)", "--batch-size", "16",
          "--precision", "fp32", "--threads", "1", "--epochs", "1"]  # fmt: skip

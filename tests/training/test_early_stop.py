@@ -2,7 +2,7 @@
 
 import torch
 
-from hundredfold.training.early_stop import Best
+from hundredfold.training.early_stopping import Best
 
 
 def _run(best: Best, losses: list[float], top_1: list[float] | None = None) -> list[int]:

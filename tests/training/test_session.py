@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 from sklearn.metrics import log_loss
 
 from hundredfold import cli, inference, training
+from hundredfold.compute import device, precision
 from hundredfold.data import Source
 from hundredfold.errors import CheckError, DataError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run, open_run
-from hundredfold.training import device, precision
-from hundredfold.training.engine import PYTORCH
+from hundredfold.training.protocols import PYTORCH
 
 Train = Callable[..., Run]
 Tasks = list[dict[str, Any]]
@@ -43,7 +43,7 @@ def test_the_folder_holds_what_the_design_says(small_run: Train) -> None:
         assert (made.folder / name).is_file(), name
     info = made.info
     assert info["status"] == "done"
-    assert info["test_looks"] == 0
+    assert info["test_evaluations"] == 0
     assert info["data"]["train"] + info["data"]["validation"] == 4 * 24
     assert open_run("latest", made.folder.parent).name == made.name
     rows = made.curve

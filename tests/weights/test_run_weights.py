@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hundredfold import call, inference, models, recipe, run, weights
+from hundredfold import inference, models, recipe, run, spec, weights
 from hundredfold.errors import DataError, HundredfoldError, UsageError
 from hundredfold.recipe import Recipe
 
@@ -19,7 +19,7 @@ GOOD = {"classes": '["a", "b", "c"]', "size": "18"}
 
 
 def _tensors() -> dict[str, Tensor]:
-    return models.build(call.parse("simple_cnn"), classes=3, size=18, seed=0).state_dict()
+    return models.build(spec.parse("simple_cnn"), classes=3, size=18, seed=0).state_dict()
 
 
 @pytest.fixture

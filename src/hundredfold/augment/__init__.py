@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hundredfold.augment._geometry import Move, move_images, together
-from hundredfold.call import Call, describe, resolve
+from hundredfold.spec import Call, describe, resolve
 
 
 class Augment(Protocol):

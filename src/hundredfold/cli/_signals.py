@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 from hundredfold.errors import Terminated
+from hundredfold.studies.processes import PARENT
 
-PARENT = "HUNDREDFOLD_PARENT"  # the process that a command has been started by, and ends with
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 

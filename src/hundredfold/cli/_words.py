@@ -7,11 +7,11 @@ from statistics import fmean
 from typing import Any
 
 from hundredfold import wording
-from hundredfold.cli._plan import Plan
 from hundredfold.cli._table import table
 from hundredfold.comparison import Comparison, System
 from hundredfold.run import Run
-from hundredfold.study import Member
+from hundredfold.studies import Member
+from hundredfold.studies.plan import Plan
 
 _STATES = ("finished", "unfinished", "missing")
 _SENTENCES = 6  # at most; beyond that only those about the best variant

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from hundredfold import call
+from hundredfold import spec
 from hundredfold.data import DataSet, Source, load, place
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._preview import examples, save_grid
@@ -76,7 +76,7 @@ def check(
     json
         Print one JSON object.
     """
-    chain = call.parse_chain(augment)
+    chain = spec.parse_chain(augment)
     text, source = place(what, _source(data_dir))
     report = _checked(text, source)
     if (chain or preview) and not report["problems"]:
@@ -92,12 +92,12 @@ def _source(data_dir: Path | None) -> Source:
 
 
 def _checked(text: str, source: Source) -> dict[str, Any]:
-    if call.parse(text).name == "image_folder" and source.folder is not None:
+    if spec.parse(text).name == "image_folder" and source.folder is not None:
         return check_folder(source.folder, source.cache)
     return check_set(load(text, source), source.cache)
 
 
-def _cells(data: DataSet, chain: tuple[call.Call, ...]) -> NDArray[np.uint8]:
+def _cells(data: DataSet, chain: tuple[spec.Call, ...]) -> NDArray[np.uint8]:
     """Return rows of images: each as it is and then augmented; or of its class if no augment."""
     if not chain:
         return examples(data.parts["train"](), ROWS, COLUMNS)

@@ -1,6 +1,7 @@
 """`hundredfold evaluate`: the only reader of the test split."""
 
 import json as jsons
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +47,22 @@ def evaluate(
     """
     members = _members(run, out)
     from hundredfold import evaluation
-    from hundredfold.cli._engine import open_model
-    from hundredfold.training import device as devices
+    from hundredfold.compute import device as devices
+    from hundredfold.engines import engine_for
 
     place = devices.choose(device)
     devices.use_threads(threads)
     found = {}
     for member in members:
         source = evaluation.source_of(member, data_dir)
-        found[member.name] = evaluation.evaluate(member, split, source, place, open_model)
+        found[member.name] = evaluation.evaluate(
+            member, split, source, partial(engine_for(member.recipe).open, member, place)
+        )
         if not json:
             _show(member, split, found[member.name])
     if len(members) == 1:
         only = members[0]
-        return {"run": str(only.folder), "test_looks": only.info["test_looks"],
+        return {"run": str(only.folder), "test_evaluations": only.info["test_evaluations"],
                 "scores": found[only.name]}  # fmt: skip
     return {"runs": found}
 
@@ -73,7 +76,7 @@ def _members(text: str, out: Path) -> list[Run]:
 
 
 def _show(member: Run, split: str, scores: dict[str, dict[str, Any]]) -> None:
-    looks = member.info["test_looks"]
+    looks = member.info["test_evaluations"]
     title = f"{member.name}, {split}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for head in ("score", "value", "95 % interval", "images"):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hundredfold import call
-from hundredfold.call import Call, Signature
+from hundredfold import spec
 from hundredfold.cli._table import table
 from hundredfold.errors import UsageError
+from hundredfold.spec import Call, Signature
 
 if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is counted
     from hundredfold.models import Layer, Summary
@@ -45,7 +45,7 @@ def models(
 
 
 def _all(classes: int, size: int, json: bool) -> dict[str, Any]:
-    families = [call.describe(name, _PACKAGE) for name in call.names(_PACKAGE)]
+    families = [spec.describe(name, _PACKAGE) for name in spec.names(_PACKAGE)]
     networks = _networks(families, classes, size)
     if not json:
         rows = [(family.name, family.summary.removeprefix("Build ")) for family in families]
@@ -69,8 +69,8 @@ def _networks(families: list[Signature], classes: int, size: int) -> list[dict[s
     """Count each family's default and the examples, in the order of the families."""
     rows, wrong = [], None
     for family in families:
-        examples = [call.parse(text) for text in _EXAMPLES]
-        default = call.complete(Call(family.name), _PACKAGE)
+        examples = [spec.parse(text) for text in _EXAMPLES]
+        default = spec.complete(Call(family.name), _PACKAGE)
         calls = [default, *(one for one in examples if one.name == family.name)]
         for one in calls:
             row: dict[str, Any] = {"model": str(one), "parameters": None, "macs": None, "error": ""}
@@ -93,8 +93,8 @@ def _count(one: Call, classes: int, size: int) -> Summary:
 
 
 def _one(text: str, classes: int, size: int, json: bool) -> dict[str, Any]:
-    one = call.complete(call.parse(text), _PACKAGE)
-    signature = call.describe(one.name, _PACKAGE)
+    one = spec.complete(spec.parse(text), _PACKAGE)
+    signature = spec.describe(one.name, _PACKAGE)
     counted = _count(one, classes, size)
     if not json:
         parts = (

@@ -38,11 +38,11 @@ def predict(
     """
     opened = runs.open_run(run, out)
     from hundredfold import prediction
-    from hundredfold.cli._engine import open_model
-    from hundredfold.training import device as devices
+    from hundredfold.compute import device as devices
+    from hundredfold.engines import engine_for
 
     place = devices.choose(device)
-    found = prediction.predict(opened, files, place, top=top, open_model=open_model)
+    found = prediction.predict(engine_for(opened.recipe).open(opened, place), files, top=top)
     if not json:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["file", "rank", "label", "probability"])

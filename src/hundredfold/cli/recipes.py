@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from hundredfold import recipe
-from hundredfold import study as studies
+from hundredfold import studies as studies
 from hundredfold.cli._table import table
 from hundredfold.errors import UsageError, did_you_mean
 

@@ -9,16 +9,16 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from hundredfold import reports, run
-from hundredfold import study as studies
-from hundredfold.cli import _plan
-from hundredfold.cli._children import Children, Outcome
-from hundredfold.cli._plan import Plan
+from hundredfold import studies as studies
 from hundredfold.cli._words import say_estimate, say_plan, say_result, standing, trained
 from hundredfold.data import Source
 from hundredfold.errors import CheckError, Interrupted
 from hundredfold.recipe import QUICK
 from hundredfold.run import Run
-from hundredfold.study import LeftOut, Member
+from hundredfold.studies import LeftOut, Member
+from hundredfold.studies import plan as plans
+from hundredfold.studies.plan import Plan
+from hundredfold.studies.processes import Children, Outcome
 
 
 def study(
@@ -70,12 +70,12 @@ def study(
     what = studies.load(name)
     changes = {"seeds": seeds or what.seeds, "name": f"{what.name}-quick" if quick else what.name}
     what = what.model_copy(update=changes)
-    options = _plan.options(data_dir, device, threads, jobs)
-    plan = _plan.make(what, QUICK if quick else {}, source, out, options, weights)
+    options = plans.options(data_dir, device, threads, jobs)
+    plan = plans.make(what, QUICK if quick else {}, source, out, options, weights)
     if not json:
         say_plan(plan)
     if dry_run:
-        cost = _plan.estimate(plan, jobs)
+        cost: dict[str, Any] = plans.estimate(plan, jobs)
         if not json:
             say_estimate(cost)
         return cost

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from hundredfold import call, recipe, run
+from hundredfold import recipe, run, spec
 from hundredfold.data import Source, place
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
@@ -119,8 +119,8 @@ def train(
     if resume:
         with run.open_run(resume, out).writer():
             pass  # one that another process writes is refused before torch is loaded
-    from hundredfold import training
-    from hundredfold.cli._engine import engine_of
+    from hundredfold import planner, training
+    from hundredfold.engines import engine_for
 
     progress = training.Progress(Console(stderr=json, highlight=False))
     source = Source(folder=data_dir) if data_dir else Source()
@@ -142,7 +142,7 @@ def train(
                 remedy=f"hundredfold train --resume {resume}",
             )
         begun = run.open_run(resume, out)
-        return _result(training.resume(begun, options, progress, engine_of(begun.recipe)))
+        return _result(training.resume(begun, options, progress, engine_for(begun.recipe)))
     if data is not None:
         changes["data"], source = place(data, source)
         options = replace(options, source=source)
@@ -156,7 +156,7 @@ def train(
             remedy="the same command without --compile",
         )
     if budget:
-        seconds = training.seconds_of(budget)
+        seconds = planner.parse_duration(budget)
         if epochs is not None or quick:
             raise UsageError(
                 "--budget chooses the epochs",
@@ -170,11 +170,11 @@ def train(
             )
         own = what if recipe_name or model or pretrained or sets else None
         asked = (own, _given(changes), seconds, options, progress, began)
-        job, pace = training.plan(*asked, rehearse=dry_run)
+        job, time_budget = planner.plan(*asked, dry_run=dry_run)
         if not dry_run:
-            return _result(training.carry_out(job, options, progress, pace))
+            return _result(training.train_job(job, options, progress, time_budget))
         what = job.recipe
-    computing = engine_of(what)
+    computing = engine_for(what)
     if dry_run:
         return training.estimate(what, options, progress, computing)
     return _result(training.train(what, options, progress, computing))
@@ -196,9 +196,9 @@ def _weights(weights: Path | None, pretrained: str, out: Path) -> Path | None:
 
 def _onto(what: Recipe, pretrained: str, out: Path) -> Recipe:
     """Return a recipe whose transfer has a run's network as its backbone."""
-    if call.parse(what.model).name != "transfer":
+    if spec.parse(what.model).name != "transfer":
         return what
-    made = call.parse(run.open_run(pretrained, out).recipe.model)
+    made = spec.parse(run.open_run(pretrained, out).recipe.model)
     backbone = str(made.options["backbone"]) if made.name == "transfer" else str(made)
     return what.override({}, [f"model.backbone={backbone!r}"])
 

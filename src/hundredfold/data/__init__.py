@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from hundredfold import call
+from hundredfold import spec
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
 from hundredfold.data._image import decode
 from hundredfold.data._kept import unseen
 from hundredfold.data._progress import progress
-from hundredfold.data._split import training
+from hundredfold.data._split import limited, training
 from hundredfold.data._types import DataSet, Source, Split
 from hundredfold.errors import UsageError
 
@@ -20,6 +20,7 @@ __all__ = [
     "decode",
     "download",
     "fingerprint",
+    "limited",
     "load",
     "place",
     "progress",
@@ -34,7 +35,7 @@ def place(text: str, source: Source) -> tuple[str, Source]:
     Raises UsageError for a path that is not a folder.
     """
     folder = Path(text).expanduser()
-    if text in call.names(__name__) or not (folder.exists() or "/" in text):
+    if text in spec.names(__name__) or not (folder.exists() or "/" in text):
         return text, source
     if not folder.is_dir():
         raise UsageError(f"{text} is not a folder", remedy="a folder of images, or cifar100")
@@ -47,5 +48,5 @@ def load(text: str, source: Source) -> DataSet:
     Raises UsageError for an unknown name or option and DataError for data that are not there
     or cannot be used.
     """
-    data: DataSet = call.resolve(call.parse(text), "hundredfold.data")(source)
+    data: DataSet = spec.resolve(spec.parse(text), "hundredfold.data")(source)
     return data

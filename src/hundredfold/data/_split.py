@@ -54,3 +54,11 @@ def stratified(labels: NDArray[np.int64], share: float, seed: int) -> tuple[Indi
 
 def _taken(count: int, share: float) -> int:
     return min(max(int(count * share + 0.5), 1), count - 1) if count > 1 else 0
+
+
+def limited(split: Split, limit: int, seed: int) -> Split:
+    """Return at most `limit` of a split's images, drawn by the seed; 0 is all."""
+    if not limit or limit >= len(split.indices):
+        return split
+    chance = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+    return replace(split, indices=np.sort(chance.permutation(split.indices)[:limit]))

@@ -13,10 +13,10 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from hundredfold.call import describe, parse, resolve
 from hundredfold.errors import UsageError, did_you_mean
 from hundredfold.metrics._logits import checked
 from hundredfold.metrics._score import Score
+from hundredfold.spec import describe, parse, resolve
 
 __all__ = ["DEFAULT", "Score", "higher_is_better", "scores"]
 

@@ -1,16 +1,23 @@
 """Networks, one family a file; `build` makes one, `summary` counts it."""
 
+from hundredfold.compute.convolution import (
+    ALGORITHMS,
+    Algorithms,
+    Conv2d,
+    ConvAlgorithm,
+    directions,
+    products,
+)
+from hundredfold.compute.dropout import Dropout
 from hundredfold.models._build import build, outline
-from hundredfold.models._conv import FORMS, Conv2d, Form, Forms, directions, products
-from hundredfold.models._layers import Dropout
 from hundredfold.models._summary import Layer, Stage, Summary, stages, summary
 
 __all__ = [
-    "FORMS",
+    "ALGORITHMS",
+    "Algorithms",
     "Conv2d",
+    "ConvAlgorithm",
     "Dropout",
-    "Form",
-    "Forms",
     "Layer",
     "Stage",
     "Summary",

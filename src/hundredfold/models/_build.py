@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from hundredfold import call as calls
-from hundredfold.call import Call
+from hundredfold import spec as calls
 from hundredfold.errors import UsageError
+from hundredfold.spec import Call
 
 _PACKAGE = "hundredfold.models"
 

@@ -14,7 +14,7 @@
 
 from torch import Tensor, nn
 
-from hundredfold.models._conv import Conv2d
+from hundredfold.compute.convolution import Conv2d
 from hundredfold.models._layers import Scale, drop, need_size
 
 

@@ -22,8 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.compute.convolution import Conv2d
 from hundredfold.errors import UsageError
-from hundredfold.models._conv import Conv2d
 from hundredfold.models._layers import NormSiLU, PoolNormSiLU, Scale, need_size
 
 # channels, channels within the pair, first kernel, the pair's kernels

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold import call as calls
+from hundredfold import spec as calls
 from hundredfold.backbones import Card, Form, network_of
 from hundredfold.errors import UsageError
 from hundredfold.models import _timm

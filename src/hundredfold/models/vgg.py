@@ -22,7 +22,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from hundredfold.models._conv import Conv2d
+from hundredfold.compute.convolution import Conv2d
 from hundredfold.models._layers import Scale, drop, initialise, need_depth, need_size
 
 _GROUPS = {

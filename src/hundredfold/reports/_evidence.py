@@ -128,7 +128,7 @@ class Evidence:
 
     @property
     def looks(self) -> int:
-        return int(self.info.get("test_looks") or 0)
+        return int(self.info.get("test_evaluations") or 0)
 
     @property
     def title(self) -> str:

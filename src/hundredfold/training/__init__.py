@@ -1,12 +1,8 @@
-"""Train a recipe into a run's folder; resume one that was interrupted; estimate or plan one."""
+"""Train a recipe into a run's folder with an engine; resume one; estimate what one takes."""
 
-from hundredfold.training.budget import plan, seconds_of
 from hundredfold.training.estimate import estimate
-from hundredfold.training.job import Options, prepare
+from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
-from hundredfold.training.session import carry_out, resume, train
+from hundredfold.training.session import resume, train, train_job
 
-__all__ = [
-    "Options", "Progress", "carry_out", "estimate", "plan", "prepare", "resume", "seconds_of",
-    "train",
-]  # fmt: skip
+__all__ = ["Options", "Progress", "estimate", "resume", "train", "train_job"]

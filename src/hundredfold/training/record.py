@@ -7,26 +7,25 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import hundredfold
-
-if TYPE_CHECKING:
-    from hundredfold.training.fit import Fit
+from hundredfold.training.protocols import Job
 
 _LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
 _ENGINE = ("tensorflow", "keras")  # where they compute; tensorflow-cpu is the same module
 
 
-def start(name: str, digest: str, facts: dict[str, Any]) -> dict[str, Any]:
+def start(name: str, job: Job) -> dict[str, Any]:
     """Return run.json as it stands before training begins."""
     return {
         "status": "stopped",
         "reason": "it has not begun",
         "name": name,
-        "recipe_digest": digest,
-        "started": _now(),
-        **facts,
+        "recipe_digest": job.recipe.digest,
+        "started": now(),
+        **job_facts(job),
         "versions": {
             "hundredfold": hundredfold.__version__,
             "python": platform.python_version(),
@@ -34,51 +33,68 @@ def start(name: str, digest: str, facts: dict[str, Any]) -> dict[str, Any]:
             **{name: sys.modules[name].__version__ for name in _ENGINE if name in sys.modules},
         },
         "machine": platform.platform(),
-        "git": _git(),
+        "git": _git(Path(hundredfold.__file__).parent),
         "command": shlex.join(["hundredfold", *sys.argv[1:]]),
-        "test_looks": 0,
+        "test_evaluations": 0,
     }
 
 
-def end(fit: "Fit", status: str, reason: str) -> dict[str, Any]:
-    """Return what changes in run.json when training ends, however it ends."""
-    position = fit.position
-    seconds = max(position.seconds, 1e-9)
+def job_facts(job: Job) -> dict[str, Any]:
+    """Return what run.json says of the job before its first step."""
+    dataset = job.data
     return {
-        "status": status,
-        "reason": reason,
-        "finished": _now(),
-        "best_epoch": fit.best.epoch,
-        "epochs": position.epoch,
-        "steps": min(fit.done(), position.steps),
-        "micro_batch": fit.learner.micro_batch,
-        "seconds": round(position.seconds, 3),
-        "images_per_second": round(fit.speed(), 1),
-        "waiting_share": round(position.waited / seconds, 4),
-        "saving_share": round(position.saving / seconds, 4),
-        "peak_memory_bytes": _peak_memory(),
+        "parameters": job.summary.parameters,
+        "macs": job.summary.macs,
+        "device": job.device_name,
+        "threads": job.threads,
+        "precision": job.precision,
+        "algorithms": dict(job.algorithms),
+        "compiled": job.compiled,
+        "steps_per_epoch": job.feed.steps,
+        **job.transfer,
+        "data": {
+            "name": dataset.name,
+            "digest": dataset.digest,
+            "classes": list(dataset.classes),
+            "superclasses": list(dataset.superclasses),
+            "superclass_of": list(dataset.superclass_of),
+            "size": dataset.size,
+            "folder": job.folder,
+            "train": len(job.training.indices),
+            "validation": len(job.validation.indices),
+        },
     }
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
+    """Return the most bytes that this process has had in memory."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time in UTC as text, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _git() -> dict[str, Any] | None:
-    """Return commit and cleanness of the folder the command runs in, if git knows it."""
+def _git(package: Path) -> dict[str, Any] | None:
+    """Return commit and cleanness of the checkout that holds the package; None without one.
+
+    A checkout that merely contains the installed package, as an environment's, is not it.
+    """
     try:
-        commit = _ask("git", "rev-parse", "HEAD")
-        changed = _ask("git", "status", "--porcelain", "--untracked-files=no")
+        root = Path(_ask(package, "git", "rev-parse", "--show-toplevel"))
+        if not package.is_relative_to(root / "src"):
+            return None
+        commit = _ask(package, "git", "rev-parse", "HEAD")
+        changed = _ask(package, "git", "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):
         return None
     return {"commit": commit, "changed": bool(changed)}
 
 
-def _ask(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+def _ask(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=5, check=True, cwd=folder
+    )
     return done.stdout.strip()

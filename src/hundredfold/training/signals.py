@@ -13,7 +13,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.caught = 0
-        self._at_once = False
+        self._immediate = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -31,20 +31,20 @@ class Signals:
         self._restore()
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
+    def immediate(self) -> Iterator[None]:
         """Let the first signal raise KeyboardInterrupt inside, even one caught before."""
         try:
-            self._at_once = True
+            self._immediate = True
             if self.caught:
                 raise KeyboardInterrupt
             yield
         finally:
-            self._at_once = False
+            self._immediate = False
 
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         self.caught = number
         self._restore()
-        if self._at_once:
+        if self._immediate:
             raise KeyboardInterrupt
 
     def _restore(self) -> None:

@@ -1,0 +1,221 @@
+"""Micro-batches of a batch on several threads at once, each thread with a replica of the model.
+
+Threads that share an operation wait for each other at its end, and a step has hundreds of
+operations. Here each thread takes whole micro-batches from images to gradients, so it waits once a
+step; where another process delays one thread, the others take more micro-batches. Gradients are
+summed in the order of the micro-batches, so results do not depend on thread scheduling, nor on the
+number of threads up to one for each micro-batch.
+"""
+
+import copy
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from hundredfold.compute.dropout import Dropout
+
+LossFn = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
+Pair = tuple[Tensor, Tensor]  # images and targets
+
+_KNOWN = ("hundredfold.", "torch.nn.")  # layers whose random draws and statistics are known
+_MOST = 4  # micro-batches, where the recipe names no size
+_LEAST = 64  # images of such a micro-batch: with fewer, operations are too short to pay
+
+
+class WorkSplit(NamedTuple):
+    """How the work of a step is split.
+
+    micro_batch: images per forward pass. workers: micro-batches computed concurrently.
+    threads: that compute each micro-batch.
+    """
+
+    micro_batch: int
+    workers: int
+    threads: int
+
+
+def split_work(
+    model: nn.Module, batch: int, micro_batch: int, *, sequential: bool | None = None
+) -> WorkSplit:
+    """Return how a batch of so many images is split.
+
+    micro_batch: images per forward pass; 0 is the whole batch where layers need it, as BatchNorm
+    does, and else a quarter of it, or as much as is worth a thread. sequential: one micro-batch
+    after another, each by all threads; None is as `can_replicate` says.
+    """
+    threads = torch.get_num_threads()
+    sequential = not can_replicate(model) if sequential is None else sequential
+    parts = 1 if sequential or _norms_of(model) else max(1, min(_MOST, batch // _LEAST))
+    size = min(micro_batch or -(-batch // parts), batch)
+    workers = 1 if sequential else min(threads, -(-batch // size))
+    return WorkSplit(size, workers, threads // workers)
+
+
+def can_replicate(model: nn.Module) -> bool:
+    """Tell whether replicas of a model can compute micro-batches concurrently.
+
+    They cannot on a GPU, or where a layer draws from the generator that all threads share or
+    gathers statistics in a way that is not known here.
+    """
+    on_cpu = all(parameter.device.type == "cpu" for parameter in model.parameters())
+    return on_cpu and all(_is_known(module) for module in model.modules() if module.training)
+
+
+def _is_known(module: nn.Module) -> bool:
+    if isinstance(module, Dropout):
+        return True
+    known = type(module).__module__.startswith(_KNOWN)
+    draws = isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU)
+    return known and not draws and getattr(module, "momentum", 0.0) is not None
+
+
+class _Result(NamedTuple):
+    """What a micro-batch gives: [loss, number correct], gradients, means and variances."""
+
+    sums: Tensor
+    gradients: Sequence[Tensor | None]
+    statistics: Sequence[Tensor]
+
+
+class _Replica:
+    """A model for one thread: parameters and constants are the model's own.
+
+    BatchNorm's statistics and Dropout's generator are the replica's. With a momentum of 1
+    BatchNorm holds the statistics of the newest micro-batch.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        own = {id(tensor) for norm in _norms_of(model) for tensor in norm.buffers()}
+        shared = (t for t in (*model.parameters(), *model.buffers()) if id(t) not in own)
+        self.model = copy.deepcopy(model, {id(tensor): tensor for tensor in shared})
+        self.generator = torch.Generator()
+        for module in self.model.modules():
+            if isinstance(module, Dropout):
+                module.generator = self.generator
+        self.norms = _norms_of(self.model)
+        for norm in self.norms:
+            norm.momentum = 1.0
+        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+
+    def compute(self, loss_fn: LossFn, pair: Pair, weight: float, key: int) -> _Result:
+        """Compute a micro-batch; `weight` is its share of the batch's images."""
+        self.generator.manual_seed(key)
+        loss, correct = loss_fn(self.model, *pair)
+        loss = loss * weight
+        gradients = torch.autograd.grad(loss, self.trained, allow_unused=True)
+        statistics = [buffer.clone() for norm in self.norms for buffer in _statistics(norm)]
+        return _Result(
+            torch.stack((loss.detach().double(), correct.double())), gradients, statistics
+        )
+
+
+class _Total:
+    """Adds results to a model in the order of the micro-batches, whichever comes first."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.sums: list[Tensor] = []
+        self._trained = [p for p in model.parameters() if p.requires_grad]
+        self._norms = _norms_of(model)
+        self._waiting: dict[int, _Result] = {}
+        self._lock = threading.Lock()
+
+    def add(self, number: int, result: _Result) -> None:
+        with self._lock:
+            self._waiting[number] = result
+            while ready := self._waiting.pop(len(self.sums), None):
+                self._add(ready)
+
+    @torch.no_grad()
+    def _add(self, result: _Result) -> None:
+        self.sums.append(result.sums)
+        for parameter, gradient in zip(self._trained, result.gradients, strict=True):
+            if gradient is None:
+                continue
+            if parameter.grad is not None:
+                parameter.grad.add_(gradient)
+            elif gradient.stride() == parameter.stride():
+                parameter.grad = gradient
+            else:  # in the parameter's memory order, which fused updates walk
+                parameter.grad = torch.empty_like(parameter).copy_(gradient)
+        statistics = iter(result.statistics)
+        for norm in self._norms:
+            assert norm.momentum is not None
+            assert norm.num_batches_tracked is not None
+            for buffer in _statistics(norm):
+                buffer.mul_(1 - norm.momentum).add_(next(statistics), alpha=norm.momentum)
+            norm.num_batches_tracked.add_(1)
+
+
+class ReplicaPool:
+    """Threads that compute micro-batches concurrently, each with a replica of the model.
+
+    loss_fn: model, images, targets -> mean loss and number correct.
+    """
+
+    def __init__(self, model: nn.Module, loss_fn: LossFn) -> None:
+        self._model, self._loss_fn = model, loss_fn
+        self._replicas: list[_Replica] = []
+        self._threads = ThreadPoolExecutor(1)
+
+    def gradients(self, micro_batches: Sequence[Pair], key: int) -> Tensor:
+        """Add the gradients of a batch to the model's; return its [mean loss, number correct].
+
+        `key` and a micro-batch's number seed what that micro-batch draws.
+        """
+        workers = min(torch.get_num_threads(), len(micro_batches))
+        if len(self._replicas) < workers:
+            lacking = workers - len(self._replicas)
+            self._replicas += [_Replica(self._model) for _ in range(lacking)]
+            self._threads = ThreadPoolExecutor(workers)
+        images = sum(len(pair[0]) for pair in micro_batches)
+        total, waiting = _Total(self._model), deque(enumerate(micro_batches))
+
+        def work(replica: _Replica) -> None:
+            while True:
+                try:
+                    number, pair = waiting.popleft()
+                except IndexError:
+                    return
+                weight = len(pair[0]) / images
+                total.add(number, replica.compute(self._loss_fn, pair, weight, key + number))
+
+        if workers == 1:
+            work(self._replicas[0])
+        else:
+            self._run_concurrently(work, workers)
+        return torch.stack(total.sums).sum(0)
+
+    def _run_concurrently(self, work: Callable[[_Replica], None], workers: int) -> None:
+        """Let each worker compute in a thread of its own, with its part of the threads."""
+        threads = torch.get_num_threads()
+
+        def alone(replica: _Replica) -> None:
+            torch.set_num_threads(threads // workers)
+            work(replica)
+
+        running = [self._threads.submit(alone, replica) for replica in self._replicas[:workers]]
+        errors = [error for future in running if (error := future.exception())]
+        torch.set_num_threads(threads)  # what new threads begin with
+        try:
+            if errors:
+                raise errors[0]
+        finally:
+            del running, errors  # an error would hold itself, and the memory of its step
+
+
+def _norms_of(model: nn.Module) -> list[_BatchNorm]:
+    """Return the BatchNorm layers that gather statistics."""
+    norms = (module for module in model.modules() if isinstance(module, _BatchNorm))
+    return [norm for norm in norms if norm.training and norm.track_running_stats]
+
+
+def _statistics(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    return norm.running_mean, norm.running_var

@@ -1,0 +1,216 @@
+"""A model with what trains it: one step, and all that a step changes."""
+
+import copy
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hundredfold.compute import replicas
+from hundredfold.compute.precision import autocast
+from hundredfold.engines.pytorch import inference, memory
+from hundredfold.inference import load_weights
+from hundredfold.optim import Optimizer
+
+Schedule = Callable[[float], float]
+Resolution = Callable[[float, int], int]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+class Learner:
+    """Train a model step by step.
+
+    micro_batch: images per forward pass, gradients being summed over the batch; BatchNorm sees
+    only these. 0 is the whole batch, or what `replicas.split_work` takes for it.
+    sequential: micro-batches go through the model one after another, each computed by all
+    threads, as they do anyway on a GPU, compiled, or where replicas cannot be made.
+    compiled: torch.compile turns forward and backward pass into fewer, fused kernels, once for
+    each image size; the first step of each size waits for that.
+    average: decay per step of an exponential moving average of the weights (Polyak & Juditsky
+    1992), which is then what is scored and kept; 0 is off.
+    say: is called with a line where a step runs out of memory and continues with less.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        loss: Loss,
+        schedule: Schedule,
+        resolution: Resolution,
+        *,
+        precision: str,
+        average: float = 0.0,
+        micro_batch: int = 0,
+        compiled: bool = False,
+        sequential: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.model = model.train()
+        self.optimizer = optimizer
+        self.loss = loss
+        self.schedule = schedule
+        self.resolution = resolution
+        self.precision = precision
+        self.decay = average
+        self.micro_batch = micro_batch
+        self.device = next(model.parameters()).device
+        self.rates = [float(group["lr"]) for group in optimizer.param_groups]
+        self.average = copy.deepcopy(model) if average else None
+        plain = self._loss_and_correct
+        self._loss_fn = torch.compile(plain, dynamic=False) if compiled else plain
+        self._sequential = sequential or compiled or not replicas.can_replicate(model)
+        self._replicas = replicas.ReplicaPool(model, self._loss_fn)
+        self._retry, self._say = memory.Retry(self.model), say
+
+    def step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
+        """Train on one batch; return [mean loss, number correct] as float64 on the device.
+
+        images: uint8 (batch, 3, height, width). targets: (batch, classes). key: seeds what the
+        step draws (dropout), so that a resumed run draws the same. A step that runs out of
+        memory is repeated with half the micro-batch. Raises CheckError where two images do not
+        fit.
+        """
+        return self._retry(
+            lambda: self._step(images, targets, progress, key), lambda: self._halve(len(images))
+        )
+
+    def _step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
+        if self.device.type == "cpu":  # torch.manual_seed would look for GPUs, slowly
+            torch.default_generator.manual_seed(key)
+        else:
+            torch.manual_seed(key)
+        factor = self.schedule(progress)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        images = resized(images, self.resolution(progress, images.shape[-1]))
+        sums = self.gradients(images, targets, key)
+        self.update()
+        return sums
+
+    def _halve(self, batch: int) -> None:
+        self.optimizer.zero_grad()
+        size = self.split_work(batch).micro_batch
+        self.micro_batch = memory.half(size)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._say(
+            f"memory     {size} images per micro-batch do not fit; the batch stays {batch}, in "
+            f"micro-batches of {self.micro_batch}, which is what BatchNorm sees"
+        )
+
+    def split_work(self, batch: int) -> replicas.WorkSplit:
+        """Return how the work on a batch of so many images is split."""
+        return replicas.split_work(self.model, batch, self.micro_batch, sequential=self._sequential)
+
+    def shared_threads(self, batch_size: int) -> int:
+        """Return how many CPU threads work on each operation of a step."""
+        return self.split_work(batch_size).threads if self.device.type == "cpu" else 1
+
+    def gradients(
+        self, images: Tensor, targets: Tensor, key: int = 0, *, micro_batch: int = 0
+    ) -> Tensor:
+        """Add the gradients of a batch's mean loss; return [mean loss, number correct].
+
+        micro_batch: images per forward pass; 0 is what `split_work` says.
+        """
+        size = micro_batch or self.split_work(len(images)).micro_batch
+        pairs = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
+        if len(pairs) > 1 and not self._sequential:
+            return self._replicas.gradients(pairs, key)
+        return torch.stack([self._gradients(*pair, len(images)) for pair in pairs]).sum(0)
+
+    def _gradients(self, images: Tensor, targets: Tensor, batch: int) -> Tensor:
+        loss, correct = self._loss_fn(self.model, images, targets)
+        loss = loss * (len(images) / batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return torch.stack((loss.detach().double(), correct.double()))
+
+    def _loss_and_correct(
+        self, model: nn.Module, images: Tensor, targets: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of images and how many are classified correctly, as scalars."""
+        with autocast(self.device, self.precision):
+            logits = model(images)
+        logits = logits.float()
+        correct = (logits.detach().argmax(1) == targets.argmax(1)).sum()
+        return self.loss(logits, targets), correct
+
+    def update(self) -> None:
+        """Move the weights by the gradients, and delete these."""
+        with autocast(self.device, self.precision):  # for updates that multiply matrices
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average:
+            _follow(self.average, self.model, 1 - self.decay)
+
+    @property
+    def scored(self) -> nn.Module:
+        """The network that is scored and kept: the averaged one where that is on."""
+        return self.average or self.model
+
+    def rate(self, progress: float) -> float:
+        """Return the first group's learning rate in a step at that progress."""
+        return self.rates[0] * self.schedule(progress)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights that are scored and kept."""
+        return {name: t.detach().clone() for name, t in self.scored.state_dict().items()}
+
+    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return logits (len(indices), classes), in the precision of training."""
+        return inference.logits(
+            self.scored, pixels, indices, device=self.device, precision=self.precision
+        )
+
+    def final(
+        self, weights: Mapping[str, Tensor], pixels: NDArray[np.uint8], indices: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Return fp32 logits (len(indices), classes) by these weights, which the model keeps."""
+        load_weights(self.model, dict(weights), "memory")
+        return inference.logits(self.model, pixels, indices, device=self.device)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything a step changes, by name, without copying."""
+        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        if self.average:
+            tensors |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
+        return tensors | {f"optimizer.{name}": t for name, t in self.optimizer.tensors().items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to where `tensors` were taken."""
+        self.model.load_state_dict(_below("model.", tensors))
+        if self.average:
+            self.average.load_state_dict(_below("average.", tensors))
+        self.optimizer.load(_below("optimizer.", tensors))
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Return uint8 images (batch, 3, height, width) as (batch, 3, size, size), antialiased.
+
+    Features (batch, channels) are returned as they are.
+    """
+    if images.shape[-1] == size or images.ndim == 2:
+        return images
+    small = functional.interpolate(images, (size, size), mode="bilinear", antialias=True)
+    return small.contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, model: nn.Module, weight: float) -> None:
+    """Move the average towards the model; counters are copied."""
+    pairs = zip(average.state_dict().values(), model.state_dict().values(), strict=True)
+    moving: list[tuple[Tensor, Tensor]] = []
+    counters: list[tuple[Tensor, Tensor]] = []
+    for pair in pairs:
+        (moving if pair[0].is_floating_point() else counters).append(pair)
+    torch._foreach_lerp_([a for a, _ in moving], [m for _, m in moving], weight)
+    for mean, now in counters:
+        mean.copy_(now)
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

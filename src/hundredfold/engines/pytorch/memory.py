@@ -1,0 +1,57 @@
+"""Out of memory: the same step again, with half the micro-batch."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from hundredfold.errors import CheckError
+
+_WORDS = ("can't allocate memory", "out of memory")  # of torch's allocators and its libraries
+
+
+class Retry:
+    """Retry a step that ran out of memory, after half the micro-batch, until it fits.
+
+    What the failed step changed is undone: BatchNorm's statistics. A step seeds its own draws,
+    and gradients begin at nothing. Layers in inference mode change nothing.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        changing = (module for module in model.modules() if module.training)
+        self._buffers = [b for module in changing for b in module.buffers(recurse=False)]
+        self._spare = [buffer.clone() for buffer in self._buffers]
+
+    def __call__(self, step: Callable[[], Tensor], halve: Callable[[], None]) -> Tensor:
+        """Return what `step` returns; call `halve` each time that it ran out of memory."""
+        while True:
+            self._copy(self._spare, self._buffers)
+            try:
+                return step()
+            except (RuntimeError, MemoryError) as error:
+                if not _ran_out(error):
+                    raise
+            # outside of `except`: the error holds on to the memory of its step
+            self._copy(self._buffers, self._spare)
+            halve()
+
+    @torch.no_grad()
+    def _copy(self, target: list[Tensor], source: list[Tensor]) -> None:
+        if target:
+            torch._foreach_copy_(target, source)
+
+
+def half(micro_batch: int) -> int:
+    """Return half a micro-batch, rounded up; raises CheckError where it has two images or one."""
+    if micro_batch <= 2:  # BatchNorm cannot average over a single image
+        raise CheckError(
+            "there is not enough memory for a step of two images",
+            remedy="a smaller model or smaller images",
+        )
+    return (micro_batch + 1) // 2
+
+
+def _ran_out(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(words in str(error) for words in _WORDS)

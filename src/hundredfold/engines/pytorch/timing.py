@@ -1,0 +1,107 @@
+"""Time a few steps of a job at each of its image sizes."""
+
+import copy
+import time
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from hundredfold.compute.device import finish
+from hundredfold.engines.pytorch.feed import Batch
+from hundredfold.engines.pytorch.job import Job
+from hundredfold.engines.pytorch.learner import Learner, resized
+from hundredfold.training.time_budget import StepTimes
+
+_SECONDS = 0.7  # of timing for each size; one repeat where that is longer
+_FEW = 64  # images that are timed first, at least
+_FIRST_LOOK = 32  # images of a first look
+
+
+def step_times(job: Job) -> StepTimes:
+    """Time steps at each size, an update and a validation pass; the model stays as it was."""
+    before = copy.deepcopy(job.model.state_dict())
+    learner = job.new_learner()
+    with job.feed:
+        batch = next(iter(job.feed.epoch(0)))
+    sizes = {job.image_size(part / 100) for part in range(100)} | {job.data.size}
+    gradients = {size: _seconds_of_gradients(learner, batch, size, _FEW) for size in sorted(sizes)}
+    update = _seconds_of_update(learner, batch)
+    validation = _seconds_of_validation(job, learner)
+    job.model.load_state_dict(before)
+    by_size = {size: seconds + update for size, seconds in gradients.items()}
+    return StepTimes(by_size, job.image_size, validation, job.feed.steps)
+
+
+def seconds_per_image(job: Job) -> float:
+    """Time the gradients of a few images at full size: a first look, good to a third."""
+    learner = job.new_learner()
+    with job.feed:
+        batch = next(iter(job.feed.epoch(0)))
+    seconds = _seconds_of_gradients(learner, batch, job.data.size, _FIRST_LOOK)
+    return seconds / len(batch.images)
+
+
+def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, few: int) -> float:
+    """Time concurrent micro-batches, and return what the whole batch takes.
+
+    few: images of a micro-batch that are timed first; then as many as there is time for. A step
+    has costs of its own beside those of its images, so few of them make a network seem slow.
+    """
+    count = len(batch.images)
+    split = learner.split_work(count)
+    few = min(few, split.micro_batch)
+    each = _seconds_of_image(learner, batch, size, few, most=1)
+    affordable = min(split.micro_batch, int(_SECONDS / (each * split.workers)))
+    return _seconds_of_image(learner, batch, size, max(few, affordable)) * count
+
+
+def _seconds_of_update(learner: Learner, batch: Batch) -> float:
+    """Time updates, each with gradients of its own: without any there would be none."""
+    before = partial(learner.gradients, batch.images[:_FIRST_LOOK], batch.labels[:_FIRST_LOOK])
+    return _median_seconds(learner.update, learner.device, before=before)
+
+
+def _seconds_of_image(
+    learner: Learner, batch: Batch, size: int, micro_batch: int, most: int = 9
+) -> float:
+    """Time the gradients of concurrent micro-batches, shrinking included, up to `most` times."""
+    count = learner.split_work(len(batch.images)).workers * micro_batch
+    images, targets = batch.images[:count], batch.labels[:count]
+    small = resized(images, size)
+    step = partial(learner.gradients, small, targets, micro_batch=micro_batch)
+    seconds = _median_seconds(step, learner.device, most)
+    seconds += _median_seconds(partial(resized, images, size), learner.device, most)
+    return seconds / len(images)
+
+
+def _median_seconds(
+    function: Callable[[], object],
+    device: torch.device,
+    most: int = 9,
+    before: Callable[[], object] = lambda: None,
+) -> float:
+    """Return the median of up to `most` times of a call, after one that warms up.
+
+    before: what has to be done first each time, and is not timed.
+    """
+    before()
+    function()
+    times: list[float] = []
+    while not times or (sum(times) < _SECONDS and len(times) < most):
+        before()
+        finish(device)
+        began = time.perf_counter()
+        function()
+        finish(device)
+        times.append(time.perf_counter() - began)
+    return sorted(times)[len(times) // 2]
+
+
+def _seconds_of_validation(job: Job, learner: Learner) -> float:
+    sample = job.validation.indices[:500]
+    if not len(sample):
+        return 0.0
+    began = time.perf_counter()
+    learner.logits(job.validation.pixels, sample)
+    return (time.perf_counter() - began) * len(job.validation.indices) / len(sample)

@@ -1,0 +1,83 @@
+"""The second engine: the same recipe and the same run's folder, by TensorFlow 2 and Keras 3.
+
+The loop, the curve, early stopping, saves and the record are those of `hundredfold.training`;
+this package gives it a job with a learner and a feed. TensorFlow is loaded when a method is
+called, never before.
+"""
+
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hundredfold.errors import MissingError
+from hundredfold.inference import Classifier
+from hundredfold.recipe import Recipe
+from hundredfold.run import Run
+from hundredfold.training.options import Options
+from hundredfold.training.progress import Progress
+from hundredfold.training.protocols import Job
+from hundredfold.training.time_budget import StepTimes
+
+
+class TensorFlow:
+    """Train and open runs with TensorFlow; see `training.protocols.Engine` for each method.
+
+    Every method raises MissingError without TensorFlow.
+    """
+
+    name = "tensorflow"
+
+    def prepare(
+        self,
+        recipe: Recipe,
+        options: Options,
+        progress: Progress,
+        before: Mapping[str, Any] | None = None,
+    ) -> Job:
+        _need()
+        from hundredfold.engines.tensorflow import job
+
+        return job.prepare(recipe, options, progress, before)
+
+    def compute_features(self, job: Job, _cache: Path, _progress: Progress) -> Job:
+        return job  # `prepare` has computed them
+
+    def feature_seconds(self, _job: Job, _cache: Path) -> float:
+        return 0.0
+
+    def dry_run(self, job: Job) -> Job:
+        return job
+
+    def step_times(self, job: Any) -> StepTimes:
+        from hundredfold.engines.tensorflow import timing
+
+        return timing.step_times(job)
+
+    def open(self, run: Run, device: torch.device) -> Classifier:
+        """Open a run; a network that PyTorch has too is computed there, on `device`."""
+        from hundredfold.engines.pytorch import inference
+
+        if inference.has_network(run):
+            return inference.open_model(run, device)
+        _need()
+        from hundredfold.engines.tensorflow import opening
+
+        return opening.open_model(run)
+
+
+def _need() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings of the library to its users
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if find_spec("tensorflow") is None or find_spec("keras") is None:
+        raise MissingError(
+            "TensorFlow is not installed",
+            found="--engine tensorflow needs the extra 'tensorflow'",
+            remedy="pip install tensorflow keras",
+        )
+
+
+ENGINE = TensorFlow()

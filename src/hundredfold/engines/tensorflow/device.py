@@ -1,0 +1,34 @@
+"""The device and the number of threads that TensorFlow uses."""
+
+import tensorflow as tf
+
+from hundredfold import machine
+from hundredfold.compute.device import keep_freed_memory
+from hundredfold.errors import UsageError
+
+
+def choose(name: str, threads: int) -> tuple[str, int]:
+    """Let TensorFlow use "auto", "cpu" or "cuda", and so many threads (0: every core).
+
+    Return what a person calls the device, and the threads. A process that has computed
+    already keeps the threads that it began with. Raises UsageError for another device.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if name not in ("auto", "cpu", "cuda") or (name == "cuda" and not gpus):
+        raise UsageError(
+            f"TensorFlow has no device {name!r} on this machine", remedy="--device auto"
+        )
+    if threads < 0:
+        raise UsageError(f"--threads {threads} is not a number of threads", remedy="--threads 2")
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads or machine.cores())
+        tf.config.threading.set_inter_op_parallelism_threads(threads or machine.cores())
+        if name == "cpu":
+            tf.config.set_visible_devices([], "GPU")
+    except RuntimeError:  # it has begun to compute
+        pass
+    keep_freed_memory()
+    used = tf.config.threading.get_intra_op_parallelism_threads() or machine.cores()
+    if gpus and name != "cpu":
+        return str(tf.config.experimental.get_device_details(gpus[0]).get("device_name")), used
+    return f"{machine.processor()} (CPU)", used

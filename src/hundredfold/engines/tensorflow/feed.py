@@ -1,0 +1,83 @@
+"""Arrays to batches by tf.data: cached, shuffled, moved as Keras' layers draw, made ahead.
+
+As in `engines.pytorch.feed`, the order of an epoch is a function of (seed, epoch) and the
+augmentation of a batch one of (seed, epoch, batch). Keras' layers draw from generators of
+their own, so these are set before each batch.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from hundredfold.engines.tensorflow._moves import Move, move_images
+from hundredfold.errors import UsageError
+
+_ORDER, _AUGMENT = 0, 1  # streams of chance that never meet
+_DRAWS = 8  # numbers of a generator that a layer may use up for one batch
+
+
+class Feed:
+    """Shuffled, augmented, full batches of images (or features) with their labels.
+
+    images: (n, ...), labels: (n,). augment: moves, in order.
+    waited: seconds the consumer has waited for batches.
+
+    Raises UsageError where there are fewer images than a batch has.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[Any],
+        labels: NDArray[np.int64],
+        *,
+        batch_size: int,
+        seed: int,
+        augment: Sequence[Move],
+    ) -> None:
+        if batch_size > len(labels):
+            raise UsageError(
+                f"a batch of {batch_size} is larger than the {len(labels)} training images",
+                remedy=f"--batch-size {min(len(labels), 128)}",
+            )
+        self.steps = len(labels) // batch_size
+        self.waited = 0.0
+        self._count, self._batch_size, self._seed = len(labels), batch_size, seed
+        self._augment = augment
+        self._images = tf.data.Dataset.from_tensor_slices((images, labels)).cache()
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, Any]]:
+        """Yield the batches of an epoch (from 0) in its order, from batch `start` on."""
+        order, chance = self._chance(_ORDER, epoch), self._chance(_AUGMENT, epoch)
+        shuffled = self._images.shuffle(self._count, order, reshuffle_each_iteration=False)
+        batches = shuffled.batch(self._batch_size, drop_remainder=True).enumerate().skip(start)
+        made = batches.map(lambda step, batch: self._augmented(step, batch, chance))
+        waiting = iter(made.prefetch(tf.data.AUTOTUNE))
+        while True:
+            began = time.perf_counter()
+            batch = next(waiting, None)
+            self.waited += time.perf_counter() - began
+            if batch is None:
+                return
+            yield batch
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to end: tf.data's threads go with its iterators."""
+
+    def _augmented(self, step: Any, batch: tuple[Any, Any], chance: int) -> tuple[Any, Any]:
+        images, labels = batch
+        drawn = [
+            (move.draw(images, tf.stack([chance + place, step * _DRAWS])), move.fill)
+            for place, move in enumerate(self._augment)
+        ]
+        return move_images(images, drawn), labels
+
+    def _chance(self, *what: int) -> int:
+        drawn = np.random.SeedSequence(self._seed, spawn_key=what).generate_state(1, np.uint32)
+        return int(drawn[0]) >> 1

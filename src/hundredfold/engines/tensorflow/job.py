@@ -1,0 +1,190 @@
+"""From a recipe to a job of this engine."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from hundredfold import data, recipe, spec, wording
+from hundredfold.data import DataSet, Split
+from hundredfold.engines.tensorflow import device, precision, pretrained
+from hundredfold.engines.tensorflow._summary import summary
+from hundredfold.engines.tensorflow.features import on_features
+from hundredfold.engines.tensorflow.feed import Feed
+from hundredfold.engines.tensorflow.learner import Learner
+from hundredfold.engines.tensorflow.opening import build
+from hundredfold.engines.tensorflow.refusals import refuse
+from hundredfold.errors import UsageError
+from hundredfold.models import Summary
+from hundredfold.recipe import Recipe
+from hundredfold.training.options import Options
+from hundredfold.training.progress import Progress, describe_data
+
+_HERE = "hundredfold.engines.tensorflow"
+_FITTED_ON = 10_000  # training images that the scaling is fitted on
+
+
+class NoWatch(AbstractContextManager[None]):
+    """Looks for no competing processes."""
+
+    def look(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a recipe stands for, in memory; see `training.protocols.Job`."""
+
+    recipe: Recipe
+    data: DataSet
+    training: Split
+    validation: Split
+    network: Any
+    trained: Any
+    summary: Summary
+    feed: Feed
+    device_name: str
+    threads: int
+    precision: str
+    folder: str | None
+
+    @property
+    def steps(self) -> int:
+        """Steps in all, as the recipe says."""
+        return max(1, round(self.recipe.epochs * self.feed.steps))
+
+    @property
+    def compiled(self) -> bool:
+        """A step is a graph of TensorFlow's."""
+        return True
+
+    @property
+    def algorithms(self) -> Mapping[str, Any]:
+        """TensorFlow chooses the algorithms of convolutions itself."""
+        return {}
+
+    @property
+    def transfer(self) -> Mapping[str, Any]:
+        """What run.json says of a `transfer`, which is a model of PyTorch's."""
+        return {}
+
+    def image_size(self, _progress: float) -> int:
+        """Return the size in pixels at which images are trained on."""
+        return self.data.size
+
+    def watch(self, _progress: Progress, _remedy: str, *, adapts: bool) -> "NoWatch":  # noqa: ARG002
+        """Return what looks for nothing: TensorFlow's threads do not tell how long they wait."""
+        return NoWatch()
+
+    def learner(self, _progress: Progress) -> Learner:
+        """Bind optimizer and schedule to the network."""
+        return self.new_learner()
+
+    def new_learner(self) -> Learner:
+        """Bind optimizer and schedule to the network."""
+        what = self.recipe
+        schedule = spec.resolve(spec.parse(what.schedule), recipe.PACKAGES["schedule"])
+        optimizer = spec.resolve(spec.parse(what.optimizer), f"{_HERE}.optimizers")
+        schedule(0.0)
+        try:
+            bound = optimizer(self.trained.trainable_variables)
+        except ValueError as error:
+            raise UsageError(f"{what.optimizer} will not do", found=str(error)) from None
+        return Learner(self.network, self.trained, bound, schedule, self._exact())
+
+    def _exact(self) -> Callable[[], Any] | None:
+        if self.precision == "fp32":
+            return None
+        what, classes = self.recipe, len(self.data.classes)
+        return lambda: build(what.model, classes, self.data.size, what.seed)
+
+
+def prepare(
+    what: Recipe,
+    options: Options,
+    progress: Progress,
+    before: Mapping[str, Any] | None = None,
+) -> Job:
+    """Open the data, build the network and choose the precision, saying each aloud.
+
+    before: run.json of a run to resume, whose precision is kept.
+    """
+    refuse(what)
+    place, threads = device.choose(options.device, options.threads)  # before anything computes
+    moves = _moves(what)
+    found = data.load(what.data, options.source)
+    training, validation = data.training(found, share=what.validation, seed=what.seed)
+    training = data.limited(training, what.limit, what.seed)
+    build_in = partial(build, what.model, len(found.classes), found.size, what.seed)
+    once = bool(spec.parse(what.model).options.get("frozen")) and not moves
+    chosen, why = _precision(what, before, once, build_in, training)
+    network = build_in(chosen)
+    told = _start(what, network, training, options)
+    counted = summary(network, found.size)
+    progress.say(
+        f"device     {place}, {threads} threads, TensorFlow {tf.__version__}; {chosen} ({why})"
+    )
+    describe_data(found, len(training), len(validation), progress)
+    progress.say(
+        f"model      {what.model}: {counted.parameters:,} parameters, "
+        f"{counted.macs / 1e6:,.1f} M multiply-accumulates per image{told}"
+    )
+    trained = network
+    if once:
+        began = time.perf_counter()
+        trained, training, validation = on_features(network, training, validation)
+        progress.say(f"features   computed once in {wording.seconds(time.perf_counter() - began)}")
+    feed = Feed(
+        np.asarray(training.pixels)[training.indices],
+        training.labels[training.indices],
+        batch_size=what.batch_size,
+        seed=what.seed,
+        augment=moves,
+    )
+    folder = str(options.source.folder.absolute()) if options.source.folder else None
+    return Job(
+        what, found, training, validation, network, trained, counted, feed, place, threads,
+        chosen, folder,
+    )  # fmt: skip
+
+
+def _moves(what: Recipe) -> list[Any]:
+    """Return what Keras' layers draw for the recipe's augmentation."""
+    return [spec.resolve(one, f"{_HERE}.augment")() for one in spec.parse_chain(what.augment)]
+
+
+def _precision(
+    what: Recipe,
+    before: Mapping[str, Any] | None,
+    once: bool,
+    build_in: Callable[..., Any],
+    training: Split,
+) -> tuple[str, str]:
+    if before:
+        return before["precision"], "as this run began"
+    if once:
+        return "fp32", "for features that are computed once"
+    if what.precision != "auto":
+        return what.precision, "as the recipe says"
+    some = training.indices[: what.batch_size]
+    batch = tf.constant(training.pixels[some]), tf.constant(training.labels[some])
+    return precision.choose(build_in, *batch)
+
+
+def _start(what: Recipe, network: Any, training: Split, options: Options) -> str:
+    """Give a network the weights of ImageNet, or the scaling of the training images."""
+    asked = spec.parse(what.model).options
+    if asked.get("weights"):
+        offline = options.source.offline
+        told = pretrained.load(network, asked["name"], asked["weights"], offline=offline)
+        return f"; weights from {told}"
+    rows = training.indices[:: max(1, len(training.indices) // _FITTED_ON)]
+    network.get_layer("scale").fit(np.asarray(training.pixels)[rows])
+    return ""

@@ -1,0 +1,168 @@
+"""The networks of this engine, as Keras builds them: uint8 (b, h, w, 3) -> logits (b, classes).
+
+    simple_cnn           as models/simple_cnn.py, the same weights by the same names
+    resnet               as models/resnet.py at the depths for CIFAR, the same weights too
+    keras_application    a network of keras.applications under a new dense layer
+
+Layers have the names of PyTorch's modules, from which `weights.py` makes those of weights.
+"""
+
+from typing import Any, Literal
+
+import keras
+from keras import layers
+
+from hundredfold.engines.tensorflow._layers import PadShortcut, Scale
+from hundredfold.errors import UsageError
+
+_DEPTHS = (20, 32, 44, 56, 110)
+_NETWORKS = {
+    "vgg16": keras.applications.VGG16,
+    "resnet50": keras.applications.ResNet50,
+    "densenet121": keras.applications.DenseNet121,
+    "densenet169": keras.applications.DenseNet169,
+    "densenet201": keras.applications.DenseNet201,
+}
+_CAFFE = ("vgg16", "resnet50")  # published with blue first, centred, not divided
+_BLUE_FIRST = ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
+_RED_FIRST = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+_SMALL = 128  # pixels that smaller images are enlarged to for weights of ImageNet
+
+
+def simple_cnn(classes: int, size: int, *, dropout: float = 0.0) -> Any:
+    """Build the tutorial network: three convolutions and two dense layers.
+
+    size: at least 18 pixels. dropout: share of the 64 hidden units dropped in training.
+    """
+    _need_size("simple_cnn", size, 18)
+    images = keras.Input((size, size, 3), dtype="uint8")
+    x = Scale("scale")(images)
+    x = layers.ReLU()(layers.MaxPooling2D()(layers.Conv2D(32, 3, name="conv1")(x)))
+    x = layers.ReLU()(layers.MaxPooling2D()(layers.Conv2D(64, 3, name="conv2")(x)))
+    x = layers.ReLU()(layers.Conv2D(64, 3, name="conv3")(x))
+    x = layers.Flatten()(layers.Permute((3, 1, 2))(x))  # PyTorch's order: channels first
+    x = layers.Dense(64, activation="relu", name="dense1")(x)
+    x = layers.Dropout(_share(dropout))(x)
+    return keras.Model(images, layers.Dense(classes, dtype="float32", name="dense2")(x))
+
+
+def resnet(
+    classes: int,
+    size: int,
+    *,
+    depth: int = 20,
+    stem: Literal["auto", "cifar", "imagenet"] = "auto",
+) -> Any:
+    """Build a residual network for CIFAR (He et al. 2016, arXiv:1512.03385, section 4.2).
+
+    depth: 20, 32, 44, 56 or 110. stem: "auto" or "cifar", one 3x3 convolution.
+    """
+    if depth not in _DEPTHS or stem == "imagenet":
+        raise UsageError(
+            f"the TensorFlow engine has no resnet(depth={depth}, stem={stem!r})",
+            found=f"depths are {', '.join(map(str, _DEPTHS))}, with the CIFAR stem",
+            remedy='resnet(depth=20), or keras_application(name="resnet50")',
+        )
+    images = keras.Input((size, size, 3), dtype="uint8")
+    x = _conv(16, 1, "conv1")(Scale("scale")(images))
+    x = layers.ReLU()(_norm("bn1")(x))
+    for group, channels in enumerate((16, 32, 64), start=1):
+        for index in range((depth - 2) // 6):
+            stride = 2 if group > 1 and index == 0 else 1
+            x = _block(x, channels, stride, f"layer{group}.{index}")
+    x = layers.GlobalAveragePooling2D()(x)
+    uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+    head = layers.Dense(classes, kernel_initializer=uniform, dtype="float32", name="fc")
+    return keras.Model(images, head(x))
+
+
+def keras_application(
+    classes: int,
+    size: int,
+    *,
+    name: Literal["vgg16", "resnet50", "densenet121", "densenet169", "densenet201"],
+    weights: str = "",
+    frozen: bool = False,
+    resolution: int = 0,
+    dropout: float = 0.2,
+) -> Any:
+    """Build a network of keras.applications: its features, averaged, under a dense layer.
+
+    weights: "imagenet", or a file as published for keras.applications without the top; ""
+        draws them at random.
+    frozen: train the dense layer only.
+    resolution: pixels that images are resized to, at least 32; 0 takes 128 for smaller
+        images if there are weights, and the images' own size else.
+    dropout: share of the features dropped in training.
+    """
+    if frozen and not weights:
+        raise UsageError(
+            f"{name} is to be frozen with weights drawn at random, which would learn nothing",
+            remedy=f'keras_application(name="{name}", weights="imagenet", frozen=True)',
+        )
+    side = resolution or (max(size, _SMALL) if weights else size)
+    _need_size(name, side, 32)
+    images = keras.Input((size, size, 3), dtype="uint8")
+    scale = Scale("scale", *_scaling(name)) if weights else Scale("scale")
+    x = scale(images)
+    if side != size:
+        x = layers.Resizing(side, side, name="resize")(x)
+    if weights and name in _CAFFE:
+        x = x[..., ::-1]
+    body = _NETWORKS[name](include_top=False, weights=None, input_tensor=x)
+    for layer in body.layers:
+        layer.trainable = not frozen
+    x = layers.GlobalAveragePooling2D(name="features")(body.output)
+    x = layers.Dropout(_share(dropout), name="dropout")(x)
+    head = layers.Dense(classes, dtype="float32", name="classifier")
+    return keras.Model(images, head(x))
+
+
+def published(name: str, weights: str) -> Any:
+    """Build a network of keras.applications with weights, "imagenet" or a file, without a top."""
+    return _NETWORKS[name](include_top=False, weights=weights)
+
+
+def _block(x: Any, channels: int, stride: int, name: str) -> Any:
+    y = layers.ReLU()(_norm(f"{name}.bn1")(_conv(channels, stride, f"{name}.conv1")(x)))
+    y = _norm(f"{name}.bn2")(_conv(channels, 1, f"{name}.conv2")(y))
+    changes = stride > 1 or x.shape[-1] != channels
+    return layers.ReLU()(layers.Add()([y, PadShortcut(channels, stride)(x) if changes else x]))
+
+
+def _conv(channels: int, stride: int, name: str) -> Any:
+    """Return a 3x3 convolution padded by one pixel on every side, as PyTorch pads.
+
+    Keras' "same" pads an even image on one side only where the stride is 2.
+    """
+    drawn = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+    made = layers.Conv2D(
+        channels, 3, stride, padding="valid" if stride > 1 else "same", use_bias=False,
+        kernel_initializer=drawn, name=name,
+    )  # fmt: skip
+    return made if stride == 1 else lambda x: made(layers.ZeroPadding2D(1)(x))
+
+
+def _norm(name: str) -> Any:
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)
+
+
+def _scaling(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation that weights of ImageNet want, of red, green and blue."""
+    return _BLUE_FIRST if name in _CAFFE else _RED_FIRST
+
+
+def _share(dropout: float) -> float:
+    if not 0 <= dropout < 1:
+        raise UsageError(
+            f"dropout={dropout} is not a share of at least 0 and below 1", remedy="dropout=0.3"
+        )
+    return dropout
+
+
+def _need_size(model: str, size: int, least: int) -> None:
+    if size < least:
+        raise UsageError(
+            f"{model} needs images of at least {least} pixels, not {size}",
+            remedy="resnet(depth=20) takes any size",
+        )

@@ -1,0 +1,134 @@
+"""Run `hundredfold` commands as processes of their own, a few at a time, and leave no orphan."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import IO, Any, Generic, TypeVar
+
+from hundredfold.errors import Interrupted
+
+Key = TypeVar("Key")
+
+PARENT = "HUNDREDFOLD_PARENT"  # the process that a command has been started by, and ends with
+_POLL = 0.1  # seconds
+_PATIENCE = 30.0  # seconds that children have to save after a signal
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: its exit code, its JSON object, and the reason of a failure."""
+
+    code: int
+    result: dict[str, Any]
+    reason: str
+
+
+@dataclass
+class _Child:
+    process: subprocess.Popen[bytes]
+    out: IO[bytes]
+    err: IO[bytes]
+
+    def tell(self, number: int) -> None:
+        """Send a signal to the child and to all that it started."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+
+    def outcome(self) -> Outcome:
+        self.process.wait()
+        result, said = _json(_content(self.out)), _content(self.err).strip().splitlines()
+        self.out.close()
+        self.err.close()
+        code = self.process.returncode
+        if code < 0:
+            return Outcome(128 - code, result, f"ended by {signal.Signals(-code).name}")
+        error = result.get("error") or {}
+        reason = str(error.get("message") or (said[-1] if said else f"exit code {code}"))
+        return Outcome(code, result, reason if code else "")
+
+
+class Children(Generic[Key]):
+    """Run commands, each given as the arguments after `hundredfold`.
+
+    commands: what each is called -> its arguments; `at_once` of them run side by side.
+    """
+
+    def __init__(self, commands: Mapping[Key, Sequence[str]], at_once: int) -> None:
+        self._waiting = list(commands.items())
+        self._at_once = max(1, at_once)
+        self._running: dict[Key, _Child] = {}
+        self._caught = 0
+
+    def outcomes(self, watch: Callable[[tuple[Key, ...]], None]) -> Iterator[tuple[Key, Outcome]]:
+        """Yield each command's outcome as it ends; `watch` is told often which ones run.
+
+        Raises Interrupted, when all children have ended, where a signal asked to stop.
+        """
+        before = {number: signal.signal(number, self._forward) for number in _SIGNALS}
+        try:
+            while not self._caught and (self._waiting or self._running):
+                self._start()
+                time.sleep(_POLL)
+                watch(tuple(self._running))
+                for key in [k for k, c in self._running.items() if c.process.poll() is not None]:
+                    yield key, self._running.pop(key).outcome()
+        finally:
+            self._end()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if self._caught:
+            raise Interrupted("stopped; every run's state is saved", signal_number=self._caught)
+
+    def _start(self) -> None:
+        while self._waiting and len(self._running) < self._at_once and not self._caught:
+            key, arguments = self._waiting.pop(0)
+            out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+            process = subprocess.Popen(
+                [sys.executable, "-m", "hundredfold", *arguments],
+                stdin=subprocess.DEVNULL,
+                env=os.environ | {PARENT: str(os.getpid())},
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+            self._running[key] = _Child(process, out, err)
+
+    def _forward(self, number: int, _frame: FrameType | None) -> None:
+        self._caught = number
+        for child in self._running.values():
+            child.tell(signal.SIGTERM if number == signal.SIGHUP else number)
+
+    def _end(self) -> None:
+        """Wait for those that still run, and make an end of those that do not stop."""
+        if not self._caught:
+            for child in self._running.values():
+                child.tell(signal.SIGTERM)
+        limit = time.monotonic() + _PATIENCE
+        for child in self._running.values():
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(0.0, limit - time.monotonic()))
+            child.tell(signal.SIGKILL)
+            child.outcome()
+        self._running.clear()
+
+
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,9 +1,0 @@
-"""A study: a base and what varies, times seeds; which runs it has, and what they say.
-
-It never trains and never opens a test split. What it compares are scores that lie in runs.
-"""
-
-from hundredfold.study._definition import Member, Study, load, members, variants
-from hundredfold.study._outcome import LeftOut, conclude, find
-
-__all__ = ["LeftOut", "Member", "Study", "conclude", "find", "load", "members", "variants"]

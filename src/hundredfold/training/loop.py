@@ -1,0 +1,259 @@
+"""The training loop.
+
+    until all steps are done, or patience is exhausted:
+        for each batch of the epoch:  one step of the learner
+        score the validation images
+        write the epoch's line of the curve, keep the weights if they are the best
+        save, if the last save is long enough ago
+
+Order, augmentation and what a step draws are functions of (seed, epoch, step). So where
+training stands is a handful of numbers beside the tensors, and a run that is killed anywhere
+continues from its newest save to the same last bit.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from hundredfold import files
+from hundredfold.data import Split
+from hundredfold.errors import CheckError, Interrupted
+from hundredfold.metrics import scores
+from hundredfold.recipe import Recipe
+from hundredfold.run import Run
+from hundredfold.training import checkpoint
+from hundredfold.training.early_stopping import Best
+from hundredfold.training.position import Clock, Position
+from hundredfold.training.progress import Progress, Status
+from hundredfold.training.protocols import Feed, Learner, Watch
+from hundredfold.training.saves import WITHIN_EPOCH, Saves
+from hundredfold.training.signals import Signals
+from hundredfold.training.time_budget import TimeBudget
+
+_WATCHED = {"loss": "loss", "top_1": "top_k(k=1)"}  # metrics of the curve
+_WORTH_REPORTING = 0.05  # of the steps: a change by the time budget
+_GPU_CHECKS = 50  # steps between looks at the loss on a GPU, which each look holds up
+
+
+class Loop:
+    """Train a learner by a recipe into a run's folder; `position` says how far it is.
+
+    watch: looks for competing processes, or None. budget: keeps to a time, or None.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        recipe: Recipe,
+        learner: Learner,
+        feed: Feed,
+        validation: Split,
+        progress: Progress,
+        watch: Watch | None = None,
+        budget: TimeBudget | None = None,
+    ) -> None:
+        self.run, self.recipe, self.learner, self.feed = run, recipe, learner, feed
+        self.validation, self.progress = validation, progress
+        self.watch, self.budget = watch, budget
+        steps = max(1, round(recipe.epochs * feed.steps))
+        self.position = Position(recipe.digest, steps, feed.steps)
+        self.best = Best(recipe.select, recipe.patience)
+        self._clock = Clock()
+        self._saves = Saves(run, self.remedy)
+
+    def restore(self, saved: checkpoint.Saved | None) -> None:
+        """Go back to a save, or to the start, and the curve with it."""
+        if saved:
+            self.learner.load(saved.tensors)
+            self.position = Position(**saved.position)
+            self.learner.micro_batch = self.position.micro_batch
+            self.best = Best(self.recipe.select, self.recipe.patience, **self.position.best)
+            self.best.weights = saved.best
+        files.write_text(self.run.folder / "curve.jsonl", self.position.curve)
+
+    def train(self) -> str:
+        """Train to the end and return why it ended.
+
+        Raises CheckError where the loss is not finite or a save has no room, and
+        Interrupted, after a save, where a signal asks to stop.
+        """
+        self._clock, self._saves = Clock(), Saves(self.run, self.remedy)
+        with Signals() as signals, self.watch or nullcontext():
+            while not self.position.finished:
+                if self.best.exhausted(self.position.epoch):
+                    return self._end(f"no better {self.best.select} in {self.best.patience} epochs")
+                self._train_epoch(signals)
+                self._finish_epoch(self._row(signals))
+                if signals.caught:
+                    self._stop(signals)
+        return self._end("all epochs done")
+
+    def _train_epoch(self, signals: Signals) -> None:
+        """Train on each batch that is left of this epoch."""
+        position = self.position
+        sums = torch.tensor((position.loss, position.correct), dtype=torch.float64)
+        sums = sums.to(self.learner.device)
+        for images, targets in self._batches():
+            seed = position.step_seed(self.recipe.seed)
+            sums += self.learner.step(images, targets, position.progress(), seed)
+            position.step += 1
+            self._after_step(sums, signals)
+            if position.done >= position.steps:
+                break
+        position.loss, position.correct = sums.tolist()
+
+    def _batches(self) -> Iterator[tuple[Any, Any]]:
+        """Return the batches that are left of this epoch; none where only validation is left."""
+        position = self.position
+        if position.done >= position.steps:
+            return iter(())
+        return self.feed.epoch(position.epoch, position.step)
+
+    def _after_step(self, sums: Tensor, signals: Signals) -> None:
+        """Check the loss, keep to the time budget, show progress, and save where it is due."""
+        position = self.position
+        on_cpu = self.learner.device.type == "cpu"
+        if on_cpu or position.step % _GPU_CHECKS == 0 or position.step == position.steps_per_epoch:
+            self._check_finite(float(sums[0]))
+        self._keep_to_budget()
+        if self.watch:
+            self.watch.look()
+        self.progress.step(partial(self._status, sums))
+        if signals.caught or self._saves.due(WITHIN_EPOCH):
+            position.loss, position.correct = sums.tolist()
+            self._check_finite(position.loss)
+            self._save()
+        if signals.caught:
+            raise self._interrupted(signals.caught)
+
+    def _row(self, signals: Signals) -> dict[str, float]:
+        """Score the validation images and return the epoch's line of the curve."""
+        try:
+            with signals.immediate():  # validation may take longer than anyone waits
+                self._tick()
+                checked = self._validation_scores()
+                self._tick()
+        except KeyboardInterrupt:
+            self._stop(signals)
+        position = self.position
+        return {
+            "epoch": position.epoch + 1,
+            "step": position.done,
+            "seconds": round(position.seconds, 3),
+            "lr": self._rate(),
+            "train.loss": position.loss / position.step,
+            "train.top_1": position.correct / (position.step * self.recipe.batch_size),
+            **checked,
+        }
+
+    def _validation_scores(self) -> dict[str, float]:
+        split = self.validation
+        if not len(split):
+            return {}
+        logits = self.learner.logits(split.pixels, split.indices)
+        values = scores(logits, split.labels[split.indices], metrics=_WATCHED)
+        return {f"validation.{name}": score.value for name, score in values.items()}
+
+    def _finish_epoch(self, row: dict[str, float]) -> None:
+        """Write the epoch's line, keep its weights if they are the best, save where it is due."""
+        position = self.position
+        self._check_finite(row.get("validation.loss", row["train.loss"]))
+        line = json.dumps(row) + "\n"
+        with (self.run.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line)
+        position.curve += line
+        better = self.best.better(row)
+        if better:
+            self.best.take(row, self.learner.weights())
+        chosen = better and self.recipe.select != "last"
+        self.progress.epoch(row, position.epochs, self.images_per_second(), chosen)
+        position.start_next_epoch()
+        if self._saves.due():
+            self._save()
+
+    def _keep_to_budget(self) -> None:
+        """Where there is a time budget, change how many steps there are to be."""
+        if not self.budget:
+            return
+        self._tick()
+        position = self.position
+        steps = self.budget.steps(position.done, position.steps, position.seconds)
+        if abs(steps - position.steps) > _WORTH_REPORTING * position.steps:
+            self.progress.say(
+                f"budget     {steps} steps instead of {position.steps}: "
+                f"a step takes {self.budget.slower:.2f} times as long as measured"
+            )
+        position.steps = steps
+
+    def _save(self) -> None:
+        self._tick()
+        self._saves.write(self.position, self.learner, self.best)
+
+    def _stop(self, signals: Signals) -> NoReturn:
+        self._save()
+        raise self._interrupted(signals.caught) from None
+
+    def _end(self, reason: str) -> str:
+        if not self._saves.is_saved(self.position):
+            self._save()
+        return reason
+
+    def _tick(self) -> None:
+        """Add the time since the last tick to the run's seconds."""
+        self.position.seconds += self._clock.seconds()
+        self.position.waited += self.feed.waited
+        self.feed.waited = 0.0
+
+    def _rate(self) -> float:
+        """Return the rate of the newest step, which a resumed run may not have done itself."""
+        return self.learner.rate(self.position.progress(more=-1))
+
+    def _check_finite(self, loss: float) -> None:
+        if math.isfinite(loss):
+            return
+        best = self.best.epoch
+        kept = f"the weights of epoch {best} are kept" if best else "no epoch was finished"
+        raise CheckError(
+            f"the loss is not finite in epoch {self.position.epoch + 1}, step {self.position.step}",
+            found=f"learning rate {self._rate():.3g}; {kept}",
+            remedy=f"a lower rate: --set optimizer.lr={self.learner.rates[0] / 10:.1g}",
+        )
+
+    def images_per_second(self) -> float:
+        """Return training images a second so far, validation included in the time."""
+        steps = min(self.position.done, self.position.steps)
+        return steps * self.recipe.batch_size / max(self.position.seconds, 1e-9)
+
+    def _status(self, sums: Tensor) -> Status:
+        self._tick()
+        position, progress = self.position, self.position.progress()
+        loss, correct = (sums / position.step).tolist()
+        return Status(
+            epoch=position.epoch + 1,
+            epochs=position.epochs,
+            step=position.step,
+            steps=position.steps_per_epoch,
+            loss=loss,
+            accuracy=correct / self.recipe.batch_size,
+            images_per_second=self.images_per_second(),
+            waiting=position.waited / position.seconds,
+            remaining=position.seconds / progress * (1 - progress),
+        )
+
+    def _interrupted(self, number: int) -> Interrupted:
+        return Interrupted(
+            f"stopped in epoch {self.position.epoch + 1}; the state is saved",
+            signal_number=number,
+            remedy=self.remedy,
+        )
+
+    @property
+    def remedy(self) -> str:
+        """The command that resumes the run."""
+        return f"hundredfold train --resume {self.run.folder}"

@@ -1,0 +1,127 @@
+"""How a training ends: its weights, its scores and a true status, whatever ends it."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hundredfold import evaluation, weights, wording
+from hundredfold.errors import CheckError, HundredfoldError, Interrupted, Terminated
+from hundredfold.run import Run
+from hundredfold.training import record
+from hundredfold.training.loop import Loop
+from hundredfold.training.progress import Progress
+from hundredfold.training.protocols import Job
+
+
+def finish(run: Run, job: Job, loop: Loop, progress: Progress, reason: str) -> None:
+    """Write the weights and validation scores of a training that came to its end."""
+    _keep_weights(run, job, loop)
+    _score(run, job, loop)
+    _note(run, loop, "done", reason)
+    _report(run, job, loop, progress, reason)
+
+
+@contextmanager
+def recorded(run: Run, job: Job, loop: Loop, progress: Progress) -> Iterator[None]:
+    """Leave a true status and the best weights whatever ends the training within."""
+    remedy = f"hundredfold train --resume {run.folder}"
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
+        message = "stopped; it can be resumed"
+        interrupted = Interrupted(message, signal_number=number, remedy=remedy)
+        _leave(run, job, loop, "stopped", interrupted)
+        raise interrupted from None
+    except OSError as error:
+        where = f": {str(error.filename)!r}" if error.filename else ""
+        message = f"the run cannot be written: {error.strerror or error}{where}"
+        failure = CheckError(message, remedy=f"make room or mend it, then {remedy}")
+        _leave(run, job, loop, "failed", failure)
+        raise failure from error
+    except HundredfoldError as error:
+        _leave(run, job, loop, "stopped" if isinstance(error, Interrupted) else "failed", error)
+        raise
+    except BaseException as error:
+        _note(run, loop, "failed", f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        progress.close()
+
+
+def end_facts(loop: Loop, status: str, reason: str) -> dict[str, Any]:
+    """Return what changes in run.json when training ends, however it ends."""
+    position = loop.position
+    seconds = max(position.seconds, 1e-9)
+    return {
+        "status": status,
+        "reason": reason,
+        "finished": record.now(),
+        "best_epoch": loop.best.epoch,
+        "epochs": position.epoch,
+        "steps": min(position.done, position.steps),
+        "micro_batch": loop.learner.micro_batch,
+        "seconds": round(position.seconds, 3),
+        "images_per_second": round(loop.images_per_second(), 1),
+        "waiting_share": round(position.waited / seconds, 4),
+        "saving_share": round(position.saving / seconds, 4),
+        "peak_memory_bytes": record.peak_memory(),
+    }
+
+
+def _leave(run: Run, job: Job, loop: Loop, status: str, error: HundredfoldError) -> None:
+    """Write status and weights; what a full disk no longer takes joins the error's text."""
+    try:
+        _note(run, loop, status, error.message)
+        _keep_weights(run, job, loop)
+    except OSError as missed:
+        also = f"nor could the status and the weights: {missed.strerror or missed}"
+        error.found = "; ".join(filter(None, (error.found, also)))
+
+
+def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
+    """Write weights/best, and weights/last where it is finite."""
+    metadata = {
+        "format": "hundredfold 1",
+        "model": job.recipe.model,
+        "classes": json.dumps(job.data.classes, ensure_ascii=False),
+        "size": str(job.data.size),
+        "recipe_digest": job.recipe.digest,
+        "data_digest": job.data.digest,
+    }
+    last = loop.learner.weights()
+    if all(t.isfinite().all() for t in last.values() if t.is_floating_point()):
+        weights.write(run.last(), last, metadata | {"epoch": str(loop.position.epoch)})
+    if loop.best.weights:
+        best = metadata | {"epoch": str(loop.best.epoch)}
+        weights.write(run.best(), loop.best.weights, best)
+
+
+def _score(run: Run, job: Job, loop: Loop) -> None:
+    """Score the best weights on the validation images, if there are any, in fp32."""
+    split = job.validation
+    if not len(split):
+        return
+    logits = loop.learner.final(loop.best.weights, split.pixels, split.indices)
+    run.save_logits("validation", logits, split.labels[split.indices], split.indices)
+    evaluation.score(run, "validation")
+
+
+def _note(run: Run, loop: Loop, status: str, reason: str) -> None:
+    run.save_info(run.info | end_facts(loop, status, reason))
+
+
+def _report(run: Run, job: Job, loop: Loop, progress: Progress, reason: str) -> None:
+    score = run.scores.get("validation.top_1")
+    result = "no validation images were kept back"
+    if score:
+        result = (
+            f"best epoch {loop.best.epoch}: "
+            f"accuracy {score['value']:.2%} on {score['n']:,} validation images "
+            f"(95 % interval {score['low']:.2%} to {score['high']:.2%})"
+        )
+    progress.say(f"done       {reason}, {wording.seconds(loop.position.seconds)}; {result}")
+    split = "test" if "test" in job.data.parts else "validation"
+    progress.say(f"next       hundredfold evaluate {run.folder} --split {split}")

@@ -1,0 +1,78 @@
+"""Where a training stands, and the clock that its seconds are read from."""
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class Position:
+    """Where training stands: `step` steps into `epoch` (from 0), and the sums so far.
+
+    recipe: the digest of what is trained. steps_per_epoch: batches of an epoch.
+    steps: in all epochs together; a time budget may change it on the way.
+    loss, correct: sums over the steps of this epoch. curve: what curve.jsonl holds here.
+    micro_batch: images per forward pass, less than the recipe says where memory ran out.
+    """
+
+    recipe: str
+    steps: int
+    steps_per_epoch: int
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    correct: float = 0.0
+    seconds: float = 0.0
+    waited: float = 0.0
+    saving: float = 0.0
+    curve: str = ""
+    micro_batch: int = 0
+    best: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def done(self) -> int:
+        """Steps so far; a last epoch that was cut short counts as whole once it has ended."""
+        return self.epoch * self.steps_per_epoch + self.step
+
+    @property
+    def finished(self) -> bool:
+        """Whether no step is left and the last epoch has been validated."""
+        return not self.step and self.done >= self.steps
+
+    @property
+    def epochs(self) -> int:
+        """Epochs in all, the last one perhaps cut short."""
+        return math.ceil(self.steps / self.steps_per_epoch)
+
+    def progress(self, more: int = 0) -> float:
+        """Return the share of all steps that is done, or will be after `more` steps."""
+        return min(1.0, (self.done + more) / self.steps)
+
+    def step_seed(self, seed: int) -> int:
+        """Return the seed of what the next step draws."""
+        return step_seed(seed, self.epoch, self.step)
+
+    def start_next_epoch(self) -> None:
+        """Move to the first step of the next epoch."""
+        self.epoch += 1
+        self.step, self.loss, self.correct = 0, 0.0, 0.0
+
+
+def step_seed(seed: int, epoch: int, step: int) -> int:
+    """Return the seed of what one step draws, in [0, 2**63)."""
+    return int(np.random.SeedSequence((seed, epoch, step)).generate_state(1, np.uint64)[0]) >> 1
+
+
+class Clock:
+    """Measures the seconds since it was last read."""
+
+    def __init__(self) -> None:
+        self._read = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return the seconds since the last call, or since the start."""
+        before, self._read = self._read, time.monotonic()
+        return self._read - before

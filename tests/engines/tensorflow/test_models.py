@@ -1,0 +1,141 @@
+"""The networks of both engines are the same ones, and Keras' get the pixels that they want."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from hundredfold import inference, models, spec
+from hundredfold.errors import MissingError, UsageError
+
+tf = pytest.importorskip("tensorflow", reason="the extra 'tensorflow' is not installed")
+
+import keras  # noqa: E402
+
+from hundredfold.engines.tensorflow import _layers, pretrained, weights  # noqa: E402
+from hundredfold.engines.tensorflow._summary import summary  # noqa: E402
+from hundredfold.engines.tensorflow.learner import in_order  # noqa: E402
+from hundredfold.engines.tensorflow.opening import build  # noqa: E402
+
+# Keras 3.15 itself turns its variables into arrays in a way that NumPy 2 deprecates
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+CLASSES = 7
+FEATURES = {"vgg16": 14_714_688, "densenet121": 6_953_856}  # trainable, by Keras' own summaries
+SHARED = [("simple_cnn", 18), ("simple_cnn(dropout=0.3)", 32), ("resnet(depth=20)", 18),
+          ("resnet(depth=20)", 33)]  # fmt: skip
+shared = pytest.mark.parametrize(("text", "size"), SHARED)
+
+
+def _pixels(size: int, count: int = 5) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def _torch(text: str, size: int) -> nn.Module:
+    """Return a network whose norms and scaling are not those of a fresh one."""
+    model = models.build(spec.parse(text), classes=CLASSES, size=size, seed=0)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if tensor.is_floating_point() and tensor.ndim == 1:
+                tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+            if name.startswith("scale."):
+                tensor.add_(torch.rand(tensor.shape, generator=generator) * 9)
+    return model
+
+
+def _logits(network: Any, pixels: np.ndarray) -> np.ndarray:
+    return in_order(lambda images: network(images, training=False), pixels, np.arange(len(pixels)))
+
+
+@shared
+def test_weights_of_pytorch_give_the_same_logits_in_keras(text: str, size: int) -> None:
+    model, network = _torch(text, size), build(text, CLASSES, size, 3)
+    weights.assign(network, model.state_dict(), "memory")
+    pixels = _pixels(size)
+    wanted = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
+    assert wanted.std() > 0.1
+    np.testing.assert_allclose(_logits(network, pixels), wanted, atol=1e-4)
+
+
+@shared
+def test_weights_of_keras_give_the_same_logits_in_pytorch(text: str, size: int) -> None:
+    model, network = _torch(text, size), build(text, CLASSES, size, 3)
+    inference.load_weights(model, weights.tensors(network), "memory")
+    pixels = _pixels(size)
+    found = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
+    np.testing.assert_allclose(found, _logits(network, pixels), atol=1e-4)
+
+
+@shared
+def test_both_engines_count_the_same(text: str, size: int) -> None:
+    ours = summary(build(text, CLASSES, size, 0), size)
+    wanted = models.summary(_torch(text, size), size)
+    assert (ours.parameters, ours.macs) == (wanted.parameters, wanted.macs)
+
+
+def test_the_same_seed_draws_the_same_weights() -> None:
+    first, again, other = (weights.tensors(build("simple_cnn", 3, 18, s)) for s in (1, 1, 2))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
+
+
+def test_scaling_is_fitted_as_pytorchs_layer_fits_it() -> None:
+    pixels = _pixels(8, 50)
+    pixels[..., 2] = 9
+    scale = _layers.Scale("scale")
+    scale.build(None)
+    scale.fit(pixels)
+    wanted = [*pixels.std((0, 1, 2))[:2], 1.0]
+    np.testing.assert_allclose(scale.mean.value.numpy().ravel(), pixels.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(scale.std.value.numpy().ravel(), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "densenet121"])
+def test_keras_networks_get_the_pixels_that_their_weights_want(name: str, tmp_path: Path) -> None:
+    wanted = {"vgg16": keras.applications.vgg16, "densenet121": keras.applications.densenet}[name]
+    keras.utils.set_random_seed(5)
+    made = {"vgg16": keras.applications.VGG16, "densenet121": keras.applications.DenseNet121}[name]
+    source = made(include_top=False, weights=None, pooling="avg", input_shape=(32, 32, 3))
+    file = tmp_path / "notop.weights.h5"
+    source.save_weights(file)
+    text = f'keras_application(name="{name}", weights="{file}", frozen=True, resolution=32)'
+    network = build(text, CLASSES, 32, 0)
+    pretrained.load(network, name, str(file), offline=True)
+    body = keras.Model(network.input, network.get_layer("features").output)
+    pixels = _pixels(32)
+    scaled = wanted.preprocess_input(pixels.astype(np.float32))
+    np.testing.assert_allclose(_logits(body, pixels), _logits(source, scaled), atol=1e-4)
+    channels = body.output.shape[-1]
+    assert summary(network, 32).parameters == FEATURES[name] + (channels + 1) * CLASSES
+    trained = {variable.path for variable in network.trainable_variables}
+    assert trained == {"classifier/kernel", "classifier/bias"}
+
+
+def test_missing_or_wrong_weights_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    network = build('keras_application(name="vgg16")', CLASSES, 32, 0)
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    other.save_weights(tmp_path / "other.weights.h5")
+    for given in ("imagenet", str(tmp_path / "none.h5"), str(tmp_path / "other.weights.h5")):
+        with pytest.raises(MissingError, match="vgg16") as caught:
+            pretrained.load(network, "vgg16", given, offline=True)
+        assert "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("resnet(depth=18)", "no resnet"),
+        ('keras_application(name="vgg16", frozen=True)', "learn nothing"),
+        ("simple_cnn(dropout=1.0)", "dropout"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused(text: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        build(text, CLASSES, 32, 0)

@@ -1,0 +1,153 @@
+"""Runs of the second engine are runs: the same files, scores, resuming and refusals."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from hundredfold import cli, data, evaluation, inference
+from hundredfold.data import Source
+from hundredfold.run import Run
+
+tf = pytest.importorskip("tensorflow", reason="the extra 'tensorflow' is not installed")
+
+import keras  # noqa: E402
+
+from hundredfold.engines import tensorflow  # noqa: E402
+from hundredfold.training import Progress  # noqa: E402
+
+# Keras 3.15 itself turns its variables into arrays in a way that NumPy 2 deprecates
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+Train = Callable[..., Run]
+CPU = torch.device("cpu")
+
+
+def _validation(made: Run) -> data.Split:
+    found = data.load(made.recipe.data, Source())
+    return data.training(found, share=made.recipe.validation, seed=made.recipe.seed)[1]
+
+
+def test_it_learns_to_read_digits(train: Train) -> None:
+    options = ("--engine", "tensorflow", "--optimizer", "adam(lr=0.003)")
+    made = train("a", *options, data="digits", epochs=4, batch=64)
+    assert made.scores["validation.top_1"]["value"] > 0.9
+    losses = [row["train.loss"] for row in made.curve]
+    assert losses[-1] < losses[0] / 3
+
+
+@pytest.mark.parametrize("model", ["simple_cnn", "resnet(depth=20)"])
+def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, model: str) -> None:
+    runs = [train(name, "--engine", name, "--model", model) for name in ("tensorflow", "pytorch")]
+    for made in runs:
+        split = _validation(made)
+        opened = inference.open_model(made, CPU), tensorflow.open_model(made)
+        stored = made.logits("validation")
+        for found in (one.logits(split.pixels, split.indices) for one in opened):
+            np.testing.assert_allclose(found, stored, atol=1e-4)
+    files = [{path.relative_to(made.folder) for path in made.folder.rglob("*")} for made in runs]
+    assert not {path for path in files[0] ^ files[1] if path.parent.name != "state"}
+    assert runs[0].info.keys() == runs[1].info.keys()
+    versions = runs[0].info["versions"]
+    assert versions["tensorflow"] == tf.__version__
+    assert versions["keras"] == keras.__version__
+    assert [row.keys() for row in runs[0].curve] == [row.keys() for row in runs[1].curve]
+
+
+def test_the_best_weights_are_restored_and_patience_ends_training(train: Train) -> None:
+    options = ("--engine", "tensorflow", "--patience", "2", "--optimizer", "adam(lr=0.03)")
+    made = train("a", *options, epochs=40)
+    losses = [row["validation.loss"] for row in made.curve]
+    best = int(np.argmin(losses))
+    assert made.info["best_epoch"] == best + 1
+    assert len(losses) == min(best + 3, 40) < 40
+    assert np.isclose(made.scores["validation.loss"]["value"], losses[best], atol=1e-4)
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--engine", "tensorflow", "--model", "simple_cnn(dropout=0.3)",
+               "--augment", "flip | shift", "--schedule", "cosine")  # fmt: skip
+    whole = train("whole", *options)
+    steps = iter(range(100))
+
+    def stop(self: Progress, status: object) -> None:  # noqa: ARG001
+        if next(steps) == 6:  # in the second of two epochs of four steps
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "step", stop)
+        with pytest.raises(AssertionError):
+            train("stopped", *options)
+    stopped = Run(tmp_path / "stopped")
+    assert stopped.info["status"] == "stopped"
+    assert cli.main(["train", "--resume", str(stopped.folder)]) == 0
+    assert stopped.info["status"] == "done"
+    former, again = (load_file(made.last()) for made in (whole, stopped))
+    assert all(torch.equal(former[name], again[name]) for name in former)
+    losses = [[row["train.loss"] for row in made.curve] for made in (whole, stopped)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--augment", "flip | cutout"], "the TensorFlow engine has no augmentation 'cutout'"),
+        (["--optimizer", "sgd"], "the TensorFlow engine has no optimizer 'sgd'"),
+        (["--resolution", "progressive"], "the TensorFlow engine does not take resolution"),
+        (["--loss", "cross_entropy(label_smoothing=0.1)"], "does not take loss"),
+        (["--set", "ema=0.9"], "does not take ema"),
+        (["--model", "wrn(depth=16)"], "the TensorFlow engine has no model 'wrn'"),
+        (["--device", "cuda:7"], "TensorFlow has no device 'cuda:7'"),
+        (["--augment", "flip(share=0.2)"], "Keras mirrors half of the images"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_before_anything_is_written(
+    options: list[str], sentence: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", "--engine", "tensorflow", "--threads", "1", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert sentence in error.splitlines()[0]
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_frozen_network_trains_its_head_on_features_and_is_evaluated_whole(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keras.utils.set_random_seed(1)
+    source = keras.applications.VGG16(include_top=False, weights=None)
+    file = tmp_path / "notop.weights.h5"
+    source.save_weights(file)
+    options = f'name="vgg16", weights="{file}", frozen=True, resolution=32'
+    made = train("frozen", "--engine", "tensorflow", "--model", f"keras_application({options})")
+    assert "features   computed once" in (made.folder / "log.txt").read_text()
+    kept = load_file(made.best())["block1_conv1.weight"].numpy()
+    first = source.get_layer("block1_conv1").kernel.value.numpy().transpose(3, 2, 0, 1)
+    np.testing.assert_array_equal(kept, first)
+    split = _validation(made)
+    found = tensorflow.open_model(made).logits(split.pixels, split.indices)
+    np.testing.assert_allclose(found, made.logits("validation"), atol=1e-4)
+    assert cli.main(["evaluate", str(made.folder), "--split", "validation", "--threads", "1"]) == 0
+    picture = tmp_path / "picture.png"
+    Image.fromarray(split.pixels[0]).save(picture)
+    capsys.readouterr()
+    assert cli.main(["predict", str(made.folder), str(picture), "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["predictions"]
+    assert one["labels"][0] in made.info["data"]["classes"]
+    with pytest.raises(evaluation.UsageError, match="which PyTorch cannot compute"):
+        inference.open_model(made, CPU)
+
+
+def test_a_dry_run_estimates_and_writes_nothing(elsewhere: Path) -> None:
+    options = ["--data", "shapes(size=18, classes=4, images=24)", "--batch-size", "16"]
+    assert cli.main(["train", "--engine", "tensorflow", "--dry-run", *options]) == 0
+    assert not list(elsewhere.iterdir())

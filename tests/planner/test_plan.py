@@ -1,0 +1,75 @@
+"""Budgets: read as people write them, kept, and ordinary runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from hundredfold import cli, run
+from hundredfold.errors import UsageError
+from hundredfold.planner import plan
+from hundredfold.training.time_budget import TimeBudget
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("5m", 300), ("1.5h", 5400), ("1h30m", 5400), ("2m 30s", 150)],
+)
+def test_a_budget_is_read_as_it_is_written(text: str, seconds: float) -> None:
+    assert plan.seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["5", "m", "5 minutes", "-5m", "1s", "0m", "5mm", ""])
+def test_anything_else_is_no_budget(text: str) -> None:
+    with pytest.raises(UsageError, match="not a budget"):
+        plan.seconds_of(text)
+
+
+def test_more_compute_never_pays_for_a_smaller_network() -> None:
+    macs = [rung.macs for rung in plan.LADDER]
+    widths = [rung.width for rung in plan.LADDER]
+    assert macs == sorted(macs)
+    assert macs[0] == 0
+    assert widths == sorted(widths)
+
+
+def test_epochs_and_a_budget_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", "--budget", "1m", "--epochs", "3"]) == 2
+    assert "--budget chooses the epochs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "sizes"), [([], 3), (["--model", "simple_cnn"], 1)])
+def test_a_budget_leaves_an_ordinary_run(
+    given: list[str], sizes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    threads = torch.get_num_threads()
+    code = cli.main(["train", "--data", "digits", "--budget", "12s", "--threads", "1",
+                     "--out", str(tmp_path), "--json", *given])  # fmt: skip
+    torch.set_num_threads(threads)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    made = run.Run(Path(json.loads(said.out)["run"]))
+    assert made.info["status"] == "done"
+    assert len(made.info["pace"]["by_size"]) >= sizes
+    assert made.info["steps"] == made.curve[-1]["step"]
+    assert made.recipe.model.startswith(given[1] if given else "speednet")
+    assert 0 < made.info["steps"] <= made.recipe.epochs * made.info["steps_per_epoch"] * 3 + 1
+    assert "validation.top_1" in made.scores
+    assert "alternating_flip" not in made.recipe.augment, "a mirrored digit is another digit"
+
+
+def test_a_budgets_recipe_trains_the_same_weights_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimeBudget, "steps", lambda _self, _done, steps, _spent: steps)
+    common = ["--data", "digits", "--threads", "1", "--out", str(tmp_path), "--precision", "fp32"]
+    threads = torch.get_num_threads()
+    assert cli.main(["train", "--budget", "12s", *common, "--name", "a",
+                     "--model", "simple_cnn"]) == 0  # fmt: skip
+    assert cli.main(["train", str(tmp_path / "a" / "recipe.toml"), *common, "--name", "b"]) == 0
+    torch.set_num_threads(threads)
+    first, second = (load_file(run.open_run(name, tmp_path).best()) for name in "ab")
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
