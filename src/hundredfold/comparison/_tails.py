@@ -50,7 +50,7 @@ def binomial_tail(most: int, total: int) -> float:
     most: 0 to total/2, so that terms fall from the last on. That one is an exact quotient of
     whole numbers; each before it is the next one times a ratio.
     """
-    last = math.comb(total, most) / 2**total
+    last = math.comb(total, most) / (1 << total)
     term = tail = 1.0  # in units of the last term
     for heads in range(most, 0, -1):
         term *= heads / (total - heads + 1)

@@ -1,7 +1,6 @@
 """What run.json says: how a run came about, what it cost, how it ended."""
 
 import platform
-import resource
 import shlex
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import hundredfold
+from hundredfold import machine
 
 if TYPE_CHECKING:
     from hundredfold.training.fit import Fit
@@ -56,13 +56,8 @@ def end(fit: "Fit", status: str, reason: str) -> dict[str, Any]:
         "images_per_second": round(fit.speed(), 1),
         "waiting_share": round(position.waited / seconds, 4),
         "saving_share": round(position.saving / seconds, 4),
-        "peak_memory_bytes": _peak_memory(),
+        "peak_memory_bytes": machine.peak_memory(),
     }
-
-
-def _peak_memory() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _now() -> str:
