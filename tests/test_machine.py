@@ -52,10 +52,9 @@ def test_where_it_cannot_be_it_says_so(
 
 
 def test_peak_memory_counts_what_was_given_back() -> None:
-    before = machine.peak_memory()
     held = bytearray(b"x") * 300_000_000
     del held
-    assert machine.peak_memory() > max(before, psutil.Process().memory_info().rss)
+    assert machine.peak_memory() > psutil.Process().memory_info().rss + 200_000_000
 
 
 @pytest.mark.parametrize(
