@@ -1,6 +1,7 @@
 """Files are replaced in one step or not at all."""
 
 import json
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,3 +60,13 @@ def test_sweep_removes_what_a_killed_writer_left_and_nothing_else(
     assert len(list(tmp_path.iterdir())) == 3
     files.sweep(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "kept.json"]
+
+
+def test_a_folder_that_cannot_be_opened_needs_no_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "O_DIRECTORY")  # as on Windows
+    opened: list[Path] = []
+    monkeypatch.setattr(os, "open", lambda path, _: opened.append(path))
+    files.sync_folder(tmp_path)
+    assert not opened

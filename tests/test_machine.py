@@ -1,9 +1,12 @@
 """What is asked of the operating system, and asked of it."""
 
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from hundredfold import machine
@@ -46,3 +49,21 @@ def test_where_it_cannot_be_it_says_so(
         monkeypatch.setattr(machine, "_TASKS", tmp_path / "none")
     with machine.on_one_core() as kept:
         assert not kept
+
+
+def test_peak_memory_counts_what_was_given_back() -> None:
+    held = bytearray(b"x") * 300_000_000
+    del held
+    assert machine.peak_memory() > psutil.Process().memory_info().rss + 200_000_000
+
+
+@pytest.mark.parametrize(
+    ("memory", "peak"), [({"rss": 5, "peak_wset": 7}, 7), ({"rss": 5}, 5)], ids=["Windows", "none"]
+)
+def test_without_resource_peak_memory_is_psutils(
+    memory: dict[str, int], peak: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    process = SimpleNamespace(memory_info=lambda: SimpleNamespace(**memory))
+    monkeypatch.setattr(psutil, "Process", lambda: process)
+    assert machine.peak_memory() == peak

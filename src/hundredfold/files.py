@@ -47,6 +47,8 @@ def remove_temporary_files(folder: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make renames and new names in a folder survive a power cut."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows, where a folder cannot be opened
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

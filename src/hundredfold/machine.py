@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -82,6 +83,19 @@ def instruction_sets() -> list[str]:
     """Return the vector and matrix instructions that matter to a training."""
     flags = set((_field("flags") or _field("Features")).split())
     return [name for flag, name in _SETS.items() if flag in flags]
+
+
+def peak_memory() -> int:
+    """Return the most memory, in bytes, that this process has held at once."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        memory = psutil.Process().memory_info()
+        return int(getattr(memory, "peak_wset", memory.rss))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kibibytes but on a Mac
 
 
 def place_to_write(folder: Path) -> tuple[Path, bool]:

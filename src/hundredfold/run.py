@@ -14,14 +14,13 @@ test.unseen.npy       test images of which training saw no near-duplicate
 figures/*.svg  report.html
 """
 
-import fcntl
 import json
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold import files, machine, recipe, wording
+from hundredfold import files, locks, machine, recipe, wording
 from hundredfold.errors import CheckError, DataError, UsageError, did_you_mean
 from hundredfold.recipe import Recipe
 
@@ -141,7 +140,8 @@ class Run:
     def writer(self) -> Iterator[None]:
         """Be the only writer; the lock goes with the process, even with kill -9.
 
-        Raises UsageError at once where another process trains into this folder.
+        Raises UsageError at once where another process trains into this folder, and where it
+        cannot be written or locked.
         """
         try:
             file = (self.folder / ".lock").open("a")
@@ -149,10 +149,10 @@ class Run:
             raise UsageError(
                 f"cannot write in the run {str(self.folder)!r}", found=error.strerror
             ) from None
-        with file:
+        with file, ExitStack() as held:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+                held.enter_context(locks.exclusive(file, wait=False))
+            except BlockingIOError:
                 raise UsageError(
                     f"another process is writing the run {str(self.folder)!r}",
                     remedy="wait for it, or give this one a --name of its own",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hundredfold.data import Source, load
+from hundredfold.data.digits import _originals
 from hundredfold.errors import UsageError
 
 
@@ -20,6 +21,20 @@ def test_digits_are_the_handwritten_ones(source: Source) -> None:
     found = sorted(hashlib.sha256(image.tobytes()).hexdigest() for image in both)
     real = (bunch.images * 255 / 16).round().astype(np.uint8)
     assert found == sorted(hashlib.sha256(image.tobytes()).hexdigest() for image in real)
+
+
+def test_shipped_digits_are_those_of_scikit_learn_in_their_order() -> None:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images, labels = _originals()
+    assert np.array_equal(images, bunch.images)
+    assert np.array_equal(labels, bunch.target)
+
+
+def test_digits_keep_the_digest_that_runs_have_recorded(source: Source) -> None:
+    recorded = "28bf9e5e0e7f6674a29db06c10ef88fa92621f519248740eb32f7a98cef46f1c"
+    assert load("digits(size=8)", source).digest == recorded
 
 
 def test_enlarged_digits_keep_their_ink(source: Source) -> None:

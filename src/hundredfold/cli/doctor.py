@@ -31,7 +31,7 @@ def doctor(*, out: Path = run.RUNS, json: bool = False) -> dict[str, Any]:
         Print one JSON object.
     """
     facts = {
-        "versions": _versions(("torch", "numpy", "pillow", "scikit-learn")),
+        "versions": _versions(("torch", "numpy", "pillow", "safetensors")),
         "extras": _versions(_EXTRAS),
         "processor": _processor(),
         "memory": _memory(),

@@ -1,7 +1,4 @@
-"""Intervals and p values of a mean and of a paired difference.
-
-SciPy is imported where it is called, so that a command which prints no interval starts without it.
-"""
+"""Intervals and p values of a mean and of a paired difference."""
 
 import math
 from collections.abc import Sequence
@@ -10,26 +7,24 @@ from statistics import NormalDist, fmean, stdev
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold.comparison._tails import binomial_tail, student_critical, student_tail
+
 LEVEL = 0.05
 
 
 def t_interval(values: Sequence[float]) -> tuple[float, float]:
     """Return the 95 % interval of the mean of two or more values (Student 1908)."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
-
     n, mean = len(values), fmean(values)
-    half = float(stdtrit(n - 1, 1 - LEVEL / 2)) * stdev(values) / math.sqrt(n)
+    half = student_critical(LEVEL, n - 1) * stdev(values) / math.sqrt(n)
     return mean - half, mean + half
 
 
 def t_test(values: Sequence[float]) -> float:
     """Return the two-sided p value of "the mean is 0" for two or more values."""
-    from scipy.special import stdtr
-
     mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
     if error == 0:
         return 1.0 if mean == 0 else 0.0
-    return float(2 * stdtr(len(values) - 1, -abs(mean / error)))
+    return student_tail(mean / error, len(values) - 1)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -37,10 +32,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
     only_first, only_second: images that one of two classifiers alone got right.
     """
-    from scipy.special import bdtr
-
     fewer, total = min(only_first, only_second), only_first + only_second
-    return min(1.0, 2 * float(bdtr(fewer, total, 0.5)))
+    return min(1.0, 2 * binomial_tail(fewer, total))
 
 
 def over_images(difference: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -4,11 +4,10 @@ import hashlib
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from hundredfold import locks
 from hundredfold.data import _files
 from hundredfold.data._archive import is_web_page
 from hundredfold.data._progress import progress
@@ -30,7 +29,7 @@ def download(url: str, target: Path, sha256: str) -> None:
     with _files.writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         stream = part.open("a+b")
-    with stream, _alone(stream):
+    with stream, locks.exclusive(stream, wait=True):
         if target.exists():  # another process had it while this one waited
             return
         _fetch(url, stream)
@@ -93,18 +92,3 @@ def _check(url: str, stream: IO[bytes], sha256: str) -> None:
 
 def _failed(url: str, reason: str) -> DataError:
     return DataError(f"cannot download {url}: {reason}", remedy=_REMEDY)
-
-
-@contextmanager
-def _alone(stream: IO[bytes]) -> Iterator[None]:
-    """Wait until no other process downloads the same file; the lock dies with its process."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: the file cannot be renamed while another writes it
-        yield
-        return
-    fcntl.flock(stream, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(stream, fcntl.LOCK_UN)

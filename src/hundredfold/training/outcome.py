@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hundredfold import evaluation, weights, wording
+from hundredfold import evaluation, machine, weights, wording
 from hundredfold.errors import CheckError, HundredfoldError, Interrupted, Terminated
 from hundredfold.run import Run
 from hundredfold.training import record
@@ -67,7 +67,7 @@ def end_facts(loop: Loop, status: str, reason: str) -> dict[str, Any]:
         "images_per_second": round(loop.images_per_second(), 1),
         "waiting_share": round(position.waited / seconds, 4),
         "saving_share": round(position.saving / seconds, 4),
-        "peak_memory_bytes": record.peak_memory(),
+        "peak_memory_bytes": machine.peak_memory(),
     }
 
 

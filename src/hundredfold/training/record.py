@@ -1,7 +1,6 @@
 """What run.json says: how a run came about, what it cost, how it ended."""
 
 import platform
-import resource
 import shlex
 import subprocess
 import sys
@@ -64,12 +63,6 @@ def job_facts(job: Job) -> dict[str, Any]:
             "validation": len(job.validation.indices),
         },
     }
-
-
-def peak_memory() -> int:
-    """Return the most bytes that this process has had in memory."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def now() -> str:

@@ -9,7 +9,6 @@ how a view is augmented. A computation that is killed goes on from its last save
 ten seconds before; other seeds, limits and heads find what is there.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -25,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hundredfold import data, files
+from hundredfold import data, files, locks
 from hundredfold.engines.pytorch.feed import Augment
 from hundredfold.errors import UsageError
 
@@ -172,8 +171,7 @@ def _fill(
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Let one process compute at a time; the lock goes with its process."""
-    with (folder / ".lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with (folder / ".lock").open("a") as file, locks.exclusive(file, wait=True):
         yield
 
 
