@@ -1,19 +1,20 @@
-"""The cards of the backbones: which network, which scaling, whose weights; no torch is needed.
+"""The catalogue of backbones: which network, which scaling, whose weights; no torch is needed.
 
-A card owns what a user should not have to know. Weights come in two forms: as torchvision
-publishes them, and as `keras.applications` does; they differ in scaling, in the order of
-channels, and for two families in the network itself (`stride_first`, `late`).
+It holds what a user should not have to know. Weights come in two layouts: torchvision's and that
+of `keras.applications`. They differ in scaling, in the order of channels, and for two families
+in the network itself (`stride_first`, `late`).
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-from hundredfold.errors import UsageError, did_you_mean
-from hundredfold.spec import Call, parse
+from hundredfold.spec import Part, part
 
-Form = Literal["torchvision", "keras"]
+Layout = Literal["torchvision", "keras"]
 RGB = tuple[float, float, float]
-TIMM = "timm/"  # before the name of a network of timm's
+TIMM = "timm/"  # before the name of a network of timm's, as in timm/resnet50d.a1_in1k
+MODELS = "hundredfold.models"
 SITE = "https://download.pytorch.org/models/"
 
 
@@ -33,7 +34,7 @@ TF = Scaling((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 
 
 @dataclass(frozen=True)
-class Card:
+class Backbone:
     """A backbone: the network, its groups (places to cut), its weights.
 
     file: torchvision's file name, whose last part is the beginning of its sha256.
@@ -56,64 +57,61 @@ class Card:
         """The first eight hex digits, which torchvision writes into the name."""
         return self.file.removesuffix(".pth").rpartition("-")[2]
 
-    def scaling(self, form: Form) -> Scaling:
-        """Return the scaling that weights of a form want."""
-        return self.keras if form == "keras" and self.keras else TORCH
+    def scaling(self, layout: Layout) -> Scaling:
+        """Return the scaling that weights of a layout want."""
+        return self.keras if layout == "keras" and self.keras else TORCH
 
 
 def _vgg(depth: int, batch_norm: bool) -> str:
     return f"vgg(depth={depth}, batch_norm={batch_norm}, head='pool')"
 
 
-CARDS = {
-    "vgg16": Card(_vgg(16, False), 5, "vgg16-397923af.pth", CAFFE),
-    "vgg19": Card(_vgg(19, False), 5, "vgg19-dcbb9e9d.pth", CAFFE),
-    "vgg16_bn": Card(_vgg(16, True), 5, "vgg16_bn-6c64b313.pth"),
-    "vgg19_bn": Card(_vgg(19, True), 5, "vgg19_bn-c79401a0.pth"),
-    "resnet18": Card("resnet(depth=18, stem='imagenet')", 4, "resnet18-f37072fd.pth"),
-    "resnet34": Card("resnet(depth=34, stem='imagenet')", 4, "resnet34-b627a593.pth"),
-    "resnet50": Card("resnet(depth=50, stem='imagenet')", 4, "resnet50-0676ba61.pth", CAFFE),
-    "resnet101": Card("resnet(depth=101, stem='imagenet')", 4, "resnet101-63fe2227.pth", CAFFE),
-    "densenet121": Card(
+BACKBONES = {
+    "vgg16": Backbone(_vgg(16, False), 5, "vgg16-397923af.pth", CAFFE),
+    "vgg19": Backbone(_vgg(19, False), 5, "vgg19-dcbb9e9d.pth", CAFFE),
+    "vgg16_bn": Backbone(_vgg(16, True), 5, "vgg16_bn-6c64b313.pth"),
+    "vgg19_bn": Backbone(_vgg(19, True), 5, "vgg19_bn-c79401a0.pth"),
+    "resnet18": Backbone("resnet(depth=18, stem='imagenet')", 4, "resnet18-f37072fd.pth"),
+    "resnet34": Backbone("resnet(depth=34, stem='imagenet')", 4, "resnet34-b627a593.pth"),
+    "resnet50": Backbone("resnet(depth=50, stem='imagenet')", 4, "resnet50-0676ba61.pth", CAFFE),
+    "resnet101": Backbone("resnet(depth=101, stem='imagenet')", 4, "resnet101-63fe2227.pth", CAFFE),
+    "densenet121": Backbone(
         "densenet(depth=121, stem='imagenet')", 4, "densenet121-a639ec97.pth", TORCH
     ),
-    "densenet169": Card(
+    "densenet169": Backbone(
         "densenet(depth=169, stem='imagenet')", 4, "densenet169-b2777c0a.pth", TORCH
     ),
-    "densenet201": Card(
+    "densenet201": Backbone(
         "densenet(depth=201, stem='imagenet')", 4, "densenet201-c1103571.pth", TORCH
     ),
-    "mobilenet_v2": Card(
+    "mobilenet_v2": Backbone(
         "mobilenet_v2(stem='imagenet')", 7, "mobilenet_v2-b0353104.pth", TF, eps=1e-3
     ),
-    "efficientnet_b0": Card(
+    "efficientnet_b0": Backbone(
         "efficientnet(stem='imagenet')", 7, "efficientnet_b0_rwightman-7f5810bc.pth"
     ),
-    "convnext_tiny": Card("convnext(stem='imagenet')", 4, "convnext_tiny-983f1562.pth"),
+    "convnext_tiny": Backbone("convnext(stem='imagenet')", 4, "convnext_tiny-983f1562.pth"),
 }
 
 
-def network_of(backbone: str) -> tuple[Call, Card | None]:
-    """Return the network of a backbone's name, or of a network written out as for `model`.
+def network_of(name: str) -> str | None:
+    """Return the network that a backbone's name stands for, as a recipe writes it.
 
-    A network of timm is the call timm(name=...), which no file of `models` answers.
-
-    Raises UsageError for a name that has no card, and for a transfer within a transfer.
+    None for a name that is no backbone's.
     """
-    card = CARDS.get(backbone)
-    if card:
-        return parse(card.network), card
-    if backbone.startswith(TIMM):
-        return Call("timm", {"name": backbone.removeprefix(TIMM)}), None
-    if "(" not in backbone:
-        raise UsageError(
-            f"no backbone is called {backbone!r}",
-            found="names with weights, timm/NAME, or a network of ours: 'wrn(depth=16, width=4)'",
-            remedy=did_you_mean(backbone, CARDS),
-        )
-    call = parse(backbone)
-    if call.name == "transfer":
-        raise UsageError("a backbone is a network, not a transfer", found=backbone)
-    if call.name == "timm":
-        raise UsageError(f"{backbone} is no backbone", remedy=f"{TIMM}NAME for one of timm's")
-    return call, None
+    if name.startswith(TIMM):
+        return f"timm(name={name.removeprefix(TIMM)!r})"
+    backbone = BACKBONES.get(name)
+    return backbone.network if backbone else None
+
+
+def name_of(network: Part) -> str | None:
+    """Return the name of the backbone that a network is; None where it is none."""
+    if network.name == "timm" and network.package == MODELS:
+        return f"{TIMM}{network.options['name']}"
+    return _names().get(str(network)) if network.package == MODELS else None
+
+
+@cache
+def _names() -> dict[str, str]:
+    return {str(part(card.network, MODELS)): name for name, card in BACKBONES.items()}

@@ -78,3 +78,11 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names)}"
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """Return text quoted for a message, its middle left out where it is long."""
+    if len(text) <= most:
+        return repr(text)
+    half = most // 2
+    return f"{text[:half]!r} ... {text[-half:]!r} ({len(text):,} characters)"

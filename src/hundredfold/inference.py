@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hundredfold import weights
-from hundredfold.errors import DataError, MissingError
+from hundredfold.errors import DataError
 from hundredfold.run import Run
+from hundredfold.weights import files as weight_files
 
 _LARGEST = 1024  # pixels, of what a file of weights may ask images to be
 
@@ -29,23 +29,19 @@ class Classifier(Protocol):
 
 
 def read_weights(
-    run: Run, state: Callable[[int, int], Mapping[str, torch.Tensor]]
+    run: Run, state: Callable[[int, int, Mapping[str, str]], Mapping[str, torch.Tensor]]
 ) -> tuple[dict[str, torch.Tensor], tuple[str, ...], int]:
     """Return a run's best weights, and the class names and image size stored with them.
 
-    state: the weights that a network for so many classes and pixels has. What the file says
-    it holds is compared with them before memory is taken for it. Raises MissingError where
-    training has left no weights yet, and DataError where the file does not fit.
+    state: classes, pixels and the file's metadata -> the weights that such a network has. What
+    the file says it holds is compared with them before memory is taken for it. Raises
+    MissingError where there are no weights yet, and DataError where the file does not fit.
     """
-    if not run.best().is_file():
-        raise MissingError(
-            f"the run {str(run.folder)!r} has no weights yet",
-            remedy=f"hundredfold train --resume {run.folder}",
-        )
-    with weights.opened(run.best()) as contents:
-        classes, size = _images(contents.metadata, str(run.best()))
-        wanted = state(len(classes), size)
-        _need_fit(wanted, contents.entries, str(run.best()))
+    path = run.weights_to_use()
+    with weight_files.opened(path) as contents:
+        classes, size = _images(contents.metadata, str(path))
+        wanted = state(len(classes), size, contents.metadata)
+        _need_fit(wanted, contents.entries, str(path))
         return contents.tensors(wanted), classes, size
 
 
@@ -73,7 +69,7 @@ def load_weights(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor], wh
 
 def _need_fit(
     state: Mapping[str, torch.Tensor],
-    found: Mapping[str, torch.Tensor] | Mapping[str, weights.Entry],
+    found: Mapping[str, torch.Tensor] | Mapping[str, weight_files.Entry],
     where: str,
 ) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}

@@ -3,16 +3,16 @@
 import hashlib
 import json
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    InstanceOf,
+    PlainSerializer,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -20,12 +20,14 @@ from pydantic import (
 )
 
 from hundredfold import spec
-from hundredfold.errors import UsageError, did_you_mean
-from hundredfold.spec import Call
+from hundredfold.backbones import network_of
+from hundredfold.errors import UsageError, did_you_mean, shortened
+from hundredfold.spec import Chain, OwnFiles, Part
 
 PACKAGES = {
     "data": "hundredfold.data",
     "model": "hundredfold.models",
+    "strategy": "hundredfold.strategies",
     "augment": "hundredfold.augment",
     "loss": "hundredfold.optim.losses",
     "optimizer": "hundredfold.optim.optimizers",
@@ -33,31 +35,42 @@ PACKAGES = {
     "resolution": "hundredfold.optim.resolutions",
 }
 TENSORFLOW_MODELS = "hundredfold.engines.tensorflow.models"
-_PROSE = ("title", "source")
-_LARGEST = 1_000_000  # bytes of a file that a person wrote
 QUICK = {"epochs": 2, "limit": 2048}  # --quick: see that everything works
+_PROSE = ("title", "source")
 
 
-def _part(field: str) -> AfterValidator:
-    def spell_out(text: str) -> str:
-        return str(spec.complete(spec.parse(text), PACKAGES[field]))
-
-    return AfterValidator(spell_out)
-
-
-def _spell_out_chain(text: str) -> str:
-    calls = spec.parse_chain(text)
-    return " | ".join(str(spec.complete(c, PACKAGES["augment"])) for c in calls)
+def _read_part(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    package = _package(str(info.field_name), info.data)
+    if info.field_name == "model":
+        value = _network(value, package)
+    return spec.part(value, package, info.context)
 
 
-def _spell_out_model(text: str, info: ValidationInfo) -> str:
-    package, asked = _package("model", info.data), spec.parse(text)
-    if package == TENSORFLOW_MODELS and asked.name not in spec.names(package):
+def _read_strategy(value: Any, info: ValidationInfo) -> Any:
+    if value == "":
+        value = "linear_probe" if info.data.get("weights") else "scratch"
+    return _read_part(value, info)
+
+
+def _read_chain(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    return spec.chain(value, PACKAGES[str(info.field_name)], info.context)
+
+
+def _network(text: str, package: str) -> str:
+    """Return the network that a model's text stands for; a backbone's name is one."""
+    if package != TENSORFLOW_MODELS:
+        return network_of(text) or text
+    name = spec.parse(text).name
+    if name not in spec.names(package):
         raise UsageError(
-            f"the TensorFlow engine has no model {asked.name!r}",
-            remedy=did_you_mean(asked.name, spec.names(package)),
+            f"the TensorFlow engine has no model {name!r}",
+            remedy=did_you_mean(name, spec.names(package)),
         )
-    return str(spec.complete(asked, package))
+    return text
 
 
 def _package(field: str, fields: Mapping[str, Any]) -> str:
@@ -66,60 +79,140 @@ def _package(field: str, fields: Mapping[str, Any]) -> str:
     return TENSORFLOW_MODELS if own else PACKAGES[field]
 
 
-class Recipe(BaseModel):
-    """What to train, on what, and how; every part is checked and every default spelled out.
+_AS_TEXT = PlainSerializer(str, return_type=str)
+R = TypeVar("R", bound="Recipe")
+OnePart = Annotated[InstanceOf[Part], BeforeValidator(_read_part), _AS_TEXT]
+Strategy = Annotated[InstanceOf[Part], BeforeValidator(_read_strategy), _AS_TEXT]
+Parts = Annotated[InstanceOf[Chain], BeforeValidator(_read_chain), _AS_TEXT]
 
-    engine:     what computes, "pytorch" or "tensorflow"; each has models of its own.
-    data:       a data set, e.g. "cifar100" or "image_folder(size=64)".
-    augment:    operations joined by "|", applied in that order; "" for none.
-    resolution: the size at which images are trained on: "full" or "progressive".
-    epochs:     passes over the training images at most; 8.75 ends within the ninth.
-    patience:   epochs without a better `select` before training stops; 0 never stops early.
-    select:     what decides which epoch's weights are kept; "last" keeps the last epoch's.
-    ema:        decay per step of the averaged weights that are scored and kept; 0 is off.
-    micro_batch: images that go through the model at once, so that they fit in memory or
-                cache, and threads of a CPU take them side by side; BatchNorm sees only
-                these. 0 is the whole batch, for layers that have to see it.
-    precision:  "auto" takes bf16 where a short probe shows that the machine gains from it.
-    validation: share of the training images that is cut off for validation, in [0, 1);
-                a data set with a validation part of its own uses that. 0 trains on all
-                images, which needs select "last": nothing is left to choose an epoch by.
-    limit:      use only this many training images, drawn by seed; 0 uses all.
-    seed:       decides the validation cut, the first weights, the order, every random draw.
-    """
+
+class Recipe(BaseModel):
+    """What to train, on what, and how; every part is checked and every default spelled out."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
 
-    title: str = ""
-    source: str = ""
-    engine: Literal["pytorch", "tensorflow"] = "pytorch"
-    data: Annotated[str, _part("data")] = "digits"
-    model: Annotated[str, AfterValidator(_spell_out_model)] = "simple_cnn"
-    augment: Annotated[str, AfterValidator(_spell_out_chain)] = ""
-    loss: Annotated[str, _part("loss")] = "cross_entropy"
-    optimizer: Annotated[str, _part("optimizer")] = "adam"
-    schedule: Annotated[str, _part("schedule")] = "constant"
-    resolution: Annotated[str, _part("resolution")] = "full"
-    epochs: int | float = Field(default=100, gt=0, lt=math.inf)
-    batch_size: int = Field(default=128, ge=1)
-    patience: int = Field(default=25, ge=0)
-    select: Literal["validation.loss", "validation.top_1", "last"] = "validation.loss"
-    micro_batch: int = Field(default=0, ge=0)
-    ema: float = Field(default=0.0, ge=0, lt=1)
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    validation: float = Field(default=0.1, ge=0, lt=1)
-    limit: int = Field(default=0, ge=0)
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    title: str = Field("", description="What the recipe is, for people.")
+    source: str = Field("", description="Whose recipe it is, and what it reaches.")
+    engine: Literal["pytorch", "tensorflow"] = Field(
+        "pytorch", description="What computes; each engine has models of its own."
+    )
+    data: OnePart = Field(
+        "digits",  # type: ignore[assignment]
+        description='A data set, such as "cifar100", or a folder with your own images.',
+    )
+    model: OnePart = Field(
+        "simple_cnn",  # type: ignore[assignment]
+        description='The network: "wrn(depth=16, width=4)", a backbone such as "densenet169", or '
+        'one of your own, "my_nets.py:net(width=32)".',
+    )
+    weights: str = Field(
+        "",
+        description='What the network begins with: "imagenet", a run, a file of weights, a folder '
+        'of such files, or "none" to draw them at random.',
+    )
+    strategy: Strategy = Field(
+        "",  # type: ignore[assignment]
+        description='What is trained: "scratch" everything, "linear_probe" a head on features, '
+        '"fine_tune(rate=0.1)" a head and the network. With weights it is linear_probe.',
+    )
+    augment: Parts = Field(
+        "",  # type: ignore[assignment]
+        description='Augmentations in their order, such as "pad_crop(pixels=4) | flip"; "none" '
+        "for none.",
+    )
+    loss: OnePart = Field(
+        "cross_entropy",  # type: ignore[assignment]
+        description='The loss, such as "cross_entropy(label_smoothing=0.1)".',
+    )
+    optimizer: OnePart = Field(
+        "adam",  # type: ignore[assignment]
+        description='The optimizer, such as "sgd(lr=0.1)" or "adamw(lr=0.002)".',
+    )
+    schedule: OnePart = Field(
+        "constant",  # type: ignore[assignment]
+        description='How the learning rate changes, such as "one_cycle(warmup=0.3)".',
+    )
+    resolution: OnePart = Field(
+        "full",  # type: ignore[assignment]
+        description='The size that images are trained at: "full", or "progressive" to begin with '
+        "smaller ones.",
+    )
+    epochs: int | float = Field(
+        100,
+        gt=0,
+        lt=math.inf,
+        description="Passes over the training images at most; 8.75 ends within the ninth.",
+    )
+    batch_size: int = Field(128, ge=1, description="Images of a step.")
+    patience: int = Field(
+        25,
+        ge=0,
+        description="Epochs without a better `select` before training stops; 0 never stops early.",
+    )
+    select: Literal["validation.loss", "validation.top_1", "last"] = Field(
+        "validation.loss",
+        description='What decides which epoch\'s weights are kept; "last" keeps the last.',
+    )
+    micro_batch: int = Field(
+        0,
+        ge=0,
+        description="Images per forward pass: what fits in memory or cache, and what BatchNorm "
+        "sees. 0 is the whole batch where layers need it.",
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay per step of the averaged weights that are scored and kept; 0 is off.",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Numbers to compute with; auto takes bf16 where timing shows a gain."
+    )
+    validation: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the training images kept back for validation, where the data set "
+        'has no validation part. 0 trains on all images, which needs select "last".',
+    )
+    limit: int = Field(
+        0, ge=0, description="Use only so many training images, drawn by seed; 0 uses all."
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**32,
+        description="Decides the validation cut, the first weights, the order and every draw.",
+    )
+    sources: dict[str, str] = Field(
+        {}, description="SHA-256 of each file of your own that a part names; filled in."
+    )
 
     @field_validator("epochs")
     @classmethod
     def _whole_where_it_is(cls, epochs: float) -> float:
         return int(epochs) if epochs == int(epochs) else epochs  # 2.0 is the run of 2
 
+    @field_validator("weights")
+    @classmethod
+    def _empty_for_none(cls, weights: str) -> str:
+        return "" if weights == "none" else weights
+
     @model_validator(mode="after")
-    def _chooses_by_something(self) -> Self:
+    def _fits_together(self) -> Self:
         if not self.validation and self.select != "last":
             raise ValueError(f'with validation = 0 there is no {self.select}; set select = "last"')
+        if self.weights and self.strategy.name == "scratch":
+            raise ValueError(
+                f'the strategy scratch takes no weights, and weights = "{self.weights}"; '
+                'linear_probe or fine_tune take them, or set weights = "none"'
+            )
+        if not self.weights and self.strategy.name != "scratch":
+            raise ValueError(
+                f"the strategy {self.strategy.name} needs weights to begin with: "
+                '"imagenet", a run, or a file'
+            )
+        self.sources.update(_sources(self))
         return self
 
     @property
@@ -128,114 +221,134 @@ class Recipe(BaseModel):
         decisive = self.model_dump(exclude=set(_PROSE))
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every part that the recipe names."""
+        values = (getattr(self, field) for field in PACKAGES)
+        return tuple(
+            p for value in values for p in (value if isinstance(value, Chain) else [value])
+        )
+
     def toml(self) -> str:
         """Return the recipe as a TOML text with every default spelled out."""
-        return "".join(f"{key:<10} = {_toml(v)}\n" for key, v in self.model_dump().items())
+        return "".join(f"{key:<11} = {_toml(v)}\n" for key, v in self.model_dump().items())
 
-    def override(self, changes: Mapping[str, Any], sets: Iterable[str] = ()) -> Self:
+    def override(
+        self, changes: Mapping[str, Any], sets: Iterable[str] = (), files: OwnFiles | None = None
+    ) -> Self:
         """Return a recipe with fields replaced, and single options set.
 
-        changes: field -> value; a value of None changes nothing.
-        sets: texts such as "epochs=5" or "model.depth=16".
+        changes: field -> value; a value of None changes nothing. sets: texts such as "epochs=5"
+        or "model.depth=16". files: where files of a user's own lie that the changes name.
         """
-        fields = self.model_dump() | {k: v for k, v in changes.items() if v is not None}
+        given = {k: v for k, v in changes.items() if v is not None}
+        fields = dict(self) | given
+        if "weights" in given and "strategy" not in given:
+            fields["strategy"] = _strategy_for(str(given["weights"]), self.strategy)
         for text in sets:
-            _set(fields, text)
-        return type(self)(**_checked(fields))
+            _set(fields, text, files)
+        return _validated(type(self), fields, files)
 
 
-def load(text: str) -> Recipe:
-    """Read a recipe from a TOML file, or by the name of one that ships.
-
-    Raises UsageError for an unknown name, text that is not TOML, or a wrong key or value.
-    """
-    path = Path(text)
-    if path.suffix != ".toml":
-        path = shipped("").get(text, path)
-    if path.suffix != ".toml":
-        raise UsageError(f"no recipe is called {text!r}", remedy=did_you_mean(text, shipped("")))
-    return Recipe(**_checked(read_toml(path, "recipe")))
+def _strategy_for(weights: str, strategy: Part) -> Part | str:
+    """Return the strategy that fits changed weights, where it was not changed itself."""
+    begins_at_random = weights in ("", "none")
+    if begins_at_random == (strategy.name == "scratch"):
+        return strategy
+    return "scratch" if begins_at_random else "linear_probe"
 
 
-def shipped(folder: str) -> dict[str, Path]:
-    """Return name -> file of the recipes that ship ("" or "studies")."""
-    here = Path(__file__).parent
-    installed, checkout = here / "_recipes", here.parents[1] / "recipes"
-    root = installed if installed.is_dir() else checkout
-    return {path.stem: path for path in sorted((root / folder).glob("*.toml"))}
+def _sources(recipe: Recipe) -> dict[str, str]:
+    """Return file -> SHA-256 of the code of a user's own; raises for one that was changed."""
+    digests: dict[str, str] = {}
+    for part in recipe.parts:
+        if part.own is None:
+            continue
+        key = part.own.file if part.own.source else f"{part.own.file}:{part.name}"
+        known = digests.get(key) or recipe.sources.get(key)
+        if part.own.digest and known and known != part.own.digest:
+            raise UsageError(
+                f"{key} is not the file that the recipe was made with",
+                found=f"SHA-256 {part.own.digest[:12]}, not {known[:12]}",
+                remedy="put the former file back, or train a new run",
+            )
+        digests[key] = part.own.digest or known or ""
+    return digests
 
 
-def read_toml(path: Path, kind: str) -> dict[str, Any]:
-    """Read a TOML file that a user names. Raises UsageError in one sentence."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise UsageError(f"cannot read the {kind} {str(path)!r}", found="more than a MB")
-        return tomllib.loads(content.decode())
-    except FileNotFoundError:
-        raise UsageError(f"there is no {kind} file {str(path)!r}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read the {kind} {str(path)!r}", found=str(error)) from None
-
-
-def from_fields(fields: Mapping[str, Any]) -> Recipe:
+def from_fields(fields: Mapping[str, Any], files: OwnFiles | None = None) -> Recipe:
     """Build a recipe from plain values. Raises UsageError naming the field that is wrong."""
-    return Recipe(**_checked(fields))
+    return _validated(Recipe, fields, files)
 
 
-def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _validated(kind: type[R], fields: Mapping[str, Any], files: OwnFiles | None) -> R:
     for key in fields:
         if key not in Recipe.model_fields:
             raise UsageError(
                 f"a recipe has no key {key!r}", remedy=did_you_mean(key, Recipe.model_fields)
             )
     try:
-        Recipe(**fields)
+        return kind.model_validate(fields, context=files)
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0]) if first["loc"] else ""
+        reason = first["msg"].removeprefix("Value error, ")
         if not field:  # a rule over several fields, which says it all
-            raise UsageError(first["msg"].removeprefix("Value error, ")) from None
-        raise UsageError(
-            f"the recipe's {field} = {first['input']!r} will not do", found=first["msg"]
-        ) from None
-    return dict(fields)
+            raise UsageError(f"invalid recipe: {reason}") from None
+        given = (
+            shortened(str(first["input"])) if isinstance(first["input"], str) else first["input"]
+        )
+        raise UsageError(f"invalid recipe: {field} = {given}", found=reason) from None
 
 
-def _set(fields: dict[str, Any], text: str) -> None:
+def _set(fields: dict[str, Any], text: str, files: OwnFiles | None) -> None:
     key, equals, value = text.partition("=")
     field, dot, option = key.strip().partition(".")
     if not equals or field not in Recipe.model_fields:
         raise UsageError(
-            f"cannot set {text!r}",
+            f"cannot set {shortened(text)}",
             found="--set takes FIELD=VALUE or FIELD.OPTION=VALUE",
             remedy=did_you_mean(field, Recipe.model_fields),
         )
     literal = spec.literal(value.strip())
     if not dot:
+        if field == "weights" and isinstance(fields["strategy"], Part):
+            fields["strategy"] = _strategy_for(str(literal), fields["strategy"])
         fields[field] = literal
         return
     if field not in PACKAGES:
         raise UsageError(f"{field!r} has no options to set", remedy=f"--set {field}={value}")
-    calls, package = spec.parse_chain(fields[field]), _package(field, fields)
-    takers = [c for c in calls if _takes(c, package, option)]
+    chain = _as_chain(field, fields, files)
+    takers = [part for part in chain if part.takes(option)]
     if not takers:
-        known = {o.name for c in calls for o in spec.describe(c.name, package).options}
+        known = {o.name for part in chain for o in part.signature.options}
         raise UsageError(
             f"{fields[field] or field} has no option {option!r}",
             remedy=did_you_mean(option, known) if known else "it takes no options",
         )
-    changed = (Call(c.name, {**c.options, option: literal}) if c in takers else c for c in calls)
-    fields[field] = " | ".join(map(str, changed))
+    changed = Chain(p.with_options({option: literal}) if p in takers else p for p in chain)
+    fields[field] = (
+        changed if isinstance(fields[field], Chain) or field == "augment" else changed[0]
+    )
 
 
-def _takes(part: Call, package: str, option: str) -> bool:
-    return option in {o.name for o in spec.describe(part.name, package).options}
+def _as_chain(field: str, fields: Mapping[str, Any], files: OwnFiles | None) -> Chain:
+    """Return a field's parts, read where they are still text."""
+    value = fields[field]
+    if isinstance(value, Part):
+        return Chain([value])
+    if isinstance(value, Chain):
+        return value
+    package = _package(field, fields)
+    text = _network(str(value), package) if field == "model" else str(value)
+    return spec.chain(text, package, files)
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     # JSON's strings are TOML's but for DEL, which TOML wants escaped
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,6 +1,7 @@
 """The folder a training leaves: names of its files, making, reading and locking it.
 
 recipe.toml           every default spelled out
+source/               copies of the user's own code that the recipe names
 run.json              status, reason, best epoch, cost, versions, device, data
 model.json            parameters, multiply-accumulates, one row a layer
 curve.jsonl           one line an epoch
@@ -29,8 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold import files, locks, machine, recipe, wording
-from hundredfold.errors import CheckError, DataError, UsageError, did_you_mean
+from hundredfold import files, locks, machine, recipe, recipes, wording
+from hundredfold.errors import CheckError, DataError, MissingError, UsageError, did_you_mean
 from hundredfold.recipe import Recipe
 
 RUNS = Path("runs")
@@ -39,9 +40,13 @@ _STAGE, _HOUR = ".new-", 3600.0
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder. Everything is read from its files when asked for."""
+    """A run's folder. Everything is read from its files when asked for.
+
+    trusted: SHA-256 digests of code of a user's own that may run, as with `--trust`.
+    """
 
     folder: Path
+    trusted: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -54,7 +59,10 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        return recipe.from_fields(recipe.read_toml(self.folder / "recipe.toml", "recipe"))
+        """What was trained; code of a user's own in it runs only where `trusted` names it."""
+        path = self.folder / "recipe.toml"
+        fields = recipes.read_toml(path, "recipe")
+        return recipe.from_fields(fields, recipes.own_files(path, self.trusted))
 
     @property
     def curve(self) -> list[dict[str, float]]:
@@ -94,6 +102,15 @@ class Run:
 
     def best(self) -> Path:
         return self.folder / "weights" / "best.safetensors"
+
+    def weights_to_use(self) -> Path:
+        """Return the file of the best weights. Raises MissingError where there is none yet."""
+        if not self.best().is_file():
+            raise MissingError(
+                f"the run {str(self.folder)!r} has no weights yet",
+                remedy=f"hundredfold train --resume {self.folder}",
+            )
+        return self.best()
 
     def last(self) -> Path:
         return self.folder / "weights" / "last.safetensors"
@@ -200,8 +217,17 @@ def _furnish(folder: Path, what: Recipe, contents: Mapping[str, Mapping[str, Any
     for inside in (folder, folder / "weights", folder / "state"):
         inside.mkdir()
     files.write_text(folder / "recipe.toml", what.toml())
+    _keep_sources(folder / "source", what)
     for file, content in contents.items():
         files.write_json(folder / file, content)
+
+
+def _keep_sources(folder: Path, what: Recipe) -> None:
+    """Write copies of the user's own code that a recipe names."""
+    for own in {part.own for part in what.parts if part.own and part.own.source}:
+        folder.mkdir(exist_ok=True)
+        name = own.file if own.file.endswith(".py") else "object.py"
+        files.write_text(folder / name, own.source)
 
 
 @contextmanager
@@ -246,7 +272,7 @@ def _taken(folder: Path) -> UsageError:
 
 def default_name(what: Recipe, data_name: str) -> str:
     """Return <model>-<data>-<12 hex of the digest>."""
-    model = what.model.partition("(")[0].replace("_", "-")
+    model = what.model.name.replace("_", "-")
     data = re.sub(r"[^A-Za-z0-9._-]+", "-", data_name).strip("-.") or "data"
     return f"{model}-{data}-{what.digest[:12]}"
 

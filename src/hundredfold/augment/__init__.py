@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hundredfold.augment._geometry import Move, move_images, together
-from hundredfold.spec import Call, describe, resolve
+from hundredfold.spec import Chain
 
 
 class Augment(Protocol):
@@ -29,18 +29,18 @@ class Augment(Protocol):
     ) -> tuple[Tensor, Tensor]: ...
 
 
-def pipeline(calls: tuple[Call, ...]) -> Augment:
-    """Return the calls as one function, done in their order.
+def pipeline(chain: Chain) -> Augment:
+    """Return the parts of a chain as one function, done in their order.
 
     It takes images, labels, a generator, the epoch (from 0) and keys: int64 (batch,), each
     image's own number, the same in every epoch (0, 1, ... if not given). Images are uint8 (batch,
     3, size, size) channels-last, labels float32 (batch, classes) distributions; so are the
-    results. Nothing is changed in place, and all other chance comes from the generator. No
-    calls: the identity.
+    results. Nothing is changed in place, and all other chance comes from the generator. An
+    empty chain is the identity.
 
     Raises UsageError for an unknown name or option, or a value that is out of range.
     """
-    steps = [(resolve(call, __name__), describe(call.name, __name__).handed) for call in calls]
+    steps = [(part.resolve(), part.signature.handed) for part in chain]
 
     def augment(
         images: Tensor,

@@ -76,7 +76,7 @@ def check(
     json
         Print one JSON object.
     """
-    chain = spec.parse_chain(augment)
+    chain = spec.chain(augment, "hundredfold.augment")
     text, source = place(what, _source(data_dir))
     report = _checked(text, source)
     if (chain or preview) and not report["problems"]:
@@ -97,7 +97,7 @@ def _checked(text: str, source: Source) -> dict[str, Any]:
     return check_set(load(text, source), source.cache)
 
 
-def _cells(data: DataSet, chain: tuple[spec.Call, ...]) -> NDArray[np.uint8]:
+def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:
     """Return rows of images: each as it is and then augmented; or of its class if no augment."""
     if not chain:
         return examples(data.parts["train"](), ROWS, COLUMNS)

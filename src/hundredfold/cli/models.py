@@ -8,9 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hundredfold import spec
+from hundredfold.backbones import network_of
 from hundredfold.cli._table import table
 from hundredfold.errors import UsageError
-from hundredfold.spec import Call, Signature
+from hundredfold.spec import Part, Signature
 
 if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is counted
     from hundredfold.models import Layer, Summary
@@ -69,10 +70,10 @@ def _networks(families: list[Signature], classes: int, size: int) -> list[dict[s
     """Count each family's default and the examples, in the order of the families."""
     rows, wrong = [], None
     for family in families:
-        examples = [spec.parse(text) for text in _EXAMPLES]
-        default = spec.complete(Call(family.name), _PACKAGE)
-        calls = [default, *(one for one in examples if one.name == family.name)]
-        for one in calls:
+        examples = [spec.part(text, _PACKAGE) for text in _EXAMPLES]
+        needs = any(option.required for option in family.options)
+        default = [] if needs else [spec.part(family.name, _PACKAGE)]
+        for one in [*default, *(one for one in examples if one.name == family.name)]:
             row: dict[str, Any] = {"model": str(one), "parameters": None, "macs": None, "error": ""}
             try:
                 counted = _count(one, classes, size)
@@ -86,15 +87,15 @@ def _networks(families: list[Signature], classes: int, size: int) -> list[dict[s
     return rows
 
 
-def _count(one: Call, classes: int, size: int) -> Summary:
+def _count(one: Part, classes: int, size: int) -> Summary:
     from hundredfold import models as networks
 
     return networks.summary(networks.outline(one, classes=classes, size=size), size)
 
 
 def _one(text: str, classes: int, size: int, json: bool) -> dict[str, Any]:
-    one = spec.complete(spec.parse(text), _PACKAGE)
-    signature = spec.describe(one.name, _PACKAGE)
+    one = spec.part(network_of(text) or text, _PACKAGE)
+    signature = one.signature
     counted = _count(one, classes, size)
     if not json:
         parts = (

@@ -3,8 +3,8 @@
 import sys
 from typing import Any
 
-from hundredfold import recipe
-from hundredfold import studies as studies
+from hundredfold import recipes as files
+from hundredfold import studies
 from hundredfold.cli._table import table
 from hundredfold.errors import UsageError, did_you_mean
 
@@ -21,10 +21,10 @@ def recipes(name: str | None = None, *, json: bool = False) -> dict[str, Any]:
     """
     if name is not None:
         return _one(name, json)
-    ready = {key: recipe.load(key) for key in recipe.shipped("")}
-    plans = {key: studies.load(key) for key in recipe.shipped("studies")}
+    ready = {key: files.load(key) for key in files.shipped("")}
+    plans = {key: studies.load(key) for key in files.shipped("studies")}
     if not json:
-        rows = [(key, what.data.partition("(")[0], what.title) for key, what in ready.items()]
+        rows = [(key, what.data.name, what.title) for key, what in ready.items()]
         sys.stdout.write(table(("recipe", "data", "title"), rows, left=3) + "\n")
         kinds = [(key, f"{what.seeds}", what.title) for key, what in plans.items()]
         sys.stdout.write(table(("study", "seeds", "title"), kinds, left=3))
@@ -35,7 +35,7 @@ def recipes(name: str | None = None, *, json: bool = False) -> dict[str, Any]:
 
 
 def _one(name: str, json: bool) -> dict[str, Any]:
-    plans, known = recipe.shipped("studies"), recipe.shipped("")
+    plans, known = files.shipped("studies"), files.shipped("")
     if name in plans:
         variants = studies.variants(studies.load(name))
         if not json:
@@ -44,7 +44,7 @@ def _one(name: str, json: bool) -> dict[str, Any]:
     if not name.endswith(".toml") and name not in known:
         remedy = did_you_mean(name, [*known, *plans])
         raise UsageError(f"no recipe or study is called {name!r}", remedy=remedy)
-    what = recipe.load(name)
+    what = files.load(name)
     if not json:
         sys.stdout.write(what.toml())
     return {"recipe": name, "digest": what.digest, **what.model_dump()}

@@ -113,7 +113,7 @@ def _train(plan: Plan, jobs: int, console: Console) -> dict[Member, Outcome]:
             now = "  ".join(f"{m}: {standing(m, places[m])}" for m in running)
             status.update(f"{len(plan.done)} of {len(plan.members)} done  {now}")
 
-        for member, outcome in Children(commands, jobs).outcomes(watch):
+        for member, outcome in Children(commands, jobs, plan.environment).outcomes(watch):
             if outcome.code:
                 failures[member] = outcome
             else:

@@ -8,10 +8,12 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from hundredfold import recipe, run, spec
+from hundredfold import recipe, recipes, run
 from hundredfold.data import Source, place
-from hundredfold.errors import MissingError, UsageError
+from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
+from hundredfold.spec import OwnFiles
+from hundredfold.weights.locate import network_of_run, spelled_out
 
 
 def train(
@@ -21,8 +23,9 @@ def train(
     engine: str | None = None,
     data: str | None = None,
     data_dir: Path | None = None,
-    weights: Path | None = None,
-    pretrained: str = "",
+    weights: str | None = None,
+    pretrained: str | None = None,
+    strategy: str | None = None,
     model: str | None = None,
     augment: str | None = None,
     loss: str | None = None,
@@ -61,11 +64,12 @@ def train(
     data_dir
         Where the data set lies, if not in the cache.
     weights
-        A file with the weights that a transfer begins with, or a folder of such files.
+        What the network begins with: "imagenet", a run, a file of weights, a folder of such
+        files, or "none" to draw them at random.
     pretrained
-        A run by name or folder, whose network and weights a transfer begins with. Without a
-        recipe its head is trained anew; the recipe `speednet-finetuned` trains most
-        of the network on.
+        Another spelling of --weights.
+    strategy
+        "scratch", "linear_probe(head='ridge')" or "fine_tune(rate=0.1)".
     model
         For example "wrn(depth=16, width=4)"; see `hundredfold models`.
     augment
@@ -126,11 +130,11 @@ def train(
     source = Source(folder=data_dir) if data_dir else Source()
     weights = _weights(weights, pretrained, out)
     options = training.Options(
-        source, device=device, threads=threads, out=out, name=name, weights=weights,
-        compiled=compile,
+        source, device=device, threads=threads, out=out, name=name, compiled=compile,
     )  # fmt: skip
     changes = {
-        "engine": engine, "data": data, "model": model, "augment": augment, "loss": loss,
+        "engine": engine, "data": data, "model": model, "weights": weights,
+        "strategy": strategy, "augment": augment, "loss": loss,
         "optimizer": optimizer, "schedule": schedule, "resolution": resolution, "epochs": epochs,
         "batch_size": batch_size, "patience": patience, "precision": precision, "seed": seed,
     }  # fmt: skip
@@ -146,10 +150,12 @@ def train(
     if data is not None:
         changes["data"], source = place(data, source)
         options = replace(options, source=source)
-    what = recipe.load(recipe_name) if recipe_name else Recipe()
-    if pretrained and not model:
-        what = _onto(what if recipe_name else Recipe(model="transfer"), pretrained, out)
-    what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
+    what = recipes.load(recipe_name) if recipe_name else Recipe()
+    network = network_of_run(weights, out) if weights and not model else None
+    if network:
+        changes["model"] = str(network)
+    files = OwnFiles(trusted=None)
+    what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or (), files)
     if compile and what.engine != "pytorch":
         raise UsageError(
             f"--compile is PyTorch's; {what.engine} compiles every step anyway",
@@ -168,7 +174,7 @@ def train(
             raise UsageError(
                 "--budget does not count the minutes of --compile", remedy="one of them alone"
             )
-        own = what if recipe_name or model or pretrained or sets else None
+        own = what if recipe_name or model or weights or sets else None
         asked = (own, _given(changes), seconds, options, progress, began)
         job, time_budget = planner.plan(*asked, dry_run=dry_run)
         if not dry_run:
@@ -180,27 +186,11 @@ def train(
     return _result(training.train(what, options, progress, computing))
 
 
-def _weights(weights: Path | None, pretrained: str, out: Path) -> Path | None:
-    if weights and pretrained:
-        raise UsageError("--weights and --pretrained both name weights", remedy="one of them")
-    if not pretrained:
-        return weights
-    best = run.open_run(pretrained, out).best()
-    if not best.is_file():
-        raise MissingError(
-            f"the run {pretrained!r} has no weights yet",
-            remedy=f"hundredfold train --resume {pretrained}",
-        )
-    return best
-
-
-def _onto(what: Recipe, pretrained: str, out: Path) -> Recipe:
-    """Return a recipe whose transfer has a run's network as its backbone."""
-    if spec.parse(what.model).name != "transfer":
-        return what
-    made = spec.parse(run.open_run(pretrained, out).recipe.model)
-    backbone = str(made.options["backbone"]) if made.name == "transfer" else str(made)
-    return what.override({}, [f"model.backbone={backbone!r}"])
+def _weights(weights: str | None, pretrained: str | None, out: Path) -> str | None:
+    if weights is not None and pretrained is not None:
+        raise UsageError("--weights and --pretrained are one option", remedy="one of them")
+    text = weights if pretrained is None else pretrained
+    return None if text is None else spelled_out(text, out)
 
 
 def _given(changes: dict[str, Any]) -> dict[str, Any]:

@@ -42,11 +42,11 @@ def place(text: str, source: Source) -> tuple[str, Source]:
     return "image_folder", replace(source, folder=folder)
 
 
-def load(text: str, source: Source) -> DataSet:
+def load(chosen: str | spec.Part, source: Source) -> DataSet:
     """Load a data set as a recipe names it: "cifar100", "digits(size=32)".
 
     Raises UsageError for an unknown name or option and DataError for data that are not there
     or cannot be used.
     """
-    data: DataSet = spec.resolve(spec.parse(text), "hundredfold.data")(source)
+    data: DataSet = spec.resolve(chosen, "hundredfold.data")(source)
     return data

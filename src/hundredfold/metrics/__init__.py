@@ -55,7 +55,7 @@ def scores(
         call = parse(text)
         wanted = describe(call.name, __name__).handed
         if set(wanted) <= set(given) and call.options.get("k", 1) < scored.shape[1]:
-            found[key] = resolve(call, __name__)(**{name: given[name] for name in wanted})
+            found[key] = resolve(text, __name__)(**{name: given[name] for name in wanted})
     return found
 
 

@@ -9,7 +9,8 @@ from hundredfold.compute.convolution import (
     products,
 )
 from hundredfold.compute.dropout import Dropout
-from hundredfold.models._build import build, outline
+from hundredfold.models._build import build, make, outline, undrawn
+from hundredfold.models._layers import Scale
 from hundredfold.models._summary import Layer, Stage, Summary, stages, summary
 
 __all__ = [
@@ -19,12 +20,15 @@ __all__ = [
     "ConvAlgorithm",
     "Dropout",
     "Layer",
+    "Scale",
     "Stage",
     "Summary",
     "build",
     "directions",
+    "make",
     "outline",
     "products",
     "stages",
     "summary",
+    "undrawn",
 ]

@@ -1,20 +1,20 @@
 """From "wrn(depth=28)" to a network with weights."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from hundredfold import spec as calls
 from hundredfold.errors import UsageError
-from hundredfold.spec import Call
+from hundredfold.spec import Part, part
 
-_PACKAGE = "hundredfold.models"
+PACKAGE = "hundredfold.models"
 
 
-def build(call: Call, *, classes: int, size: int, seed: int) -> nn.Module:
+def build(model: Part | str, *, classes: int, size: int, seed: int) -> nn.Module:
     """Build a network in training mode, its weights a function of the seed alone.
 
     classes: number of logits, at least 2.
@@ -26,19 +26,50 @@ def build(call: Call, *, classes: int, size: int, seed: int) -> nn.Module:
         raise UsageError(f"a classifier needs at least 2 classes, not {classes}")
     if size < 1:
         raise UsageError(f"images need a size of at least 1 pixel, not {size}")
-    make = calls.resolve(call, _PACKAGE)
-    handed = {"classes": classes, "size": size}
-    wanted = calls.describe(call.name, _PACKAGE).handed
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would reach the GPUs too
-        model: nn.Module = make(**{name: handed[name] for name in wanted})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        network = make(model, classes, size)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def outline(call: Call, *, classes: int, size: int) -> nn.Module:
+def make(model: Part | str, classes: int, size: int) -> nn.Module:
+    """Build a network, its weights drawn from the global generator.
+
+    A network of a user's own is called with the number of classes, and with the size where it
+    has a parameter of that name.
+    """
+    chosen = model if isinstance(model, Part) else part(model, PACKAGE)
+    handed = {"classes": classes, "size": size}
+    if chosen.own is None:
+        network = chosen.resolve()(**{name: handed[name] for name in chosen.signature.handed})
+    else:
+        network = _own(chosen, classes, size)
+    if not isinstance(network, nn.Module):
+        raise UsageError(
+            f"{chosen} is no network", found=f"it returns {type(network).__name__}, not nn.Module"
+        )
+    return network
+
+
+def _own(model: Part, classes: int, size: int) -> Any:
+    assert model.own is not None
+    if isinstance(model.own.value, nn.Module):
+        return model.own.value
+    wants_size = "size" in model.signature.handed
+    return model.resolve()(classes, size) if wants_size else model.resolve()(classes)
+
+
+def outline(model: Part | str, *, classes: int, size: int) -> nn.Module:
     """Build a network on the meta device, shapes without weights, to count it in no time."""
+    with undrawn():
+        return build(model, classes=classes, size=size, seed=0)
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Build networks on the meta device within: shapes without weights."""
     with torch.device("meta"), _Undrawn():
-        return build(call, classes=classes, size=size, seed=0)
+        yield
 
 
 class _Undrawn(TorchFunctionMode):
@@ -51,7 +82,7 @@ class _Undrawn(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        given = kwargs or {}
+        options = kwargs or {}
         if func.__name__.endswith(("normal_", "uniform_", "zero_", "fill_")):
-            return args[0] if args else given["tensor"]
-        return func(*args, **given)
+            return args[0] if args else options["tensor"]
+        return func(*args, **options)

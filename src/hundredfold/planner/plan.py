@@ -10,19 +10,18 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from hundredfold import data, recipe, run, wording
+from hundredfold import data, recipes, run, wording
 from hundredfold.compute import device, precision
 from hundredfold.data import DataSet
 from hundredfold.engines.pytorch import on_features, timing
 from hundredfold.engines.pytorch.job import Job, prepare
 from hundredfold.errors import UsageError
-from hundredfold.models.transfer import Transfer
 from hundredfold.planner.schedule_table import SCHEDULE_TABLE, Choice, choice_for
 from hundredfold.recipe import Recipe
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.time_budget import TimeBudget
-from hundredfold.weights.locate import settle
+from hundredfold.weights.locate import resolve_weights
 
 _FEATURES = 0.75  # of what is left of the budget, at most, for features of a backbone
 _AUTOTUNE = 0.03  # of the budget, at most, for timing trials of convolutions
@@ -58,8 +57,8 @@ def plan(
     if options.name and not dry_run:  # before minutes are spent
         run.need_free(options.out, options.name)
     chosen = base or _chosen(changes, end, options, progress)
-    chosen = settle(chosen, options.weights, options.source)
-    job = prepare(chosen, replace(options, autotune_seconds=_AUTOTUNE * seconds), progress)
+    chosen, weights = resolve_weights(chosen, options.source, options.weights)
+    job = prepare(chosen, replace(options, autotune_seconds=_AUTOTUNE * seconds), progress, weights)
     needed = on_features.feature_seconds(job, cache)
     _need_time(needed, time.monotonic() - began, seconds)
     if dry_run:
@@ -69,7 +68,7 @@ def plan(
     times = timing.step_times(job)
     left = end - time.monotonic() - 2 * times.validation - _END
     epochs = round(times.steps_within(0, left) / job.feed.steps, 4)
-    enough = isinstance(job.model, Transfer) and job.model.frozen and chosen.epochs <= epochs
+    enough = job.strategy.frozen and chosen.epochs <= epochs
     job = job if enough else replace(job, recipe=chosen.override({"epochs": epochs}))
     progress.say(
         f"budget     {wording.seconds(seconds)}: {chosen.model} at {chosen.resolution}, "
@@ -86,7 +85,7 @@ def _need_time(needed: float, spent: float, seconds: float) -> None:
         raise UsageError(
             f"a budget of {wording.seconds(seconds)} is too short for a transfer's features",
             found=f"computing them, once, takes about {wording.seconds(needed)} here",
-            remedy=f"--budget {math.ceil(least / 60)}m, a lower --set model.resolution, "
+            remedy=f"--budget {math.ceil(least / 60)}m, a lower --set strategy.input_size, "
             "or --set limit=5000",
         )
 
@@ -96,7 +95,7 @@ def _chosen(changes: dict[str, Any], end: float, options: Options, progress: Pro
     trial = _recipe(SCHEDULE_TABLE[2], changes, options, float("inf"))
     auto = trial.precision == "auto"
     numbers = precision.promising(device.choose(options.device)) if auto else trial.precision
-    job = prepare(trial, options, None, {"precision": numbers, "algorithms": {}})
+    job = prepare(trial, options, None, None, {"precision": numbers, "algorithms": {}})
     rate = job.summary.macs / timing.seconds_per_image(job)
     macs = rate * max(end - time.monotonic() - _PLANNING - _END, 1.0)
     per_image = macs / len(job.training)
@@ -128,7 +127,7 @@ def _recipe(choice: Choice, changes: dict[str, Any], options: Options, macs: flo
         "micro_batch": min(256, batch),
         "validation": min(0.1, round(_MOST_VALIDATION / count, 4)),
     }
-    return recipe.load("speed-75").override(fields).override(changes)
+    return recipes.load("speed-75").override(fields).override(changes)
 
 
 def _batch(most: float) -> int:

@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hundredfold import metrics, recipe
+from hundredfold import metrics, recipes
 from hundredfold.errors import UsageError, did_you_mean
 from hundredfold.recipe import Recipe
 
@@ -93,11 +93,11 @@ class Member:
 
 def load(text: str) -> Study:
     """Read a study from a TOML file, or by the name of one that ships. Raises UsageError."""
-    known = recipe.shipped("studies")
+    known = recipes.shipped("studies")
     path = Path(text) if text.endswith(".toml") else known.get(text)
     if path is None:
         raise UsageError(f"no study is called {text!r}", remedy=did_you_mean(text, known))
-    fields = recipe.read_toml(path, "study")
+    fields = recipes.read_toml(path, "study")
     public = Study.model_fields.keys() - {"name", "file"}
     for key in fields:
         if key not in public:
@@ -177,7 +177,7 @@ def _base(name: Any, study: Study) -> Recipe:
     if not isinstance(name, str) or not name:
         raise UsageError("it has no base", remedy='base = "simple-cnn"')
     beside = Path(study.file).parent / name
-    return recipe.load(str(beside) if name.endswith(".toml") else name)
+    return recipes.load(str(beside) if name.endswith(".toml") else name)
 
 
 def _changed(what: Recipe, fields: Mapping[str, Any]) -> Recipe:

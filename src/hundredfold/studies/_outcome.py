@@ -45,7 +45,7 @@ def find(
     done: dict[Member, Run] = {}
     begun: dict[Member, Run] = {}
     for member in wanted:
-        places = runs.get((member.recipe.digest, digests[member.recipe.data]), [])
+        places = runs.get((member.recipe.digest, digests[str(member.recipe.data)]), [])
         if places:
             finished, _, one = max(places, key=lambda place: place[:2])
             (done if finished else begun)[member] = one

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hundredfold import data, run, spec, studies
+from hundredfold import data, run, studies
 from hundredfold.data import Source
+from hundredfold.engines import engine_for
 from hundredfold.errors import CheckError, MissingError, UsageError
 from hundredfold.machine import cores
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.studies import Member, Study
 from hundredfold.studies.processes import Children
-from hundredfold.weights.locate import settle
 
 
 @dataclass
@@ -37,6 +37,11 @@ class Plan:
     weights: Path | None = None
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What every training gets in its environment: where weights lie, if it was said."""
+        return {"HUNDREDFOLD_WEIGHTS": str(self.weights)} if self.weights else {}
+
+    @property
     def missing(self) -> list[Member]:
         return [member for member in self.members if member not in self.done]
 
@@ -50,7 +55,7 @@ class Plan:
         if member in self.done or member in self.begun:
             return (self.begun | self.done)[member].folder
         out = self.folder.parent
-        name = run.default_name(member.recipe, self.names[member.recipe.data])
+        name = run.default_name(member.recipe, self.names[str(member.recipe.data)])
         number, free = 1, out / name
         while free.exists():  # a run of this recipe on other data, or a damaged one
             number, free = number + 1, out / f"{name}-{number + 1}"
@@ -58,15 +63,12 @@ class Plan:
 
     def command(self, member: Member, place: Path, scratch: Path) -> list[str]:
         """Return the arguments that train a member, its recipe written to `scratch`."""
-        given = (
-            ["--weights", str(self.weights)] if self.weights and transfers(member.recipe) else []
-        )
         if member in self.begun:
-            return ["train", "--resume", str(place), *given, *self.options]
+            return ["train", "--resume", str(place), *self.options]
         recipe = scratch / f"{place.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
         named = ["--out", str(place.parent), "--name", place.name]
-        return ["train", str(recipe), *named, *given, *self.options]
+        return ["train", str(recipe), *named, *self.options]
 
 
 def make(
@@ -87,26 +89,21 @@ def make(
             f"{str(folder)!r} is a run, so the study {what.name!r} cannot be written there",
             remedy="another --out, or another name for the study's file",
         )
-    found = studies.variants(what, changes)
-    settled = {label: _settled(one, weights, source) for label, one in found.items()}
-    members = studies.members(settled, what.seeds)
-    sets = {text: data.load(text, source) for text in {m.recipe.data for m in members}}
+    variants = studies.variants(what, changes)
+    pinned = {label: _pinned(one, weights, source) for label, one in variants.items()}
+    members = studies.members(pinned, what.seeds)
+    sets = {str(m.recipe.data): data.load(m.recipe.data, source) for m in members}
     done, begun = studies.find(members, out, {text: one.digest for text, one in sets.items()})
     names = {text: one.name for text, one in sets.items()}
     return Plan(what, folder, source, members, names, done, begun, options, weights)
 
 
-def transfers(what: Recipe) -> bool:
-    """Tell whether a recipe's model begins with weights."""
-    return spec.parse(what.model).name == "transfer"
-
-
-def _settled(what: Recipe, weights: Path | None, source: Source) -> Recipe:
-    """Return a recipe with the digest of its weights; without them, training will say so."""
+def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> Recipe:
+    """Return a recipe with its weights pinned; without them, training will say so."""
     try:
-        return settle(what, weights, source) if transfers(what) else what
+        return engine_for(recipe).resolve_weights(recipe, source, weights)[0]
     except MissingError:
-        return what
+        return recipe
 
 
 def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
@@ -121,7 +118,7 @@ def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
             label: [*plan.command(member, plan.place(member), Path(scratch)), "--dry-run"]
             for label, member in first.items()
         }
-        measured = dict(Children(commands, 1).outcomes(lambda _: None))
+        measured = dict(Children(commands, 1, plan.environment).outcomes(lambda _: None))
     for label, outcome in measured.items():
         if outcome.code:
             error = CheckError(f"{label} cannot be trained", found=outcome.reason)

@@ -59,12 +59,19 @@ class _Child:
 class Children(Generic[Key]):
     """Run commands, each given as the arguments after `hundredfold`.
 
-    commands: what each is called -> its arguments; `at_once` of them run side by side.
+    commands: what each is called -> its arguments; `at_once` of them run
+    concurrently. environment: variables that each gets besides.
     """
 
-    def __init__(self, commands: Mapping[Key, Sequence[str]], at_once: int) -> None:
+    def __init__(
+        self,
+        commands: Mapping[Key, Sequence[str]],
+        at_once: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._waiting = list(commands.items())
         self._at_once = max(1, at_once)
+        self._environment = dict(environment or {})
         self._running: dict[Key, _Child] = {}
         self._caught = 0
 
@@ -95,7 +102,7 @@ class Children(Generic[Key]):
             process = subprocess.Popen(
                 [sys.executable, "-m", "hundredfold", *arguments],
                 stdin=subprocess.DEVNULL,
-                env=os.environ | {PARENT: str(os.getpid())},
+                env=os.environ | self._environment | {PARENT: str(os.getpid())},
                 stdout=out,
                 stderr=err,
                 start_new_session=True,

@@ -17,8 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as decode
 from torch import Tensor
 
-from hundredfold import files, weights
+from hundredfold import files
 from hundredfold.errors import CheckError
+from hundredfold.weights import files as weight_files
 
 KEPT = 2
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
@@ -79,7 +80,7 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
 
 def room(tensors: Mapping[str, Tensor], best: Mapping[str, Tensor]) -> int:
     """Return how many bytes of disk one save takes at the most, beside those that are kept."""
-    return weights.size(tensors) + weights.size(best) + (1 << 16)
+    return weight_files.size(tensors) + weight_files.size(best) + (1 << 16)
 
 
 def _read(path: Path) -> Saved:
@@ -121,11 +122,11 @@ def _verified(folder: Path, entry: Mapping[str, str]) -> bytes:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    return {"file": path.name, "sha256": weights.write(path, tensors, {})}
+    return {"file": path.name, "sha256": weight_files.write(path, tensors, {})}
 
 
 def _write_once(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    entry = {"file": path.name, "sha256": weights.digest_of(tensors)}
+    entry = {"file": path.name, "sha256": weight_files.digest_of(tensors)}
     try:
         _verified(path.parent, entry)
     except (OSError, ValueError):

@@ -10,7 +10,6 @@ from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Engine
 from hundredfold.training.record import job_facts
 from hundredfold.training.session import most_bytes
-from hundredfold.weights.locate import settle
 
 
 def estimate(
@@ -22,8 +21,8 @@ def estimate(
         features before them where pretrained weights need some.
     bytes: of the run's folder, at most: weights, saves and logits.
     """
-    recipe = settle(recipe, options.weights, options.source)
-    job = engine.prepare(recipe, options, progress)
+    recipe, weights = engine.resolve_weights(recipe, options.source, options.weights)
+    job = engine.prepare(recipe, options, progress, weights)
     features = engine.feature_seconds(job, options.source.cache)
     job = engine.dry_run(job)
     seconds = features + engine.step_times(job).seconds(0, job.steps)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hundredfold import evaluation, machine, weights, wording
+from hundredfold import evaluation, machine, wording
 from hundredfold.errors import CheckError, HundredfoldError, Interrupted, Terminated
 from hundredfold.run import Run
 from hundredfold.training import record
 from hundredfold.training.loop import Loop
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Job
+from hundredfold.weights import files as weight_files
 
 
 def finish(run: Run, job: Job, loop: Loop, progress: Progress, reason: str) -> None:
@@ -85,7 +86,9 @@ def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
     """Write weights/best, and weights/last where it is finite."""
     metadata = {
         "format": "hundredfold 1",
-        "model": job.recipe.model,
+        "model": str(job.recipe.model),
+        "strategy": job.recipe.strategy.name,
+        **_weights_facts(job),
         "classes": json.dumps(job.data.classes, ensure_ascii=False),
         "size": str(job.data.size),
         "recipe_digest": job.recipe.digest,
@@ -93,10 +96,16 @@ def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
     }
     last = loop.learner.weights()
     if all(t.isfinite().all() for t in last.values() if t.is_floating_point()):
-        weights.write(run.last(), last, metadata | {"epoch": str(loop.position.epoch)})
+        weight_files.write(run.last(), last, metadata | {"epoch": str(loop.position.epoch)})
     if loop.best.weights:
         best = metadata | {"epoch": str(loop.best.epoch)}
-        weights.write(run.best(), loop.best.weights, best)
+        weight_files.write(run.best(), loop.best.weights, best)
+
+
+def _weights_facts(job: Job) -> dict[str, str]:
+    """Return what a network that began with weights needs beside its recipe to be built again."""
+    weights = job.transfer.get("weights", {})
+    return {key: str(weights[key]) for key in ("layout", "input_size") if key in weights}
 
 
 def _score(run: Run, job: Job, loop: Loop) -> None:

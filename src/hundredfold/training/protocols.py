@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hundredfold.data import DataSet, Split
+from hundredfold.data import DataSet, Source, Split
 from hundredfold.inference import Classifier
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
@@ -23,6 +23,7 @@ from hundredfold.run import Run
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.time_budget import StepTimes
+from hundredfold.weights.locate import WeightsFile
 
 
 class Learner(Protocol):
@@ -124,6 +125,10 @@ class Job(Protocol):
     @property
     def steps(self) -> int: ...
 
+    def image_size(self, progress: float) -> int:
+        """Return the size in pixels at which images are trained on at that progress."""
+        ...
+
     def learner(self, progress: Progress) -> Learner:
         """Bind loss, optimizer and schedule to the model. Raises UsageError."""
         ...
@@ -144,14 +149,27 @@ class Engine(Protocol):
 
     name: str
 
+    def resolve_weights(
+        self, recipe: Recipe, source: Source, place: Path | None
+    ) -> tuple[Recipe, WeightsFile | None]:
+        """Return the recipe with its weights pinned, and their file; None without weights.
+
+        place: where weights lie that the recipe names by what they are. Raises MissingError.
+        """
+        ...
+
     def prepare(
         self,
         recipe: Recipe,
         options: Options,
         progress: Progress | None,
+        weights: WeightsFile | None = None,
         before: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Make a recipe's job; `before` holds choices already made, as in run.json."""
+        """Make a recipe's job.
+
+        weights: what it begins with, if any. before: choices already made, as in run.json.
+        """
         ...
 
     def compute_features(self, job: Any, cache: Path, progress: Progress) -> Any:

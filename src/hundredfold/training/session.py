@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hundredfold import run, weights
+from hundredfold import run
 from hundredfold.errors import CheckError, DataError, UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
@@ -15,7 +15,7 @@ from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Engine, Job, Learner
 from hundredfold.training.time_budget import TimeBudget
-from hundredfold.weights.locate import settle
+from hundredfold.weights import files as weight_files
 
 
 def train(recipe: Recipe, options: Options, progress: Progress, engine: Engine) -> Run:
@@ -26,10 +26,10 @@ def train(recipe: Recipe, options: Options, progress: Progress, engine: Engine) 
     recipe's.
     """
     _need_engine(recipe, engine)
-    recipe = settle(recipe, options.weights, options.source)
+    recipe, weights = engine.resolve_weights(recipe, options.source, options.weights)
     if options.name:  # before minutes are spent on decoding
         run.need_free(options.out, options.name)
-    job = engine.prepare(recipe, options, progress)
+    job = engine.prepare(recipe, options, progress, weights)
     job = engine.compute_features(job, options.source.cache, progress)
     return train_job(job, options, progress)
 
@@ -69,8 +69,8 @@ def resume(begun: Run, options: Options, progress: Progress, engine: Engine) -> 
         _need_same_recipe(begun, info["recipe_digest"])
         saved = checkpoint.load(begun.folder / "state", progress.say)
         options = _as_before(options, info)
-        settle(begun.recipe, options.weights, options.source)
-        job = engine.prepare(begun.recipe, options, progress, info)
+        _, weights = engine.resolve_weights(begun.recipe, options.source, options.weights)
+        job = engine.prepare(begun.recipe, options, progress, weights, info)
         _need_same_state(begun, saved, info["data"]["digest"], job)
         job = engine.compute_features(job, options.source.cache, progress)
         begun.delete_scores()
@@ -170,7 +170,7 @@ def most_bytes(job: Job, learner: Learner) -> int:
     best = learner.weights()
     logits_bytes = 4 * len(job.validation.indices) * len(job.data.classes)
     saves = (checkpoint.KEPT + 1) * checkpoint.room(learner.tensors(), {})
-    return saves + 5 * weights.size(best) + logits_bytes
+    return saves + 5 * weight_files.size(best) + logits_bytes
 
 
 def _model_facts(summary: Summary) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hundredfold.backbones import Card
+from hundredfold.backbones import Backbone
 from hundredfold.weights._hdf5 import Array, layers
 
 Name = Callable[..., str]
@@ -88,7 +88,7 @@ def _translated(name: str, rules: list[tuple[str, Name]]) -> str:
     raise KeyError(name)
 
 
-def read(file: Path, network: nn.Module, card: Card, family: str) -> dict[str, Tensor]:
+def read(file: Path, network: nn.Module, card: Backbone, family: str) -> dict[str, Tensor]:
     """Return the tensors of a network by our names from a Keras file.
 
     Raises MissingError without h5py, and for a file that is not this backbone's.

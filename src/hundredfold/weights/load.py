@@ -1,89 +1,86 @@
-"""Put a file's weights into the backbone of a `transfer`: all of them, or none."""
+"""Put a file's weights into a network without its head: all of them, or none."""
 
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from torch import Tensor, nn
 
-from hundredfold import models, weights
-from hundredfold.backbones import CARDS, TIMM, Card, network_of
+from hundredfold import models
+from hundredfold.backbones import BACKBONES, TIMM, name_of
 from hundredfold.errors import DataError, MissingError
-from hundredfold.models import _timm
-from hundredfold.models.transfer import Transfer
-from hundredfold.spec import Call
+from hundredfold.models.timm import tensor_names
+from hundredfold.spec import Part
 from hundredfold.weights import _keras
-from hundredfold.weights.locate import backbone_of, how_to_get, own_model, spelled_out, unreadable
+from hundredfold.weights import files as weight_files
+from hundredfold.weights.locate import (
+    WeightsFile,
+    how_to_get,
+    need_same_network,
+    own_metadata,
+    unreadable,
+)
 
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
 
-def fill(model: Transfer, call: Call, file: Path) -> None:
-    """Read the weights that `call`, a `transfer`, begins with.
+def load_weights(backbone: nn.Module, network: Part, file: WeightsFile) -> None:
+    """Read weights into a backbone, which is `network` without its head.
 
     Names and shapes are compared first: every tensor of the backbone has to be there, and
     none that its network does not have; heads are left. Raises MissingError otherwise.
     """
-    backbone = str(call.options["backbone"])
-    network, card = network_of(backbone)
-    if call.options["form"] == "keras" and file.suffix == ".h5":
-        found = _from_keras(model, file, network, card, backbone)
+    if file.path.suffix == ".h5":
+        tensors = _from_keras(backbone, network, file)
     else:
-        found = _from_torch(model, file, network, backbone)
-    state = model.backbone.state_dict()
-    model.backbone.load_state_dict(state | found)
+        tensors = _from_torch(backbone, network, file)
+    backbone.load_state_dict(backbone.state_dict() | tensors)
 
 
-def _from_keras(
-    model: Transfer, file: Path, network: Call, card: Card | None, backbone: str
-) -> dict[str, Tensor]:
+def _from_keras(backbone: nn.Module, network: Part, file: WeightsFile) -> dict[str, Tensor]:
+    card = BACKBONES.get(name_of(network) or "")
     if card is None or card.keras is None:
         raise MissingError(
-            f"weights of Keras are not read for {backbone}",
-            found=f"for {', '.join(name for name, c in CARDS.items() if c.keras)}",
-            remedy=how_to_get(backbone),
+            f"weights of Keras are not read for {network}",
+            found=f"for {', '.join(name for name, b in BACKBONES.items() if b.keras)}",
+            remedy=how_to_get(network),
         )
-    return _keras.read(file, model.backbone, card, network.name)
+    return _keras.read(file.path, backbone, card, network.name)
 
 
-def _from_torch(model: Transfer, file: Path, network: Call, backbone: str) -> dict[str, Tensor]:
-    own = own_model(file) is not None
-    wanted = _shapes(model.backbone, scale=own)
+def _from_torch(backbone: nn.Module, network: Part, file: WeightsFile) -> dict[str, Tensor]:
+    wanted = _shapes(backbone, scale=file.own)
     try:
-        with weights.opened(file) as contents:
-            names = _our_names(contents.entries, file, backbone)
-            given = {ours: contents.entries[n].shape for ours, n in names.items()}
-            _compare(wanted, given, network, file, backbone)
+        with weight_files.opened(file.path) as contents:
+            names = _our_names(contents.entries, network, file)
+            held = {ours: contents.entries[n].shape for ours, n in names.items()}
+            _compare(wanted, held, network, file)
             read = contents.tensors(names[ours] for ours in wanted)
             eps = contents.metadata.get("bn_eps")
     except DataError as error:
-        raise unreadable(file, str(error.found or error.message)) from None
-    found = {ours: read[names[ours]] for ours in wanted}
+        raise unreadable(file.path, str(error.found or error.message)) from None
+    tensors = {ours: read[names[ours]] for ours in wanted}
     if eps is not None:
-        _adopt_eps(model.backbone, found, _number(eps, file))
-    return found
+        _adopt_eps(backbone, tensors, _number(eps, file))
+    return tensors
 
 
-def _number(text: str, file: Path) -> float:
+def _number(text: str, file: WeightsFile) -> float:
     try:
         return float(text)
     except ValueError:
-        raise unreadable(file, f"its bn_eps is {text[:80]!r}, no number") from None
+        raise unreadable(file.path, f"its bn_eps is {text[:80]!r}, no number") from None
 
 
-def _our_names(held: Iterable[str], file: Path, backbone: str) -> dict[str, str]:
-    """Return our name -> the file's: torchvision's old DenseNets, and our own transfers."""
-    made = own_model(file)
-    if made is not None and backbone_of(made) != spelled_out(backbone):
-        raise MissingError(
-            f"{str(file)!r} holds a {backbone_of(made)}, not a {backbone}",
-            remedy=f"--set \"model.backbone='{backbone_of(made)}'\"",
-        )
-    if made is None and backbone.startswith(TIMM):
-        return {f"network.{name}": name for name in held}
-    prefix = "backbone." if made is not None and made.name == "transfer" else ""
-    within = {n.removeprefix(prefix): n for n in held if n.startswith(prefix)}
-    return {_OLD_DENSENET.sub(r"\1\2", ours): name for ours, name in within.items()}
+def _our_names(held: Iterable[str], network: Part, file: WeightsFile) -> dict[str, str]:
+    """Return our name -> the file's: torchvision's old DenseNets, and those of our own runs."""
+    metadata = own_metadata(file.path)
+    if metadata is None:
+        if (name_of(network) or "").startswith(TIMM):
+            return {f"network.{name}": name for name in held}
+        return {_OLD_DENSENET.sub(r"\1\2", name): name for name in held}
+    need_same_network(metadata, network, file.path)
+    prefix = "backbone." if metadata.get("strategy", "scratch") != "scratch" else ""
+    return {n.removeprefix(prefix): n for n in held if n.startswith(prefix)}
 
 
 def _shapes(network: nn.Module, *, scale: bool) -> dict[str, tuple[int, ...]]:
@@ -96,36 +93,35 @@ def _shapes(network: nn.Module, *, scale: bool) -> dict[str, tuple[int, ...]]:
 
 def _compare(
     wanted: Mapping[str, tuple[int, ...]],
-    given: Mapping[str, tuple[int, ...]],
-    network: Call,
-    file: Path,
-    backbone: str,
+    held: Mapping[str, tuple[int, ...]],
+    network: Part,
+    file: WeightsFile,
 ) -> None:
     """Raise MissingError where a tensor is missing, of another shape, or not the network's."""
-    wrong = [name for name, shape in wanted.items() if given.get(name) != shape]
+    wrong = [name for name, shape in wanted.items() if held.get(name) != shape]
     known = _names(network)
-    wrong += [name for name in given if name not in known]
+    wrong += [name for name in held if name not in known]
     if wrong:
         name = wrong[0]
         raise MissingError(
-            f"the weights in {str(file)!r} are not those of {backbone} "
+            f"the weights in {str(file.path)!r} are not those of {name_of(network) or network} "
             f"({len(wrong)} tensors differ)",
-            found=f"{name}: {given.get(name, 'none')} there, {wanted.get(name, 'none')} here",
-            remedy=how_to_get(backbone),
+            found=f"{name}: {held.get(name, 'none')} there, {wanted.get(name, 'none')} here",
+            remedy=how_to_get(network),
         )
 
 
-def _names(network: Call) -> set[str]:
-    """Return the names of a backbone's tensors and of the head that it was published with."""
-    if network.name == "timm":
-        names = _timm.names(str(network.options["name"]))
+def _names(network: Part) -> set[str]:
+    """Return the names of a network's tensors, those of its own head among them."""
+    if (name_of(network) or "").startswith(TIMM):
+        names = tensor_names(str(network.options["name"]))
         return {"scale.mean", "scale.std", *(f"network.{name}" for name in names)}
     return set(models.outline(network, classes=2, size=224).state_dict())
 
 
-def _adopt_eps(network: nn.Module, found: dict[str, Tensor], eps: float) -> None:
+def _adopt_eps(network: nn.Module, tensors: dict[str, Tensor], eps: float) -> None:
     """Add the difference of a file's epsilon to the variances."""
     for name, module in network.named_modules():
         if isinstance(module, nn.BatchNorm2d):
-            variance = found[f"{name}.running_var"].double() + (eps - module.eps)
-            found[f"{name}.running_var"] = variance.float()
+            variance = tensors[f"{name}.running_var"].double() + (eps - module.eps)
+            tensors[f"{name}.running_var"] = variance.float()

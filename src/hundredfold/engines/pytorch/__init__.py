@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from hundredfold.data import Source
 from hundredfold.engines.pytorch import inference, job, on_features, timing
 from hundredfold.engines.pytorch.inference import Opened
 from hundredfold.engines.pytorch.job import Job
@@ -14,6 +15,7 @@ from hundredfold.run import Run
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.time_budget import StepTimes
+from hundredfold.weights.locate import WeightsFile, resolve_weights
 
 
 class PyTorch:
@@ -21,14 +23,20 @@ class PyTorch:
 
     name = "pytorch"
 
+    def resolve_weights(
+        self, recipe: Recipe, source: Source, place: Path | None
+    ) -> tuple[Recipe, WeightsFile | None]:
+        return resolve_weights(recipe, source, place)
+
     def prepare(
         self,
         recipe: Recipe,
         options: Options,
         progress: Progress | None,
+        weights: WeightsFile | None = None,
         before: Mapping[str, Any] | None = None,
     ) -> Job:
-        return job.prepare(recipe, options, progress, before)
+        return job.prepare(recipe, options, progress, weights, before)
 
     def compute_features(self, job: Job, cache: Path, progress: Progress) -> Job:
         return on_features.compute_features(job, cache, progress)

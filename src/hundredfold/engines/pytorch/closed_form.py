@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hundredfold import weights
 from hundredfold.engines.pytorch import probes
 from hundredfold.errors import DataError, MissingError
+from hundredfold.weights import files as weight_files
 
 KEPT = 24  # files that stay in the cache, about a megabyte each
 _FORMAT = 1
@@ -87,13 +87,13 @@ def _write(place: Path, found: Heads) -> None:
     for kind, (weight, bias) in found.dense.items():
         tensors |= {f"{kind}.weight": weight.contiguous(), f"{kind}.bias": bias.contiguous()}
     right = json.dumps(found.right)
-    weights.write(place, tensors, {"right": right, "seal": _seal(tensors, right)})
+    weight_files.write(place, tensors, {"right": right, "seal": _seal(tensors, right)})
 
 
 def _read(place: Path) -> Heads | None:
     """Return what a file holds; None where there is none, or a damaged one."""
     try:
-        with weights.opened(place) as contents:
+        with weight_files.opened(place) as contents:
             tensors, right = contents.tensors(contents.entries), contents.metadata["right"]
             if contents.metadata["seal"] != _seal(tensors, right):
                 return None
@@ -104,7 +104,7 @@ def _read(place: Path) -> Heads | None:
 
 
 def _seal(tensors: dict[str, Tensor], right: str) -> str:
-    return hashlib.sha256(f"{weights.digest_of(tensors)} {right}".encode()).hexdigest()
+    return hashlib.sha256(f"{weight_files.digest_of(tensors)} {right}".encode()).hexdigest()
 
 
 def _age(place: Path) -> float:

@@ -1,19 +1,20 @@
 """Logits of images by a PyTorch network, and a run's network with its best weights."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from hundredfold import models, spec
 from hundredfold.compute.precision import autocast
+from hundredfold.engines.pytorch import network
 from hundredfold.engines.pytorch.feed import in_order
 from hundredfold.errors import DataError, UsageError
 from hundredfold.inference import read_weights
-from hundredfold.models._fold import fold
-from hundredfold.models.transfer import Transfer
+from hundredfold.recipe import PACKAGES, Recipe
 from hundredfold.run import Run
 
 BATCH = 250
@@ -56,30 +57,47 @@ class Opened(NamedTuple):
 
 def has_network(run: Run) -> bool:
     """Tell whether a run's network is one that PyTorch computes, whoever trained it."""
-    return spec.parse(run.recipe.model).name in spec.names("hundredfold.models")
+    model = run.recipe.model
+    return model.own is not None or model.name in spec.names(PACKAGES["model"])
 
 
 def open_model(run: Run, device: torch.device) -> Opened:
     """Build a run's model with its best weights, checked by name, shape and finiteness.
 
-    Raises UsageError for a network of the other engine; else see `read_weights`.
+    Raises UsageError for a network of the other engine, and for code of a user's own that may
+    not run; else see `read_weights`.
     """
-    part = spec.parse(run.recipe.model)
+    recipe = run.recipe
     if not has_network(run):
         raise UsageError(
-            f"{part.name} is a network of the TensorFlow engine, which PyTorch cannot compute",
+            f"{recipe.model.name} is a network of the TensorFlow engine, which PyTorch cannot "
+            "compute",
             remedy="hundredfold evaluate and predict take it",
         )
-    tensors, classes, size = read_weights(run, lambda *of: _outline(part, *of).state_dict())
-    model = models.build(part, classes=len(classes), size=size, seed=0)
+    if recipe.engine != "pytorch":  # a network of the same name, trained by another engine
+        recipe = recipe.override({"engine": "pytorch", "model": str(recipe.model)})
+    facts: dict[str, Any] = {}
+
+    def state(classes: int, size: int, metadata: Mapping[str, str]) -> Mapping[str, Tensor]:
+        facts.update(_facts(metadata))
+        return _outline(recipe, classes, size, facts).state_dict()
+
+    tensors, classes, size = read_weights(run, state)
+    model = network.build(recipe, classes=len(classes), size=size, **facts)
     model.load_state_dict(tensors)
-    if isinstance(model, Transfer):
-        model.backbone = fold(model.backbone)
-    return Opened(model.to(device).eval(), classes, size)
+    return Opened(network.for_inference(model.to(device)), classes, size)
 
 
-def _outline(part: spec.Call, classes: int, size: int) -> nn.Module:
+def _facts(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a file of weights says of the network beside its recipe."""
+    side = metadata.get("input_size", "0")
+    layout = "keras" if metadata.get("layout") == "keras" else "torchvision"
+    return {"layout": layout, "input_size": int(side) if side.isdecimal() else 0}
+
+
+def _outline(recipe: Recipe, classes: int, size: int, facts: Mapping[str, Any]) -> nn.Module:
     try:
-        return models.outline(part, classes=classes, size=size)
+        with models.undrawn():
+            return network.build(recipe, classes=classes, size=size, **facts)
     except (RuntimeError, OverflowError, TypeError) as error:
-        raise DataError(f"there cannot be a model {part}", found=str(error)[:200]) from None
+        raise DataError(f"there cannot be a model {recipe.model}", found=str(error)[:200]) from None

@@ -9,28 +9,36 @@ import numpy as np
 import torch
 from torch import nn
 
-from hundredfold import augment, data, models, recipe, spec
+from hundredfold import augment, data, models
 from hundredfold.compute import autotune, device, precision
 from hundredfold.compute.contention import ThreadLimit
 from hundredfold.compute.replicas import split_work
 from hundredfold.data import DataSet, Split
-from hundredfold.engines.pytorch import pretrained
+from hundredfold.engines.pytorch import network
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.learner import Learner
+from hundredfold.engines.pytorch.pretrained import need_fitting
+from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
-from hundredfold.models.transfer import Transfer
 from hundredfold.recipe import Recipe
+from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress, describe_data
+from hundredfold.weights.load import load_weights
+from hundredfold.weights.locate import WeightsFile
 
 _FITTED_ON = 10_000  # training images that the first layer's scaling is fitted on
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a recipe stands for, in memory and on the device; see `training.protocols.Job`."""
+    """All that a recipe stands for, in memory and on the device; see `training.protocols.Job`.
+
+    transfer: what run.json says of the weights that it began with, and of their features.
+    """
 
     recipe: Recipe
+    strategy: Strategy
     data: DataSet
     training: Split
     validation: Split
@@ -56,8 +64,7 @@ class Job:
 
     def image_size(self, progress: float) -> int:
         """Return the size in pixels at which images are trained on at that progress."""
-        resolution = _part(self.recipe, "resolution")
-        return int(resolution(progress, self.data.size))
+        return int(self.recipe.resolution.resolve()(progress, self.data.size))
 
     def learner(self, progress: Progress) -> Learner:
         """Bind loss, optimizer and schedule to the model; `progress` hears of short memory."""
@@ -68,11 +75,11 @@ class Job:
 
         Raises UsageError where one of them has an option that is out of range.
         """
-        loss, schedule = _part(self.recipe, "loss"), _part(self.recipe, "schedule")
+        loss, schedule = self.recipe.loss.resolve(), self.recipe.schedule.resolve()
         try:
             schedule(0.0)
             loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
-            optimizer = _part(self.recipe, "optimizer")(self.model)
+            optimizer = self.recipe.optimizer.resolve()(self.model)
             if isinstance(self.model, Transfer):
                 optimizer = optimizer.rescaled(dict(self.model.rates()))
         except (ValueError, RuntimeError) as error:
@@ -85,8 +92,8 @@ class Job:
             optimizer,
             loss,
             schedule,
-            _part(self.recipe, "resolution"),
-            precision="fp32" if _is_frozen(self.model) else self.precision,
+            self.recipe.resolution.resolve(),
+            precision="fp32" if self.strategy.frozen else self.precision,
             average=self.recipe.ema,
             micro_batch=self.recipe.micro_batch,
             compiled=self.compiled,
@@ -99,52 +106,72 @@ class Job:
 
 
 def prepare(
-    what: Recipe,
+    recipe: Recipe,
     options: Options,
     progress: Progress | None,
+    weights: WeightsFile | None = None,
     before: Mapping[str, Any] | None = None,
 ) -> Job:
     """Open the data, build the model, choose precision and algorithms, and report each choice.
 
-    before: precision and algorithms that are chosen already, as in run.json of a run to resume.
+    weights: the file that the recipe begins with, if any. before: precision and algorithms that
+    are chosen already, as in run.json of a run to resume.
     """
     place = device.choose(options.device)
     if options.compiled:
         device.need_compiler(place)
     threads = device.use_threads(options.threads)
     device.keep_freed_memory()
-    dataset = data.load(what.data, options.source)
-    training, validation = data.training(dataset, share=what.validation, seed=what.seed)
-    training = data.limited(training, what.limit, what.seed)
-    model = models.build(
-        spec.parse(what.model), classes=len(dataset.classes), size=dataset.size, seed=what.seed
-    )
-    weights = {}
-    if isinstance(model, Transfer):  # what was fitted before, its weights are used to
-        weights = pretrained.begin(model, what, options.weights, options.source)
-    else:
-        _fit_layers(model, _sample(training))
-    summary = _summary(what, model, dataset.size)
+    strategy = network.strategy_of(recipe)
+    need_fitting(recipe, strategy)
+    dataset = data.load(recipe.data, options.source)
+    training, validation = data.training(dataset, share=recipe.validation, seed=recipe.seed)
+    training = data.limited(training, recipe.limit, recipe.seed)
+    model, transfer = _model(recipe, dataset, training, weights)
+    summary = _summary(recipe, model, dataset.size)
     model = model.to(place)
     feed = Feed(
         training.pixels,
         training.labels,
         training.indices,
         classes=len(dataset.classes),
-        batch_size=what.batch_size,
-        seed=what.seed,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
         device=place,
-        augment=augment.pipeline(spec.parse_chain(what.augment)),
+        augment=augment.pipeline(recipe.augment),
     )
-    chosen, why = _precision(what, before, model, feed, options.source.cache)
-    algorithms = _algorithms(what, before, model, summary, feed, chosen, options)
+    chosen, why = _precision(recipe, before, model, feed, options.source.cache)
+    trains_convolutions = not strategy.frozen and not options.compiled
+    algorithms = before.get("algorithms", {}) if before else {}
+    if not before and trains_convolutions:
+        algorithms = _algorithms(recipe, model, summary, feed, chosen, options)
+    autotune.use(model, _sizes(recipe, summary.size), algorithms)
     folder = str(options.source.folder.absolute()) if options.source.folder else None
-    made = (model, summary, feed, place, threads, chosen, algorithms, folder, options.compiled)
-    transfer = {"weights": weights} if weights else {}
-    job = Job(what, dataset, training, validation, *made, transfer)
+    job = Job(
+        recipe, strategy, dataset, training, validation, model, summary, feed, place, threads,
+        chosen, algorithms, folder, options.compiled, transfer,
+    )  # fmt: skip
     if progress:
         _report(job, progress, why)
     return job
+
+
+def _model(
+    recipe: Recipe, dataset: DataSet, training: Split, weights: WeightsFile | None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the network, and what run.json says of the weights that it begins with."""
+    classes, size = len(dataset.classes), dataset.size
+    if weights is None:
+        model = network.build(recipe, classes=classes, size=size)
+        _fit_layers(model, _sample(training))
+        return model, {}
+    side = network.input_size_for(recipe, size, own=weights.own)
+    model = network.build(
+        recipe, classes=classes, size=size, layout=weights.layout, input_size=side
+    )
+    assert isinstance(model, Transfer)
+    load_weights(model.backbone, recipe.model, weights)
+    return model, {"weights": weights.to_json() | {"input_size": side}}
 
 
 def _report(job: Job, progress: Progress, why: str) -> None:
@@ -156,30 +183,22 @@ def _report(job: Job, progress: Progress, why: str) -> None:
     )
 
 
-def _part(what: Recipe, field: str) -> Callable[..., Any]:
-    return spec.resolve(spec.parse(getattr(what, field)), recipe.PACKAGES[field])
-
-
-def _is_frozen(model: nn.Module) -> bool:
-    return isinstance(model, Transfer) and model.frozen
-
-
-def _summary(what: Recipe, model: nn.Module, size: int) -> models.Summary:
+def _summary(recipe: Recipe, model: nn.Module, size: int) -> models.Summary:
     """Count the model, and see that it takes every size that it will be trained on."""
-    for small in sorted(_sizes(what, size) - {size}):
+    for small in sorted(_sizes(recipe, size) - {size}):
         try:
             models.summary(model, small)
         except RuntimeError:
             raise UsageError(
-                f"{what.model} does not take {small} pixels, where {what.resolution} begins",
+                f"{recipe.model} does not take {small} pixels, where {recipe.resolution} begins",
                 remedy='--resolution full, or a model with global pooling such as "resnet"',
             ) from None
     return models.summary(model, size)
 
 
-def _sizes(what: Recipe, size: int) -> set[int]:
+def _sizes(recipe: Recipe, size: int) -> set[int]:
     """Return the sizes at which a recipe trains on images of that size."""
-    resolution = _part(what, "resolution")
+    resolution = recipe.resolution.resolve()
     return {resolution(progress / 100, size) for progress in range(100)}
 
 
@@ -190,9 +209,9 @@ def _sample(split: Split) -> torch.Tensor:
 
 
 def _fit_layers(module: nn.Module, images: torch.Tensor) -> None:
-    """Let the outermost modules that have a `fit` set their statistics from images."""
+    """Let the outermost modules of ours that have a `fit` set their statistics from images."""
     fit = getattr(module, "fit", None)
-    if callable(fit):
+    if callable(fit) and type(module).__module__.startswith("hundredfold."):
         fit(images)
         return
     for child in module.children():
@@ -200,41 +219,41 @@ def _fit_layers(module: nn.Module, images: torch.Tensor) -> None:
 
 
 def _precision(
-    what: Recipe, before: Mapping[str, Any] | None, model: nn.Module, feed: Feed, cache: Path
+    recipe: Recipe, before: Mapping[str, Any] | None, model: nn.Module, feed: Feed, cache: Path
 ) -> tuple[str, str]:
     if before:
         return before["precision"], f"{before['precision']}, as chosen before"
-    if what.precision != "auto":
-        return what.precision, f"{what.precision}, as the recipe says"
+    if recipe.precision != "auto":
+        return recipe.precision, f"{recipe.precision}, as the recipe says"
     batch = next(feed.epoch(0))
-    size = what.micro_batch or what.batch_size
-    key = f"{what.model} {size} {batch.images.shape[-1]} {batch.labels.shape[-1]}"
+    size = recipe.micro_batch or recipe.batch_size
+    key = (
+        f"{recipe.model} {recipe.strategy} {size} {batch.images.shape[-1]} {batch.labels.shape[-1]}"
+    )
     return precision.choose(model, batch.images[:size], batch.labels[:size], cache=cache, key=key)
 
 
 def _algorithms(
-    what: Recipe,
-    before: Mapping[str, Any] | None,
+    recipe: Recipe,
     model: nn.Module,
     summary: models.Summary,
     feed: Feed,
     chosen: str,
     options: Options,
 ) -> autotune.Plan:
-    """Choose how convolutions are computed where timing trials pay, and tell the model.
+    """Choose how convolutions are computed where timing trials pay.
 
     A compiled step keeps the library's algorithms, which the compiler knows.
     """
-    sizes = _sizes(what, summary.size)
-    images = round(what.epochs * feed.steps * what.batch_size)
-    plan: autotune.Plan = before.get("algorithms", {}) if before else {}
+    images = round(recipe.epochs * feed.steps * recipe.batch_size)
     on_cpu = next(model.parameters()).device.type == "cpu"
-    pays = on_cpu and not _is_frozen(model) and autotune.pays(summary.macs, images)
-    if not before and pays and not options.compiled:
-        work = split_work(model, what.batch_size, what.micro_batch)
-        seconds = options.autotune_seconds
-        plan = autotune.choose(
-            model, sizes, work, chosen, cache=options.source.cache, seconds=seconds
-        )
-    autotune.use(model, sizes, plan)
-    return plan
+    if not on_cpu or not autotune.pays(summary.macs, images):
+        return {}
+    return autotune.choose(
+        model,
+        _sizes(recipe, summary.size),
+        split_work(model, recipe.batch_size, recipe.micro_batch),
+        chosen,
+        cache=options.source.cache,
+        seconds=options.autotune_seconds,
+    )

@@ -1,37 +1,22 @@
-"""Give a backbone the weights that it begins with."""
+"""Whether a recipe's parts fit a strategy that begins with weights."""
 
-from pathlib import Path
-from typing import Any
-
-from hundredfold import spec
-from hundredfold.data import Source
 from hundredfold.errors import UsageError
-from hundredfold.models.transfer import Transfer
 from hundredfold.recipe import Recipe
-from hundredfold.weights.load import fill
-from hundredfold.weights.locate import locate
+from hundredfold.strategies import Strategy
 
 
-def begin(model: Transfer, what: Recipe, given: Path | None, source: Source) -> dict[str, Any]:
-    """Give the backbone its weights; return what run.json says of them.
-
-    Raises MissingError where they are nowhere or wrong, and UsageError for augmentation
-    that a frozen backbone would never see.
-    """
-    made = spec.parse(what.model)
-    if model.frozen and (model.views > 1) != bool(what.augment):
+def need_fitting(recipe: Recipe, strategy: Strategy) -> None:
+    """Raise UsageError for what a frozen network would never see, or a head cannot be chosen by."""
+    if strategy.frozen and (strategy.views > 1) != bool(recipe.augment):
         raise UsageError(
-            f"a frozen backbone with views={model.views} and augment={what.augment!r}",
+            f"linear_probe with views = {strategy.views} and augment = {str(recipe.augment)!r}",
             found="the first view is the images as they are, each further one is augmented",
-            remedy="--set model.views=4 with --augment flip, or views=1 with --augment none",
+            remedy="--set strategy.views=4 with --augment flip, or views=1 with --augment none",
         )
-    if model.frozen and not what.resolution.startswith("full"):
-        raise UsageError("a frozen backbone has one resolution", remedy="--resolution full")
-    if model.start != "drawn" and not what.validation:
+    if strategy.frozen and recipe.resolution.name != "full":
+        raise UsageError("a frozen network has one resolution", remedy="--resolution full")
+    if strategy.pretrained and strategy.head != "random_init" and not recipe.validation:
         raise UsageError(
-            f"start={model.start!r} chooses its strength by validation, and validation = 0",
-            remedy="--set model.start='drawn', or --set validation=0.1",
+            f"head = {strategy.head!r} chooses its strength by validation, and validation = 0",
+            remedy="--set strategy.head='random_init', or --set validation=0.1",
         )
-    file = locate(str(made.options["backbone"]), given, source)
-    fill(model, made, file)
-    return {"file": str(file.absolute()), "sha256": made.options["weights"]}

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from hundredfold.data import Source
 from hundredfold.errors import MissingError
 from hundredfold.inference import Classifier
 from hundredfold.recipe import Recipe
@@ -21,6 +22,7 @@ from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Job
 from hundredfold.training.time_budget import StepTimes
+from hundredfold.weights.locate import WeightsFile
 
 
 class TensorFlow:
@@ -31,17 +33,25 @@ class TensorFlow:
 
     name = "tensorflow"
 
+    def resolve_weights(
+        self, recipe: Recipe, source: Source, place: Path | None
+    ) -> tuple[Recipe, WeightsFile | None]:
+        from hundredfold.engines.tensorflow import pretrained
+
+        return pretrained.resolve_weights(recipe, source, place)
+
     def prepare(
         self,
         recipe: Recipe,
         options: Options,
         progress: Progress,
+        weights: WeightsFile | None = None,
         before: Mapping[str, Any] | None = None,
     ) -> Job:
         _need()
         from hundredfold.engines.tensorflow import job
 
-        return job.prepare(recipe, options, progress, before)
+        return job.prepare(recipe, options, progress, weights, before)
 
     def compute_features(self, job: Job, _cache: Path, _progress: Progress) -> Job:
         return job  # `prepare` has computed them

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from hundredfold import data, recipe, spec, wording
+from hundredfold import data, spec, wording
 from hundredfold.data import DataSet, Split
 from hundredfold.engines.tensorflow import device, precision, pretrained
 from hundredfold.engines.tensorflow._summary import summary
@@ -24,6 +24,7 @@ from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress, describe_data
+from hundredfold.weights.locate import WeightsFile
 
 _HERE = "hundredfold.engines.tensorflow"
 _FITTED_ON = 10_000  # training images that the scaling is fitted on
@@ -40,7 +41,10 @@ class NoWatch(AbstractContextManager[None]):
 
 @dataclass(frozen=True)
 class Job:
-    """All that a recipe stands for, in memory; see `training.protocols.Job`."""
+    """All that a recipe stands for, in memory; see `training.protocols.Job`.
+
+    trained: the network, or its head where features are computed once.
+    """
 
     recipe: Recipe
     data: DataSet
@@ -54,6 +58,7 @@ class Job:
     threads: int
     precision: str
     folder: str | None
+    transfer: Mapping[str, Any]
 
     @property
     def steps(self) -> int:
@@ -70,11 +75,6 @@ class Job:
         """TensorFlow chooses the algorithms of convolutions itself."""
         return {}
 
-    @property
-    def transfer(self) -> Mapping[str, Any]:
-        """What run.json says of a `transfer`, which is a model of PyTorch's."""
-        return {}
-
     def image_size(self, _progress: float) -> int:
         """Return the size in pixels at which images are trained on."""
         return self.data.size
@@ -89,32 +89,32 @@ class Job:
 
     def new_learner(self) -> Learner:
         """Bind optimizer and schedule to the network."""
-        what = self.recipe
-        schedule = spec.resolve(spec.parse(what.schedule), recipe.PACKAGES["schedule"])
-        optimizer = spec.resolve(spec.parse(what.optimizer), f"{_HERE}.optimizers")
+        schedule = self.recipe.schedule.resolve()
+        optimizer = spec.resolve(str(self.recipe.optimizer), f"{_HERE}.optimizers")
         schedule(0.0)
         try:
             bound = optimizer(self.trained.trainable_variables)
         except ValueError as error:
-            raise UsageError(f"{what.optimizer} will not do", found=str(error)) from None
+            raise UsageError(f"invalid recipe: {self.recipe.optimizer}", found=str(error)) from None
         return Learner(self.network, self.trained, bound, schedule, self._exact())
 
     def _exact(self) -> Callable[[], Any] | None:
         if self.precision == "fp32":
             return None
-        what, classes = self.recipe, len(self.data.classes)
-        return lambda: build(what.model, classes, self.data.size, what.seed)
+        return lambda: build(self.recipe, len(self.data.classes), self.data.size)
 
 
 def prepare(
     what: Recipe,
     options: Options,
     progress: Progress,
+    file: WeightsFile | None = None,
     before: Mapping[str, Any] | None = None,
 ) -> Job:
-    """Open the data, build the network and choose the precision, saying each aloud.
+    """Open the data, build the network and choose the precision, and report each choice.
 
-    before: run.json of a run to resume, whose precision is kept.
+    file: the weights that the recipe begins with, if any. before: run.json of a run to resume,
+    whose precision is kept.
     """
     refuse(what)
     place, threads = device.choose(options.device, options.threads)  # before anything computes
@@ -122,11 +122,11 @@ def prepare(
     found = data.load(what.data, options.source)
     training, validation = data.training(found, share=what.validation, seed=what.seed)
     training = data.limited(training, what.limit, what.seed)
-    build_in = partial(build, what.model, len(found.classes), found.size, what.seed)
-    once = bool(spec.parse(what.model).options.get("frozen")) and not moves
+    build_in = partial(build, what, len(found.classes), found.size)
+    once = what.strategy.name == "linear_probe" and not moves
     chosen, why = _precision(what, before, once, build_in, training)
     network = build_in(chosen)
-    told = _start(what, network, training, options)
+    told = _start(what, network, training, options, file)
     counted = summary(network, found.size)
     progress.say(
         f"device     {place}, {threads} threads, TensorFlow {tf.__version__}; {chosen} ({why})"
@@ -151,13 +151,13 @@ def prepare(
     folder = str(options.source.folder.absolute()) if options.source.folder else None
     return Job(
         what, found, training, validation, network, trained, counted, feed, place, threads,
-        chosen, folder,
+        chosen, folder, {"weights": file.to_json()} if file else {},
     )  # fmt: skip
 
 
 def _moves(what: Recipe) -> list[Any]:
     """Return what Keras' layers draw for the recipe's augmentation."""
-    return [spec.resolve(one, f"{_HERE}.augment")() for one in spec.parse_chain(what.augment)]
+    return [spec.resolve(str(part), f"{_HERE}.augment")() for part in what.augment]
 
 
 def _precision(
@@ -178,13 +178,13 @@ def _precision(
     return precision.choose(build_in, *batch)
 
 
-def _start(what: Recipe, network: Any, training: Split, options: Options) -> str:
+def _start(
+    what: Recipe, network: Any, training: Split, options: Options, file: WeightsFile | None
+) -> str:
     """Give a network the weights of ImageNet, or the scaling of the training images."""
-    asked = spec.parse(what.model).options
-    if asked.get("weights"):
-        offline = options.source.offline
-        told = pretrained.load(network, asked["name"], asked["weights"], offline=offline)
-        return f"; weights from {told}"
+    if file:
+        name, offline = what.model.options["name"], options.source.offline
+        return f"; weights from {pretrained.load(network, name, file, offline=offline)}"
     rows = training.indices[:: max(1, len(training.indices) // _FITTED_ON)]
     network.get_layer("scale").fit(np.asarray(training.pixels)[rows])
     return ""

@@ -14,6 +14,7 @@ from keras import layers
 
 from hundredfold.engines.tensorflow._layers import PadShortcut, Scale
 from hundredfold.errors import UsageError
+from hundredfold.strategies import Strategy
 
 _DEPTHS = (20, 32, 44, 56, 110)
 _NETWORKS = {
@@ -42,7 +43,7 @@ def simple_cnn(classes: int, size: int, *, dropout: float = 0.0) -> Any:
     x = layers.ReLU()(layers.Conv2D(64, 3, name="conv3")(x))
     x = layers.Flatten()(layers.Permute((3, 1, 2))(x))  # PyTorch's order: channels first
     x = layers.Dense(64, activation="relu", name="dense1")(x)
-    x = layers.Dropout(_share(dropout))(x)
+    x = layers.Dropout(_probability(dropout))(x)
     return keras.Model(images, layers.Dense(classes, dtype="float32", name="dense2")(x))
 
 
@@ -79,28 +80,20 @@ def resnet(
 def keras_application(
     classes: int,
     size: int,
+    strategy: Strategy,
     *,
     name: Literal["vgg16", "resnet50", "densenet121", "densenet169", "densenet201"],
-    weights: str = "",
-    frozen: bool = False,
-    resolution: int = 0,
     dropout: float = 0.2,
 ) -> Any:
     """Build a network of keras.applications: its features, averaged, under a dense layer.
 
-    weights: "imagenet", or a file as published for keras.applications without the top; ""
-        draws them at random.
-    frozen: train the dense layer only.
-    resolution: pixels that images are resized to, at least 32; 0 takes 128 for smaller
-        images if there are weights, and the images' own size else.
-    dropout: share of the features dropped in training.
+    strategy: with weights, images are resized to its input_size, where 0 takes 128 for smaller
+        images, and its dropout counts; a linear_probe trains the dense layer only.
+    dropout: probability that a feature is dropped in training from scratch, in [0, 1).
     """
-    if frozen and not weights:
-        raise UsageError(
-            f"{name} is to be frozen with weights drawn at random, which would learn nothing",
-            remedy=f'keras_application(name="{name}", weights="imagenet", frozen=True)',
-        )
-    side = resolution or (max(size, _SMALL) if weights else size)
+    weights, frozen = strategy.pretrained, strategy.frozen
+    dropped = strategy.dropout if weights else dropout
+    side = strategy.input_size or (max(size, _SMALL) if weights else size)
     _need_size(name, side, 32)
     images = keras.Input((size, size, 3), dtype="uint8")
     scale = Scale("scale", *_scaling(name)) if weights else Scale("scale")
@@ -113,7 +106,7 @@ def keras_application(
     for layer in body.layers:
         layer.trainable = not frozen
     x = layers.GlobalAveragePooling2D(name="features")(body.output)
-    x = layers.Dropout(_share(dropout), name="dropout")(x)
+    x = layers.Dropout(_probability(dropped), name="dropout")(x)
     head = layers.Dense(classes, dtype="float32", name="classifier")
     return keras.Model(images, head(x))
 
@@ -152,11 +145,9 @@ def _scaling(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return _BLUE_FIRST if name in _CAFFE else _RED_FIRST
 
 
-def _share(dropout: float) -> float:
+def _probability(dropout: float) -> float:
     if not 0 <= dropout < 1:
-        raise UsageError(
-            f"dropout={dropout} is not a share of at least 0 and below 1", remedy="dropout=0.3"
-        )
+        raise UsageError(f"dropout = {dropout} is no probability in [0, 1)", remedy="dropout=0.3")
     return dropout
 
 

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold import inference, spec
+from hundredfold import inference
 from hundredfold.engines.tensorflow import weights
 from hundredfold.engines.tensorflow.learner import forward, in_order
-from hundredfold.recipe import TENSORFLOW_MODELS
+from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 
 _POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16"}
@@ -30,22 +30,23 @@ class Opened(NamedTuple):
 
 def open_model(run: Run) -> Opened:
     """Build a run's network with its best weights. Raises MissingError or DataError."""
-    network_of = cache(lambda classes, size: build(run.recipe.model, classes, size, 0))
+    network_of = cache(lambda classes, size: build(run.recipe, classes, size))
     tensors, classes, size = inference.read_weights(
-        run, lambda *of: weights.tensors(network_of(*of))
+        run, lambda classes, size, _: weights.tensors(network_of(classes, size))
     )
     network = network_of(len(classes), size)
     weights.assign(network, tensors, str(run.best()))
     return Opened(network, classes, size)
 
 
-def build(model: str, classes: int, size: int, seed: int, precision: str = "fp32") -> Any:
-    """Build a network as a recipe names it, its weights a function of the seed."""
-    make = spec.resolve(spec.parse(model), TENSORFLOW_MODELS)
-    keras.utils.set_random_seed(seed)  # keras.applications takes no seed
+def build(recipe: Recipe, classes: int, size: int, precision: str = "fp32") -> Any:
+    """Build a recipe's network, its weights a function of the seed."""
+    handed = {"classes": classes, "size": size, "strategy": recipe.strategy.resolve()()}
+    wanted = {name: handed[name] for name in recipe.model.signature.handed}
+    keras.utils.set_random_seed(recipe.seed)  # keras.applications takes no seed
     former = keras.config.dtype_policy()
     keras.config.set_dtype_policy(_POLICIES[precision])
     try:
-        return make(classes, size)
+        return recipe.model.resolve()(**wanted)
     finally:
         keras.config.set_dtype_policy(former)

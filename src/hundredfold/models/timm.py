@@ -1,0 +1,78 @@
+"""Networks of timm (Wightman 2019, github.com/huggingface/pytorch-image-models).
+
+timm is an extra; it is imported when a network of it is asked for. Beside a CPU-only torch,
+`pip install timm` replaces torch by a build for GPUs of some gigabytes.
+"""
+
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hundredfold.errors import MissingError, UsageError, did_you_mean
+from hundredfold.models._layers import Scale
+
+
+class TimmNetwork(nn.Module):
+    """A network of timm behind the scaling that its weights want."""
+
+    def __init__(self, name: str, classes: int) -> None:
+        super().__init__()
+        self.network = _create(name, num_classes=classes)
+        about: Any = self.network.pretrained_cfg
+        self.scale = Scale()
+        self.scale.mean.copy_(255 * torch.tensor(about["mean"]).view(3, 1, 1))
+        self.scale.std.copy_(255 * torch.tensor(about["std"]).view(3, 1, 1))
+        self.fixed_size: int = about["input_size"][-1] if about.get("fixed_input_size") else 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 (b, 3, h, w) -> logits (b, classes), or features where the head is removed."""
+        return self.network(self.scale(images))  # type: ignore[no-any-return]
+
+    def remove_head(self) -> int:
+        """Take the classifier away; return the channels of the features that are left."""
+        self.network.reset_classifier(0)  # type: ignore[operator]
+        return int(self.network.num_features)  # type: ignore[arg-type]
+
+
+def timm(classes: int, size: int, *, name: str) -> nn.Module:
+    """Build a network of timm by its name, such as "resnet50d.a1_in1k", without weights.
+
+    Raises MissingError without timm, UsageError for a name that it does not have and for a
+    size that the network does not take.
+    """
+    network = TimmNetwork(name, classes)
+    if network.fixed_size and size != network.fixed_size:
+        raise UsageError(
+            f"timm/{name} takes images of {network.fixed_size} pixels, not {size}",
+            remedy=f"--set strategy.input_size={network.fixed_size}",
+        )
+    return network
+
+
+def tensor_names(name: str) -> set[str]:
+    """Return the names of all tensors that weights of a network of timm may hold."""
+    with torch.device("meta"):
+        return set(_create(name).state_dict())
+
+
+def _create(name: str, **options: Any) -> nn.Module:
+    library = _imported()
+    known = library.list_models() + library.list_pretrained()
+    if name not in known:
+        raise UsageError(f"timm has no network {name!r}", remedy=did_you_mean(name, known))
+    network: nn.Module = library.create_model(name, pretrained=False, **options)
+    return network
+
+
+def _imported() -> ModuleType:
+    try:
+        import timm as library
+    except (ImportError, RuntimeError) as error:  # torchvision of another torch raises either
+        raise MissingError(
+            "networks of timm need timm, which cannot be imported here",
+            found=str(error).partition("\n")[0][:200],
+            remedy="pip install timm",
+        ) from None
+    return library  # type: ignore[no-any-return]

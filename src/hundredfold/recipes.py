@@ -1,0 +1,57 @@
+"""Recipe files: those that ship, and those that a person wrote."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hundredfold.errors import UsageError, did_you_mean, shortened
+from hundredfold.recipe import Recipe, from_fields
+from hundredfold.spec import OwnFiles
+
+_LARGEST = 1_000_000  # bytes of a file that a person wrote
+
+
+def load(text: str, trusted: frozenset[str] = frozenset()) -> Recipe:
+    """Read a recipe from a TOML file, or by the name of one that ships.
+
+    trusted: SHA-256 digests of files of a user's own that may run; the recipe names them, and
+    they lie beside it or in `source/` beside it.
+
+    Raises UsageError for an unknown name, text that is not TOML, or a wrong key or value.
+    """
+    path = Path(text).expanduser()
+    if path.suffix != ".toml":
+        path = shipped("").get(text, path)
+    if path.suffix != ".toml":
+        raise UsageError(
+            f"no recipe is called {shortened(text)}", remedy=did_you_mean(text[:100], shipped(""))
+        )
+    return from_fields(read_toml(path, "recipe"), own_files(path, trusted))
+
+
+def own_files(recipe: Path, trusted: frozenset[str] = frozenset()) -> OwnFiles:
+    """Return where the files lie that a recipe's parts name: `source/` beside it, or beside it."""
+    copies = recipe.parent / "source"
+    return OwnFiles(copies if copies.is_dir() else recipe.parent, trusted)
+
+
+def shipped(folder: str) -> dict[str, Path]:
+    """Return name -> file of the recipes that ship ("" or "studies")."""
+    here = Path(__file__).parent
+    installed, checkout = here / "_recipes", here.parents[1] / "recipes"
+    root = installed if installed.is_dir() else checkout
+    return {path.stem: path for path in sorted((root / folder).glob("*.toml"))}
+
+
+def read_toml(path: Path, kind: str) -> dict[str, Any]:
+    """Read a TOML file that a user names. Raises UsageError in one sentence."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise UsageError(f"cannot read the {kind} {str(path)!r}", found="more than a MB")
+        return tomllib.loads(content.decode())
+    except FileNotFoundError:
+        raise UsageError(f"there is no {kind} file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read the {kind} {str(path)!r}", found=str(error)) from None

@@ -1,0 +1,108 @@
+"""Read "wrn(depth=28)" and "pad_crop(pixels=4) | flip" as values; nothing is evaluated."""
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hundredfold.errors import UsageError, shortened
+
+_LONGEST = 10_000  # characters of a part as a person writes it
+_FILE = re.compile(r"""([^\s|()"'=,]+\.py|python):(?=[A-Za-z_])""")  # before a part of one's own
+_QUOTED = re.compile(r"""("[^"]*"|'[^']*')""")
+_MARK = "_file_{}_"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A name with options, e.g. Call("wrn", {"depth": 28}); printed as it is written.
+
+    file: the file of a part of one's own, as written, else "".
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
+
+    def __str__(self) -> str:
+        inside = ", ".join(f"{key}={value!r}" for key, value in self.options.items())
+        name = f"{self.file}:{self.name}" if self.file else self.name
+        return f"{name}({inside})" if inside else name
+
+
+def parse(text: str) -> Call:
+    """Read "name" or "name(option=literal, ...)". Raises UsageError for anything else."""
+    calls = parse_chain(text)
+    if len(calls) != 1:
+        raise UsageError(
+            f"{shortened(text)} is not one name with options", remedy='"wrn(depth=28)"'
+        )
+    return calls[0]
+
+
+def parse_chain(text: str) -> tuple[Call, ...]:
+    """Read "pad_crop(pixels=4) | flip" as a tuple of calls; "" and "none" are empty."""
+    if text.strip() in ("", "none"):
+        return ()
+    try:
+        if len(text) > _LONGEST:
+            raise ValueError
+        marked, files = _mark_files(text.strip())
+        return tuple(_calls(ast.parse(marked, mode="eval").body, files))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise UsageError(
+            f"cannot read {shortened(text)}",
+            found="a part is written name(option=value, ...); parts are joined by |",
+            remedy='for example "pad_crop(pixels=4) | flip"',
+        ) from None
+
+
+def literal(text: str) -> Any:
+    """Read a value as it is written in a call; a bare word is a string."""
+    try:
+        return _value(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
+
+
+def _mark_files(text: str) -> tuple[str, list[str]]:
+    """Replace "my_nets.py:" by a mark that Python's grammar takes; quoted text stays."""
+    files: list[str] = []
+
+    def mark(match: re.Match[str]) -> str:
+        files.append(match.group(1))
+        return _MARK.format(len(files) - 1)
+
+    pieces = _QUOTED.split(text)
+    pieces[::2] = [_FILE.sub(mark, piece) for piece in pieces[::2]]
+    return "".join(pieces), files
+
+
+def _calls(node: ast.expr, files: list[str]) -> list[Call]:
+    match node:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _calls(left, files) + _calls(right, files)
+        case ast.Name(id=name):
+            return [_named(name, {}, files)]
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
+            if any(word.arg is None for word in keywords):
+                raise ValueError
+            options = {str(word.arg): _value(word.value) for word in keywords}
+            if len(options) != len(keywords):
+                raise ValueError
+            return [_named(name, options, files)]
+    raise ValueError
+
+
+def _named(name: str, options: dict[str, Any], files: list[str]) -> Call:
+    for number, file in enumerate(files):
+        mark = _MARK.format(number)
+        if name.startswith(mark):
+            return Call(name.removeprefix(mark), options, file)
+    return Call(name, options)
+
+
+def _value(node: ast.expr) -> Any:
+    value = ast.literal_eval(node)
+    return tuple(value) if isinstance(value, list) else value

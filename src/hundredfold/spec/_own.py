@@ -1,0 +1,164 @@
+"""Code of a user's own: read to be checked and kept, run only where the user named it.
+
+A recipe names it as "my_nets.py:net(width=32)"; from Python a function, a class or a network is
+given itself. A run keeps a copy of the source and its digest. Code that a run, a recipe file or
+a study names does not run by itself: the user has to name the file, as with `--trust FILE.py`.
+"""
+
+import hashlib
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hundredfold.errors import UsageError
+
+PYTHON = "python"  # stands for the file where the source of an object cannot be read
+_LARGEST = 1_000_000  # bytes of a file that a person wrote
+
+
+@dataclass(frozen=True)
+class OwnFiles:
+    """Where files that parts name lie, and which of them may run.
+
+    trusted: SHA-256 digests of files; None trusts every file, as what this very command named.
+    """
+
+    folder: Path = Path()
+    trusted: frozenset[str] | None = frozenset()
+
+    def trusts(self, digest: str) -> bool:
+        """Tell whether a file with this digest may run."""
+        return self.trusted is None or digest in self.trusted
+
+
+@dataclass(frozen=True)
+class OwnCode:
+    """A file of a user's own, or an object that Python was given.
+
+    file: its name without folder; "python" where no source can be read. source: its text.
+    digest: SHA-256 of the source, or of what identifies the object. trusted: whether it may run.
+    folder: where it lies, for imports of its own. value: the object itself, in this process only.
+    """
+
+    file: str
+    source: str
+    digest: str
+    trusted: bool = field(default=False, compare=False)
+    folder: Path | None = field(default=None, compare=False)
+    value: Any = field(default=None, compare=False, repr=False)
+
+    def load(self, name: str) -> Callable[..., Any]:
+        """Run the file and return what it defines under a name.
+
+        Raises UsageError where the file may not run, fails, or does not define it.
+        """
+        if self.value is not None:
+            return self.value  # type: ignore[no-any-return]
+        if self.file == PYTHON:
+            raise UsageError(
+                f"{name} was given from Python, and its source could not be kept",
+                remedy=f"hf.load(RUN, model={name})",
+            )
+        if not self.trusted:
+            raise UsageError(
+                f"{self.file} is code of its own, which does not run unless you name it",
+                found=f"it defines {name}; a copy lies beside the recipe",
+                remedy=f"read it, then add --trust {self.file}",
+            )
+        try:
+            return getattr(self._module(), name)  # type: ignore[no-any-return]
+        except Exception as error:
+            raise UsageError(
+                f"{self.file} cannot be run: {type(error).__name__}: {error}",
+                remedy="the file has to import by itself, from the folder that it lies in",
+            ) from error
+
+    def _module(self) -> ModuleType:
+        """Return the file as a module, run once for each digest."""
+        name = f"hundredfold_own_{Path(self.file).stem}_{self.digest[:12]}"
+        if name in sys.modules:
+            return sys.modules[name]
+        module = ModuleType(name)
+        module.__file__ = str((self.folder or Path()) / self.file)
+        sys.modules[name] = module  # dataclasses look their module up
+        path = str(self.folder) if self.folder else ""
+        try:
+            sys.path.insert(0, path)
+            exec(compile(self.source, module.__file__, "exec"), module.__dict__)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        finally:
+            sys.path.remove(path)
+        return module
+
+
+def own_code(file: str, files: OwnFiles) -> OwnCode:
+    """Read a file that a part names. Raises UsageError where it cannot be read."""
+    if file == PYTHON:
+        return OwnCode(PYTHON, "", "")
+    path = (files.folder / Path(file).expanduser()).absolute()
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+        source = content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {file}", found=str(error)) from None
+    if len(content) > _LARGEST:
+        raise UsageError(f"cannot read {file}", found="more than a MB")
+    digest = hashlib.sha256(content).hexdigest()
+    return OwnCode(path.name, source, digest, files.trusts(digest), path.parent)
+
+
+def part_of(value: Any) -> tuple[str, OwnCode]:
+    """Return the name and the code of an object that Python was given.
+
+    value: a function, a class, or an object such as a network. What identifies it is its source;
+    of an object with a state, as a network has, the state too. Where the source cannot be read,
+    the code's file is "python".
+    """
+    kind = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
+    name = kind.__name__ if kind.__name__.isidentifier() else "function"
+    source = _source(kind)
+    if kind is not value:
+        return name, OwnCode(PYTHON, source, _digest_of_object(value, source), True, None, value)
+    if not source:
+        digest = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__}".encode()).hexdigest()
+        return name, OwnCode(PYTHON, "", digest, True, None, value)
+    file = f"{name}.py"
+    path = _path(kind)
+    if path is not None:  # the whole file, with what the function uses
+        source, file = path.read_text(encoding="utf-8"), path.name
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return name, OwnCode(file, source, digest, True, None, value)
+
+
+def _path(kind: Any) -> Path | None:
+    """Return the file that defines a function or class at its top level, else None."""
+    try:
+        path = Path(inspect.getsourcefile(kind) or "")
+    except TypeError:
+        return None
+    nested = kind.__qualname__ != kind.__name__
+    return path if path.suffix == ".py" and path.is_file() and not nested else None
+
+
+def _source(kind: Any) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(kind))
+    except (OSError, TypeError):
+        return ""
+
+
+def _digest_of_object(value: Any, source: str) -> str:
+    total = hashlib.sha256(f"{source}\n{value!r}".encode())
+    state = getattr(value, "state_dict", None)
+    for key, tensor in (state() if callable(state) else {}).items():
+        total.update(f"{key} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        total.update(tensor.detach().cpu().contiguous().view(-1).numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,153 @@
+"""What the source says of a part: its options with types and defaults, its documentation."""
+
+import ast
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hundredfold.errors import UsageError, did_you_mean
+
+_PACKAGE = Path(__file__).parents[1]
+_KINDS = {"data": "data set", "augment": "augmentation", "strategies": "strategy"}
+
+Definition = ast.FunctionDef | ast.ClassDef
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a part: its type as written, and its default (None where it has none)."""
+
+    name: str
+    type: str
+    default: Any
+    required: bool
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What the source says of a part.
+
+    handed: names of the parameters before the star, in order.
+    options: what a recipe may say.
+    summary: the docstring's first line; `doc` is all of it, `module_doc` the module's.
+    """
+
+    name: str
+    module: str
+    handed: tuple[str, ...]
+    options: tuple[Option, ...]
+    summary: str
+    doc: str
+    module_doc: str
+
+
+def names(package: str) -> tuple[str, ...]:
+    """Return the parts of "hundredfold.models" and the like, sorted, without importing them.
+
+    In a package a part is a file that defines a function of its own name; in a module it
+    is any public function.
+    """
+    path = _path(package)
+    if path.is_dir():
+        files = [f for f in path.glob("*.py") if not f.stem.startswith("_")]
+        return tuple(sorted(f.stem for f in files if f.stem in _functions(f)))
+    return tuple(sorted(n for n in _functions(path) if not n.startswith("_")))
+
+
+def describe(name: str, package: str) -> Signature:
+    """Return the signature of a part from its source.
+
+    Raises UsageError with "did you mean" for a name that is not there.
+    """
+    if name not in names(package):
+        raise UsageError(
+            f"no {_kind(package)} is called {name!r}", remedy=did_you_mean(name, names(package))
+        )
+    path = _path(package)
+    file = path / f"{name}.py" if path.is_dir() else path
+    module = f"{package}.{name}" if path.is_dir() else package
+    return _signature(_functions(file)[name], module, ast.get_docstring(_tree(file)) or "")
+
+
+def describe_own(name: str, source: str, file: str) -> Signature:
+    """Return the signature of a function or class of a user's own file, which is not run.
+
+    Parameters with defaults are options, wherever they stand. Raises UsageError where the file
+    does not define the name at its top level.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UsageError(f"{file} is not Python", found=str(error)) from None
+    known = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    if name not in known:
+        raise UsageError(
+            f"{file} has no function or class {name!r}",
+            remedy=did_you_mean(name, known) if known else "define one at its top level",
+        )
+    return _signature(known[name], file, ast.get_docstring(tree) or "")
+
+
+def _signature(definition: Definition, module: str, module_doc: str) -> Signature:
+    doc = ast.get_docstring(definition) or ""
+    arguments = _arguments(definition)
+    positional = arguments.posonlyargs + arguments.args
+    if isinstance(definition, ast.ClassDef):
+        positional = positional[1:]  # self
+    plain = len(positional) - len(arguments.defaults)
+    options = [
+        *zip(positional[plain:], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return Signature(
+        name=definition.name,
+        module=module,
+        handed=tuple(a.arg for a in positional[:plain]),
+        options=tuple(_option(argument, default) for argument, default in options),
+        summary=doc.partition("\n")[0],
+        doc=doc,
+        module_doc=module_doc,
+    )
+
+
+def _arguments(definition: Definition) -> ast.arguments:
+    if isinstance(definition, ast.FunctionDef):
+        return definition.args
+    methods = [n for n in definition.body if isinstance(n, ast.FunctionDef)]
+    init = [method for method in methods if method.name == "__init__"]
+    nothing = ast.parse("def __init__(self): ...").body[0]
+    assert isinstance(nothing, ast.FunctionDef)
+    return (init or [nothing])[0].args
+
+
+def _option(argument: ast.arg, default: ast.expr | None) -> Option:
+    annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+    if default is None:
+        return Option(argument.arg, annotation, None, True)
+    try:
+        return Option(argument.arg, annotation, ast.literal_eval(default), False)
+    except ValueError:
+        raise UsageError(
+            f"the default of {argument.arg} is {ast.unparse(default)!r}, not a plain value",
+            remedy="a number, text, True, False or a tuple of these",
+        ) from None
+
+
+def _path(package: str) -> Path:
+    path = _PACKAGE.joinpath(*package.split(".")[1:])
+    return path if path.is_dir() else path.with_suffix(".py")
+
+
+def _kind(package: str) -> str:
+    last = package.rpartition(".")[2]
+    return _KINDS.get(last, last.removesuffix("es") if last == "losses" else last.removesuffix("s"))
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _functions(file: Path) -> dict[str, ast.FunctionDef]:
+    return {n.name: n for n in _tree(file).body if isinstance(n, ast.FunctionDef)}
