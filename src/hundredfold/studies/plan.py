@@ -8,7 +8,6 @@ from typing import Any
 
 from hundredfold import data, run, studies
 from hundredfold.data import Source
-from hundredfold.engines import engine_for
 from hundredfold.errors import CheckError, MissingError, UsageError
 from hundredfold.machine import cores
 from hundredfold.recipe import Recipe
@@ -100,6 +99,8 @@ def make(
 
 def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> Recipe:
     """Return a recipe with its weights pinned; without them, training will say so."""
+    from hundredfold.engines import engine_for  # loads torch, which `study --help` does without
+
     try:
         return engine_for(recipe).resolve_weights(recipe, source, weights)[0]
     except MissingError:
