@@ -1,0 +1,1 @@
+"""How a step is computed: algorithms of convolutions, replicas, precision, device, threads."""

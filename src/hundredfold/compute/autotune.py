@@ -20,14 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from hundredfold import files, machine
-from hundredfold.compute.convolution import (
-    ALGORITHMS,
-    Algorithms,
-    Conv2d,
-    ConvAlgorithm,
-    directions,
-    products,
-)
+from hundredfold.compute.conv_algorithms import ALGORITHMS, Algorithms, ConvAlgorithm
+from hundredfold.compute.convolution import Conv2d, directions, products
 from hundredfold.compute.replicas import WorkSplit
 from hundredfold.compute.threads import threads
 

@@ -1,63 +1,27 @@
-"""A convolution with several algorithms, each the same sums in another order.
-
-    library         PyTorch's own (oneDNN)
-    single_thread   the same on one thread, where the library's threads busy-wait for each other
-    im2col          windows copied into rows, then one matrix product
-    direct          for each output position and each row of its window, one matrix product of
-                    views; for each weight of the kernel, one over all positions that it meets.
-                    Windows at the edge are cut, not padded
-
-On a CPU oneDNN is fast where maps are large and channels few, and many times slower than a matrix
-product where it is the other way round; on a 3x3 map, 32 of 81 products of a 3x3 kernel are with
-padding. Which algorithm is fastest in which direction depends on shape, precision, threads and
-processor, so `autotune.py` measures it.
-"""
+"""A convolution that is computed by the algorithm chosen for its input's size."""
 
 from collections.abc import Callable
-from functools import cache, partial
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold.compute.threads import threads
+from hundredfold.compute.conv_algorithms import (
+    Algorithms,
+    ConvAlgorithm,
+    Geometry,
+    forward,
+    input_gradient,
+    nchw,
+    nhwc,
+    positions,
+    split_pads,
+    weight_gradient,
+)
 
-ConvAlgorithm = Literal["library", "single_thread", "im2col", "direct"]
-ALGORITHMS: tuple[ConvAlgorithm, ...] = ("library", "single_thread", "im2col", "direct")
 _WORTH = 1 / 8  # of a map's positions, at least, for leaving them out
-
-
-class Algorithms(NamedTuple):
-    """The algorithms of a convolution and of its two gradients."""
-
-    forward: ConvAlgorithm = "library"
-    input_gradient: ConvAlgorithm = "library"
-    weight_gradient: ConvAlgorithm = "library"
-
-
-class Geometry(NamedTuple):
-    """Stride, and the zeros added on the left, right, top and bottom."""
-
-    stride: tuple[int, int]
-    pads: tuple[int, int, int, int]
-
-
-class WindowRow(NamedTuple):
-    """A row of a window, as far as it lies in the image: its position there, and in the kernel."""
-
-    row: int
-    columns: slice
-    kernel_row: int
-    kernel_columns: slice
-
-    def of_image(self, image: Tensor) -> Tensor:
-        """Return the pixels of (b, h, w, c) as a view (b, columns c)."""
-        return image[:, self.row, self.columns].flatten(1)
-
-    def of_kernel(self, weight: Tensor) -> Tensor:
-        """Return the weights of (o, kh, kw, c) as a view (o, columns c)."""
-        return weight[:, self.kernel_row, self.kernel_columns].flatten(1)
 
 
 class Conv2d(nn.Conv2d):
@@ -101,7 +65,7 @@ class Conv2d(nn.Conv2d):
     def _library(self, x: Tensor) -> Tensor:
         if self.padding_mode != "zeros":
             return super().forward(x)
-        padding, around = _split(self._pads(x.shape[2], x.shape[3]))
+        padding, around = split_pads(self._pads(x.shape[2], x.shape[3]))
         padded = F.pad(x, around) if any(around) else x
         weight, bias = self.weight, self.bias
         return F.conv2d(padded, weight, bias, self.stride, padding, self.dilation, self.groups)
@@ -124,107 +88,22 @@ class _Convolve(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry, algorithms: Algorithms
     ) -> Tensor:
-        x, weight = _last(x), _last(weight)
+        x, weight = nhwc(x), nhwc(weight)
         ctx.save_for_backward(x, weight)
         ctx.geometry, ctx.algorithms = geometry, algorithms
-        y = _first(forward(x, weight, geometry, algorithms.forward))
+        y = nchw(forward(x, weight, geometry, algorithms.forward))
         return y.data  # not as a view, which a layer that follows could not change in place
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         x, weight = ctx.saved_tensors
-        gradient, geometry, algorithms = _last(gradient), ctx.geometry, ctx.algorithms
+        gradient, geometry, algorithms = nhwc(gradient), ctx.geometry, ctx.algorithms
         of_x = of_weight = None
         if ctx.needs_input_grad[0]:
-            of_x = _first(input_gradient(gradient, weight, x.shape, geometry, algorithms[1]))
+            of_x = nchw(input_gradient(gradient, weight, x.shape, geometry, algorithms[1]))
         if ctx.needs_input_grad[1]:
-            of_weight = _first(weight_gradient(gradient, x, weight.shape, geometry, algorithms[2]))
+            of_weight = nchw(weight_gradient(gradient, x, weight.shape, geometry, algorithms[2]))
         return of_x, of_weight, None, None
-
-
-def forward(x: Tensor, weight: Tensor, geometry: Geometry, algorithm: ConvAlgorithm) -> Tensor:
-    """Convolve x (b, h, w, c) with weight (o, kh, kw, c) to (b, h', w', o)."""
-    if algorithm == "single_thread":
-        return _on_one_thread(forward, x, weight, geometry)
-    if algorithm == "library":
-        padding, pads = _split(geometry.pads)
-        padded = _first(_pad(x, pads))
-        return _last(F.conv2d(padded, _first(weight), None, geometry.stride, padding))
-    height, width = _size(x, weight, geometry)
-    if algorithm == "im2col":
-        rows = _windows(x, weight.shape, geometry)
-        return (rows @ weight.flatten(1).T).view(len(x), height, width, -1)
-    y = x.new_empty(len(x), height, width, len(weight))
-    for i, j, window in _positions(*x.shape[1:3], *weight.shape[1:3], geometry):
-        for number, part in enumerate(window):
-            out = y[:, i, j].addmm_ if number else partial(torch.mm, out=y[:, i, j])
-            out(part.of_image(x), part.of_kernel(weight).T)
-    return y
-
-
-def input_gradient(
-    gradient: Tensor,
-    weight: Tensor,
-    shape: torch.Size,
-    geometry: Geometry,
-    algorithm: ConvAlgorithm,
-) -> Tensor:
-    """Return the gradient (b, h, w, c) of the input, whose shape is given.
-
-    Without a stride it is the gradient, convolved with the kernel turned round; with one it
-    is the library's, whatever the algorithm.
-    """
-    if algorithm == "single_thread":
-        return _on_one_thread(input_gradient, gradient, weight, shape, geometry)
-    if algorithm == "library" or geometry.stride != (1, 1):
-        padding, (before, after, above, below) = _split(geometry.pads)
-        height, width = above + shape[1] + below, before + shape[2] + after
-        padded = gradient.new_empty(len(gradient), height, width, shape[3])
-        whole = _library_gradient(gradient, padded, weight, geometry.stride, padding, 0)
-        return whole[:, above : above + shape[1], before : before + shape[2]]
-    left, right, top, bottom = geometry.pads
-    kh, kw = weight.shape[1:3]
-    turned = weight.permute(1, 2, 0, 3).contiguous().flip(0, 1).permute(3, 0, 1, 2)  # rows stay
-    around = (kw - 1 - left, kw - 1 - right, kh - 1 - top, kh - 1 - bottom)
-    return forward(gradient, turned, Geometry((1, 1), around), algorithm)
-
-
-def weight_gradient(
-    gradient: Tensor, x: Tensor, shape: torch.Size, geometry: Geometry, algorithm: ConvAlgorithm
-) -> Tensor:
-    """Return the gradient (o, kh, kw, c) of the weight, whose shape is given."""
-    if algorithm == "single_thread":
-        return _on_one_thread(weight_gradient, gradient, x, shape, geometry)
-    if algorithm == "library":
-        padding, around = _split(geometry.pads)
-        padded, like = _pad(x, around), gradient.new_empty(shape)
-        return _library_gradient(gradient, padded, like, geometry.stride, padding, 1)
-    if algorithm == "im2col":
-        return (gradient.flatten(0, 2).T @ _windows(x, shape, geometry)).view(shape)
-    result = gradient.new_zeros(shape)
-    (down, across), (left, _, top, _) = geometry
-    for i in range(shape[1]):
-        out_rows, rows = _met(i - top, down, gradient.shape[1], x.shape[1])
-        for j in range(shape[2]):
-            out_columns, columns = _met(j - left, across, gradient.shape[2], x.shape[2])
-            out = gradient[:, out_rows, out_columns].reshape(-1, shape[0])
-            if len(out):
-                seen = x[:, rows, columns].reshape(-1, shape[3])
-                torch.mm(out.T, seen, out=result[:, i, j])
-    return result
-
-
-def _on_one_thread(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
-    with threads(1):
-        return function(*arguments, "library")
-
-
-def _met(offset: int, stride: int, outputs: int, inputs: int) -> tuple[slice, slice]:
-    """Return the outputs for which a kernel weight lies in the image, and the inputs it meets."""
-    first = max(0, -(offset // stride))
-    last = min(outputs, (inputs - 1 - offset) // stride + 1)
-    start = first * stride + offset
-    return slice(first, last), slice(start, start + (last - first) * stride, stride)
 
 
 def directions(
@@ -234,7 +113,7 @@ def directions(
 
     They work on random images and the module's weight in a `dtype`.
     """
-    geometry, weight = module.geometry(height, width), _last(module.weight.detach().to(dtype))
+    geometry, weight = module.geometry(height, width), nhwc(module.weight.detach().to(dtype))
     assert geometry is not None
     x = torch.randn(batch, height, width, weight.shape[3], dtype=dtype)
     y = forward(x, weight, geometry, "library")
@@ -250,71 +129,4 @@ def products(module: Conv2d, height: int, width: int) -> int:
     geometry = module.geometry(height, width)
     assert geometry is not None
     kh, kw = module.weight.shape[2:]
-    return sum(len(window) for _, _, window in _positions(height, width, kh, kw, geometry))
-
-
-@cache
-def _positions(
-    height: int, width: int, kh: int, kw: int, geometry: Geometry
-) -> tuple[tuple[int, int, tuple[WindowRow, ...]], ...]:
-    """Return each output position, row and column, with the window rows that it meets."""
-    (down, across), (left, right, top, bottom) = geometry
-    positions = []
-    for i in range((height + top + bottom - kh) // down + 1):
-        rows = range(max(0, i * down - top), min(height, i * down - top + kh))
-        for j in range((width + left + right - kw) // across + 1):
-            first = j * across - left
-            columns = slice(max(0, first), min(width, first + kw))
-            inside = slice(columns.start - first, columns.stop - first)
-            window = (WindowRow(row, columns, row - i * down + top, inside) for row in rows)
-            positions.append((i, j, tuple(window)))
-    return tuple(positions)
-
-
-def _windows(x: Tensor, weight: torch.Size, geometry: Geometry) -> Tensor:
-    """Copy the window of each output position into a row: (b h' w', kh kw c)."""
-    (down, across), pads = geometry
-    x = _pad(x, pads)
-    windows = x.unfold(1, weight[1], down).unfold(2, weight[2], across)
-    return windows.permute(0, 1, 2, 4, 5, 3).reshape(-1, weight[1] * weight[2] * x.shape[3])
-
-
-def _library_gradient(
-    gradient: Tensor,
-    x: Tensor,
-    weight: Tensor,
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    which: int,
-) -> Tensor:
-    """Return the gradient of the input (which = 0) or of the weight (1), as PyTorch does it."""
-    result: Tensor = torch.ops.aten.convolution_backward(
-        _first(gradient), _first(x), _first(weight), None, stride, padding, (1, 1),
-        False, (0, 0), 1, (which == 0, which == 1, False),
-    )[which]  # fmt: skip
-    return _last(result)
-
-
-def _size(x: Tensor, weight: Tensor, geometry: Geometry) -> tuple[int, int]:
-    (down, across), (left, right, top, bottom) = geometry
-    height = (x.shape[1] + top + bottom - weight.shape[1]) // down + 1
-    return height, (x.shape[2] + left + right - weight.shape[2]) // across + 1
-
-
-def _split(pads: tuple[int, int, int, int]) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
-    """Return what the library pads itself, (rows, columns), and what has to be padded before."""
-    left, right, top, bottom = pads
-    even = (left, top) == (right, bottom)
-    return ((top, left), (0, 0, 0, 0)) if even else ((0, 0), pads)
-
-
-def _pad(x: Tensor, pads: tuple[int, int, int, int]) -> Tensor:
-    return F.pad(x, (0, 0, *pads)) if any(pads) else x
-
-
-def _last(x: Tensor) -> Tensor:
-    return x.permute(0, 2, 3, 1).contiguous()
-
-
-def _first(x: Tensor) -> Tensor:
-    return x.permute(0, 3, 1, 2)
+    return sum(len(window) for _, _, window in positions(height, width, kh, kw, geometry))

@@ -1,13 +1,7 @@
 """Networks, one family a file; `build` makes one, `summary` counts it."""
 
-from hundredfold.compute.convolution import (
-    ALGORITHMS,
-    Algorithms,
-    Conv2d,
-    ConvAlgorithm,
-    directions,
-    products,
-)
+from hundredfold.compute.conv_algorithms import ALGORITHMS, Algorithms, ConvAlgorithm
+from hundredfold.compute.convolution import Conv2d, directions, products
 from hundredfold.compute.dropout import Dropout
 from hundredfold.models._build import build, make, outline, undrawn
 from hundredfold.models._layers import Scale

@@ -4,86 +4,24 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    InstanceOf,
-    PlainSerializer,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from hundredfold import spec
-from hundredfold.backbones import network_of
 from hundredfold.errors import UsageError, did_you_mean, shortened
+from hundredfold.recipe._changes import changed
+from hundredfold.recipe._parts import PACKAGES, OnePart, Parts, Strategy
 from hundredfold.spec import Chain, OwnFiles, Part
 
-PACKAGES = {
-    "data": "hundredfold.data",
-    "model": "hundredfold.models",
-    "strategy": "hundredfold.strategies",
-    "augment": "hundredfold.augment",
-    "loss": "hundredfold.optim.losses",
-    "optimizer": "hundredfold.optim.optimizers",
-    "schedule": "hundredfold.optim.schedules",
-    "resolution": "hundredfold.optim.resolutions",
-}
-TENSORFLOW_MODELS = "hundredfold.engines.tensorflow.models"
-QUICK = {"epochs": 2, "limit": 2048}  # --quick: see that everything works
 _PROSE = ("title", "source")
-
-
-def _read_part(value: Any, info: ValidationInfo) -> Any:
-    if not isinstance(value, str):
-        return value
-    package = _package(str(info.field_name), info.data)
-    if info.field_name == "model":
-        value = _network(value, package)
-    return spec.part(value, package, info.context)
-
-
-def _read_strategy(value: Any, info: ValidationInfo) -> Any:
-    if value == "":
-        value = "linear_probe" if info.data.get("weights") else "scratch"
-    return _read_part(value, info)
-
-
-def _read_chain(value: Any, info: ValidationInfo) -> Any:
-    if not isinstance(value, str):
-        return value
-    return spec.chain(value, PACKAGES[str(info.field_name)], info.context)
-
-
-def _network(text: str, package: str) -> str:
-    """Return the network that a model's text stands for; a backbone's name is one."""
-    if package != TENSORFLOW_MODELS:
-        return network_of(text) or text
-    name = spec.parse(text).name
-    if name not in spec.names(package):
-        raise UsageError(
-            f"the TensorFlow engine has no model {name!r}",
-            remedy=did_you_mean(name, spec.names(package)),
-        )
-    return text
-
-
-def _package(field: str, fields: Mapping[str, Any]) -> str:
-    """Return where a field's parts are; the engine decides which models there are."""
-    own = field == "model" and fields.get("engine") == "tensorflow"
-    return TENSORFLOW_MODELS if own else PACKAGES[field]
-
-
-_AS_TEXT = PlainSerializer(str, return_type=str)
 R = TypeVar("R", bound="Recipe")
-OnePart = Annotated[InstanceOf[Part], BeforeValidator(_read_part), _AS_TEXT]
-Strategy = Annotated[InstanceOf[Part], BeforeValidator(_read_strategy), _AS_TEXT]
-Parts = Annotated[InstanceOf[Chain], BeforeValidator(_read_chain), _AS_TEXT]
 
 
 class Recipe(BaseModel):
@@ -241,21 +179,8 @@ class Recipe(BaseModel):
         changes: field -> value; a value of None changes nothing. sets: texts such as "epochs=5"
         or "model.depth=16". files: where files of a user's own lie that the changes name.
         """
-        given = {k: v for k, v in changes.items() if v is not None}
-        fields = dict(self) | given
-        if "weights" in given and "strategy" not in given:
-            fields["strategy"] = _strategy_for(str(given["weights"]), self.strategy)
-        for text in sets:
-            _set(fields, text, files)
+        fields = changed(dict(self), changes, sets, files)
         return _validated(type(self), fields, files)
-
-
-def _strategy_for(weights: str, strategy: Part) -> Part | str:
-    """Return the strategy that fits changed weights, where it was not changed itself."""
-    begins_at_random = weights in ("", "none")
-    if begins_at_random == (strategy.name == "scratch"):
-        return strategy
-    return "scratch" if begins_at_random else "linear_probe"
 
 
 def _sources(recipe: Recipe) -> dict[str, str]:
@@ -299,49 +224,6 @@ def _validated(kind: type[R], fields: Mapping[str, Any], files: OwnFiles | None)
             shortened(str(first["input"])) if isinstance(first["input"], str) else first["input"]
         )
         raise UsageError(f"invalid recipe: {field} = {given}", found=reason) from None
-
-
-def _set(fields: dict[str, Any], text: str, files: OwnFiles | None) -> None:
-    key, equals, value = text.partition("=")
-    field, dot, option = key.strip().partition(".")
-    if not equals or field not in Recipe.model_fields:
-        raise UsageError(
-            f"cannot set {shortened(text)}",
-            found="--set takes FIELD=VALUE or FIELD.OPTION=VALUE",
-            remedy=did_you_mean(field, Recipe.model_fields),
-        )
-    literal = spec.literal(value.strip())
-    if not dot:
-        if field == "weights" and isinstance(fields["strategy"], Part):
-            fields["strategy"] = _strategy_for(str(literal), fields["strategy"])
-        fields[field] = literal
-        return
-    if field not in PACKAGES:
-        raise UsageError(f"{field!r} has no options to set", remedy=f"--set {field}={value}")
-    chain = _as_chain(field, fields, files)
-    takers = [part for part in chain if part.takes(option)]
-    if not takers:
-        known = {o.name for part in chain for o in part.signature.options}
-        raise UsageError(
-            f"{fields[field] or field} has no option {option!r}",
-            remedy=did_you_mean(option, known) if known else "it takes no options",
-        )
-    changed = Chain(p.with_options({option: literal}) if p in takers else p for p in chain)
-    fields[field] = (
-        changed if isinstance(fields[field], Chain) or field == "augment" else changed[0]
-    )
-
-
-def _as_chain(field: str, fields: Mapping[str, Any], files: OwnFiles | None) -> Chain:
-    """Return a field's parts, read where they are still text."""
-    value = fields[field]
-    if isinstance(value, Part):
-        return Chain([value])
-    if isinstance(value, Chain):
-        return value
-    package = _package(field, fields)
-    text = _network(str(value), package) if field == "model" else str(value)
-    return spec.chain(text, package, files)
 
 
 def _toml(value: Any) -> str:

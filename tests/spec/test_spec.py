@@ -112,13 +112,13 @@ def test_what_stands_before_the_star_is_handed_over() -> None:
 
 def test_an_unknown_name_is_answered_with_the_closest() -> None:
     with pytest.raises(UsageError, match="no model is called 'resnt'") as caught:
-        spec.complete(spec.parse("resnt"), "hundredfold.models")
+        spec.part("resnt", "hundredfold.models")
     assert caught.value.remedy == "did you mean 'resnet'?"
 
 
 def test_an_unknown_option_is_answered_with_the_closest() -> None:
     with pytest.raises(UsageError, match="wrn has no option 'dept'") as caught:
-        spec.complete(spec.parse("wrn(dept=16)"), "hundredfold.models")
+        spec.part("wrn(dept=16)", "hundredfold.models")
     assert caught.value.remedy == "did you mean 'depth'?"
 
 
@@ -127,35 +127,42 @@ def test_an_unknown_option_is_answered_with_the_closest() -> None:
 )
 def test_an_option_of_another_type_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not of the type"):
-        spec.complete(spec.parse(text), "hundredfold.models")
+        spec.part(text, "hundredfold.models")
 
 
 def test_a_word_that_is_not_among_the_choices_is_refused() -> None:
     with pytest.raises(UsageError, match="is not of the type"):
-        spec.complete(spec.parse("resnet(stem='large')"), "hundredfold.models")
+        spec.part("resnet(stem='large')", "hundredfold.models")
 
 
 def test_a_whole_number_will_do_for_a_float() -> None:
-    completed = spec.complete(spec.parse("wrn(dropout=0)"), "hundredfold.models")
+    completed = spec.part("wrn(dropout=0)", "hundredfold.models")
     assert completed.options["dropout"] == 0
 
 
 def test_completing_twice_changes_nothing() -> None:
-    once = spec.complete(spec.parse("wrn"), "hundredfold.models")
-    assert spec.complete(spec.parse(str(once)), "hundredfold.models") == once
+    once = spec.part("wrn", "hundredfold.models")
+    assert spec.part(str(once), "hundredfold.models") == once
 
 
 def test_a_part_that_is_resolved_has_its_options_bound() -> None:
-    schedule = spec.resolve(spec.parse("linear(final=0.5)"), "hundredfold.optim.schedules")
+    schedule = spec.resolve("linear(final=0.5)", "hundredfold.optim.schedules")
     assert schedule(0.0) == pytest.approx(1.0)
     assert schedule(0.5) == pytest.approx(0.75)
 
 
 def test_describing_every_part_imports_none_of_them() -> None:
     code = (
-        "import sys; from hundredfold import call; from hundredfold.recipe import PACKAGES\n"
-        "[call.describe(n, p) for p in PACKAGES.values() for n in call.names(p)]\n"
+        "import sys; from hundredfold import spec; from hundredfold.recipe import PACKAGES\n"
+        "[spec.describe(n, p) for p in PACKAGES.values() for n in spec.names(p)]\n"
         "print([m for m in ('torch', 'sklearn', 'scipy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_part_of_ones_own_is_read_with_its_file_and_quotes_are_left_alone() -> None:
+    (first, second) = spec.parse_chain("nets/my.py:jitter(text='a.py:b') | flip")
+    assert (first.file, first.name, first.options) == ("nets/my.py", "jitter", {"text": "a.py:b"})
+    assert (second.file, second.name) == ("", "flip")
+    assert str(first) == "nets/my.py:jitter(text='a.py:b')"
