@@ -20,7 +20,7 @@ from hundredfold.models.transfer import Standard
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.spec import parse
-from hundredfold.training import checkpoint, saves
+from hundredfold.training import checkpoint, loop
 
 BACKBONE = "wrn(depth=10, width=1)"
 OTHER = "shapes(size=20, classes=3, images=40)"
@@ -199,7 +199,7 @@ def test_a_killed_transfer_resumes_to_the_same_end(
         raise RuntimeError("a power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(saves, "WITHIN_EPOCH", 0.0)
+        patch.setattr(loop, "WITHIN_EPOCH", 0.0)
         patch.setattr(checkpoint, "save", die)
         assert cli.main(["train", *options, "--name", "broken"]) == 1
     assert cli.main(["train", "--resume", str(tmp_path / "broken")]) == 0
