@@ -266,7 +266,7 @@ def test_a_dry_run_writes_nothing_and_counts_exactly(
     assert plan["images_per_second"] > 10
 
 
-def test_a_dry_run_foretells_the_size_of_the_run(
+def test_a_dry_run_bounds_the_size_of_the_run(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["train", *SMALL, "--dry-run", "--json"]) == 0
@@ -274,7 +274,7 @@ def test_a_dry_run_foretells_the_size_of_the_run(
     assert cli.main(["train", *SMALL]) == 0
     kinds = ("*.safetensors", "*.npy")
     found = sum(p.stat().st_size for kind in kinds for p in Path(plan["run"]).rglob(kind))
-    assert found == pytest.approx(plan["bytes"], rel=0.25)
+    assert found <= plan["bytes"] < 1.6 * found, "two saves are kept, and a third is written"
     assert elsewhere / plan["run"] == elsewhere / open_run("latest").folder.resolve()
 
 
