@@ -81,10 +81,10 @@ def test_where_the_kernel_says_nothing_no_competing_process_is_seen(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the counts are those of Linux")
 def test_this_kernels_counts_are_understood() -> None:
-    look = Contention()._look()
-    assert look.waits
-    assert all(0 <= seconds < look.at for seconds in look.waits.values())
-    assert 0 < look.idle <= look.at * machine.cores() * 1.01
+    counts = Contention()._count()
+    assert counts.waits
+    assert all(0 <= seconds < counts.at for seconds in counts.waits.values())
+    assert 0 < counts.idle <= counts.at * machine.cores() * 1.01
 
 
 @pytest.mark.parametrize(("budget", "better"), [(False, 1), (False, 2), (True, 1), (True, 2)])
