@@ -32,7 +32,7 @@ import psutil
 
 from hundredfold import cli
 from hundredfold.cli import train as _verb  # noqa: F401  loads what a child would load
-from hundredfold.training import checkpoint, loop
+from hundredfold.training import checkpoint, loop, saves
 
 _FSYNC = os.fsync
 
@@ -154,7 +154,7 @@ def _work(task: dict[str, Any], ready: int, go: int) -> int:
     os.dup2(said, 2)
     os.environ.update(task.get("environment", {}))
     if "save_every" in task:
-        loop.SAVE_EVERY, loop.SAVING_SHARE = task["save_every"], math.inf
+        loop.WITHIN_EPOCH, saves.SHARE_OF_TIME = task["save_every"], math.inf
     if "fill" in task:
         _fill_before_third_save(*task["fill"])
     if "save" in task:
@@ -187,19 +187,19 @@ def _wait_at_save(number: int, ready: int, go: int) -> None:
 
 
 def _fill_before_third_save(folder: str, left: int, foreseen: bool) -> None:
-    need_room, saves = loop.need_room, 0
+    need_room, count = saves.need_room, 0
 
     def full(*given: Any) -> None:
-        nonlocal saves
-        saves += 1
-        if saves == 3:
+        nonlocal count
+        count += 1
+        if count == 3:
             disk = os.statvfs(folder)
             blocks = disk.f_bavail - left // disk.f_bsize
             (Path(folder) / "filler").write_bytes(bytes(blocks * disk.f_bsize))
-        if saves < 3 or foreseen:
+        if count < 3 or foreseen:
             need_room(*given)
 
-    loop.need_room = full
+    saves.need_room = full
 
 
 def _watch_files(log: str) -> None:
@@ -213,14 +213,14 @@ def _watch_files(log: str) -> None:
 
 
 def _watch_memory(log: str) -> None:
-    close_epoch = loop.Fit._close_epoch
+    finish_epoch = loop.Loop._finish_epoch
 
-    def closing(self: loop.Fit, row: dict[str, float]) -> None:
-        close_epoch(self, row)
+    def finishing(self: loop.Loop, row: dict[str, float]) -> None:
+        finish_epoch(self, row)
         with Path(log).open("a") as file:
             file.write(f"{psutil.Process().memory_info().rss}\n")
 
-    loop.Fit._close_epoch = closing  # type: ignore[method-assign]
+    loop.Loop._finish_epoch = finishing  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What every test gets: its own folders, one thread, no network; the real data if at hand."""
 
+import io
 import json
 import os
 import subprocess
@@ -9,14 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from hundredfold import run
+from hundredfold.data import Source
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 
 Tasks = list[dict[str, Any]]
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _SHARED = _REPOSITORY.parent / "shared" / "data"
+SMALL: dict[str, Any] = {
+    "data": "shapes(size=18, classes=4, images=24)",
+    "epochs": 2,
+    "batch_size": 16,
+    "validation": 0.25,
+    "precision": "fp32",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +95,27 @@ def real_cifar100(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real_cifar100")
     subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture
+def progress() -> Any:
+    """Return a progress that nobody sees; runs keep what it says in their log."""
+    from hundredfold.training import Progress  # here, so that only its users load torch
+
+    return Progress(Console(file=io.StringIO()))
+
+
+@pytest.fixture
+def small_run(tmp_path: Path, progress: Any) -> Callable[..., Run]:
+    """Return a function that trains a small recipe with some fields changed."""
+    from hundredfold import engines, training
+
+    def train(name: str = "a", **fields: object) -> Run:
+        options = training.Options(Source(), threads=1, out=tmp_path / "runs", name=name)
+        recipe = Recipe(**(SMALL | fields))
+        return training.train(recipe, options, progress, engines.engine_for(recipe))
+
+    return train
 
 
 @pytest.fixture

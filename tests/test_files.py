@@ -48,7 +48,7 @@ def test_json_that_no_other_program_reads_is_never_written(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sweep_removes_what_a_killed_writer_left_and_nothing_else(
+def test_temporary_files_of_a_killed_writer_are_removed_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files.write(tmp_path / "kept.json", b"{}")

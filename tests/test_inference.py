@@ -8,8 +8,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hundredfold import cli, inference, models, run, spec
+from hundredfold import cli, models, run, spec
+from hundredfold.engines.pytorch import inference
 from hundredfold.errors import DataError, MissingError
+from hundredfold.inference import load_weights
 from hundredfold.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -46,7 +48,7 @@ def test_logits_leave_the_model_in_the_mode_it_was_in(training: bool) -> None:
 def test_weights_that_fit_are_taken_bit_for_bit() -> None:
     given = {name: torch.rand_like(t) for name, t in _model().state_dict().items()}
     model = _model()
-    inference.load_weights(model, given, "memory")
+    load_weights(model, given, "memory")
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, given[name])
 
@@ -62,7 +64,7 @@ def test_weights_that_do_not_fit_are_refused_by_name() -> None:
     }
     for words, tensors in cases.items():
         with pytest.raises(DataError) as caught:
-            inference.load_weights(model, tensors, "a file")
+            load_weights(model, tensors, "a file")
         assert caught.value.found == words
         assert "'a file'" in caught.value.message
     for name, tensor in model.state_dict().items():

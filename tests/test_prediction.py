@@ -12,7 +12,9 @@ from PIL import Image
 
 from hundredfold import cli, data, evaluation, prediction
 from hundredfold.data import Source
+from hundredfold.engines import engine_for
 from hundredfold.errors import UsageError
+from hundredfold.inference import Classifier
 from hundredfold.run import Run
 
 CPU = torch.device("cpu")
@@ -32,6 +34,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(out / "a")
 
 
+def _open(made: Run) -> Classifier:
+    return engine_for(made.recipe).open(made, CPU)
+
+
 @pytest.fixture
 def photos(made: Run, tmp_path: Path) -> list[Path]:
     """Return the test images as PNG files."""
@@ -44,11 +50,11 @@ def photos(made: Run, tmp_path: Path) -> list[Path]:
 
 
 def test_predictions_are_those_of_evaluation(made: Run, photos: list[Path]) -> None:
-    evaluation.evaluate(made, "test", Source(), CPU)
+    evaluation.evaluate(made, "test", Source(), lambda: _open(made))
     logits = made.logits("test")
     assert logits is not None
     shares = torch.from_numpy(logits).softmax(1).numpy()
-    for row, found in enumerate(prediction.predict(made, photos, CPU, top=10)):
+    for row, found in enumerate(prediction.predict(_open(made), photos, top=10)):
         order = np.argsort(-shares[row])
         assert found.labels[0] == made.info["data"]["classes"][order[0]]
         np.testing.assert_allclose(found.probabilities, shares[row][order], atol=1e-4)
@@ -57,15 +63,15 @@ def test_predictions_are_those_of_evaluation(made: Run, photos: list[Path]) -> N
 
 def test_files_are_answered_in_the_order_given(made: Run, photos: list[Path]) -> None:
     given = [photos[k] for k in (4, 1, 9, 1)]
-    found = prediction.predict(made, given, CPU, top=1)
+    found = prediction.predict(_open(made), given, top=1)
     assert [one.file for one in found] == [str(path) for path in given]
-    alone = [prediction.predict(made, [path], CPU, top=1)[0] for path in given]
+    alone = [prediction.predict(_open(made), [path], top=1)[0] for path in given]
     assert [one.labels for one in found] == [one.labels for one in alone]
 
 
 def test_a_folder_stands_for_the_images_in_it(made: Run, photos: list[Path]) -> None:
     (photos[0].parent / ".hidden").write_text("not an image")
-    found = prediction.predict(made, [photos[0].parent], CPU)
+    found = prediction.predict(_open(made), [photos[0].parent])
     assert [one.file for one in found] == [str(path) for path in photos]
     assert all(len(one.labels) == 5 for one in found)
 
@@ -74,10 +80,10 @@ def test_a_broken_file_gets_an_error_and_the_others_their_labels(
     made: Run, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prediction, "_AT_ONCE", 3)
-    whole = prediction.predict(made, photos[:8], CPU)
+    whole = prediction.predict(_open(made), photos[:8])
     photos[2].write_bytes(photos[2].read_bytes()[:60])
     photos[6].write_text("not an image")
-    found = prediction.predict(made, photos[:8], CPU)
+    found = prediction.predict(_open(made), photos[:8])
     for number, one in enumerate(found):
         if number in (2, 6):
             assert one.labels == ()
@@ -95,16 +101,16 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright(
     exif[0x0112] = TURNED
     lying = tmp_path / "lying.png"
     upright.transpose(Image.Transpose.ROTATE_90).save(lying, exif=exif)
-    wanted, found = prediction.predict(made, [photos[3], lying], CPU, top=10)
+    wanted, found = prediction.predict(_open(made), [photos[3], lying], top=10)
     assert found.labels == wanted.labels
     assert found.probabilities == pytest.approx(wanted.probabilities, abs=1e-6)
 
 
 def test_paths_that_lead_nowhere_are_refused(made: Run, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
-        prediction.predict(made, [tmp_path / "absent.png"], CPU)
+        prediction.predict(_open(made), [tmp_path / "absent.png"])
     with pytest.raises(UsageError, match="no files"):
-        prediction.predict(made, [], CPU)
+        prediction.predict(_open(made), [])
 
 
 def test_the_command_prints_a_table_and_json(

@@ -121,7 +121,7 @@ def test_moves_that_fill_differently_are_not_joined():
     assert together(zero, flip(2, chance())).fill == "zero"
 
 
-def test_shifts_stay_within_their_share_and_use_all_of_it():
+def test_shifts_stay_within_their_fraction_and_use_all_of_it():
     move = shift(4000, chance(), horizontal=0.1, vertical=0.25)
     across, down = (move.matrix[:, :, 2] / 2).unbind(1)
     assert 0.09 < across.abs().max() <= 0.1

@@ -22,7 +22,7 @@ def black_and_white(count: int = COUNT, size: int = 32) -> tuple[torch.Tensor, t
 
 
 @pytest.mark.parametrize("chain", ["mixup(alpha=1.0)", "cutmix", "cutmix | mixup"])
-def test_the_label_is_the_share_of_white_in_the_picture(chain):
+def test_the_label_is_the_fraction_of_white_in_the_picture(chain):
     images, labels = run(chain, *black_and_white())
     white = images.float().mean((1, 2, 3)) / 255
     torch.testing.assert_close(labels[:, 1], white, atol=0.003, rtol=0)
@@ -62,7 +62,7 @@ def test_no_strength_is_the_identity(chain):
 
 
 @pytest.mark.parametrize("chain", ["mixup(share=0.3)", "cutmix(share=0.3)", "erase(share=0.3)"])
-def test_a_share_of_the_images_is_changed(chain):
+def test_a_fraction_of_the_images_is_changed(chain):
     size, count = 16, 2000
     pixels = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
     images, _ = run(chain, pixels, torch.zeros(count, 2))

@@ -96,7 +96,7 @@ def test_the_doctor_speaks_in_lines(elsewhere: Path, capsys: Captured) -> None: 
     assert "advice: CIFAR-100 is not in the cache: hundredfold data fetch cifar100" in text
 
 
-def test_a_container_s_share_of_the_cores_is_read(tmp_path: Path) -> None:
+def test_a_container_s_limit_of_cores_is_read(tmp_path: Path) -> None:
     place = tmp_path / "cpu.max"
     place.write_text("150000 100000\n", encoding="ascii")
     assert machine.quota(place) == 1.5

@@ -165,12 +165,12 @@ def test_a_run_on_other_data_does_not_take_the_name(tiny: Path, make_run: MakeRu
     what = studies.load(str(tiny))
     first, second = studies.members(studies.variants(what), 1)
     made = make_run(Path("runs"), first.recipe, digest="other")
-    plan = plans.make(what.model_copy(update={"seeds": 1}), {}, Source(), Path("runs"), [])
-    assert str(plan.place(first)) == f"{made.folder}-2"
-    assert plan.place(second).name == run.default_name(second.recipe, "digits")
+    planned = plan.make(what.model_copy(update={"seeds": 1}), {}, Source(), Path("runs"), [])
+    assert str(planned.place(first)) == f"{made.folder}-2"
+    assert planned.place(second).name == run.default_name(second.recipe, "digits")
 
 
-def test_runs_side_by_side_share_the_threads() -> None:
+def test_concurrent_runs_divide_the_threads() -> None:
     assert plan.options(None, "cpu", 8, 3)[-2:] == ["--threads", "2"]
     assert plan.options(None, "cpu", 8, 1)[-2:] == ["--threads", "8"]
     assert "--threads" not in plan.options(None, "cpu", 0, 1)

@@ -1,4 +1,4 @@
-"""The probe of algorithms: what it takes, what it remembers, and what a run keeps of it."""
+"""Timing trials of algorithms: what they choose, what is remembered, what a run keeps."""
 
 import copy
 import json
@@ -14,9 +14,11 @@ from torch import nn
 
 from hundredfold import machine, training
 from hundredfold.compute import autotune, threads
+from hundredfold.compute.convolution import Algorithms, Conv2d, directions
 from hundredfold.compute.replicas import WorkSplit
 from hundredfold.data import Source
-from hundredfold.models import Algorithms, Conv2d, build, directions, summary
+from hundredfold.engines.pytorch import ENGINE
+from hundredfold.models import build, summary
 from hundredfold.models._layers import Scale
 from hundredfold.run import Run
 from hundredfold.spec import parse
@@ -30,13 +32,13 @@ def _network(text: str = "simple_cnn", size: int = 20) -> nn.Module:
 
 
 def _timed(monkeypatch: pytest.MonkeyPatch, times: dict[str, float]) -> list[str]:
-    """Let every form take a time that is given, and return a list of those that are tried."""
+    """Let every algorithm take a time that is given, and return a list of those that are tried."""
     tried: list[str] = []
 
-    def seconds(way: Callable[[str], torch.Tensor], form: str) -> float:
-        way(form)
-        tried.append(form)
-        return times[form]
+    def seconds(direction: Callable[[str], torch.Tensor], algorithm: str) -> float:
+        direction(algorithm)
+        tried.append(algorithm)
+        return times[algorithm]
 
     monkeypatch.setattr(autotune, "_seconds", seconds)
     return tried
@@ -50,7 +52,7 @@ def _untimed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _choose(folder: Path, model: nn.Module, **other: Any) -> autotune.Plan:
-    given = {"sizes": [20], "share": WorkSplit(4, 1, 1), "precision": "fp32"} | other
+    given = {"sizes": [20], "work": WorkSplit(4, 1, 1), "precision": "fp32"} | other
     return autotune.choose(model, **given, cache=folder)
 
 
@@ -58,7 +60,7 @@ def _convolutions(model: nn.Module) -> Iterator[Conv2d]:
     return (module for module in model.modules() if isinstance(module, Conv2d))
 
 
-def test_the_fastest_form_is_taken_in_each_direction(
+def test_the_fastest_algorithm_is_taken_in_each_direction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _timed(monkeypatch, TIMES)
@@ -69,31 +71,33 @@ def test_the_fastest_form_is_taken_in_each_direction(
 
 
 @pytest.mark.parametrize(("im2col", "taken"), [(0.97, "library"), (0.9, "im2col")])
-def test_a_form_is_taken_only_where_it_is_worth_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unfold: float, taken: str
+def test_an_algorithm_is_taken_only_where_it_is_worth_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, im2col: float, taken: str
 ) -> None:
-    _timed(monkeypatch, {"library": 1.0, "im2col": unfold, "direct": 2.0})
+    _timed(monkeypatch, {"library": 1.0, "im2col": im2col, "direct": 2.0})
     assert {chosen[0] for chosen in _choose(tmp_path, _network()).values()} == {taken}
 
 
-def test_a_form_that_is_lost_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_algorithm_that_is_lost_is_tried_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried = _timed(monkeypatch, {"library": 1.0, "im2col": 0.9, "direct": 9.0})
     _choose(tmp_path, _network())
     assert tried.count("im2col") == tried.count("library") == 2 * tried.count("direct")
 
 
-def test_a_convolution_of_too_many_products_is_not_done_by_taps(
+def test_a_convolution_of_too_many_products_does_not_try_the_direct_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = _timed(monkeypatch, TIMES)
     model = nn.Sequential(Scale(), Conv2d(3, 2, 3, padding=1))
-    _choose(tmp_path, model, sizes=[40], share=WorkSplit(1, 1, 1))
+    _choose(tmp_path, model, sizes=[40], work=WorkSplit(1, 1, 1))
     assert "direct" not in tried
-    _choose(tmp_path, model, sizes=[10], share=WorkSplit(1, 1, 1))
+    _choose(tmp_path, model, sizes=[10], work=WorkSplit(1, 1, 1))
     assert "direct" in tried
 
 
-def test_where_there_is_no_time_forms_are_guessed_and_not_remembered_as_measured(
+def test_where_there_is_no_time_algorithms_are_guessed_and_not_remembered_as_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -105,15 +109,16 @@ def test_where_there_is_no_time_forms_are_guessed_and_not_remembered_as_measured
     assert tried
 
 
-def _awake(monkeypatch: pytest.MonkeyPatch, one: float, two: float) -> list[set[int]]:
+def _busy_waiting(monkeypatch: pytest.MonkeyPatch, one: float, two: float) -> list[set[int]]:
     """Let the library take so many seconds on one core; return the cores that it is tried on."""
     used: list[set[int]] = []
 
-    def seconds(way: Callable[[str], torch.Tensor], form: str) -> float:
-        way(form)
+    def seconds(direction: Callable[[str], torch.Tensor], algorithm: str) -> float:
+        direction(algorithm)
         used.append(machine.allowed())
         if machine.cores() > 1:
-            return {"library": 1.0, "single_thread": 2.0, "im2col": 4.0, "direct": 4.0}[form]
+            times = {"library": 1.0, "single_thread": 2.0, "im2col": 4.0, "direct": 4.0}
+            return times[algorithm]
         return one if torch.get_num_threads() == 1 else two
 
     monkeypatch.setattr(autotune, "_seconds", seconds)
@@ -130,24 +135,24 @@ two_cores = pytest.mark.skipif(
     ("one", "two", "taken"),
     [(0.01, 0.5, "single_thread"), (0.001, 0.02, "library"), (0.2, 0.9, "library")],
 )
-def test_threads_that_wait_awake_are_left_out(
+def test_threads_that_busy_wait_are_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one: float, two: float, taken: str
 ) -> None:
     cores = machine.allowed()
-    used = _awake(monkeypatch, one, two)
-    plan = _choose(tmp_path, _network(), share=WorkSplit(4, 1, 2))
-    assert {form for chosen in plan.values() for form in chosen} == {taken, "library"}
+    used = _busy_waiting(monkeypatch, one, two)
+    plan = _choose(tmp_path, _network(), work=WorkSplit(4, 1, 2))
+    assert {algorithm for chosen in plan.values() for algorithm in chosen} == {taken, "library"}
     assert all(chosen[2] == taken for chosen in plan.values())
-    assert {len(some) for some in used} == {1, len(cores)}
+    assert {len(cores_of) for cores_of in used} == {1, len(cores)}
     assert machine.allowed() == cores
 
 
 @two_cores
 def test_a_thread_alone_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = _awake(monkeypatch, 0.01, 9.0)
-    plan = _choose(tmp_path, _network(), share=WorkSplit(4, 2, 1))
-    assert {form for chosen in plan.values() for form in chosen} == {"library"}
-    assert {len(some) for some in used} == {machine.cores()}
+    used = _busy_waiting(monkeypatch, 0.01, 9.0)
+    plan = _choose(tmp_path, _network(), work=WorkSplit(4, 2, 1))
+    assert {algorithm for chosen in plan.values() for algorithm in chosen} == {"library"}
+    assert {len(cores_of) for cores_of in used} == {machine.cores()}
 
 
 @two_cores
@@ -157,11 +162,11 @@ def test_what_is_chosen_does_not_stand_still_on_a_crowded_core(tmp_path: Path, s
     model = nn.Sequential(Scale(), Conv2d(3, 32, 3, padding=1, stride=stride))
     images = torch.randint(0, 256, (32, 3, 32, 32), dtype=torch.uint8)
     [chosen] = _choose(
-        tmp_path, model, sizes=[32], share=WorkSplit(32, 1, 2), precision="bf16"
+        tmp_path, model, sizes=[32], work=WorkSplit(32, 1, 2), precision="bf16"
     ).values()
-    way = directions(model[1], 32, 32, len(images), torch.bfloat16)[2]
+    direction = directions(model[1], 32, 32, len(images), torch.bfloat16)[2]
     with threads.threads(2), machine.on_one_core():
-        assert min(autotune._seconds(way, chosen[2]) for _ in range(3)) < 0.1
+        assert min(autotune._seconds(direction, chosen[2]) for _ in range(3)) < 0.1
 
 
 def test_what_was_measured_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +180,7 @@ def test_what_was_measured_is_remembered(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    "other", [{"share": WorkSplit(8, 1, 1)}, {"precision": "bf16"}, {"sizes": [20, 24]}], ids=str
+    "other", [{"work": WorkSplit(8, 1, 1)}, {"precision": "bf16"}, {"sizes": [20, 24]}], ids=str
 )
 def test_another_shape_or_precision_is_measured_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
@@ -197,7 +202,7 @@ def test_another_number_of_threads_is_measured_anew(
     used = torch.get_num_threads()
     seen: list[int] = []
     monkeypatch.setattr(autotune, "_fastest", lambda *_: seen.append(torch.get_num_threads()))
-    _choose(tmp_path, _network(), share=WorkSplit(4, 1, 3))
+    _choose(tmp_path, _network(), work=WorkSplit(4, 1, 3))
     assert seen == [3, 3, 3]
     assert torch.get_num_threads() == used
     assert len(tried) == before
@@ -205,7 +210,8 @@ def test_another_number_of_threads_is_measured_anew(
 
 @pytest.mark.parametrize(
     "damage",
-    ["", "{", "[]", "{}", '{"algorithms": []}', '{"algorithms": {"KEY": ["fast", "library", "library"]}}',
+    ["", "{", "[]", "{}", '{"algorithms": []}',
+     '{"algorithms": {"KEY": ["fast", "library", "library"]}}',
      '{"algorithms": {"KEY": ["library"]}}', '{"algorithms": {"KEY": 3}}'],
 )  # fmt: skip
 def test_a_damaged_cache_is_measured_again(
@@ -221,10 +227,10 @@ def test_a_damaged_cache_is_measured_again(
     assert set(json.loads(file.read_text())["algorithms"]) == set(plan)
 
 
-def test_a_probe_leaves_the_model_as_it_was(tmp_path: Path) -> None:
+def test_timing_trials_leave_the_model_as_it_was(tmp_path: Path) -> None:
     model = _network("resnet(depth=20)")
     before = copy.deepcopy(model.state_dict())
-    _choose(tmp_path, model, sizes=[8], share=WorkSplit(2, 1, 1))
+    _choose(tmp_path, model, sizes=[8], work=WorkSplit(2, 1, 1))
     assert model.training
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
@@ -259,11 +265,11 @@ def test_a_plan_is_used_at_its_sizes_and_what_it_lacks_is_the_librarys(
         "vgg(depth=11, batch_norm=False)",
     ],
 )
-@pytest.mark.parametrize("form", ["im2col", "direct"])
-def test_a_network_in_other_forms_has_the_same_gradients(name: str, form: str) -> None:
+@pytest.mark.parametrize("algorithm", ["im2col", "direct"])
+def test_a_network_with_other_algorithms_has_the_same_gradients(name: str, algorithm: str) -> None:
     plain, other = _network(name, 32), _network(name, 32)
-    places = {place.key: (form,) * 3 for place in autotune._places(other, 32)}
-    autotune.use(other, [32], places)
+    plan = {layer.key: (algorithm,) * 3 for layer in autotune._layers(other, 32)}
+    autotune.use(other, [32], plan)
     assert sum(len(module.algorithms) for module in _convolutions(other)) >= 8
     images = torch.randint(0, 256, (6, 3, 32, 32), generator=torch.Generator().manual_seed(1))
     for model in (plain, other):
@@ -277,7 +283,7 @@ def test_a_network_in_other_forms_has_the_same_gradients(name: str, form: str) -
             torch.testing.assert_close(two.grad, one.grad, rtol=1e-3, atol=1e-3 * size + 1e-7)
 
 
-def test_a_short_training_is_free_of_the_probe_and_a_long_one_is_not() -> None:
+def test_timing_trials_pay_for_a_long_training_and_not_for_a_short_one() -> None:
     with torch.device("meta"):
         macs = summary(build(parse("resnet(depth=18)"), classes=100, size=32, seed=0), 32).macs
     assert autotune.pays(macs, 200 * 50_000)
@@ -286,20 +292,22 @@ def test_a_short_training_is_free_of_the_probe_and_a_long_one_is_not() -> None:
     assert not autotune.pays(4_000_000, 100 * 1_500)
 
 
-def test_a_short_run_has_no_forms(small_run: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_run_chooses_no_algorithms(
+    small_run: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _untimed(monkeypatch)
     assert small_run(epochs=1).info["algorithms"] == {}
 
 
 @pytest.fixture
-def probed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Let every training be worth a probe, which unfolding wins, in a cache of its own."""
+def tuned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let every training be worth timing trials, which im2col wins, in a cache of its own."""
     monkeypatch.setenv("HUNDREDFOLD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(autotune, "pays", lambda *_: True)
     _timed(monkeypatch, TIMES)
 
 
-@pytest.mark.usefixtures("probed")
+@pytest.mark.usefixtures("tuned")
 def test_the_plan_goes_into_the_run_and_a_resumed_run_takes_it_from_there(
     small_run: Train, progress: training.Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,20 +318,18 @@ def test_the_plan_goes_into_the_run_and_a_resumed_run_takes_it_from_there(
         path.unlink()
     killed.save_info(killed.info | {"status": "running"})
     monkeypatch.setattr(autotune, "choose", None)
-    training.resume(killed, training.Options(Source(), threads=1), progress)
+    training.resume(killed, training.Options(Source(), threads=1), progress, ENGINE)
     assert killed.info["algorithms"] == plan
     assert killed.best().read_bytes() == whole.best().read_bytes()
     monkeypatch.setattr(autotune, "pays", lambda *_: False)
     plain = small_run("plain")
-    weights = [load_file(made.best()) for made in (whole, plain)]
-    assert not torch.equal(weights[0]["conv3.weight"], weights[1]["conv3.weight"]), "no form shown"
-    torch.testing.assert_close(
-        weights[0]["conv3.weight"], weights[1]["conv3.weight"], rtol=0.05, atol=0.01
-    )
+    tuned, library = (load_file(made.best())["conv3.weight"] for made in (whole, plain))
+    assert not torch.equal(tuned, library), "the plan was not used"
+    torch.testing.assert_close(tuned, library, rtol=0.05, atol=0.01)
 
 
-@pytest.mark.usefixtures("probed")
-def test_every_size_of_a_progressive_run_has_its_forms(small_run: Train) -> None:
+@pytest.mark.usefixtures("tuned")
+def test_every_size_of_a_progressive_run_has_its_algorithms(small_run: Train) -> None:
     made = small_run(
         data="shapes(size=32, classes=4, images=24)", model="resnet(depth=20)", epochs=1,
         resolution="progressive",

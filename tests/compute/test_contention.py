@@ -1,4 +1,4 @@
-"""A training notices who takes its cores; with a budget it makes way, without one it says so."""
+"""A training notices competing processes: with a budget it adapts, without one it reports."""
 
 import os
 import sys
@@ -67,7 +67,9 @@ def test_a_core_that_is_idle_takes_a_thread_again(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("stat", ["", "cpu0 1 2\n", "cpu0 a b c d e\n"])
-def test_where_the_kernel_says_nothing_nobody_is_noticed(kernel: Kernel, stat: str) -> None:
+def test_where_the_kernel_says_nothing_no_competing_process_is_seen(
+    kernel: Kernel, stat: str
+) -> None:
     (kernel.proc / "stat").write_text(stat)
     (kernel.proc / "self" / "task" / "t1" / "schedstat").write_text("0 0\n")
     for proc in (kernel.proc, kernel.proc / "absent"):
@@ -79,14 +81,14 @@ def test_where_the_kernel_says_nothing_nobody_is_noticed(kernel: Kernel, stat: s
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the counts are those of Linux")
 def test_this_kernels_counts_are_understood() -> None:
-    look = Contention()._look()
-    assert look.waits
-    assert all(0 <= seconds < look.at for seconds in look.waits.values())
-    assert 0 < look.idle <= look.at * machine.cores() * 1.01
+    counts = Contention()._count()
+    assert counts.waits
+    assert all(0 <= seconds < counts.at for seconds in counts.waits.values())
+    assert 0 < counts.idle <= counts.at * machine.cores() * 1.01
 
 
 @pytest.mark.parametrize(("budget", "better"), [(False, 1), (False, 2), (True, 1), (True, 2)])
-def test_a_training_makes_way_or_says_what_would_be_faster(
+def test_a_training_uses_fewer_threads_or_reports_what_would_be_faster(
     budget: bool, better: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used = []
@@ -104,18 +106,18 @@ def test_a_training_makes_way_or_says_what_would_be_faster(
     assert set(used[1:]) == ({1} if budget and better == 1 else {2})
 
 
-def test_threads_with_pieces_of_their_own_need_not_make_way(
+def test_threads_with_micro_batches_of_their_own_are_not_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks: list[int] = []
-    monkeypatch.setattr(Contention, "threads", lambda _, now, __: looks.append(now) or 1)
+    watched: list[int] = []
+    monkeypatch.setattr(Contention, "threads", lambda _, now, __: watched.append(now) or 1)
     used = torch.get_num_threads()
-    for name, micro_batch in (("whole", 0), ("pieces", 16)):
+    for name, micro_batch in (("whole", 0), ("micro-batches", 16)):
         given = ["--data", "shapes(size=18, classes=4, images=200)", "--model", "simple_cnn",
                  "--batch-size", "32", "--set", f"micro_batch={micro_batch}", "--epochs", "1",
                  "--precision", "fp32", "--out", str(tmp_path), "--name", name,
                  "--threads", "2"]  # fmt: skip
         assert cli.main(["train", *given]) == 0
-        assert bool(looks) == (name == "whole")
-        looks.clear()
+        assert bool(watched) == (name == "whole")
+        watched.clear()
     torch.set_num_threads(used)

@@ -1,4 +1,4 @@
-"""Every form of a convolution against PyTorch's in float64, padded by hand."""
+"""Every algorithm of a convolution against PyTorch's in float64, padded by hand."""
 
 import itertools
 from collections.abc import Callable
@@ -55,8 +55,8 @@ CASES = {
     "less than an eighth": Case(2, 1, "same", (0, 1, 0, 1), (9, 10), even=True),
 }
 CHOICES = {
-    **{form: Algorithms(form, form, form) for form in ALGORITHMS},
-    "three forms": Algorithms("direct", "im2col", "library"),
+    **{name: Algorithms(name, name, name) for name in ALGORITHMS},
+    "three algorithms": Algorithms("direct", "im2col", "library"),
 }
 geometry = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -103,10 +103,10 @@ def _found(x: Tensor, module: Conv2d, back: Tensor) -> Sums:
 
 @geometry
 @pytest.mark.parametrize("algorithms", CHOICES.values(), ids=CHOICES)
-def test_every_form_is_the_plain_convolution(case: Case, algorithms: Algorithms) -> None:
+def test_every_algorithm_is_the_plain_convolution(case: Case, algorithms: Algorithms) -> None:
     module = _built(case)
     x, back = _drawn(case, module)
-    module.algorithms[case.size] = forms
+    module.algorithms[case.size] = algorithms
     for found, wanted in zip(_found(x, module, back), _wanted(case, x, module, back), strict=True):
         assert found.shape == wanted.shape
         torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
@@ -114,7 +114,7 @@ def test_every_form_is_the_plain_convolution(case: Case, algorithms: Algorithms)
 
 @geometry
 @pytest.mark.parametrize("algorithms", CHOICES.values(), ids=CHOICES)
-def test_under_autocast_every_form_is_within_the_rounding_of_bf16(
+def test_under_autocast_every_algorithm_is_within_the_rounding_of_bf16(
     case: Case, algorithms: Algorithms
 ) -> None:
     """A sum is off by its terms' sizes times 2**-7 at most, however it is put together."""
@@ -123,7 +123,7 @@ def test_under_autocast_every_form_is_within_the_rounding_of_bf16(
         for parameter in module.parameters():
             parameter.copy_(parameter.bfloat16())
     x, back = (t.bfloat16().float() for t in _drawn(case, module))
-    module.algorithms[case.size] = forms
+    module.algorithms[case.size] = algorithms
     with torch.autocast("cpu", torch.bfloat16):
         found = _found(x, module, back)
     assert found.output.dtype == torch.bfloat16
@@ -137,7 +137,7 @@ def test_under_autocast_every_form_is_within_the_rounding_of_bf16(
 
 
 @geometry
-def test_without_forms_it_is_the_library(case: Case) -> None:
+def test_without_a_choice_it_is_the_library(case: Case) -> None:
     module = _built(case)
     x, back = _drawn(case, module)
     for found, wanted in zip(_found(x, module, back), _wanted(case, x, module, back), strict=True):
@@ -152,30 +152,30 @@ def test_maps_are_made_even_where_padding_can_be_left_out(
         Conv2d(5, 6, kernel, padding=padding, even=True)
 
 
-@pytest.mark.parametrize("form", ALGORITHMS)
-def test_an_input_that_is_not_trained_gets_no_gradient(form: str) -> None:
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_an_input_that_is_not_trained_gets_no_gradient(name: str) -> None:
     case = CASES["3x3"]
     module = _built(case)
     x, back = _drawn(case, module)
-    module.algorithms[case.size] = CHOICES[form]
+    module.algorithms[case.size] = CHOICES[name]
     module(x).backward(back)
     assert x.grad is None
     wanted = _wanted(case, x, module, back)
     torch.testing.assert_close(module.weight.grad.double(), wanted.of_weight, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("form", ["im2col", "direct"])
-def test_weights_need_not_lie_channels_last(form: str) -> None:
+@pytest.mark.parametrize("name", ["im2col", "direct"])
+def test_weights_need_not_lie_channels_last(name: str) -> None:
     case = CASES["3x3, stride 2"]
     module = _built(case).to(memory_format=torch.contiguous_format)
     x, back = _drawn(case, module)
-    module.algorithms[case.size] = CHOICES[form]
+    module.algorithms[case.size] = CHOICES[name]
     pairs = zip(_found(x.contiguous(), module, back), _wanted(case, x, module, back), strict=True)
     for found, wanted in pairs:
         torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_forms_are_those_of_training_and_of_the_size_they_were_chosen_for(
+def test_a_choice_is_for_training_and_for_its_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     used: list[str] = []
@@ -201,7 +201,9 @@ def test_forms_are_those_of_training_and_of_the_size_they_were_chosen_for(
     [{"dilation": 2}, {"dilation": 3, "kernel": 2}, {"groups": 2, "kernel": 2}, {"groups": 2}],
     ids=str,
 )
-def test_what_has_no_forms_is_the_librarys_too(options: dict[str, int], padding: int | str) -> None:
+def test_what_has_one_algorithm_is_the_librarys(
+    options: dict[str, int], padding: int | str
+) -> None:
     kernel, dilation = options.get("kernel", 3), options.get("dilation", 1)
     groups = options.get("groups", 1)
     module = Conv2d(4, 6, kernel, padding=padding, dilation=dilation, groups=groups)
@@ -228,19 +230,19 @@ def test_products_are_the_rows_of_windows_that_lie_in_the_image(case: Case) -> N
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_one_thread_computes_alone_and_afterwards_all_are_there(
+def test_a_single_thread_computes_and_afterwards_all_are_there(
     fails: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, seen = CASES["3x3"], []
     module = _built(case)
     x, back = _drawn(case, module)
 
-    def noted(way: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def noted(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def note(*given: Any) -> Tensor:
             seen.append(torch.get_num_threads())
             if fails:
                 raise MemoryError
-            return way(*given)
+            return function(*given)
 
         return note
 

@@ -1,4 +1,4 @@
-"""Pieces side by side: the same sums to the last bit, whoever computes which and when."""
+"""Replicas: the same sums to the last bit, whichever thread computes a micro-batch and when."""
 
 import gc
 import threading
@@ -11,14 +11,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hundredfold.compute import replicas, threads
-from hundredfold.compute.replicas import WorkSplit, share, suits
+from hundredfold.compute import replicas
+from hundredfold.compute.replicas import WorkSplit, can_replicate, split_work
+from hundredfold.compute.threads import threads
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.models import build
 from hundredfold.optim import losses, optimizers, resolutions
 from hundredfold.spec import parse
 
-COUNT, CLASSES, SIZE, PIECE = 22, 4, 20, 4
+COUNT, CLASSES, SIZE, MICRO_BATCH = 22, 4, 20, 4
 NETWORKS = (
     "simple_cnn(dropout=0.5)",
     "speednet(width=0.125)",
@@ -33,15 +34,17 @@ def _batch(number: int = 0) -> tuple[Tensor, Tensor]:
     return images.permute(0, 3, 1, 2), torch.eye(CLASSES)[torch.arange(COUNT) % CLASSES]
 
 
-def _learner(text: str, precision: str = "fp32", *, in_turn: bool = False) -> Learner:
+def _learner(text: str, precision: str = "fp32", *, sequential: bool = False) -> Learner:
     network = build(parse(text), classes=CLASSES, size=SIZE, seed=0)
     parts = optimizers.adam(network), losses.cross_entropy, lambda _: 1.0, resolutions.full
-    return Learner(network, *parts, precision=precision, micro_batch=PIECE, in_turn=in_turn)
+    return Learner(
+        network, *parts, precision=precision, micro_batch=MICRO_BATCH, sequential=sequential
+    )
 
 
-def _trained(learner: Learner, threads: int) -> dict[str, Tensor]:
+def _trained(learner: Learner, count: int) -> dict[str, Tensor]:
     """Do three steps and return all that they left."""
-    with threads.threads(threads):
+    with threads(count):
         sums = [learner.step(*_batch(number), 0.0, 1000 * number) for number in range(3)]
     return {"sums": torch.stack(sums)} | learner.tensors()
 
@@ -54,25 +57,25 @@ def _same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
 
 @pytest.fixture
 def delayed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]], list[int]]:
-    """Hold up pieces for as long as a function of their number says; note who takes them."""
-    take = replicas._Copy.take
+    """Delay micro-batches for as long as a function of their number says; note the threads."""
+    compute = replicas._Replica.compute
 
     def hold(seconds: Callable[[int], float]) -> list[int]:
-        takers: list[int] = []
+        computing: list[int] = []
 
-        def taken(
-            self: replicas._Copy,
+        def delayed(
+            self: replicas._Replica,
             loss_fn: replicas.LossFn,
             pair: replicas.Pair,
-            part: float,
+            weight: float,
             key: int,
-        ) -> replicas._Given:
-            takers.append(threading.get_ident())
+        ) -> replicas._Result:
+            computing.append(threading.get_ident())
             time.sleep(seconds(key % 1000))
-            return take(self, loss_fn, pair, part, key)
+            return compute(self, loss_fn, pair, weight, key)
 
-        monkeypatch.setattr(replicas._Copy, "take", taken)
-        return takers
+        monkeypatch.setattr(replicas._Replica, "compute", delayed)
+        return computing
 
     return hold
 
@@ -81,12 +84,12 @@ def delayed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]
 @pytest.mark.parametrize("network", NETWORKS)
 def test_threads_do_not_change_the_last_bit(network: str, precision: str) -> None:
     wanted = _trained(_learner(network, precision), 1)
-    for threads in (2, 5):
-        _same(_trained(_learner(network, precision), threads), wanted)
+    for count in (2, 5):
+        _same(_trained(_learner(network, precision), count), wanted)
 
 
 @pytest.mark.parametrize("slow", [0, 1, 5])
-def test_nor_does_which_piece_is_done_first(
+def test_nor_does_which_micro_batch_is_done_first(
     slow: int, delayed: Callable[[Callable[[int], float]], list[int]]
 ) -> None:
     wanted = _trained(_learner("speednet(width=0.125)"), 2)
@@ -94,28 +97,28 @@ def test_nor_does_which_piece_is_done_first(
     _same(_trained(_learner("speednet(width=0.125)"), 2), wanted)
 
 
-def test_a_thread_that_is_held_up_takes_fewer_pieces(
+def test_a_thread_that_is_delayed_computes_fewer_micro_batches(
     delayed: Callable[[Callable[[int], float]], list[int]],
 ) -> None:
-    takers = delayed(lambda number: 1.0 if number == 0 else 0.0)
-    with threads.threads(2):
+    computing = delayed(lambda number: 1.0 if number == 0 else 0.0)
+    with threads(2):
         _learner("speednet(width=0.125)").gradients(*_batch())
-    assert sorted(Counter(takers).values()) == [1, 5]
+    assert sorted(Counter(computing).values()) == [1, 5]
 
 
-def test_pieces_side_by_side_give_what_they_give_one_after_another() -> None:
-    aside, wanted = (_learner("speednet(width=0.125)", in_turn=turn) for turn in (False, True))
-    with threads.threads(2):
-        sums = [learner.gradients(*_batch()) for learner in (aside, wanted)]
+def test_concurrent_micro_batches_give_what_sequential_ones_give() -> None:
+    concurrent, wanted = (_learner("speednet(width=0.125)", sequential=s) for s in (False, True))
+    with threads(2):
+        sums = [learner.gradients(*_batch()) for learner in (concurrent, wanted)]
     torch.testing.assert_close(*sums)
-    pairs = zip(aside.model.parameters(), wanted.model.parameters(), strict=True)
+    pairs = zip(concurrent.model.parameters(), wanted.model.parameters(), strict=True)
     for one, other in pairs:
         assert (one.grad is None) == (other.grad is None)
         if one.grad is not None and other.grad is not None:
             torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-6)
     for name, tensor in wanted.model.state_dict().items():
-        torch.testing.assert_close(aside.model.state_dict()[name], tensor)
-    norm = next(m for m in aside.model.modules() if isinstance(m, nn.BatchNorm2d))
+        torch.testing.assert_close(concurrent.model.state_dict()[name], tensor)
+    norm = next(m for m in concurrent.model.modules() if isinstance(m, nn.BatchNorm2d))
     assert norm.num_batches_tracked == 6
     assert norm.momentum == 0.1
 
@@ -140,7 +143,7 @@ def test_a_gradient_lies_in_memory_as_its_parameter_does() -> None:
     torch.testing.assert_close(model.weight.grad, y.T @ x / 2)
 
 
-def test_each_piece_drops_other_units_and_the_key_decides_which() -> None:
+def test_each_micro_batch_drops_other_units_and_the_key_decides_which() -> None:
     learner = _learner("simple_cnn(dropout=0.5)")
     images, targets = (t[:1].expand(8, *t.shape[1:]) for t in _batch())
     losses_of = []
@@ -155,11 +158,11 @@ def test_each_piece_drops_other_units_and_the_key_decides_which() -> None:
     for key in (3, 3, 9):
         learner.gradients(images.contiguous(), targets.contiguous(), key)
     first, second, again, other, new, _ = losses_of
-    assert len({first, second, new}) == 3, "two pieces, and another key"
+    assert len({first, second, new}) == 3, "two micro-batches, and another key"
     assert {again, other} == {first, second}
 
 
-def test_an_error_of_a_piece_ends_the_step_and_lets_go_of_its_memory() -> None:
+def test_an_error_of_a_micro_batch_ends_the_step_and_frees_its_memory() -> None:
     learner = _learner("speednet(width=0.125)")
     wanted = _trained(_learner("speednet(width=0.125)"), 2)
     loss_fn, held = learner._loss_fn, []
@@ -172,7 +175,7 @@ def test_an_error_of_a_piece_ends_the_step_and_lets_go_of_its_memory() -> None:
     gc.disable()
     try:
         learner._replicas._loss_fn = fail
-        with threads.threads(2), pytest.raises(RuntimeError, match="out of memory"):
+        with threads(2), pytest.raises(RuntimeError, match="out of memory"):
             learner.gradients(*_batch())
         assert len(held) > 1
         assert [ref() for ref in held] == [None] * len(held)
@@ -183,7 +186,7 @@ def test_an_error_of_a_piece_ends_the_step_and_lets_go_of_its_memory() -> None:
     _same(_trained(learner, 2), wanted)
 
 
-def test_each_piece_has_its_share_of_the_threads_and_afterwards_all_is_as_before() -> None:
+def test_each_worker_has_its_part_of_the_threads_and_afterwards_all_is_as_before() -> None:
     learner, seen = _learner("simple_cnn"), []
     loss_fn = learner._loss_fn
 
@@ -193,19 +196,19 @@ def test_each_piece_has_its_share_of_the_threads_and_afterwards_all_is_as_before
 
     learner._replicas = replicas.ReplicaPool(learner.model, look)
     images, targets = _batch()
-    with threads.threads(5):
+    with threads(5):
         learner.gradients(images[:8], targets[:8])
         assert torch.get_num_threads() == 5
         new: list[int] = []
         thread = threading.Thread(target=lambda: new.append(torch.get_num_threads()))
         thread.start()
         thread.join()
-    assert seen == [2, 2], "two pieces by five threads"
+    assert seen == [2, 2], "two micro-batches by five threads"
     assert new == [5]
 
 
 @pytest.mark.parametrize(
-    ("network", "batch", "micro_batch", "threads", "shared"),
+    ("network", "batch", "micro_batch", "count", "expected"),
     [
         ("simple_cnn", 128, 0, 2, WorkSplit(64, 2, 1)),
         ("simple_cnn", 127, 0, 2, WorkSplit(127, 1, 2)),
@@ -216,24 +219,24 @@ def test_each_piece_has_its_share_of_the_threads_and_afterwards_all_is_as_before
         ("speednet", 100, 256, 2, WorkSplit(100, 1, 2)),
     ],
 )
-def test_how_a_batch_is_shared_out(
-    network: str, batch: int, micro_batch: int, threads: int, shared: WorkSplit
+def test_how_a_batch_is_split(
+    network: str, batch: int, micro_batch: int, count: int, expected: WorkSplit
 ) -> None:
     model = build(parse(network), classes=CLASSES, size=32, seed=0)
-    with threads.threads(threads):
-        assert share(model, batch, micro_batch) == shared
-        in_turn = WorkSplit(min(micro_batch or batch, batch), 1, threads)
-        assert share(model, batch, micro_batch, in_turn=True) == in_turn
+    with threads(count):
+        assert split_work(model, batch, micro_batch) == expected
+        sequential = WorkSplit(min(micro_batch or batch, batch), 1, count)
+        assert split_work(model, batch, micro_batch, sequential=True) == sequential
 
 
-def test_layers_that_share_a_generator_or_gather_unknown_things_go_alone() -> None:
+def test_layers_that_share_a_generator_or_gather_unknown_statistics_are_not_replicated() -> None:
     dense = nn.Linear(3, 2)
 
     class Own(nn.Module):
         pass
 
-    assert suits(nn.Sequential(dense, nn.BatchNorm1d(2)))
+    assert can_replicate(nn.Sequential(dense, nn.BatchNorm1d(2)))
     for layer in (nn.Dropout(0.1), nn.BatchNorm1d(2, momentum=None), Own()):
-        assert not suits(nn.Sequential(dense, layer))
-        assert suits(nn.Sequential(dense, layer).eval())
-    assert not suits(nn.Sequential(dense).to("meta"))
+        assert not can_replicate(nn.Sequential(dense, layer))
+        assert can_replicate(nn.Sequential(dense, layer).eval())
+    assert not can_replicate(nn.Sequential(dense).to("meta"))

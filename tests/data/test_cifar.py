@@ -66,7 +66,7 @@ def at(folder: Path, cache: Path) -> Source:
     return Source(folder=folder, cache=cache, offline=True)
 
 
-def test_all_forms_hold_the_same_images(tmp_path: Path) -> None:
+def test_all_formats_hold_the_same_images(tmp_path: Path) -> None:
     files = cifar100_files()
     folders = [
         write(tmp_path / "a", files, "cifar-100-binary"),
@@ -131,7 +131,7 @@ def test_a_missing_test_file_is_named_when_it_is_opened(tmp_path: Path) -> None:
         load("cifar100", at(folder, tmp_path / "cache")).parts["test"]()
 
 
-def test_other_images_are_accepted_aloud_and_told_apart(
+def test_other_images_are_accepted_with_a_report_and_told_apart(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     digests = set()

@@ -45,7 +45,7 @@ def test_enlarged_digits_keep_their_ink(source: Source) -> None:
     assert np.abs(small.pixels.mean((1, 2, 3)) - large.pixels.mean((1, 2, 3))).max() < 8
 
 
-def test_digits_are_classified_by_their_neighbours(source: Source) -> None:
+def test_digits_are_classified_by_their_nearest_neighbours(source: Source) -> None:
     from sklearn.neighbors import KNeighborsClassifier
 
     data = load("digits(size=16)", source)

@@ -25,7 +25,7 @@ def test_each_row_is_on_one_side() -> None:
     assert list(kept) == sorted(kept) and list(cut) == sorted(cut)
 
 
-def test_each_class_gives_its_share() -> None:
+def test_each_class_gives_its_fraction() -> None:
     labels = np.repeat([0, 1, 2], [100, 200, 50])
     _, cut = stratified(labels, 0.1, seed=0)
     assert list(np.bincount(labels[cut])) == [10, 20, 5]
@@ -68,14 +68,14 @@ def test_a_validation_part_of_its_own_is_taken_whole() -> None:
     assert (len(train), len(validation)) == (40, 3)
 
 
-def test_a_share_of_nothing_leaves_all_for_training() -> None:
+def test_a_fraction_of_nothing_leaves_all_for_training() -> None:
     train, validation = training(data_set([0, 1] * 20), share=0)
     assert list(train.indices) == list(range(40))
     assert len(validation) == 0
     assert train.pixels is validation.pixels
 
 
-def test_a_validation_part_of_its_own_is_taken_whatever_the_share() -> None:
+def test_a_validation_part_of_its_own_is_taken_whatever_the_fraction() -> None:
     train, validation = training(data_set([0, 1] * 20, validation=[0, 1, 1]), share=0)
     assert (len(train), len(validation)) == (40, 3)
 
@@ -85,7 +85,7 @@ def test_one_image_a_class_is_enough_where_none_is_cut() -> None:
 
 
 @pytest.mark.parametrize("share", [1, -0.1, 2])
-def test_an_impossible_share_is_refused(share: float) -> None:
+def test_an_impossible_fraction_is_refused(share: float) -> None:
     with pytest.raises(UsageError, match="share"):
         training(data_set([0, 1, 0, 1]), share=share)
 

@@ -63,7 +63,7 @@ def stopped(
     return Path(whole["run"]), Path(killed["run"]), killed
 
 
-def test_the_save_before_a_damaged_one_is_used_aloud_and_the_run_ends_the_same(
+def test_the_save_before_a_damaged_one_is_used_and_reported_and_the_run_ends_the_same(
     stopped: tuple[Path, Path, Task],
     carry_out: CarryOut,
     task: Callable[..., Task],

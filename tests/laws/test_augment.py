@@ -41,7 +41,7 @@ def test_there_are_operations():
 @pytest.mark.parametrize("size", [8, 32, 64])
 @pytest.mark.parametrize("count", [1, 2, 19])
 @pytest.mark.parametrize("chain", CHAINS)
-def test_images_keep_their_form_and_labels_stay_a_distribution(chain, count, size):
+def test_images_keep_their_shape_and_labels_stay_a_distribution(chain, count, size):
     images, labels = pipeline(parse_chain(chain))(*batch(count, size), generator())
     assert images.dtype == torch.uint8
     assert images.shape == (count, 3, size, size)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hundredfold import models
 from hundredfold.compute import replicas
+from hundredfold.compute.threads import threads
 from hundredfold.errors import UsageError
 from hundredfold.spec import Call, complete, describe, names, parse
 
@@ -229,8 +230,8 @@ def test_scaling_is_the_first_layer_and_is_fitted(name):
 @pytest.mark.parametrize("name", WITH_DROPOUT)
 def test_dropout_acts_in_training_and_not_in_evaluation(name):
     call = parse(SMALLER.get(name, name))
-    build_with = lambda share: models.build(  # noqa: E731
-        Call(call.name, {**call.options, "dropout": share}), classes=10, size=32, seed=0
+    build_with = lambda dropout: models.build(  # noqa: E731
+        Call(call.name, {**call.options, "dropout": dropout}), classes=10, size=32, seed=0
     )
     with_dropout, without = build_with(0.5), build_with(0.0)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -244,33 +245,33 @@ def test_dropout_acts_in_training_and_not_in_evaluation(name):
 
 
 @network
-def test_pieces_side_by_side_draw_and_gather_for_themselves(name):
+def test_replicas_draw_and_gather_statistics_for_themselves(name):
     call = parse(SMALLER.get(name, name))
     options = {"dropout": 0.5} if name in WITH_DROPOUT else {}
     targets = F.one_hot(torch.arange(8) % 10, 10).float()
     found = []
-    for threads in (1, 2):
+    for count in (1, 2):
         model = models.build(
             Call(name, {**call.options, **options}), classes=10, size=32, seed=0
         ).train()
-        assert replicas.suits(model)
-        members = replicas.ReplicaPool(model, lambda model, given, wanted: (
+        assert replicas.can_replicate(model)
+        pool = replicas.ReplicaPool(model, lambda model, given, wanted: (
             F.cross_entropy(model(given), wanted), torch.tensor(0)))  # fmt: skip
         before = torch.get_rng_state()
-        with threads.threads(threads):
-            pieces = zip(images(8).split(2), targets.split(2), strict=True)
-            members.gradients(list(pieces), key=5)
-        assert torch.equal(torch.get_rng_state(), before), "drop() knows the copy's generator"
+        with threads(count):
+            micro_batches = zip(images(8).split(2), targets.split(2), strict=True)
+            pool.gradients(list(micro_batches), key=5)
+        assert torch.equal(torch.get_rng_state(), before), "drop() knows the replica's generator"
         gradients = {key: parameter.grad for key, parameter in trained(model).items()}
         found.append(gradients | dict(model.named_buffers()))
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[0])
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.0, 1.5])
+@pytest.mark.parametrize("probability", [-0.1, 1.0, 1.5])
 @pytest.mark.parametrize("name", WITH_DROPOUT)
-def test_a_share_of_dropout_lies_below_one(name, share):
+def test_a_probability_of_dropout_lies_below_one(name, probability):
     with pytest.raises(UsageError, match="dropout"):
-        models.build(Call(name, {"dropout": share}), classes=10, size=32, seed=0)
+        models.build(Call(name, {"dropout": probability}), classes=10, size=32, seed=0)
 
 
 @network

@@ -34,7 +34,7 @@ def test_wilsons_bounds_solve_their_equation():
             assert abs(share - p) == pytest.approx(_score.Z95 * np.sqrt(p * (1 - p) / n))
 
 
-def test_a_share_of_nothing_or_everything_keeps_a_width():
+def test_a_fraction_of_nothing_or_everything_keeps_a_width():
     assert _score.wilson(0.0, 10) == (0.0, pytest.approx(0.2775, abs=1e-4))
     assert _score.wilson(1.0, 10) == (pytest.approx(0.7225, abs=1e-4), 1.0)
 

@@ -99,14 +99,14 @@ def test_images_that_are_too_small_are_refused():
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
-def test_dropout_is_a_share(share):
+def test_dropout_is_a_probability(share):
     with pytest.raises(UsageError, match="share"):
         drop(share)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(301, 1001), (37, 19, 11, 13)])
-def test_dropout_drops_its_share_and_scales_the_rest(shape, dtype):
+def test_dropout_drops_its_fraction_and_scales_the_rest(shape, dtype):
     for x in (torch.ones(shape), torch.ones(shape).transpose(1, -1)):
         x = x.to(dtype).requires_grad_()
         torch.manual_seed(0)

@@ -93,6 +93,6 @@ def test_every_schedule_stays_a_factor(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["constant", "cosine", "linear", "one_cycle"])
 @pytest.mark.parametrize("warmup", [-0.5, 1.0, 2.0])
-def test_a_warm_up_that_is_no_share_is_refused(name: str, warmup: float) -> None:
+def test_a_warm_up_that_is_no_fraction_is_refused(name: str, warmup: float) -> None:
     with pytest.raises(UsageError, match="warmup"):
         getattr(schedules, name)(0.0, warmup=warmup)

@@ -9,7 +9,8 @@ from safetensors.torch import load_file
 
 from hundredfold import cli, run
 from hundredfold.errors import UsageError
-from hundredfold.planner import plan
+from hundredfold.planner import parse_duration
+from hundredfold.planner.schedule_table import SCHEDULE_TABLE
 from hundredfold.training.time_budget import TimeBudget
 
 
@@ -18,18 +19,18 @@ from hundredfold.training.time_budget import TimeBudget
     [("90s", 90), ("5m", 300), ("1.5h", 5400), ("1h30m", 5400), ("2m 30s", 150)],
 )
 def test_a_budget_is_read_as_it_is_written(text: str, seconds: float) -> None:
-    assert plan.seconds_of(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["5", "m", "5 minutes", "-5m", "1s", "0m", "5mm", ""])
 def test_anything_else_is_no_budget(text: str) -> None:
     with pytest.raises(UsageError, match="not a budget"):
-        plan.seconds_of(text)
+        parse_duration(text)
 
 
 def test_more_compute_never_pays_for_a_smaller_network() -> None:
-    macs = [rung.macs for rung in plan.LADDER]
-    widths = [rung.width for rung in plan.LADDER]
+    macs = [choice.macs for choice in SCHEDULE_TABLE]
+    widths = [choice.width for choice in SCHEDULE_TABLE]
     assert macs == sorted(macs)
     assert macs[0] == 0
     assert widths == sorted(widths)
@@ -52,7 +53,7 @@ def test_a_budget_leaves_an_ordinary_run(
     assert code == 0, said.err
     made = run.Run(Path(json.loads(said.out)["run"]))
     assert made.info["status"] == "done"
-    assert len(made.info["pace"]["by_size"]) >= sizes
+    assert len(made.info["budget"]["by_size"]) >= sizes
     assert made.info["steps"] == made.curve[-1]["step"]
     assert made.recipe.model.startswith(given[1] if given else "speednet")
     assert 0 < made.info["steps"] <= made.recipe.epochs * made.info["steps_per_epoch"] * 3 + 1

@@ -32,7 +32,7 @@ def stored(run: Run, split: str = "test") -> tuple[np.ndarray, np.ndarray]:
     return logits, labels
 
 
-def test_the_headline_is_the_share_of_right_predictions(shapes_run: Run) -> None:
+def test_the_headline_is_the_fraction_of_correct_predictions(shapes_run: Run) -> None:
     logits, labels = stored(shapes_run)
     share = float(np.mean(logits.argmax(1) == labels))
     z, n = 1.959964, len(labels)
@@ -60,7 +60,7 @@ def test_a_matrix_of_superclasses_sums_its_classes(shapes_run: Run, shapes: Data
     assert dense(fine).sum() == len(labels)
 
 
-def test_classes_of_one_superclass_stand_side_by_side(shapes_run: Run, shapes: DataSet) -> None:
+def test_classes_of_one_superclass_are_adjacent(shapes_run: Run, shapes: DataSet) -> None:
     data = matrices(shapes_run)[0]
     family = dict(zip(shapes.classes, shapes.superclass_of, strict=True))
     order = [family[name] for name in data["names"]]
@@ -93,7 +93,7 @@ def test_the_worst_mistakes_are_wrong_and_sure() -> None:
     assert most_confident_wrong(chance, np.array([0, 0, 0, 1]), 9) == [3, 1, 2]
 
 
-def test_colours_of_a_matrix_grow_with_the_share() -> None:
+def test_colours_of_a_matrix_grow_with_the_fraction() -> None:
     graded = levels(np.array([[90, 10, 0], [30, 60, 10], [1, 0, 99]]))
     assert graded[0, 2] == 0
     assert graded[1, 0] > graded[0, 1] == graded[1, 2] > graded[2, 0] > 0

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from hundredfold import spec
-from hundredfold.engines.pytorch.learner import Learner, key_of
+from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.errors import CheckError
 from hundredfold.models import build
 from hundredfold.optim import losses, resolutions
 from hundredfold.training import checkpoint
+from hundredfold.training.position import step_seed
 
 OPTIMIZERS = ("sgd", "sgd(momentum=0.0, nesterov=False)", "adam", "adamw")
 
@@ -36,7 +37,7 @@ def _step(learner: Learner, number: int) -> Tensor:
     generator = torch.Generator().manual_seed(number)
     images = torch.randint(256, (8, 12, 12, 3), generator=generator, dtype=torch.uint8)
     targets = torch.rand(8, 4, generator=generator).softmax(1)
-    key = key_of(0, 0, number)
+    key = step_seed(0, 0, number)
     return learner.step(images.permute(0, 3, 1, 2), targets, number / 10, key)
 
 
@@ -110,10 +111,10 @@ def _emptied(_content: bytes) -> bytes:
     return b""
 
 
-def _flipped(share: float) -> Callable[[bytes], bytes]:
+def _flipped(fraction: float) -> Callable[[bytes], bytes]:
     def flip(content: bytes) -> bytes:
-        place = int(share * (len(content) - 1))
-        return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        index = int(fraction * (len(content) - 1))
+        return content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :]
 
     return flip
 
@@ -126,21 +127,21 @@ FILES = {"tensors": "0000000020.safetensors", "best": "best-000002-b.safetensors
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("file", FILES)
-def test_a_damaged_save_is_passed_over_aloud_for_the_one_before(
+def test_a_damaged_save_is_reported_and_passed_over_for_the_one_before(
     tmp_path: Path, file: str, damage: str
 ) -> None:
     _save(tmp_path, 10, best=1)
     _save(tmp_path, 20, best=2)
     path = tmp_path / FILES[file]
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    said: list[str] = []
-    saved = checkpoint.load(tmp_path, said.append)
+    reported: list[str] = []
+    saved = checkpoint.load(tmp_path, reported.append)
     assert saved is not None
     assert saved.position["epoch"] == 10
     assert float(saved.best["w"][0, 0]) == 1
-    assert len(said) == 1
-    assert "0000000020.json" in said[0]
-    assert "damaged" in said[0]
+    assert len(reported) == 1
+    assert "0000000020.json" in reported[0]
+    assert "damaged" in reported[0]
 
 
 def test_no_single_byte_of_a_commit_can_change_unnoticed(tmp_path: Path) -> None:
@@ -148,8 +149,8 @@ def test_no_single_byte_of_a_commit_can_change_unnoticed(tmp_path: Path) -> None
     _save(tmp_path, 20, value=2.5)
     path = tmp_path / "0000000020.json"
     content, before = path.read_bytes(), (tmp_path / "0000000010.json").read_bytes()
-    for place in range(len(content)):
-        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    for index in range(len(content)):
+        path.write_bytes(content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :])
         saved = checkpoint.load(tmp_path, _silent)
         assert saved is not None
         assert saved.position in ({"epoch": 10, "loss": 1.25}, {"epoch": 20, "loss": 2.5})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hundredfold import cli, run
-from hundredfold.training import checkpoint, loop
+from hundredfold.training import checkpoint, loop, saves
 
 Tasks = list[dict[str, Any]]
 CarryOut = Callable[[Tasks], list[list[int]]]
@@ -114,8 +114,8 @@ def test_a_run_that_died_right_after_an_epochs_last_step_writes_the_same_curve(
             raise RuntimeError("a power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "SAVE_EVERY", 0.0)
-        patch.setattr(loop, "SAVING_SHARE", math.inf)
+        patch.setattr(loop, "WITHIN_EPOCH", 0.0)
+        patch.setattr(saves, "SHARE_OF_TIME", math.inf)
         patch.setattr(checkpoint, "save", die)
         assert cli.main(["train", *options, "--name", "broken"]) == 1
     assert cli.main(["train", "--resume", str(tmp_path / "broken")]) == 0

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,15 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import log_loss
 
-from hundredfold import cli, inference, training
+from hundredfold import cli, data, training
 from hundredfold.compute import device, precision
 from hundredfold.data import Source
+from hundredfold.engines.pytorch import ENGINE, PyTorch
+from hundredfold.engines.pytorch.inference import open_model
+from hundredfold.engines.pytorch.job import Job
 from hundredfold.errors import CheckError, DataError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run, open_run
-from hundredfold.training.protocols import PYTORCH
 
 Train = Callable[..., Run]
 Tasks = list[dict[str, Any]]
@@ -170,7 +171,7 @@ def test_a_second_writer_is_refused(small_run: Train, progress: training.Progres
     _with(made, status="stopped")
     before = _contents(made.folder)
     with made.writer(), pytest.raises(UsageError, match="another process"):
-        training.resume(made, training.Options(Source()), progress)
+        training.resume(made, training.Options(Source()), progress, ENGINE)
     assert _contents(made.folder) == before
 
 
@@ -182,7 +183,7 @@ def test_other_data_are_refused_and_nothing_is_changed(
     _with(made, status="stopped", data=info["data"] | {"digest": "0" * 64})
     before = _contents(made.folder)
     with pytest.raises(DataError, match="not those") as caught:
-        training.resume(made, training.Options(Source()), progress)
+        training.resume(made, training.Options(Source()), progress, ENGINE)
     assert caught.value.exit_code == 3
     assert _contents(made.folder) == before
 
@@ -192,21 +193,22 @@ def test_resume_looks_for_the_data_where_they_lay(
 ) -> None:
     made = small_run()
     _with(made, status="stopped", data=made.info["data"] | {"folder": str(tmp_path)}, threads=1)
-    seen = []
+    seen: list[tuple[Path | None, int]] = []
 
-    def watch(
-        what: Recipe,
-        options: training.Options,
-        said: training.Progress,
-        before: Mapping[str, Any] | None = None,
-    ) -> Any:
-        seen.append((options.source.folder, options.threads))
-        return training.prepare(what, options, said, before)
+    class Watched(PyTorch):
+        def prepare(
+            self,
+            recipe: Recipe,
+            options: training.Options,
+            progress: training.Progress | None,
+            before: Mapping[str, Any] | None = None,
+        ) -> Job:
+            seen.append((options.source.folder, options.threads))
+            return super().prepare(recipe, options, progress, before)
 
-    watched = replace(PYTORCH, prepare=watch)
-    training.resume(made, training.Options(Source()), progress, watched)
+    training.resume(made, training.Options(Source()), progress, Watched())
     _with(made, status="stopped")
-    training.resume(made, training.Options(Source(folder=made.folder)), progress, watched)
+    training.resume(made, training.Options(Source(folder=made.folder)), progress, Watched())
     assert seen == [(tmp_path, 1), (made.folder, 1)]
 
 
@@ -217,7 +219,7 @@ def test_a_kill_before_the_first_save_starts_over(
     for path in (made.folder / "state").iterdir():
         path.unlink()
     _with(made, status="running")
-    training.resume(made, training.Options(Source(), threads=1), progress)
+    training.resume(made, training.Options(Source(), threads=1), progress, ENGINE)
     rows = [[row | {"seconds": 0} for row in one.curve] for one in (made, whole)]
     assert rows[0] == rows[1]
     assert made.best().read_bytes() == whole.best().read_bytes()
@@ -230,13 +232,13 @@ def test_resume_removes_scores_of_former_weights(
     made.save_logits("test", *[np.zeros((1, 4), np.float32), np.zeros(1, int), np.zeros(1, int)])
     made.save_scores({"test.top_1": {"value": 0.5}})
     _with(made, status="stopped")
-    training.resume(made, training.Options(Source(), threads=1), progress)
+    training.resume(made, training.Options(Source(), threads=1), progress, ENGINE)
     assert made.logits("test") is None
     assert "test.top_1" not in made.scores
     assert "validation.top_1" in made.scores
 
 
-def test_resume_sweeps_up_after_a_killed_writer(
+def test_resume_removes_the_temporary_files_of_a_killed_writer(
     small_run: Train, progress: training.Progress
 ) -> None:
     made = small_run()
@@ -244,11 +246,11 @@ def test_resume_sweeps_up_after_a_killed_writer(
     for path in left:
         path.touch()
     _with(made, status="running")
-    training.resume(made, training.Options(Source(), threads=1), progress)
+    training.resume(made, training.Options(Source(), threads=1), progress, ENGINE)
     assert not any(path.exists() for path in left)
 
 
-def test_a_dry_run_writes_nothing_and_counts_right(
+def test_a_dry_run_writes_nothing_and_counts_exactly(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["train", *SMALL, "--dry-run", "--json"]) == 0
@@ -264,7 +266,7 @@ def test_a_dry_run_writes_nothing_and_counts_right(
     assert plan["images_per_second"] > 10
 
 
-def test_a_dry_run_foretells_the_size_of_the_run(
+def test_a_dry_run_bounds_the_size_of_the_run(
     elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["train", *SMALL, "--dry-run", "--json"]) == 0
@@ -272,11 +274,11 @@ def test_a_dry_run_foretells_the_size_of_the_run(
     assert cli.main(["train", *SMALL]) == 0
     kinds = ("*.safetensors", "*.npy")
     found = sum(p.stat().st_size for kind in kinds for p in Path(plan["run"]).rglob(kind))
-    assert found == pytest.approx(plan["bytes"], rel=0.25)
+    assert found <= plan["bytes"] < 1.6 * found, "two saves are kept, and a third is written"
     assert elsewhere / plan["run"] == elsewhere / open_run("latest").folder.resolve()
 
 
-def test_a_precision_probe_is_said_aloud_and_remembered(
+def test_a_timing_trial_of_precisions_is_reported_and_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "_SECONDS", 0.05)
@@ -360,8 +362,8 @@ def test_a_resolution_that_the_model_does_not_take_is_refused(small_run: Train) 
 
 def test_the_scaling_is_fitted_on_the_training_images(small_run: Train) -> None:
     made = small_run(epochs=1)
-    found = training.job.data.load(made.recipe.data, Source())
-    split, _ = training.job.data.training(found, share=0.25, seed=0)
+    found = data.load(made.recipe.data, Source())
+    split, _ = data.training(found, share=0.25, seed=0)
     pixels = split.pixels[split.indices].reshape(-1, 3).astype(float)
     weights = load_file(made.best())
     np.testing.assert_allclose(weights["scale.mean"].flatten(), pixels.mean(0), rtol=1e-5)
@@ -370,9 +372,9 @@ def test_the_scaling_is_fitted_on_the_training_images(small_run: Train) -> None:
 
 def test_stored_validation_logits_are_those_of_the_stored_weights(small_run: Train) -> None:
     made = small_run()
-    model = inference.open_model(made, torch.device("cpu")).network
-    found = training.job.data.load(made.recipe.data, Source())
-    _, split = training.job.data.training(found, share=0.25, seed=0)
+    model = open_model(made, torch.device("cpu")).network
+    found = data.load(made.recipe.data, Source())
+    _, split = data.training(found, share=0.25, seed=0)
     images = torch.from_numpy(split.pixels[split.indices].copy()).permute(0, 3, 1, 2)
     with torch.no_grad():
         again = model(images)

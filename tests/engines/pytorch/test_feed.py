@@ -48,7 +48,7 @@ def test_an_epoch_shows_images_of_the_split_once_in_full_batches(prefetch):
     assert set(seen) < set(range(0, 100, 2))
 
 
-def test_images_and_labels_belong_together_and_have_the_promised_form():
+def test_images_and_labels_belong_together_and_have_the_promised_layout():
     with feed() as f:
         for images, labels in f.epoch(0):
             assert images.dtype == torch.uint8

@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hundredfold import cli, data, inference, run, training
+from hundredfold import cli, data, run, training
 from hundredfold.data import Source
-from hundredfold.engines.pytorch import transfer
+from hundredfold.engines.pytorch import ENGINE, on_features
+from hundredfold.engines.pytorch.inference import logits, open_model
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.models.transfer import Standard
 from hundredfold.recipe import Recipe
@@ -56,7 +57,7 @@ def train(taught: Path, tmp_path: Path, progress: training.Progress) -> Callable
         )
         known = {"data": OTHER, "epochs": 3, "batch_size": 16, "precision": "fp32",
                  "validation": 0.25, "model": transfer()}  # fmt: skip
-        return training.train(Recipe(**(known | fields)), options, progress)
+        return training.train(Recipe(**(known | fields)), options, progress, ENGINE)
 
     return go
 
@@ -112,10 +113,10 @@ def test_features_are_standardised_as_float64_does_it_and_constant_ones_only_shi
 
 def test_stored_logits_are_those_of_the_images(train: Callable[..., Run]) -> None:
     made = train(model=transfer(start="ridge"))
-    model = inference.open_model(made, torch.device("cpu")).network
+    model = open_model(made, torch.device("cpu")).network
     found = data.load(made.recipe.data, Source())
     _, split = data.training(found, share=0.25, seed=0)
-    again = inference.logits(model, split.pixels, split.indices, device=torch.device("cpu"))
+    again = logits(model, split.pixels, split.indices, device=torch.device("cpu"))
     np.testing.assert_allclose(made.logits("validation"), again, atol=1e-4)
 
 
@@ -127,7 +128,7 @@ def test_a_second_head_computes_no_features(
     def refuse(*_: object) -> None:
         raise AssertionError("features were computed again")
 
-    monkeypatch.setattr(transfer, "extract", refuse)
+    monkeypatch.setattr(on_features, "extract", refuse)
     train("second", seed=1, optimizer="sgd(lr=0.01)")
     train("third", model=transfer(start="logistic"))
     with pytest.raises(AssertionError, match="again"):
@@ -140,9 +141,9 @@ def test_a_solved_head_begins_better_than_a_drawn_one(train: Callable[..., Run])
     for start in ("ridge", "logistic"):
         made = train(start, model=transfer(start=start), **still)
         assert made.scores["validation.loss"]["value"] < drawn
-        shares = made.info["heads"]
-        assert [name.partition(",")[0] for name in shares] == ["nearest", "ridge", "logistic"]
-        [own] = [share for name, share in shares.items() if name.startswith(start)]
+        heads = made.info["heads"]
+        assert [name.partition(",")[0] for name in heads] == ["nearest", "ridge", "logistic"]
+        [own] = [top_1 for name, top_1 in heads.items() if name.startswith(start)]
         assert made.scores["validation.top_1"]["value"] == pytest.approx(own)
 
 
@@ -198,7 +199,7 @@ def test_a_killed_transfer_resumes_to_the_same_end(
         raise RuntimeError("a power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "SAVE_EVERY", 0.0)
+        patch.setattr(loop, "WITHIN_EPOCH", 0.0)
         patch.setattr(checkpoint, "save", die)
         assert cli.main(["train", *options, "--name", "broken"]) == 1
     assert cli.main(["train", "--resume", str(tmp_path / "broken")]) == 0
@@ -214,10 +215,12 @@ def test_a_run_resumes_with_its_own_weights_only(
     other = tmp_path / "other.safetensors"
     other.write_bytes((taught / "weights" / "best.safetensors").read_bytes() + b" ")
     with pytest.raises(MissingError, match="not those of the recipe"):
-        training.resume(made, training.Options(Source(), threads=1, weights=other), progress)
+        training.resume(
+            made, training.Options(Source(), threads=1, weights=other), progress, ENGINE
+        )
     made.save_info(made.info | {"weights": {"file": str(tmp_path / "gone.safetensors")}})
     with pytest.raises(MissingError, match="no weights at"):
-        training.resume(made, training.Options(Source(), threads=1), progress)
+        training.resume(made, training.Options(Source(), threads=1), progress, ENGINE)
 
 
 def test_a_run_alone_says_the_model(taught: Path, tmp_path: Path) -> None:
@@ -241,7 +244,7 @@ def test_a_recipe_takes_the_network_of_the_run(taught: Path, tmp_path: Path) -> 
     assert cli.main([*asked, "--name", "b", "--set", "model.freeze=3"]) == 0
     held = load_file(taught / "weights" / "best.safetensors")
     frozen = backbone(run.open_run("b", tmp_path))
-    moved = [n for n, t in transfer.items() if not torch.equal(t, held[n])]
+    moved = [n for n, t in frozen.items() if not torch.equal(t, held[n])]
     assert 0 < len(moved) < len(backbone(made)) / 2
 
 
@@ -268,7 +271,7 @@ def test_a_budget_trains_a_head_as_long_as_its_recipe_says(
     assert cli.main(arguments) == 0
     made = run.open_run("a", tmp_path)
     assert (made.recipe.epochs, made.info["epochs"]) == (3, 3)
-    assert "pace" not in made.info
+    assert "budget" not in made.info
     assert "as the recipe says" in capsys.readouterr().out
 
 
@@ -281,7 +284,7 @@ def test_a_budget_fine_tunes_for_what_features_leave_of_it(taught: Path, tmp_pat
     assert 8 < time.monotonic() - began < 25
     made = run.open_run("a", tmp_path)
     assert made.info["heads"]
-    assert made.info["pace"]["seconds"] < 15
+    assert made.info["budget"]["seconds"] < 15
     assert made.info["steps"] == made.curve[-1]["step"] > 10
 
 
@@ -291,7 +294,7 @@ def test_a_budget_that_features_would_take_is_refused_before_they_are_computed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(transfer, "takes", lambda _job, _cache: 3600.0)
+    monkeypatch.setattr(on_features, "feature_seconds", lambda _job, _cache: 3600.0)
     arguments = ["train", *PLAIN, "--pretrained", str(taught), "--budget", "30m"]
     assert cli.main(arguments) == 2
     said = capsys.readouterr().err

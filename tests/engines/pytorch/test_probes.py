@@ -25,15 +25,15 @@ def drawn(count: int, seed: int) -> tuple[Tensor, Tensor]:
 TRAIN, OTHERS = drawn(2500, 0), drawn(800, 1)
 
 
-def right(logits: Tensor) -> float:
+def top_1(logits: Tensor) -> float:
     return float((logits.argmax(1) == OTHERS[1]).float().mean())
 
 
 def test_nearest_neighbours_vote_as_scikit_learns_do() -> None:
     votes = probes.nearest(*TRAIN, OTHERS[0], classes=CLASSES)
-    loss_fn = KNeighborsClassifier(20, metric="cosine").fit(*(t.numpy() for t in TRAIN))
-    expected = loss_fn.score(*(t.numpy() for t in OTHERS))
-    assert right(votes) == pytest.approx(expected, abs=0.03)
+    reference = KNeighborsClassifier(20, metric="cosine").fit(*(t.numpy() for t in TRAIN))
+    expected = reference.score(*(t.numpy() for t in OTHERS))
+    assert top_1(votes) == pytest.approx(expected, abs=0.03)
     assert votes.shape == (800, CLASSES)
 
 
@@ -45,18 +45,18 @@ def test_the_nearest_of_an_image_is_itself() -> None:
 def test_ridge_is_the_solution_of_its_equations() -> None:
     solved = probes.ridge(*TRAIN, *OTHERS, classes=CLASSES)
     targets = np.eye(CLASSES)[TRAIN[1].numpy()]
-    loss_fn = Ridge(alpha=solved.strength * 2500).fit(TRAIN[0].numpy(), targets)
-    ratio = float(solved.weight.norm()) / np.linalg.norm(loss_fn.coef_)
-    np.testing.assert_allclose(solved.weight, loss_fn.coef_ * ratio, atol=1e-3 * ratio)
-    assert right(OTHERS[0] @ solved.weight.T + solved.bias) == pytest.approx(solved.top_1)
+    reference = Ridge(alpha=solved.strength * 2500).fit(TRAIN[0].numpy(), targets)
+    ratio = float(solved.weight.norm()) / np.linalg.norm(reference.coef_)
+    np.testing.assert_allclose(solved.weight, reference.coef_ * ratio, atol=1e-3 * ratio)
+    assert top_1(OTHERS[0] @ solved.weight.T + solved.bias) == pytest.approx(solved.top_1)
 
 
 def test_logistic_comes_close_to_the_optimum() -> None:
     solved = probes.logistic(*TRAIN, *OTHERS, classes=CLASSES, seed=0)
-    loss_fn = LogisticRegression(C=1 / (2500 * solved.strength)).fit(*(t.numpy() for t in TRAIN))
+    reference = LogisticRegression(C=1 / (2500 * solved.strength)).fit(*(t.numpy() for t in TRAIN))
     loss = torch.nn.functional.cross_entropy(OTHERS[0] @ solved.weight.T + solved.bias, OTHERS[1])
-    shares = torch.from_numpy(loss_fn.predict_proba(OTHERS[0].numpy()))
-    best = torch.nn.functional.nll_loss(shares.log(), OTHERS[1])
+    probabilities = torch.from_numpy(reference.predict_proba(OTHERS[0].numpy()))
+    best = torch.nn.functional.nll_loss(probabilities.log(), OTHERS[1])
     assert float(loss) < float(best) + 0.02
     assert solved.top_1 > 0.6
 

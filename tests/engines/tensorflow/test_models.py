@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from hundredfold import inference, models, spec
+from hundredfold import models, spec
+from hundredfold.engines.pytorch import inference
 from hundredfold.errors import MissingError, UsageError
 
 tf = pytest.importorskip("tensorflow", reason="the extra 'tensorflow' is not installed")

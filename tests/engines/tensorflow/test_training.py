@@ -12,15 +12,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from hundredfold import cli, data, evaluation, inference
+from hundredfold import cli, data
 from hundredfold.data import Source
+from hundredfold.engines.pytorch import inference
+from hundredfold.errors import UsageError
 from hundredfold.run import Run
 
 tf = pytest.importorskip("tensorflow", reason="the extra 'tensorflow' is not installed")
 
 import keras  # noqa: E402
 
-from hundredfold.engines import tensorflow  # noqa: E402
+from hundredfold.engines.tensorflow import opening  # noqa: E402
 from hundredfold.training import Progress  # noqa: E402
 
 # Keras 3.15 itself turns its variables into arrays in a way that NumPy 2 deprecates
@@ -48,7 +50,7 @@ def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, m
     runs = [train(name, "--engine", name, "--model", model) for name in ("tensorflow", "pytorch")]
     for made in runs:
         split = _validation(made)
-        opened = inference.open_model(made, CPU), tensorflow.open_model(made)
+        opened = inference.open_model(made, CPU), opening.open_model(made)
         stored = made.logits("validation")
         for found in (one.logits(split.pixels, split.indices) for one in opened):
             np.testing.assert_allclose(found, stored, atol=1e-4)
@@ -134,7 +136,7 @@ def test_a_frozen_network_trains_its_head_on_features_and_is_evaluated_whole(
     first = source.get_layer("block1_conv1").kernel.value.numpy().transpose(3, 2, 0, 1)
     np.testing.assert_array_equal(kept, first)
     split = _validation(made)
-    found = tensorflow.open_model(made).logits(split.pixels, split.indices)
+    found = opening.open_model(made).logits(split.pixels, split.indices)
     np.testing.assert_allclose(found, made.logits("validation"), atol=1e-4)
     assert cli.main(["evaluate", str(made.folder), "--split", "validation", "--threads", "1"]) == 0
     picture = tmp_path / "picture.png"
@@ -143,7 +145,7 @@ def test_a_frozen_network_trains_its_head_on_features_and_is_evaluated_whole(
     assert cli.main(["predict", str(made.folder), str(picture), "--json"]) == 0
     (one,) = json.loads(capsys.readouterr().out)["predictions"]
     assert one["labels"][0] in made.info["data"]["classes"]
-    with pytest.raises(evaluation.UsageError, match="which PyTorch cannot compute"):
+    with pytest.raises(UsageError, match="which PyTorch cannot compute"):
         inference.open_model(made, CPU)
 
 

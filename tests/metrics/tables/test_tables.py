@@ -31,7 +31,7 @@ def test_confusion_keeps_every_class_and_counts_every_image():
     assert found.sum() == 3
 
 
-def test_per_class_is_scikit_learns_with_0_for_shares_of_nothing():
+def test_per_class_is_scikit_learns_with_0_for_fractions_of_nothing():
     wanted = oracle.precision_recall_fscore_support(
         LABELS, PREDICTED, labels=range(8), zero_division=0
     )

@@ -22,7 +22,7 @@ def test_a_lower_loss_is_better() -> None:
     assert _run(Best("validation.loss", 0), [3.0, 2.0, 2.5, 1.0]) == [1, 2, 4]
 
 
-def test_more_right_is_better_whatever_the_loss() -> None:
+def test_a_higher_accuracy_is_better_whatever_the_loss() -> None:
     best = Best("validation.top_1", 0)
     assert _run(best, [1.0, 5.0, 9.0, 0.1], [0.2, 0.3, 0.25, 0.4]) == [1, 2, 4]
     assert best.value == 0.4
@@ -39,7 +39,7 @@ def test_the_last_is_always_the_best_where_the_last_is_asked_for() -> None:
     assert not best.exhausted(4)
 
 
-def test_the_first_epoch_is_the_best_so_far_even_with_nothing_right() -> None:
+def test_the_first_epoch_is_the_best_so_far_even_at_an_accuracy_of_0() -> None:
     assert _run(Best("validation.top_1", 0), [9.0], [0.0]) == [1]
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hundredfold.pretrained import locate
 from torch import Tensor
 
 from hundredfold import data, models, spec
@@ -13,6 +12,7 @@ from hundredfold.data import Source, Split
 from hundredfold.engines.pytorch.probes import nearest
 from hundredfold.models._fold import fold
 from hundredfold.weights.load import fill
+from hundredfold.weights.locate import locate
 
 _WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "densenet169-imagenet"
 TEXT = "transfer(backbone='densenet169', resolution=64)"
@@ -38,7 +38,7 @@ def some(split: Split, count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.real_data
-def test_its_nearest_neighbours_are_right_far_more_often(
+def test_nearest_neighbours_on_its_features_are_correct_far_more_often(
     densenet: torch.nn.Module, real_cifar100: Path
 ) -> None:
     """300 training images, 150 others that were held out of training; chance is 5 %."""
@@ -47,7 +47,7 @@ def test_its_nearest_neighbours_are_right_far_more_often(
     known, labels = some(training, 300, 0)
     others, their = some(held_out, 150, 1)
 
-    def right(features: Tensor, more: Tensor) -> float:
+    def top_1(features: Tensor, more: Tensor) -> float:
         votes = nearest(features, labels, more, classes=20, neighbours=5)
         return float((votes.argmax(1) == their).float().mean())
 
@@ -55,5 +55,5 @@ def test_its_nearest_neighbours_are_right_far_more_often(
         features = [torch.cat([densenet.features(b) for b in torch.split(images, 40)])
                     for images in (known, others)]  # fmt: skip
     pixels = [images.float().flatten(1) - 127.5 for images in (known, others)]
-    assert right(*features) > right(*pixels) + 0.25
-    assert right(*features) > 0.4
+    assert top_1(*features) > top_1(*pixels) + 0.25
+    assert top_1(*features) > 0.4

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold import pretrained
 from hundredfold.backbones import CARDS
 from hundredfold.data import Source
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.spec import parse
+from hundredfold.weights.locate import locate, settle
 
 WHAT = Recipe(model="transfer(backbone='vgg16')")
 
@@ -25,7 +25,7 @@ def test_a_file_or_its_folder_is_taken_as_it_is(tmp_path: Path, source: Source) 
     (tmp_path / "vgg16_bn-1234.pth").write_bytes(b"2")
     (tmp_path / "vgg16.txt").write_bytes(b"3")
     for given in (file, tmp_path):
-        assert pretrained.locate("vgg16", given, source) == file
+        assert locate("vgg16", given, source) == file
 
 
 def test_the_environment_and_the_cache_come_next(
@@ -34,11 +34,11 @@ def test_the_environment_and_the_cache_come_next(
     kept = source.cache / "weights" / CARDS["vgg16"].file
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"1")
-    assert pretrained.locate("vgg16", None, source) == kept
+    assert locate("vgg16", None, source) == kept
     named = tmp_path / "vgg16.safetensors"
     named.write_bytes(b"2")
     monkeypatch.setenv("HUNDREDFOLD_WEIGHTS", str(tmp_path))
-    assert pretrained.locate("vgg16", None, source) == named
+    assert locate("vgg16", None, source) == named
 
 
 @pytest.mark.parametrize("names", [(), ("vgg16-a.pth", "vgg16-b.h5")])
@@ -48,18 +48,18 @@ def test_a_folder_without_the_one_file_is_one_sentence(
     for name in names:
         (tmp_path / name).touch()
     with pytest.raises(MissingError, match=f"holds {len(names)} files") as caught:
-        pretrained.locate("vgg16", tmp_path, source)
+        locate("vgg16", tmp_path, source)
     assert all(name in str(caught.value) for name in names)
 
 
 def test_no_weights_say_where_they_are(tmp_path: Path, source: Source) -> None:
     for given in (None, tmp_path / "none.pth"):
         with pytest.raises(MissingError) as caught:
-            pretrained.locate("vgg16", given, source)
+            locate("vgg16", given, source)
         assert "https://download.pytorch.org/models/vgg16-397923af.pth" in str(caught.value)
         assert caught.value.exit_code == 4
     with pytest.raises(MissingError, match="no weights of its own"):
-        pretrained.locate("wrn(depth=16)", None, source)
+        locate("wrn(depth=16)", None, source)
 
 
 def test_a_downloads_checksum_begins_as_its_name_says(
@@ -69,7 +69,7 @@ def test_a_downloads_checksum_begins_as_its_name_says(
     monkeypatch.setattr(
         "hundredfold.data.download", lambda url, _, sha256: asked.append((url, sha256))
     )
-    pretrained.locate("densenet169", None, Source(cache=tmp_path, offline=False))
+    locate("densenet169", None, Source(cache=tmp_path, offline=False))
     assert asked == [("https://download.pytorch.org/models/densenet169-b2777c0a.pth", "b2777c0a")]
 
 
@@ -77,20 +77,20 @@ def test_weights_become_part_of_the_recipes_digest(tmp_path: Path, source: Sourc
     settled = []
     for number, name in enumerate(("a.pth", "b.pth", "c.h5")):
         (tmp_path / name).write_bytes(bytes([number]))
-        settled.append(pretrained.settle(WHAT, tmp_path / name, source))
+        settled.append(settle(WHAT, tmp_path / name, source))
     assert len({what.digest for what in (WHAT, *settled)}) == 4
     assert [parse(w.model).options["form"] for w in settled] == [*["torchvision"] * 2, "keras"]
-    again = pretrained.settle(settled[0], tmp_path / "a.pth", source)
+    again = settle(settled[0], tmp_path / "a.pth", source)
     assert again.digest == settled[0].digest
     with pytest.raises(MissingError, match="not those of the recipe"):
-        pretrained.settle(settled[0], tmp_path / "b.pth", source)
+        settle(settled[0], tmp_path / "b.pth", source)
 
 
 def test_weights_that_nothing_would_use_are_refused(tmp_path: Path, source: Source) -> None:
     plain = Recipe(model="simple_cnn")
-    assert pretrained.settle(plain, None, source) == plain
+    assert settle(plain, None, source) == plain
     with pytest.raises(UsageError, match="takes none"):
-        pretrained.settle(plain, tmp_path / "a.pth", source)
+        settle(plain, tmp_path / "a.pth", source)
 
 
 def test_every_card_names_a_checksum_and_a_network() -> None:
