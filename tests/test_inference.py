@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from hundredfold import cli, models, run, spec
+from hundredfold import cli, models, run
 from hundredfold.engines.pytorch import inference
 from hundredfold.errors import DataError, MissingError
 from hundredfold.inference import load_weights
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def _model() -> nn.Module:
-    return models.build(spec.parse("simple_cnn(dropout=0.5)"), classes=3, size=18, seed=0)
+    return models.build("simple_cnn(dropout=0.5)", classes=3, size=18, seed=0)
 
 
 def _pixels(count: int) -> np.ndarray:

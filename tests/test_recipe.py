@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hundredfold import recipe
+from hundredfold import recipe, recipes
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 
@@ -156,7 +156,7 @@ def test_a_recipe_may_train_on_all_images_where_it_keeps_the_last_weights() -> N
 
 def test_a_recipe_that_is_not_there_is_answered_with_the_closest() -> None:
     with pytest.raises(UsageError, match="no recipe is called 'resnet-2'") as caught:
-        recipe.load("resnet-2")
+        recipes.load("resnet-2")
     assert caught.value.remedy == "did you mean 'resnet-20'?"
 
 
@@ -165,33 +165,33 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, content: bytes) -> Non
     path = tmp_path / "mine.toml"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"cannot read the recipe .*mine\.toml"):
-        recipe.load(str(path))
+        recipes.load(str(path))
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(UsageError, match=r"there is no recipe file 'nowhere\.toml'"):
-        recipe.load("nowhere.toml")
+        recipes.load("nowhere.toml")
 
 
 def test_what_the_project_promises_ships() -> None:
     named = {"simple-cnn", "resnet-20", "resnet-18", "densenet-bc-100-12", "vgg16-bn", "wrn-28-10"}
-    assert named <= recipe.shipped("").keys()
-    assert {"quickstart", "baselines"} <= recipe.shipped("studies").keys()
+    assert named <= recipes.shipped("").keys()
+    assert {"quickstart", "baselines"} <= recipes.shipped("studies").keys()
 
 
-@pytest.mark.parametrize("name", recipe.shipped(""))
+@pytest.mark.parametrize("name", recipes.shipped(""))
 def test_a_recipe_that_ships_is_short_and_says_where_it_comes_from(name: str) -> None:
-    what = recipe.load(name)
+    what = recipes.load(name)
     assert what.title
     assert what.source
-    assert len(recipe.shipped("")[name].read_text(encoding="utf-8").splitlines()) <= 20
+    assert len(recipes.shipped("")[name].read_text(encoding="utf-8").splitlines()) <= 20
 
 
 def test_reading_every_recipe_loads_no_torch() -> None:
     code = (
         "import sys; from hundredfold import recipe, study\n"
-        "[recipe.load(n) for n in recipe.shipped('')]\n"
-        "[study.variants(study.load(n)) for n in recipe.shipped('studies')]\n"
+        "[recipes.load(n) for n in recipes.shipped('')]\n"
+        "[study.variants(study.load(n)) for n in recipes.shipped('studies')]\n"
         "print([m for m in ('torch', 'sklearn', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 from safetensors.torch import save_file
 
-from hundredfold import models, recipe, studies, training
-from hundredfold.backbones import CARDS
+from hundredfold import models, recipes, studies, training
+from hundredfold.backbones import BACKBONES
 from hundredfold.data import Source
 from hundredfold.recipe import Recipe
 from hundredfold.spec import parse
@@ -25,8 +25,8 @@ _FEW = {
 
 def _all() -> dict[str, Recipe]:
     """Return each recipe on few images, and each variant of a study that differs from them."""
-    found = {name: recipe.load(name) for name in recipe.shipped("")}
-    for name in recipe.shipped("studies"):
+    found = {name: recipes.load(name) for name in recipes.shipped("")}
+    for name in recipes.shipped("studies"):
         variants = studies.variants(studies.load(name))
         found |= {f"{name}: {label}": what for label, what in variants.items()}
     few = {name: what.override(_FEW) for name, what in found.items()}
@@ -43,7 +43,7 @@ def _weights(what: Recipe, folder: Path) -> Path | None:
         return None
     model = models.build(call, classes=2, size=32, seed=0)
     tensors = {n: t.contiguous() for n, t in model.backbone.state_dict().items()}
-    if call.options["backbone"] in CARDS:
+    if call.options["backbone"] in BACKBONES:
         tensors = {n: t for n, t in tensors.items() if not n.startswith("scale.")}
     file = folder / "weights.safetensors"
     save_file(tensors, file)

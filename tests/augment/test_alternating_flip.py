@@ -6,9 +6,8 @@ import torch
 
 from hundredfold.augment import pipeline
 from hundredfold.engines.pytorch.feed import Feed
-from hundredfold.spec import parse_chain
 
-FLIP = pipeline(parse_chain("alternating_flip"))
+FLIP = pipeline("alternating_flip")
 COUNT = 64
 
 

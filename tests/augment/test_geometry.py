@@ -13,7 +13,6 @@ from hundredfold.augment.rotate import rotate
 from hundredfold.augment.shift import shift
 from hundredfold.augment.zoom import zoom
 from hundredfold.errors import UsageError
-from hundredfold.spec import parse_chain
 
 
 def chance(seed: int = 0) -> torch.Generator:
@@ -77,13 +76,13 @@ def test_moves_are_done_in_the_order_they_are_written():
 
 def test_a_flip_mirrors_columns_exactly():
     images = photographs()
-    moved, _ = pipeline(parse_chain("flip(share=1.0)"))(images, torch.eye(16), chance())
+    moved, _ = pipeline("flip(share=1.0)")(images, torch.eye(16), chance())
     assert torch.equal(moved, images.flip(-1))
 
 
 def test_about_half_of_the_images_are_flipped():
     images = photographs(1).expand(2000, -1, -1, -1)
-    moved, _ = pipeline(parse_chain("flip"))(images, torch.zeros(2000, 2), chance())
+    moved, _ = pipeline("flip")(images, torch.zeros(2000, 2), chance())
     flipped = (moved != images).flatten(1).any(1).double().mean()
     assert 0.45 < flipped < 0.55
 
@@ -94,17 +93,17 @@ def test_pad_crop_makes_each_crop_of_the_padded_image(mode, numpy_mode):
     pixels = image[0].permute(1, 2, 0).numpy()
     padded = np.pad(pixels, ((2, 2), (2, 2), (0, 0)), mode=numpy_mode)
     crops = {padded[y : y + 16, x : x + 16].tobytes() for y in range(5) for x in range(5)}
-    chain = pipeline(parse_chain(f"pad_crop(pixels=2, mode={mode!r})"))
+    chain = pipeline(f"pad_crop(pixels=2, mode={mode!r})")
     moved, _ = chain(image.expand(600, -1, -1, -1), torch.zeros(600, 2), chance())
     assert {m.permute(1, 2, 0).contiguous().numpy().tobytes() for m in moved} == crops
 
 
 def test_pad_crop_and_flip_together_are_pad_crop_then_flip():
     images, labels, generator = photographs(), torch.eye(16), chance(5)
-    at_once, _ = pipeline(parse_chain("pad_crop | flip"))(images, labels, generator)
+    at_once, _ = pipeline("pad_crop | flip")(images, labels, generator)
     generator = chance(5)
-    cropped, _ = pipeline(parse_chain("pad_crop"))(images, labels, generator)
-    flipped, _ = pipeline(parse_chain("flip"))(cropped, labels, generator)
+    cropped, _ = pipeline("pad_crop")(images, labels, generator)
+    flipped, _ = pipeline("flip")(cropped, labels, generator)
     assert torch.equal(at_once, flipped)
 
 
@@ -132,7 +131,7 @@ def test_shifts_stay_within_their_fraction_and_use_all_of_it():
 def test_zoom_shows_things_larger_by_the_factor():
     image = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
     image[..., 12:20, 12:20] = 255
-    chain = pipeline(parse_chain("zoom(low=2.0, high=2.0)"))
+    chain = pipeline("zoom(low=2.0, high=2.0)")
     moved, _ = chain(image, torch.ones(1, 1), chance())
     assert moved[0, 0, 16].gt(127).sum() == 16
 
@@ -168,12 +167,12 @@ def test_rotations_stay_within_their_degrees():
 )
 def test_a_wrong_option_is_refused_before_anything_runs(text):
     with pytest.raises(UsageError):
-        pipeline(parse_chain(text))
+        pipeline(text)
 
 
 def test_the_remedy_is_the_nearest_value_that_is_right():
     with pytest.raises(UsageError) as caught:
-        pipeline(parse_chain("rotate(degrees=400.0)"))
+        pipeline("rotate(degrees=400.0)")
     assert str(caught.value.message) == "rotate(degrees=400.0) is out of range"
     assert caught.value.remedy == "rotate(degrees=180)"
-    pipeline(parse_chain(caught.value.remedy))
+    pipeline(caught.value.remedy)

@@ -5,13 +5,12 @@ import torch
 
 from hundredfold.augment import pipeline
 from hundredfold.errors import UsageError
-from hundredfold.spec import parse_chain
 
 COUNT = 400
 
 
 def run(chain: str, images: torch.Tensor, labels: torch.Tensor, seed: int = 0):
-    return pipeline(parse_chain(chain))(images, labels, torch.Generator().manual_seed(seed))
+    return pipeline(chain)(images, labels, torch.Generator().manual_seed(seed))
 
 
 def black_and_white(count: int = COUNT, size: int = 32) -> tuple[torch.Tensor, torch.Tensor]:
@@ -118,4 +117,4 @@ def test_erased_pixels_are_random():
 )
 def test_a_wrong_option_is_refused(chain):
     with pytest.raises(UsageError):
-        pipeline(parse_chain(chain))
+        pipeline(chain)

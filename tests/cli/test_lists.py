@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold import machine, recipe, wording
+from hundredfold import machine, recipe, recipes, wording
 from hundredfold.cli import main
 from hundredfold.cli._table import table
 from hundredfold.recipe import Recipe
@@ -64,13 +64,13 @@ def test_one_run_is_shown_in_full(elsewhere: Path, make_run: MakeRun, capsys: Ca
 def test_recipes_lists_all_that_ship(capsys: Captured) -> None:
     assert main(["recipes"]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in (*recipe.shipped(""), *recipe.shipped("studies")))
+    assert all(name in text for name in (*recipes.shipped(""), *recipes.shipped("studies")))
 
 
 def test_a_recipe_is_shown_as_it_would_be_trained(capsys: Captured) -> None:
     assert main(["recipes", "wrn-28-10"]) == 0
     shown = recipe.from_fields(tomllib.loads(capsys.readouterr().out))
-    assert shown.digest == recipe.load("wrn-28-10").digest
+    assert shown.digest == recipes.load("wrn-28-10").digest
 
 
 def test_a_study_is_shown_with_its_variants(capsys: Captured) -> None:

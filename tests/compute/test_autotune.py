@@ -21,14 +21,13 @@ from hundredfold.engines.pytorch import ENGINE
 from hundredfold.models import build, summary
 from hundredfold.models._layers import Scale
 from hundredfold.run import Run
-from hundredfold.spec import parse
 
 Train = Callable[..., Run]
 TIMES = {"library": 1.0, "im2col": 0.5, "direct": 0.9}
 
 
 def _network(text: str = "simple_cnn", size: int = 20) -> nn.Module:
-    return build(parse(text), classes=4, size=size, seed=0)
+    return build(text, classes=4, size=size, seed=0)
 
 
 def _timed(monkeypatch: pytest.MonkeyPatch, times: dict[str, float]) -> list[str]:
@@ -285,7 +284,7 @@ def test_a_network_with_other_algorithms_has_the_same_gradients(name: str, algor
 
 def test_timing_trials_pay_for_a_long_training_and_not_for_a_short_one() -> None:
     with torch.device("meta"):
-        macs = summary(build(parse("resnet(depth=18)"), classes=100, size=32, seed=0), 32).macs
+        macs = summary(build("resnet(depth=18)", classes=100, size=32, seed=0), 32).macs
     assert autotune.pays(macs, 200 * 50_000)
     assert autotune.pays(macs, 50_000)
     assert not autotune.pays(macs, 2048)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hundredfold.compute import convolution
+from hundredfold.compute import conv_algorithms
 from hundredfold.compute.threads import threads
 from hundredfold.models import ALGORITHMS, Algorithms, Conv2d, products
 
@@ -247,7 +247,8 @@ def test_a_single_thread_computes_and_afterwards_all_are_there(
         return note
 
     monkeypatch.setattr(F, "conv2d", noted(F.conv2d))
-    monkeypatch.setattr(convolution, "_library_gradient", noted(convolution._library_gradient))
+    gradient = noted(conv_algorithms._library_gradient)
+    monkeypatch.setattr(conv_algorithms, "_library_gradient", gradient)
     module.algorithms[case.size] = Algorithms("single_thread", "single_thread", "single_thread")
     with threads(3):
         if fails:

@@ -17,7 +17,6 @@ from hundredfold.compute.threads import threads
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.models import build
 from hundredfold.optim import losses, optimizers, resolutions
-from hundredfold.spec import parse
 
 COUNT, CLASSES, SIZE, MICRO_BATCH = 22, 4, 20, 4
 NETWORKS = (
@@ -35,7 +34,7 @@ def _batch(number: int = 0) -> tuple[Tensor, Tensor]:
 
 
 def _learner(text: str, precision: str = "fp32", *, sequential: bool = False) -> Learner:
-    network = build(parse(text), classes=CLASSES, size=SIZE, seed=0)
+    network = build(text, classes=CLASSES, size=SIZE, seed=0)
     parts = optimizers.adam(network), losses.cross_entropy, lambda _: 1.0, resolutions.full
     return Learner(
         network, *parts, precision=precision, micro_batch=MICRO_BATCH, sequential=sequential
@@ -222,7 +221,7 @@ def test_each_worker_has_its_part_of_the_threads_and_afterwards_all_is_as_before
 def test_how_a_batch_is_split(
     network: str, batch: int, micro_batch: int, count: int, expected: WorkSplit
 ) -> None:
-    model = build(parse(network), classes=CLASSES, size=32, seed=0)
+    model = build(network, classes=CLASSES, size=32, seed=0)
     with threads(count):
         assert split_work(model, batch, micro_batch) == expected
         sequential = WorkSplit(min(micro_batch or batch, batch), 1, count)

@@ -3,12 +3,13 @@
 import pytest
 import torch
 
+from hundredfold import spec
 from hundredfold.augment import pipeline
-from hundredfold.spec import Call, complete, describe, names, parse_chain
+from hundredfold.spec import names
 
 PACKAGE = "hundredfold.augment"
 OPERATIONS = names(PACKAGE)
-SHARED = [n for n in OPERATIONS if "share" in complete(Call(n), PACKAGE).options]
+SHARED = [n for n in OPERATIONS if "share" in spec.part(n, PACKAGE).options]
 CHAINS = (
     *OPERATIONS,
     "none",
@@ -31,7 +32,7 @@ def batch(count: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def handed(chain: str) -> set[str]:
     """Return what the pipeline hands over to any of a chain's operations."""
-    return {name for call in parse_chain(chain) for name in describe(call.name, PACKAGE).handed}
+    return {name for part in spec.chain(chain, PACKAGE) for name in part.signature.handed}
 
 
 def test_there_are_operations():
@@ -42,7 +43,7 @@ def test_there_are_operations():
 @pytest.mark.parametrize("count", [1, 2, 19])
 @pytest.mark.parametrize("chain", CHAINS)
 def test_images_keep_their_shape_and_labels_stay_a_distribution(chain, count, size):
-    images, labels = pipeline(parse_chain(chain))(*batch(count, size), generator())
+    images, labels = pipeline(chain)(*batch(count, size), generator())
     assert images.dtype == torch.uint8
     assert images.shape == (count, 3, size, size)
     assert images.is_contiguous(memory_format=torch.channels_last)
@@ -56,14 +57,14 @@ def test_images_keep_their_shape_and_labels_stay_a_distribution(chain, count, si
 def test_nothing_is_changed_in_place(chain):
     images, labels = batch(19, 16)
     copies = images.clone(), labels.clone()
-    pipeline(parse_chain(chain))(images, labels, generator())
+    pipeline(chain)(images, labels, generator())
     assert torch.equal(images, copies[0])
     assert torch.equal(labels, copies[1])
 
 
 @pytest.mark.parametrize("chain", CHAINS)
 def test_the_generator_decides_everything_that_is_drawn(chain):
-    augment = pipeline(parse_chain(chain))
+    augment = pipeline(chain)
     images, labels = batch(19, 16)
     first, again, other = (augment(images, labels, generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(first[0], again[0])
@@ -73,7 +74,7 @@ def test_the_generator_decides_everything_that_is_drawn(chain):
 
 @pytest.mark.parametrize("chain", CHAINS)
 def test_epoch_and_keys_matter_to_those_alone_that_ask_for_them(chain):
-    augment = pipeline(parse_chain(chain))
+    augment = pipeline(chain)
     images, labels = batch(19, 16)
     keys = torch.randint(2**62, (19,), generator=generator(3))
     first = augment(images, labels, generator(), 0, keys)
@@ -88,13 +89,13 @@ def test_epoch_and_keys_matter_to_those_alone_that_ask_for_them(chain):
 @pytest.mark.parametrize("chain", CHAINS)
 def test_the_global_generator_is_left_alone(chain):
     before = torch.get_rng_state()
-    pipeline(parse_chain(chain))(*batch(4, 8), generator())
+    pipeline(chain)(*batch(4, 8), generator())
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("chain", CHAINS)
 def test_the_number_of_threads_changes_nothing(chain):
-    augment = pipeline(parse_chain(chain))
+    augment = pipeline(chain)
     threads = torch.get_num_threads()
     results = []
     for number in (1, 2):
@@ -108,14 +109,14 @@ def test_the_number_of_threads_changes_nothing(chain):
 @pytest.mark.parametrize("name", SHARED)
 def test_an_operation_done_to_no_image_is_the_identity(name):
     images, labels = batch(19, 16)
-    result = pipeline((Call(name, {"share": 0.0}),))(images, labels, generator())
+    result = pipeline(f"{name}(share=0.0)")(images, labels, generator())
     assert torch.equal(result[0], images)
     assert torch.equal(result[1], labels)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_an_operation_takes_what_the_pipeline_hands_over_and_says_what_it_does(name):
-    signature = describe(name, PACKAGE)
+    signature = spec.describe(name, PACKAGE)
     labelled = signature.handed == ("images", "labels", "generator")
     known = {"count", "size", "generator", "epoch", "keys"}
     assert labelled or set(signature.handed) <= known
@@ -127,7 +128,7 @@ def test_an_operation_takes_what_the_pipeline_hands_over_and_says_what_it_does(n
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("chain", CHAINS)
 def test_a_gpu_does_what_the_processor_does(chain):
-    augment = pipeline(parse_chain(chain))
+    augment = pipeline(chain)
     images, labels = batch(19, 32)
     here = augment(images, labels, generator())
     there = augment(images.cuda(), labels.cuda(), generator())

@@ -47,5 +47,5 @@ def test_an_exhibit_says_what_it_shows_and_is_part_of_a_page(name: str) -> None:
     signature = spec.describe(name, "hundredfold.reports")
     assert signature.summary.endswith(".")
     assert signature.module_doc
-    source = (Path(spec.__file__).parent / "reports" / "__init__.py").read_text()
+    source = (Path(hundredfold.__file__).parent / "reports" / "__init__.py").read_text()
     assert f"{name}(" in source

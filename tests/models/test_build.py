@@ -3,7 +3,6 @@ import torch
 
 from hundredfold.errors import UsageError
 from hundredfold.models import build, outline
-from hundredfold.spec import parse
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ from hundredfold.spec import parse
 )
 def test_a_wrong_call_says_what_would_be_right(text, says):
     with pytest.raises(UsageError) as caught:
-        build(parse(text), classes=10, size=32, seed=0)
+        build(text, classes=10, size=32, seed=0)
     assert says in str(caught.value)
 
 
@@ -39,8 +38,8 @@ def test_a_wrong_call_says_what_would_be_right(text, says):
 def test_the_smallest_images_are_known(text, size, least):
     with torch.device("meta"):
         with pytest.raises(UsageError, match=f"at least {least} pixels, not {size}"):
-            build(parse(text), classes=10, size=size, seed=0)
-        model = build(parse(text), classes=10, size=least, seed=0).eval()
+            build(text, classes=10, size=size, seed=0)
+        model = build(text, classes=10, size=least, seed=0).eval()
         images = torch.empty((1, 3, least, least), dtype=torch.uint8)
     assert model(images).shape == (1, 10)
 
@@ -48,26 +47,26 @@ def test_the_smallest_images_are_known(text, size, least):
 @pytest.mark.parametrize(("classes", "size"), [(1, 32), (0, 32), (10, 0)])
 def test_classes_and_size_are_checked(classes, size):
     with pytest.raises(UsageError, match="at least"):
-        build(parse("resnet(depth=20)"), classes=classes, size=size, seed=0)
+        build("resnet(depth=20)", classes=classes, size=size, seed=0)
 
 
 def test_the_global_generator_does_not_change_the_weights():
-    first = build(parse("simple_cnn"), classes=10, size=32, seed=0)
+    first = build("simple_cnn", classes=10, size=32, seed=0)
     torch.rand(3)
-    again = build(parse("simple_cnn"), classes=10, size=32, seed=0)
+    again = build("simple_cnn", classes=10, size=32, seed=0)
     pairs = zip(first.parameters(), again.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     assert first.training
 
 
 def test_an_outline_has_the_shapes_and_no_memory():
-    model = outline(parse("densenet(depth=40)"), classes=10, size=32)
-    real = build(parse("densenet(depth=40)"), classes=10, size=32, seed=0)
+    model = outline("densenet(depth=40)", classes=10, size=32)
+    real = build("densenet(depth=40)", classes=10, size=32, seed=0)
     assert all(t.is_meta for t in model.state_dict().values())
     shapes = {key: t.shape for key, t in model.state_dict().items()}
     assert shapes == {key: t.shape for key, t in real.state_dict().items()}
 
 
 def test_an_outline_leaves_drawing_as_it_was():
-    outline(parse("simple_cnn"), classes=10, size=32)
+    outline("simple_cnn", classes=10, size=32)
     assert torch.empty(9).normal_(generator=torch.Generator().manual_seed(0)).std() > 0.1

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from hundredfold.models import build, summary
-from hundredfold.spec import parse
 
 # call, classes, size, parameters; the source of the number is behind it
 PINNED = [
@@ -58,7 +57,7 @@ def test_parameters_are_the_published_number(
     text: str, classes: int, size: int, parameters: int
 ) -> None:
     with torch.device("meta"):
-        model = build(parse(text), classes=classes, size=size, seed=0)
+        model = build(text, classes=classes, size=size, seed=0)
     assert sum(p.numel() for p in model.parameters()) == parameters
 
 
@@ -80,7 +79,7 @@ GIGA_MACS = [
 @pytest.mark.parametrize(("text", "giga"), GIGA_MACS)
 def test_multiply_accumulates_are_the_published_number(text: str, giga: float) -> None:
     with torch.device("meta"):
-        model = build(parse(text), classes=1000, size=224, seed=0)
+        model = build(text, classes=1000, size=224, seed=0)
     assert round(summary(model, 224).macs / 1e9, 2) == giga
 
 
@@ -92,5 +91,5 @@ def test_speednets_multiply_accumulates_are_those_of_its_stage_table() -> None:
     wanted += 6**2 * 768 * 256 * 4 + 2 * 3**2 * 768 * 512 * 9
     wanted += 768 * 100
     with torch.device("meta"):
-        model = build(parse("speednet"), classes=100, size=32, seed=0)
+        model = build("speednet", classes=100, size=32, seed=0)
     assert summary(model, 32).macs == wanted == 160_480_032

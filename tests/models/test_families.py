@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.models import build, summary
-from hundredfold.spec import parse
 
 
 def images(count: int = 2, size: int = 32) -> Tensor:
@@ -19,7 +18,7 @@ def images(count: int = 2, size: int = 32) -> Tensor:
 
 def skeleton(text: str, *, classes: int = 1000, size: int = 224) -> nn.Module:
     with torch.device("meta"):
-        return build(parse(text), classes=classes, size=size, seed=0)
+        return build(text, classes=classes, size=size, seed=0)
 
 
 def weights(text: str, **options: int) -> set[str]:
@@ -28,7 +27,7 @@ def weights(text: str, **options: int) -> set[str]:
 
 
 def test_simple_cnn_computes_relu_before_pooling_as_it_is_written():
-    model = build(parse("simple_cnn"), classes=10, size=32, seed=0)
+    model = build("simple_cnn", classes=10, size=32, seed=0)
     w = model.state_dict()
     x = (images().float() - 127.5) / 64
     x = F.max_pool2d(F.relu(F.conv2d(x, w["conv1.weight"], w["conv1.bias"])), 2)
@@ -48,7 +47,7 @@ def test_simple_cnn_has_the_shapes_of_its_table():
 
 
 def test_simple_cnn_starts_as_keras_does():
-    model = build(parse("simple_cnn"), classes=100, size=32, seed=0)
+    model = build("simple_cnn", classes=100, size=32, seed=0)
     bound = sqrt(6 / (9 * 64 + 9 * 64))
     assert 0.98 * bound < model.conv3.weight.abs().max() <= bound
     assert not model.conv3.bias.any()
@@ -123,7 +122,7 @@ def test_the_number_of_weighted_layers_is_the_depth():
 
 @pytest.mark.parametrize("text", ["resnet(depth=18)", "wrn(depth=16, width=2)", "densenet"])
 def test_convolutions_start_as_he_et_al(text):
-    model = build(parse(text), classes=10, size=32, seed=0)
+    model = build(text, classes=10, size=32, seed=0)
     for module in model.modules():
         if isinstance(module, nn.Conv2d) and module.weight.numel() > 10_000:
             fan_out = module.out_channels * module.kernel_size[0] ** 2
@@ -131,15 +130,15 @@ def test_convolutions_start_as_he_et_al(text):
 
 
 def test_a_residual_block_adds_its_input():
-    block = build(parse("resnet(depth=20)"), classes=10, size=32, seed=0).eval().layer1[0]
+    block = build("resnet(depth=20)", classes=10, size=32, seed=0).eval().layer1[0]
     nn.init.zeros_(block.bn2.weight)
     x = torch.randn(2, 16, 8, 8).relu()
     torch.testing.assert_close(block(x), x)
 
 
 def test_preact_and_wide_blocks_keep_the_input_unchanged_when_they_add_nothing():
-    preact = build(parse("preact_resnet(depth=20)"), classes=10, size=32, seed=0).eval()
-    wide = build(parse("wrn(depth=10, width=1)"), classes=10, size=32, seed=0).eval()
+    preact = build("preact_resnet(depth=20)", classes=10, size=32, seed=0).eval()
+    wide = build("wrn(depth=10, width=1)", classes=10, size=32, seed=0).eval()
     for block in (preact.groups.layer1[0], wide.group1[0]):
         nn.init.zeros_(block.conv2.weight)
         x = torch.randn(2, 16, 8, 8)
@@ -147,7 +146,7 @@ def test_preact_and_wide_blocks_keep_the_input_unchanged_when_they_add_nothing()
 
 
 def test_a_dense_layer_passes_its_input_on():
-    block = build(parse("densenet(depth=16)"), classes=10, size=32, seed=0)
+    block = build("densenet(depth=16)", classes=10, size=32, seed=0)
     layer = block.eval().features.denseblock1.denselayer1
     x = torch.randn(2, 24, 8, 8)
     y = layer(x)

@@ -6,15 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hundredfold.backbones import CARDS
+from hundredfold.backbones import BACKBONES
 from hundredfold.models import build
 from hundredfold.models._fold import fold
-from hundredfold.spec import parse
 
 
 def backbone(text: str, size: int = 40) -> nn.Module:
     """Build a network whose norms have statistics, and slopes of both signs, of their own."""
-    model = build(parse(text), classes=4, size=size, seed=0).eval()
+    model = build(text, classes=4, size=size, seed=0).eval()
     chance = torch.Generator().manual_seed(0)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -33,7 +32,8 @@ def images(size: int = 40) -> Tensor:
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).permute(0, 3, 1, 2)
 
 
-NETWORKS = [*sorted({card.network for card in CARDS.values()} - {CARDS["resnet101"].network}),
+PUBLISHED = {backbone.network for backbone in BACKBONES.values()}
+NETWORKS = [*sorted(PUBLISHED - {BACKBONES["resnet101"].network}),
             "densenet(depth=16)", "resnet(depth=20)", "wrn(depth=10, width=1)"]  # fmt: skip
 
 

@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from hundredfold.errors import UsageError
 from hundredfold.models import build
 from hundredfold.models.speednet import SpeedNet, Whiten
-from hundredfold.spec import parse
 
 
 def _network(size: int = 32, *, width: float = 0.125, classes: int = 10) -> SpeedNet:
-    made = build(parse(f"speednet(width={width})"), classes=classes, size=size, seed=0)
+    made = build(f"speednet(width={width})", classes=classes, size=size, seed=0)
     assert isinstance(made, SpeedNet)
     return made
 

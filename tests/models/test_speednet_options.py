@@ -1,10 +1,10 @@
 import torch
 
-from hundredfold import models, spec
+from hundredfold import models
 
 
 def built(text):
-    return models.build(spec.parse(text), classes=10, size=16, seed=0)
+    return models.build(text, classes=10, size=16, seed=0)
 
 
 def identity_of(weight):

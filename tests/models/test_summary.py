@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hundredfold.models import Summary, build, outline, summary
 from hundredfold.models._layers import Scale
-from hundredfold.spec import names, parse
+from hundredfold.spec import names
 
 
 class Tiny(nn.Module):
@@ -27,7 +27,7 @@ class Tiny(nn.Module):
 
 
 def counted(text: str, *, classes: int = 10, size: int = 32) -> Summary:
-    return summary(outline(parse(text), classes=classes, size=size), size)
+    return summary(outline(text, classes=classes, size=size), size)
 
 
 def test_a_network_counted_by_hand():
@@ -53,7 +53,7 @@ def test_a_network_counted_by_hand():
 @pytest.mark.parametrize("name", names("hundredfold.models"))
 def test_multiply_accumulates_agree_with_pytorch_own_counter(name):
     with torch.device("meta"):
-        model = build(parse(name), classes=10, size=32, seed=0).eval()
+        model = build(name, classes=10, size=32, seed=0).eval()
         with FlopCounterMode(display=False) as counter:
             model(torch.empty((1, 3, 32, 32), dtype=torch.uint8))
     assert counter.get_total_flops() == 2 * summary(model, 32).macs
@@ -78,7 +78,7 @@ def test_counting_leaves_the_model_as_it_was():
 
 
 def test_a_failed_count_leaves_no_hooks():
-    model = build(parse("simple_cnn"), classes=10, size=32, seed=0)
+    model = build("simple_cnn", classes=10, size=32, seed=0)
     with pytest.raises(RuntimeError):
         summary(model, 64)
     assert not any(module._forward_hooks for module in model.modules())
@@ -86,7 +86,7 @@ def test_a_failed_count_leaves_no_hooks():
 
 
 def test_a_real_and_an_unallocated_network_count_the_same():
-    real = summary(build(parse("resnet(depth=20)"), classes=10, size=32, seed=0), 32)
+    real = summary(build("resnet(depth=20)", classes=10, size=32, seed=0), 32)
     assert real == counted("resnet(depth=20)")
 
 

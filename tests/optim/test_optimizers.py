@@ -113,7 +113,7 @@ def test_adam_decays_nothing() -> None:
 @pytest.mark.parametrize("name", spec.names(PACKAGE))
 def test_every_optimizer_trains_every_parameter_once(name: str) -> None:
     model = _model()
-    optimizer = spec.resolve(spec.Call(name), PACKAGE)(model)
+    optimizer = spec.resolve(name, PACKAGE)(model)
     held = [id(p) for group in optimizer.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in model.parameters())
 
@@ -124,7 +124,7 @@ def test_every_optimizer_rolls_down_a_bowl(name: str) -> None:
     with torch.no_grad():
         bowl.weight.copy_(torch.linspace(-2, 2, 8))
     rate = "sgd_lr" if name == "muon" else "lr"  # Muon's own is that of filters
-    optimizer = spec.resolve(spec.Call(name, {rate: 0.05}), PACKAGE)(bowl)
+    optimizer = spec.resolve(f"{name}({rate}=0.05)", PACKAGE)(bowl)
     before = float(bowl.weight.detach().square().sum())
     for _ in range(60):
         optimizer.zero_grad()

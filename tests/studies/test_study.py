@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hundredfold import recipe, studies
+from hundredfold import recipes, studies
 from hundredfold.errors import UsageError
 from hundredfold.run import Run
 from hundredfold.studies import LeftOut, Member, Study
@@ -48,7 +48,7 @@ def test_variants_change_the_base(tmp_path: Path) -> None:
 def test_a_variant_may_start_from_a_recipe_of_its_own(tmp_path: Path) -> None:
     text = '[vary.a]\nbase = "simple-cnn"\n[vary.b]\nbase = "resnet-20"'
     found = studies.variants(studies.load(written(tmp_path, text)))
-    assert found["a"].digest == recipe.load("simple-cnn").override({}).digest
+    assert found["a"].digest == recipes.load("simple-cnn").override({}).digest
     assert found["b"].model.startswith("resnet(depth=20")
 
 

@@ -20,8 +20,8 @@ OPTIMIZERS = ("sgd", "sgd(momentum=0.0, nesterov=False)", "adam", "adamw")
 
 
 def _learner(optimizer: str, average: float = 0.9, seed: int = 0) -> Learner:
-    model = build(spec.parse("wrn(depth=10, width=1, dropout=0.3)"), classes=4, size=12, seed=seed)
-    make = spec.resolve(spec.parse(optimizer), "hundredfold.optim.optimizers")
+    model = build("wrn(depth=10, width=1, dropout=0.3)", classes=4, size=12, seed=seed)
+    make = spec.resolve(optimizer, "hundredfold.optim.optimizers")
     return Learner(
         model,
         make(model),

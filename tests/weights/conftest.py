@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hundredfold import models, spec
-from hundredfold.backbones import CARDS
+from hundredfold.backbones import BACKBONES
 
 TEXT = "transfer(backbone={!r}, resolution=32)"
 
@@ -31,7 +31,7 @@ def _completed(backbone: str, **options: object) -> spec.Call:
 
 def _published(backbone: str, seed: int = 1) -> dict[str, Tensor]:
     """Return the tensors of a whole ImageNet network, by torchvision's names."""
-    network = spec.parse(CARDS[backbone].network)
+    network = spec.parse(BACKBONES[backbone].network)
     model = models.build(network, classes=1000, size=224, seed=seed)
     chance = torch.Generator().manual_seed(seed)
     for module in model.modules():

@@ -45,8 +45,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory):
 def test_features_are_those_of_keras(saved, backbone: str, size: int, file: str) -> None:
     folder = saved(BACKBONES[backbone], size)
     text = f"transfer(backbone={backbone!r}, form='keras', resolution={size})"
-    model = models.build(spec.parse(text), classes=2, size=size, seed=0).eval()
-    fill(model, spec.complete(spec.parse(text), "hundredfold.models"), folder / file)
+    model = models.build(text, classes=2, size=size, seed=0).eval()
+    fill(model, spec.part(text, "hundredfold.models"), folder / file)
     images = torch.from_numpy(np.load(folder / "images.npy")).permute(0, 3, 1, 2)
     with torch.no_grad():
         found = model.features(images).numpy()

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from hundredfold.models.transfer import Transfer
 from safetensors.torch import save_file
 
 from hundredfold import models
-from hundredfold.backbones import CARDS
+from hundredfold.backbones import BACKBONES
 from hundredfold.errors import MissingError, UsageError
-from hundredfold.models.transfer import Transfer
-from hundredfold.spec import parse
 from hundredfold.weights.load import fill
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -27,7 +26,7 @@ def test_a_file_by_torchvisions_names_computes_the_networks_own_features(
     """The oracle is the whole network, fed with floats scaled as torchvision's page says."""
     tensors = published(backbone)
     torch.save(tensors, tmp_path / "w.pth")
-    whole = models.build(parse(CARDS[backbone].network), classes=1000, size=224, seed=5).eval()
+    whole = models.build(BACKBONES[backbone].network, classes=1000, size=224, seed=5).eval()
     whole.load_state_dict(tensors, strict=False)
     whole.scale.mean.zero_()
     whole.scale.std.fill_(1)

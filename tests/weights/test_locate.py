@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold.backbones import CARDS
+from hundredfold.backbones import BACKBONES
 from hundredfold.data import Source
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
@@ -31,7 +31,7 @@ def test_a_file_or_its_folder_is_taken_as_it_is(tmp_path: Path, source: Source) 
 def test_the_environment_and_the_cache_come_next(
     tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = source.cache / "weights" / CARDS["vgg16"].file
+    kept = source.cache / "weights" / BACKBONES["vgg16"].file
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"1")
     assert locate("vgg16", None, source) == kept
@@ -94,7 +94,7 @@ def test_weights_that_nothing_would_use_are_refused(tmp_path: Path, source: Sour
 
 
 def test_every_card_names_a_checksum_and_a_network() -> None:
-    for name, card in CARDS.items():
+    for name, card in BACKBONES.items():
         assert len(card.sha256) == 8, name
         assert int(card.sha256, 16) >= 0
         assert parse(card.network).name in ("vgg", "resnet", "densenet", "mobilenet_v2",

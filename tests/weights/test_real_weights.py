@@ -22,9 +22,9 @@ TEXT = "transfer(backbone='densenet169', resolution=64)"
 def densenet() -> torch.nn.Module:
     if not _WEIGHTS.is_dir():
         pytest.skip(f"the weights of DenseNet-169 are not at hand: there is no {_WEIGHTS}")
-    model = models.build(spec.parse(TEXT), classes=2, size=32, seed=0).eval()
+    model = models.build(TEXT, classes=2, size=32, seed=0).eval()
     file = locate("densenet169", _WEIGHTS, Source(offline=True))
-    fill(model, spec.complete(spec.parse(TEXT), "hundredfold.models"), file)
+    fill(model, spec.part(TEXT, "hundredfold.models"), file)
     model.backbone = fold(model.backbone)
     return model
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hundredfold import inference, models, recipe, run, spec, weights
+from hundredfold import inference, models, recipe, recipes, run, weights
 from hundredfold.errors import DataError, HundredfoldError, UsageError
 from hundredfold.recipe import Recipe
 
@@ -19,7 +19,7 @@ GOOD = {"classes": '["a", "b", "c"]', "size": "18"}
 
 
 def _tensors() -> dict[str, Tensor]:
-    return models.build(spec.parse("simple_cnn"), classes=3, size=18, seed=0).state_dict()
+    return models.build("simple_cnn", classes=3, size=18, seed=0).state_dict()
 
 
 @pytest.fixture
@@ -135,5 +135,5 @@ def test_a_recipe_of_a_gigabyte_is_not_read(tmp_path: Path) -> None:
         file.truncate(1 << 30)
     began = time.monotonic()
     with pytest.raises(UsageError, match="cannot read the recipe"):
-        recipe.load(str(path))
+        recipes.load(str(path))
     assert time.monotonic() - began < 1

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from hundredfold.models.transfer import Transfer
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hundredfold import cli, models, spec
 from hundredfold.errors import MissingError, UsageError
-from hundredfold.models.transfer import Transfer
 from hundredfold.weights.load import fill
 
 NAME = "tiny_net.a1_in1k"

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hundredfold.augment._geometry import Move, move_images, together
+from hundredfold import spec
 from hundredfold.spec import Chain
 
 
@@ -29,7 +30,7 @@ class Augment(Protocol):
     ) -> tuple[Tensor, Tensor]: ...
 
 
-def pipeline(chain: Chain) -> Augment:
+def pipeline(chain: Chain | str) -> Augment:
     """Return the parts of a chain as one function, done in their order.
 
     It takes images, labels, a generator, the epoch (from 0) and keys: int64 (batch,), each
@@ -40,7 +41,8 @@ def pipeline(chain: Chain) -> Augment:
 
     Raises UsageError for an unknown name or option, or a value that is out of range.
     """
-    steps = [(part.resolve(), part.signature.handed) for part in chain]
+    parts = spec.chain(chain, __name__) if isinstance(chain, str) else chain
+    steps = [(part.resolve(), part.signature.handed) for part in parts]
 
     def augment(
         images: Tensor,

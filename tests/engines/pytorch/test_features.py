@@ -11,7 +11,6 @@ from torch import Tensor
 from hundredfold import augment
 from hundredfold.engines.pytorch import features
 from hundredfold.engines.pytorch.features import View, Wanted, compute, lacking
-from hundredfold.spec import parse_chain
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1200, 4, 4, 3), dtype=np.uint8)
 
@@ -100,7 +99,7 @@ def test_damaged_files_are_computed_again(tmp_path: Path) -> None:
 
 
 def test_a_view_does_not_depend_on_the_rows_asked_for(tmp_path: Path) -> None:
-    operations = augment.pipeline(parse_chain("shift(horizontal=0.4)"))
+    operations = augment.pipeline("shift(horizontal=0.4)")
     views = [View(number, "shift(horizontal=0.4)", operations) for number in (1, 2)]
     whole = [computed(means, range(1200), tmp_path / "a", view) for view in views]
     some = computed(means, range(600, 650), tmp_path / "b", views[0])

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.models import build
 from hundredfold.optim import losses, optimizers
-from hundredfold.spec import parse
 
 COUNT, CLASSES = 10, 4
 
@@ -44,7 +43,7 @@ def _step(model: nn.Module, micro_batch: int) -> tuple[Tensor, list[Tensor]]:
 
 
 def _network(name: str) -> nn.Module:
-    return build(parse(name), classes=CLASSES, size=20, seed=0)
+    return build(name, classes=CLASSES, size=20, seed=0)
 
 
 @pytest.mark.parametrize("micro_batch", [1, 4, 5, 10, 99])

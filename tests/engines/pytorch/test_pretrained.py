@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hundredfold.models.transfer import Standard
 from safetensors.torch import load_file
 
 from hundredfold import cli, data, run, training
@@ -16,7 +17,6 @@ from hundredfold.data import Source
 from hundredfold.engines.pytorch import ENGINE, on_features
 from hundredfold.engines.pytorch.inference import logits, open_model
 from hundredfold.errors import MissingError, UsageError
-from hundredfold.models.transfer import Standard
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.spec import parse

@@ -19,7 +19,7 @@ CHAIN = ("flip", "shift", "zoom", "rotate")
 
 def _moves(*texts: str) -> list[Move]:
     package = "hundredfold.engines.tensorflow.augment"
-    return [spec.resolve(spec.parse(text), package)() for text in texts]
+    return [spec.resolve(text, package)() for text in texts]
 
 
 def _smooth(count: int, size: int = 24) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_flip_mirrors_about_half_and_nothing_else() -> None:
 def test_zoom_is_the_same_factor_as_pytorchs(text: str) -> None:
     pixels = _smooth(8)
     images, _ = next(iter(_feed(pixels, text).epoch(0)))
-    moved, _ = ours.pipeline(spec.parse_chain(text))(
+    moved, _ = ours.pipeline(text)(
         torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.eye(8), torch.Generator()
     )
     wanted = moved.permute(0, 2, 3, 1).numpy().astype(float)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from hundredfold import models, spec
+from hundredfold import models
 from hundredfold.engines.pytorch import inference
 from hundredfold.errors import MissingError, UsageError
 
@@ -37,7 +37,7 @@ def _pixels(size: int, count: int = 5) -> np.ndarray:
 
 def _torch(text: str, size: int) -> nn.Module:
     """Return a network whose norms and scaling are not those of a fresh one."""
-    model = models.build(spec.parse(text), classes=CLASSES, size=size, seed=0)
+    model = models.build(text, classes=CLASSES, size=size, seed=0)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
