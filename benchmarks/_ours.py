@@ -1,4 +1,8 @@
-"""Our side: the step of `hundredfold train`, with all that it does for speed."""
+"""Our side: the step of `hundredfold train`, and all else that a benchmark takes from Hundredfold.
+
+The other benchmarks import Hundredfold's parts from here, so that a part that moves is found
+anew in one place.
+"""
 
 from typing import Any
 
@@ -7,15 +11,39 @@ from _common import Side, Work
 from torch import nn
 from torch.nn import functional
 
-from hundredfold import call, machine, models, recipe
-from hundredfold.data import Source
+from hundredfold import call, data, machine, models, recipe, run, wording
+from hundredfold.augment import pipeline
+from hundredfold.call import Call, parse_chain
+from hundredfold.comparison._paired import t_interval
+from hundredfold.data import Source, Split, _descriptor, _near
+from hundredfold.feed import Feed
+from hundredfold.inference import autocast
+from hundredfold.models.transfer import Transfer, resized
 from hundredfold.recipe import Recipe
-from hundredfold.training import forms
+from hundredfold.training import device, forms, frozen, seconds_of
 from hundredfold.training.device import keep_freed_memory
 from hundredfold.training.learner import Learner
 from hundredfold.training.team import share
 
+__all__ = [
+    "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Call", "Feed", "Recipe", "Source",
+    "Split", "Transfer", "_descriptor", "_near", "autocast", "call", "data", "device", "frozen",
+    "learner", "machine", "macs", "models", "parse_chain", "pipeline", "pixels", "recipe",
+    "resized", "run", "seconds_of", "side", "t_interval", "use_forms", "wording", "work",
+]  # fmt: skip
+
 CLASSES, PIXELS = 100, 32
+
+CLI = "import sys\n{before}\nfrom hundredfold import cli\nsys.exit(cli.main(sys.argv[1:]))"
+NO_PROBE = "from hundredfold.training import forms; forms.pays = lambda macs, images: False"
+FIRST_STEP = """
+import os, sys
+from hundredfold import cli
+from hundredfold.training.learner import Learner
+step = Learner.step
+Learner.step = lambda *given: (step(*given), os._exit(0))
+sys.exit(cli.main(sys.argv[1:]))
+"""
 
 
 def side(given: tuple[Any, ...], threads: int) -> Side:
@@ -39,22 +67,22 @@ def work(
     """
     if not default_memory:
         keep_freed_memory()
-    learner = _learner(what, size, precision, library, in_turn)
+    ours = learner(what, size, precision, library, in_turn)
     batch = what.batch_size
-    images = _pixels(batch)
+    images = pixels(batch)
     targets = functional.one_hot(torch.randint(0, CLASSES, (batch,)), CLASSES).float()
 
     def step() -> float:
-        float(learner.step(images, targets, 0.5, 1)[0])
+        float(ours.step(images, targets, 0.5, 1)[0])
         return batch
 
     return step
 
 
-def _learner(what: Recipe, size: int, precision: str, library: bool, in_turn: bool) -> Learner:
+def learner(what: Recipe, size: int, precision: str, library: bool, in_turn: bool) -> Learner:
     model = models.build(call.parse(what.model), classes=CLASSES, size=PIXELS, seed=0)
     if hasattr(model, "fit"):
-        model.fit(_pixels(256))
+        model.fit(pixels(256))
     if not library:
         use_forms(model, what, size, precision, in_turn=in_turn)
     loss, optimizer, schedule = (
@@ -82,6 +110,6 @@ def macs(what: Recipe, size: int) -> int:
     return models.summary(outline, size).macs
 
 
-def _pixels(count: int) -> torch.Tensor:
+def pixels(count: int) -> torch.Tensor:
     shape = (count, PIXELS, PIXELS, 3)
     return torch.randint(0, 256, shape, dtype=torch.uint8).permute(0, 3, 1, 2)

@@ -8,12 +8,9 @@ well the last rows and columns that its poolings then drop, as plain layers do.
 
 import torch
 from _common import Work
+from _ours import Call, Recipe, call
 from torch import Tensor, nn
 from torch.nn import functional
-
-from hundredfold import call
-from hundredfold.call import Call
-from hundredfold.recipe import Recipe
 
 CLASSES, PIXELS = 100, 32
 

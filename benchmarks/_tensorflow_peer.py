@@ -14,11 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import tensorflow as tf
 from _common import Work
+from _ours import Call, Recipe, call
 from keras import layers, ops
-
-from hundredfold import call
-from hundredfold.call import Call
-from hundredfold.recipe import Recipe
 
 CLASSES, PIXELS = 100, 32
 
