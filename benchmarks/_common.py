@@ -84,10 +84,15 @@ def _serve(pipe: Connection, side: Side) -> None:
             seconds = pipe.recv()
         except EOFError:
             return
-        began, done = time.perf_counter(), work()
-        while time.perf_counter() - began < seconds:
-            done += work()
-        pipe.send(done / (time.perf_counter() - began))
+        pipe.send(rate(work, seconds))
+
+
+def rate(work: Work, seconds: float) -> float:
+    """Do a block of so many seconds; return the amount a second."""
+    began, done = time.perf_counter(), work()
+    while time.perf_counter() - began < seconds:
+        done += work()
+    return done / (time.perf_counter() - began)
 
 
 @contextmanager
@@ -116,11 +121,18 @@ def workers(sides: Mapping[str, Side]) -> Iterator[dict[str, Worker]]:
 
 def in_turn(sides: Mapping[str, Side], blocks: int, seconds: float) -> dict[str, list[float]]:
     """Return the amount a second of each side, a number a block, the sides in turn."""
-    rates: dict[str, list[float]] = {name: [] for name in sides}
     with workers(sides) as started:
-        for block in range(blocks):
-            for name in list(sides)[:: 1 if block % 2 == 0 else -1]:
-                rates[name].append(started[name].rate(seconds))
+        return interleaved({name: one.rate for name, one in started.items()}, blocks, seconds)
+
+
+def interleaved(
+    sides: Mapping[str, Callable[[float], float]], blocks: int, seconds: float
+) -> dict[str, list[float]]:
+    """Return what each side gives for a block, blocks in turn, every other round in reverse."""
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for block in range(blocks):
+        for name in list(sides)[:: 1 if block % 2 == 0 else -1]:
+            rates[name].append(sides[name](seconds))
     return rates
 
 
@@ -191,7 +203,7 @@ def report(
         )
         for row in cells
     ]
-    whole = {"benchmark": benchmark, **_machine(), **_rounded(dict(facts))}
+    whole = _rounded({"benchmark": benchmark, **_machine(), **facts})
     sys.stdout.write("\n".join([*lines, json.dumps(whole)]) + "\n")
     if record:
         write_record(record, whole)

@@ -27,9 +27,10 @@ from hundredfold.training.team import share
 
 __all__ = [
     "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Call", "Feed", "Recipe", "Source",
-    "Split", "Transfer", "_descriptor", "_near", "autocast", "call", "data", "device", "frozen",
-    "learner", "machine", "macs", "models", "parse_chain", "pipeline", "pixels", "recipe",
-    "resized", "run", "seconds_of", "side", "t_interval", "use_forms", "wording", "work",
+    "Split", "Transfer", "_descriptor", "_near", "a_batch", "autocast", "call", "captured",
+    "data", "device", "frozen", "learner", "machine", "macs", "models", "parse_chain", "pipeline",
+    "pixels", "recipe", "resized", "run", "seconds_of", "side", "t_interval", "use_forms",
+    "wording", "work",
 ]  # fmt: skip
 
 CLASSES, PIXELS = 100, 32
@@ -58,19 +59,20 @@ def work(
     library: bool = False,
     default_memory: bool = False,
     in_turn: bool = False,
+    on: str = "cpu",
+    compiled: bool = False,
 ) -> Work:
     """Return a recipe's step on uint8 images of 32 px that it brings to `size` itself.
 
     library: leave every convolution as the library's. default_memory: and the C library's
-    ways with freed memory as they are. in_turn: pieces of a batch one after another, each by
-    all threads.
+    ways with freed memory as they are. in_turn: micro-batches one after another, each by all
+    threads. on: the device. compiled: torch.compile makes the step.
     """
     if not default_memory:
         keep_freed_memory()
-    ours = learner(what, size, precision, library, in_turn)
+    ours = learner(what, size, precision, library, in_turn, on=on, compiled=compiled)
     batch = what.batch_size
-    images = pixels(batch)
-    targets = functional.one_hot(torch.randint(0, CLASSES, (batch,)), CLASSES).float()
+    images, targets = a_batch(batch, on)
 
     def step() -> float:
         float(ours.step(images, targets, 0.5, 1)[0])
@@ -79,11 +81,28 @@ def work(
     return step
 
 
-def learner(what: Recipe, size: int, precision: str, library: bool, in_turn: bool) -> Learner:
+def a_batch(batch: int, on: str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
+    """Return random images (batch, 3, 32, 32), uint8, and targets (batch, classes)."""
+    labels = torch.randint(0, CLASSES, (batch,))
+    return pixels(batch).to(on), functional.one_hot(labels, CLASSES).float().to(on)
+
+
+def learner(
+    what: Recipe,
+    size: int,
+    precision: str,
+    library: bool = False,
+    in_turn: bool = False,
+    *,
+    on: str = "cpu",
+    compiled: bool = False,
+) -> Learner:
+    """Return what trains a recipe's network on random images; see `work`."""
     model = models.build(call.parse(what.model), classes=CLASSES, size=PIXELS, seed=0)
     if hasattr(model, "fit"):
         model.fit(pixels(256))
-    if not library:
+    model = model.to(on)
+    if not library and on == "cpu":
         use_forms(model, what, size, precision, in_turn=in_turn)
     loss, optimizer, schedule = (
         call.resolve(call.parse(getattr(what, field)), recipe.PACKAGES[field])
@@ -91,8 +110,38 @@ def learner(what: Recipe, size: int, precision: str, library: bool, in_turn: boo
     )
     return Learner(
         model, optimizer(model), loss, schedule, lambda progress, given: size,  # noqa: ARG005
-        precision=precision, micro_batch=what.micro_batch, in_turn=in_turn,
+        precision=precision, micro_batch=what.micro_batch, in_turn=in_turn, compiled=compiled,
     )  # fmt: skip
+
+
+def captured(what: Recipe, size: int, precision: str) -> Work:
+    """Return a recipe's step as a CUDA graph, on images that are `size` px already.
+
+    A graph holds its numbers, so the learning rate is the one of its capture: this tells what
+    a captured step takes, and trains nothing.
+    """
+    ours = learner(what, size, precision, on="cuda")
+    images, targets = a_batch(what.batch_size, "cuda")
+    images = functional.interpolate(images.float(), (size, size)).to(torch.uint8)
+    images = images.contiguous(memory_format=torch.channels_last)
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):  # three steps first, as torch.cuda.CUDAGraph's page has it
+        for _ in range(3):
+            ours.gradients(images, targets)
+            ours.update()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        sums = ours.gradients(images, targets)
+        ours.update()
+
+    def step() -> float:
+        graph.replay()
+        float(sums[0])
+        return what.batch_size
+
+    return step
 
 
 def use_forms(

@@ -54,6 +54,7 @@ def read(folder: Path) -> dict[str, Any]:
         "run": made.name,
         "seed": made.recipe.seed,
         "seconds": made.info["seconds"],
+        "images_per_second": made.info.get("images_per_second"),
         "validation": scores.get("validation.top_1"),
         "test": scores.get("test.top_1"),
     }
