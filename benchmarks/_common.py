@@ -214,9 +214,13 @@ def write_record(path: Path, facts: Mapping[str, Any], machine_name: str = "") -
 
     machine_name: of what computed, where that is not the processor.
     """
+    script, *options = sys.argv
+    if "--record" in options:  # where the numbers were written is no part of what was run
+        index = options.index("--record")
+        options[index : index + 2] = []
     head: Facts = {
         "name": path.stem,
-        "command": [shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])],
+        "command": [shlex.join(["python", f"benchmarks/{Path(script).name}", *options])],
         "machine": machine_name or _processor_name(),
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }

@@ -78,8 +78,9 @@ def test_a_report_is_a_table_and_one_line_of_json(capsys):
 def test_a_record_is_one_file_that_says_what_was_run_where_and_when(tmp_path, monkeypatch, capsys):
     import _common
 
-    monkeypatch.setattr("sys.argv", ["somewhere/step.py", "--model", "wrn(depth=16)"])
     path = tmp_path / "results" / "step-here.json"
+    asked = ["somewhere/step.py", "--record", str(path), "--model", "wrn(depth=16)"]
+    monkeypatch.setattr("sys.argv", asked)
     _common.report("step", [["a"], ["b"]], {"n": 3, "rows": [{"x": 1.23456789}]}, path)
     record = json.loads(path.read_text())
     assert record["name"] == "step-here"
