@@ -158,7 +158,9 @@ def rendered(table: Table, page: Path, results: Path) -> str:
         return f"{text}\n{facts}\n" if facts else text
     commands = dict.fromkeys(command for line in lines for command in line["command"])
     block = "\n".join(["```sh", *commands, "```"])
-    return f"{text}\n{facts}{' · ' if facts else ''}{links(table, page, results)}\n\n{block}\n"
+    cited = links(table, page, results)
+    line = f"{facts} · {cited}" if facts else f"R{cited[1:]}"
+    return f"{text}\n{line}\n\n{block}\n"
 
 
 def links(table: Table, page: Path, results: Path) -> str:
