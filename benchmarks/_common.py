@@ -225,7 +225,9 @@ def write_record(path: Path, facts: Mapping[str, Any], machine_name: str = "") -
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(head | _rounded(dict(facts)), indent=1) + "\n", encoding="utf-8")
+    part = path.with_suffix(".part")  # whoever is stopped here leaves the record from before
+    part.write_text(json.dumps(head | _rounded(dict(facts)), indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
 
 
 def _processor_name() -> str:
