@@ -10,13 +10,16 @@ rounds of the ratio within a round, given with the smallest and the largest.
 import argparse
 import json
 import os
+import shlex
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -81,10 +84,15 @@ def _serve(pipe: Connection, side: Side) -> None:
             seconds = pipe.recv()
         except EOFError:
             return
-        began, done = time.perf_counter(), work()
-        while time.perf_counter() - began < seconds:
-            done += work()
-        pipe.send(done / (time.perf_counter() - began))
+        pipe.send(rate(work, seconds))
+
+
+def rate(work: Work, seconds: float) -> float:
+    """Do a block of so many seconds; return the amount a second."""
+    began, done = time.perf_counter(), work()
+    while time.perf_counter() - began < seconds:
+        done += work()
+    return done / (time.perf_counter() - began)
 
 
 @contextmanager
@@ -113,18 +121,25 @@ def workers(sides: Mapping[str, Side]) -> Iterator[dict[str, Worker]]:
 
 def in_turn(sides: Mapping[str, Side], blocks: int, seconds: float) -> dict[str, list[float]]:
     """Return the amount a second of each side, a number a block, the sides in turn."""
-    rates: dict[str, list[float]] = {name: [] for name in sides}
     with workers(sides) as started:
-        for block in range(blocks):
-            for name in list(sides)[:: 1 if block % 2 == 0 else -1]:
-                rates[name].append(started[name].rate(seconds))
+        return interleaved({name: one.rate for name, one in started.items()}, blocks, seconds)
+
+
+def interleaved(
+    sides: Mapping[str, Callable[[float], float]], blocks: int, seconds: float
+) -> dict[str, list[float]]:
+    """Return what each side gives for a block, blocks in turn, every other round in reverse."""
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for block in range(blocks):
+        for name in list(sides)[:: 1 if block % 2 == 0 else -1]:
+            rates[name].append(sides[name](seconds))
     return rates
 
 
 def ratio(mine: Sequence[float], others: Sequence[float]) -> dict[str, float]:
-    """Return the median, smallest and largest of mine / others over the blocks."""
+    """Return the median of mine / others over the blocks, with the smallest and largest."""
     found = [a / b for a, b in zip(mine, others, strict=True)]
-    return {"median": statistics.median(found), "low": min(found), "high": max(found)}
+    return {"value": statistics.median(found), "low": min(found), "high": max(found)}
 
 
 def gemm(precision: str, size: int) -> Work:
@@ -153,9 +168,16 @@ def precisions() -> tuple[str, ...]:
     return ("fp32", "bf16") if bf16 else ("fp32",)
 
 
+def base_parser(doc: str) -> argparse.ArgumentParser:
+    """Return a parser with the one option of every benchmark."""
+    found = argparse.ArgumentParser(description=doc.partition("\n")[0])
+    found.add_argument("--record", type=Path, help="write benchmarks/results/NAME.json as well")
+    return found
+
+
 def parser(doc: str, *, blocks: int = 9, seconds: float = 1.0) -> argparse.ArgumentParser:
     """Return a parser with the options of every benchmark that times blocks."""
-    found = argparse.ArgumentParser(description=doc.partition("\n")[0])
+    found = base_parser(doc)
     found.add_argument("--threads", type=int, default=machine.cores())
     found.add_argument("--blocks", type=int, default=blocks, help="of each side")
     found.add_argument("--seconds", type=float, default=seconds, help="of one block")
@@ -163,8 +185,16 @@ def parser(doc: str, *, blocks: int = 9, seconds: float = 1.0) -> argparse.Argum
     return found
 
 
-def report(benchmark: str, cells: Sequence[Sequence[str]], facts: Mapping[str, Any]) -> None:
-    """Print a table, whose first row is its head, and one line of JSON with the machine."""
+def report(
+    benchmark: str,
+    cells: Sequence[Sequence[str]],
+    facts: Mapping[str, Any],
+    record: Path | None = None,
+) -> None:
+    """Print a table, whose first row is its head, and one line of JSON with the machine.
+
+    record: where the JSON is written as well.
+    """
     wide = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
     lines = [
         "  ".join(
@@ -173,8 +203,37 @@ def report(benchmark: str, cells: Sequence[Sequence[str]], facts: Mapping[str, A
         )
         for row in cells
     ]
-    lines.append(json.dumps({"benchmark": benchmark, **_machine(), **_rounded(dict(facts))}))
-    sys.stdout.write("\n".join(lines) + "\n")
+    whole = _rounded({"benchmark": benchmark, **_machine(), **facts})
+    sys.stdout.write("\n".join([*lines, json.dumps(whole)]) + "\n")
+    if record:
+        write_record(record, whole)
+
+
+def write_record(path: Path, facts: Mapping[str, Any], machine_name: str = "") -> None:
+    """Write one JSON file that says what was run, where and when, and the facts.
+
+    machine_name: of what computed, where that is not the processor.
+    """
+    script, *options = sys.argv
+    if "--record" in options:  # where the numbers were written is no part of what was run
+        index = options.index("--record")
+        options[index : index + 2] = []
+    head: Facts = {
+        "name": path.stem,
+        "command": [shlex.join(["python", f"benchmarks/{Path(script).name}", *options])],
+        "machine": machine_name or _processor_name(),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")  # whoever is stopped here leaves the record from before
+    part.write_text(json.dumps(head | _rounded(dict(facts)), indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _processor_name() -> str:
+    """Return the processor, its widest instruction set and its cores: "AMD EPYC, AVX2, 2 cores"."""
+    sets, cores = machine.instruction_sets(), machine.cores()
+    return ", ".join([machine.processor(), *sets[-1:], f"{cores} core{'s' * (cores != 1)}"])
 
 
 def _machine() -> Facts:

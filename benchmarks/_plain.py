@@ -8,12 +8,9 @@ well the last rows and columns that its poolings then drop, as plain layers do.
 
 import torch
 from _common import Work
+from _ours import Call, Recipe, call
 from torch import Tensor, nn
 from torch.nn import functional
-
-from hundredfold import spec
-from hundredfold.recipe import Recipe
-from hundredfold.spec import Call
 
 CLASSES, PIXELS = 100, 32
 
@@ -217,28 +214,32 @@ def optimizers(what: Call, model: nn.Module) -> list[torch.optim.Optimizer]:
     return [muon, rest]
 
 
-def work(what: Recipe, size: int, precision: str) -> Work:
-    """Return a recipe's step, micro-batches and resizing included, on float images of 32 px."""
-    model = network(spec.parse(what.model))
+def work(what: Recipe, size: int, precision: str, on: str = "cpu", compiled: bool = False) -> Work:
+    """Return a recipe's step, micro-batches and resizing included, on float images of 32 px.
+
+    on: the device. compiled: the network is torch.compile's.
+    """
+    model = network(call.parse(what.model))
     assert model is not None, what.model
-    model = model.to(memory_format=torch.channels_last)
-    updates = optimizers(spec.parse(what.optimizer), model)
-    loss_of = nn.CrossEntropyLoss(**spec.parse(what.loss).options)
+    model = model.to(on, memory_format=torch.channels_last)
+    updates = optimizers(call.parse(what.optimizer), model)
+    loss_of = nn.CrossEntropyLoss(**call.parse(what.loss).options)
     batch = what.batch_size
-    images = torch.randn(batch, 3, PIXELS, PIXELS).to(memory_format=torch.channels_last)
-    labels = torch.randint(0, CLASSES, (batch,))
+    images = torch.randn(batch, 3, PIXELS, PIXELS).to(on, memory_format=torch.channels_last)
+    labels = torch.randint(0, CLASSES, (batch,)).to(on)
     bf16 = precision == "bf16"
+    forward = torch.compile(model) if compiled else model
 
     def step() -> float:
         for update in updates:
             update.zero_grad()
         pairs = zip(*(t.split(what.micro_batch or batch) for t in (images, labels)), strict=True)
         for some, known in pairs:
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                loss = loss_of(model(_sized(some, size)), known) * (len(some) / batch)
+            with torch.autocast(on, torch.bfloat16, enabled=bf16):
+                loss = loss_of(forward(_sized(some, size)), known) * (len(some) / batch)
             loss.backward()
         for update in updates:
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            with torch.autocast(on, torch.bfloat16, enabled=bf16):
                 update.step()
         loss.item()
         return batch

@@ -9,10 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hundredfold import run
-from hundredfold.comparison._paired import t_interval
-
-CLI = "import sys\n{before}\nfrom hundredfold import cli\nsys.exit(cli.main(sys.argv[1:]))"
+from _ours import CLI, run, t_interval
 
 
 def hundredfold(*arguments: str, before: str = "") -> dict[str, Any]:
@@ -57,6 +54,7 @@ def read(folder: Path) -> dict[str, Any]:
         "run": made.name,
         "seed": made.recipe.seed,
         "seconds": made.info["seconds"],
+        "images_per_second": made.info.get("images_per_second"),
         "validation": scores.get("validation.top_1"),
         "test": scores.get("test.top_1"),
     }
@@ -73,14 +71,14 @@ def mean(values: Sequence[float]) -> dict[str, Any]:
     known = [value for value in values if value is not None]
     between = t_interval(known) if len(known) > 1 else (None, None)
     middle = statistics.fmean(known) if known else None
-    return {"mean": middle, "low": between[0], "high": between[1], "n": len(known)}
+    return {"value": middle, "low": between[0], "high": between[1], "n": len(known)}
 
 
 def worded(found: dict[str, Any], places: int = 1) -> str:
     """Return a mean of shares in percent: "52.1 % (51.6-52.6, n = 3)"."""
-    if found["mean"] is None:
+    if found["value"] is None:
         return "-"
-    text = f"{found['mean']:.{places}%}".replace("%", " %")
+    text = f"{found['value']:.{places}%}".replace("%", " %")
     if found["low"] is None:
         return f"{text} (n = {found['n']})"
     low, high = (f"{100 * found[bound]:.{places}f}" for bound in ("low", "high"))

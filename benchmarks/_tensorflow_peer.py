@@ -14,11 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import tensorflow as tf
 from _common import Work
+from _ours import Call, Recipe, call
 from keras import layers, ops
-
-from hundredfold import spec
-from hundredfold.recipe import Recipe
-from hundredfold.spec import Call
 
 CLASSES, PIXELS = 100, 32
 
@@ -80,7 +77,7 @@ def work(what: Recipe, size: int, precision: str, threads: int) -> Work:
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     keras.config.set_dtype_policy("float32" if precision == "fp32" else "mixed_bfloat16")
-    model, optimizer = network(spec.parse(what.model)), _optimizer(spec.parse(what.optimizer))
+    model, optimizer = network(call.parse(what.model)), _optimizer(call.parse(what.optimizer))
     optimizer.build(model.trainable_variables)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     images = tf.random.normal((what.batch_size, PIXELS, PIXELS, 3))

@@ -19,11 +19,9 @@ from typing import NamedTuple
 import _common
 import _runs
 from _common import Facts
-
-from hundredfold import recipe, wording
+from _ours import NO_PROBE, recipe, wording
 
 RECIPE, WHOLE = "speed-75", "whole recipe"
-NO_PROBE = "from hundredfold.training import forms; algorithms.pays = lambda macs, images: False"
 
 
 class Change(NamedTuple):
@@ -87,13 +85,13 @@ def cells(found: Facts) -> list[str]:
         found["change"],
         _runs.worded(found["validation"], 2),
         difference,
-        wording.seconds(found["seconds"]["mean"]),
-        f"{slower['median']:.2f} ({slower['low']:.2f}-{slower['high']:.2f})",
+        wording.seconds(found["seconds"]["value"]),
+        f"{slower['value']:.2f} ({slower['low']:.2f}-{slower['high']:.2f})",
     ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _common.base_parser(__doc__)
     parser.add_argument("--only", action="append", default=[], help="a row, beside the whole")
     parser.add_argument("--rate", action="append", type=float, default=[], help="of SGD")
     parser.add_argument("--seeds", type=int, default=3)
@@ -113,8 +111,9 @@ def main() -> None:
     runs = {name: trained(name, change, options) for name, change in wanted.items()}
     rows = [row(name, found, runs[WHOLE]) for name, found in runs.items()]
     head = [RECIPE, "validation top-1", "difference", "seconds", "slower"]
-    facts = {"set": options.set, "seeds": options.seeds, "validation": options.validation}
-    _common.report("ablation", [head, *map(cells, rows)], facts | {"rows": rows})
+    facts = {"set": options.set, "n": options.seeds, "validation": options.validation}
+    facts |= {"precision": whole.precision, "threads": options.threads}
+    _common.report("ablation", [head, *map(cells, rows)], facts | {"rows": rows}, options.record)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from statistics import median
 import _common
 import _runs
 from _common import Facts
-
-from hundredfold.training import seconds_of
+from _ours import seconds_of
 
 WITHIN = 0.05
 
@@ -28,7 +27,7 @@ def row(budget: str, runs: list[Facts]) -> Facts:
         "budget": budget,
         "validation": _runs.mean([run["validation"] for run in runs]),
         "test": _runs.mean([run["test"] for run in runs]),
-        "over": {"median": median(over), "low": min(over), "high": max(over)},
+        "over": {"value": median(over), "low": min(over), "high": max(over)},
         "kept": all(abs(share) <= WITHIN for share in over),
         "runs": runs,
     }
@@ -49,13 +48,13 @@ def trained(budget: str, options: argparse.Namespace) -> list[Facts]:
 
 
 def cells(found: Facts) -> list[str]:
-    over = (f"{found['over'][key]:+.1%}" for key in ("median", "low", "high"))
+    over = (f"{found['over'][key]:+.1%}" for key in ("value", "low", "high"))
     scores = (_runs.worded(found[split]) for split in ("validation", "test"))
     return [found["budget"], *scores, *over, "yes" if found["kept"] else "no"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _common.base_parser(__doc__)
     parser.add_argument("--data", default="cifar100")
     parser.add_argument("--data-dir", default="")
     parser.add_argument("--budget", action="append", default=[], help="default: 1m, 5m, 15m, 60m")
@@ -69,8 +68,9 @@ def main() -> None:
         seconds_of(budget)  # before hours are spent
     rows = [row(budget, trained(budget, options)) for budget in budgets]
     head = ["budget", "validation top-1", "test top-1", "over", "least", "most", "kept"]
-    facts = {"data": options.data, "seeds": options.seeds, "within": WITHIN, "rows": rows}
-    _common.report("budget", [head, *map(cells, rows)], facts)
+    facts = {"data": options.data, "n": options.seeds, "within": WITHIN, "rows": rows}
+    facts |= {"precision": "auto", "threads": options.threads}
+    _common.report("budget", [head, *map(cells, rows)], facts, options.record)
 
 
 if __name__ == "__main__":

@@ -23,16 +23,11 @@ import _ours
 import numpy as np
 import torch
 from _common import Side, Work
+from _ours import Feed, Recipe, parse_chain, pipeline, recipe
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 from torch.nn import functional
-
-from hundredfold import recipe
-from hundredfold.augment import pipeline
-from hundredfold.engines.pytorch.feed import Feed
-from hundredfold.recipe import Recipe
-from hundredfold.spec import parse_chain
 
 SPEED = recipe.load("speed-75")
 CHAINS = {
@@ -235,15 +230,15 @@ def cells(found: _common.Facts) -> list[list[str]]:
     rows = [["", "images/s", "times", "least", "most"]]
     rows += [[name, f"{rate:,.0f}", *"---"] for name, rate in found["images_per_second"].items()]
     for name, ratio in found["ratios"].items():
-        rows.append([name, "-", *(f"{ratio[key]:.1f}" for key in ("median", "low", "high"))])
+        rows.append([name, "-", *(f"{ratio[key]:.1f}" for key in ("value", "low", "high"))])
     for name, share in found["share_of_step"].items():
-        shares = (f"{share[key]:.1%}" for key in ("median", "low", "high"))
+        shares = (f"{share[key]:.1%}" for key in ("value", "low", "high"))
         rows.append([f"share of the step: {name}", "-", *shares])
     return rows
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _common.base_parser(__doc__)
     for option, default in (("threads", 2), ("batch", 128), ("size", 32), ("rounds", 15)):
         parser.add_argument(f"--{option}", type=int, default=default)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default=_common.precisions()[-1])
@@ -253,9 +248,9 @@ def main() -> None:
     found = summary(in_turn(candidates(options), options))
     facts = {name: getattr(options, name) for name in ("threads", "batch", "size", "rounds")}
     keras_is = "" if importlib.util.find_spec("tensorflow") else "tensorflow is not installed"
-    facts |= {"precision": options.precision, "keras_absent": keras_is}
+    facts |= {"n": options.rounds, "precision": options.precision, "keras_absent": keras_is}
     facts |= {"aims": AIMS, "share_aim": SHARE}
-    _common.report("input", cells(found), facts | found)
+    _common.report("input", cells(found), facts | found, options.record)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,16 @@ down, its own original left out: a picture of the same kind that nothing is a co
 test images are held against all training images, pixels only, as `evaluate` does.
 """
 
-import argparse
 import io
-import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import _common
 import numpy as np
+from _ours import Source, _descriptor, _near, data
 from numpy.typing import NDArray
 from PIL import Image
-
-from hundredfold.data import Source, _descriptor, _near, load
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
@@ -72,11 +69,6 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
 def found_share(known: _descriptor.Pictures, copies: Pixels, originals: NDArray[np.int64]) -> float:
     found = _near.across(_descriptor.pictures(copies), known)
     right = found.known == originals[found.rows]
@@ -89,36 +81,36 @@ def mistaken_share(known: _descriptor.Pictures, rows: NDArray[np.int64]) -> floa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _common.base_parser(__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-test", action="store_true", help="leave the test split closed")
     options = parser.parse_args()
     chance = np.random.default_rng(options.seed)
-    data = load("cifar100", Source(folder=options.data_dir))
-    train = np.asarray(data.parts["train"]().pixels)
+    dataset = data.load("cifar100", Source(folder=options.data_dir))
+    train = np.asarray(dataset.parts["train"]().pixels)
     known = _descriptor.pictures(train)
     rows = chance.choice(len(train), options.images, replace=False)
-    told: dict[str, float] = {"images": options.images}
+    found: dict[str, float] = {}
     for name, change in CHANGES.items():
         copies = np.stack([change(train[row], chance) for row in rows])
-        told[name] = found_share(known, copies, rows)
-        say(f"{name}: {told[name]:.2%} found")
-    told["upside down"] = mistaken_share(known, rows)
-    say(f"upside down: {told['upside down']:.2%} found by mistake")
+        found[name] = found_share(known, copies, rows)
+    mistaken = mistaken_share(known, rows)
+    facts: _common.Facts = {"n": options.images, "precision": "uint8", "threads": 0}
+    facts |= {"found": found, "found_by_mistake": mistaken}
     if not options.no_test:
-        test = np.asarray(data.parts["test"]().pixels)
+        test = np.asarray(dataset.parts["test"]().pixels)
         began, spent = time.perf_counter(), time.process_time()
         near = _near.across(_descriptor.pictures(test), _descriptor.pictures(train))
-        told["seconds"] = time.perf_counter() - began
-        told["processor seconds"] = time.process_time() - spent
-        told["test images"] = len(np.unique(near.rows))
-        say(
-            f"{told['test images']:,.0f} test images in {told['seconds']:.1f} s, "
-            f"{told['processor seconds']:.1f} of all cores together"
-        )
-    say(json.dumps(told))
+        facts |= {
+            "seconds": time.perf_counter() - began,
+            "processor_seconds": time.process_time() - spent,
+            "test_images_with_a_near_duplicate": len(np.unique(near.rows)),
+        }
+    cells = [["a copy that is", "found"], *([name, f"{one:.2%}"] for name, one in found.items())]
+    cells.append(["upside down, found by mistake", f"{mistaken:.2%}"])
+    _common.report("near", cells, facts, options.record)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from pathlib import Path
 import _common
 import _runs
 from _common import Facts
-
-from hundredfold import recipe, wording
+from _ours import recipe, wording
 
 CUT = 0.1  # for validation, where a recipe trains on all images
 
@@ -61,12 +60,12 @@ def rows(trainings: dict[int, list[Facts]]) -> list[Facts]:
 
 
 def cells(row: Facts) -> list[str]:
-    taken = wording.seconds(row["seconds"]["mean"])
+    taken = wording.seconds(row["seconds"]["value"])
     return [str(row["point"]), _runs.worded(row["validation"]), _runs.worded(row["gain"]), taken]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _common.base_parser(__doc__)
     parser.add_argument("recipe")
     parser.add_argument("--vary", choices=("epochs", "limit"), default="epochs")
     parser.add_argument("--first", type=int, default=4)
@@ -80,7 +79,8 @@ def main() -> None:
     found = rows({p: trained(p, options) for p in points(options.first, options.points)})
     head = [options.vary, "validation top-1", "gain", "seconds"]
     facts = {"recipe": options.recipe, "set": options.set, "vary": options.vary, "rows": found}
-    _common.report("scaling", [head, *map(cells, found)], facts)
+    facts |= {"n": options.seeds, "precision": "auto", "threads": options.threads}
+    _common.report("scaling", [head, *map(cells, found)], facts, options.record)
 
 
 if __name__ == "__main__":

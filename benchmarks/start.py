@@ -7,8 +7,6 @@ line of JSON. A training is ended right after its first step. Its first round, w
 decoded data or the precision probe in the cache, is given beside the others.
 """
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -16,14 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
-FIRST_STEP = """
-import os, sys
-from hundredfold import cli
-from hundredfold.engines.pytorch.learner import Learner
-step = Learner.step
-Learner.step = lambda *given: (step(*given), os._exit(0))
-sys.exit(cli.main(sys.argv[1:]))
-"""
+import _common
+from _ours import FIRST_STEP
+
 COMMAND = [sys.executable, "-m", "hundredfold"]
 
 
@@ -43,7 +36,7 @@ def first_step(recipe: str, data_dir: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _common.base_parser(__doc__)
     parser.add_argument("--recipe", default="digits")
     parser.add_argument("--data-dir", default="")
     parser.add_argument("--report", default="", help="the folder of a run or a study")
@@ -61,11 +54,9 @@ def main() -> None:
     if options.report:
         report = [*COMMAND, "report", options.report]
         found["report"] = statistics.median(seconds(report) for _ in rounds)
-    for what, took in found.items():
-        print(f"{what:<26}{took:>8.2f} s")  # noqa: T201
-    facts = {"recipe": options.recipe, "rounds": options.rounds}
-    numbers = {what: round(took, 3) for what, took in found.items()}
-    print(json.dumps({"benchmark": "start", **facts, "seconds": numbers}))  # noqa: T201
+    cells = [["", "seconds"], *([what, f"{took:.2f}"] for what, took in found.items())]
+    facts = {"recipe": options.recipe, "n": options.rounds, "precision": "auto", "threads": 0}
+    _common.report("start", cells, facts | {"seconds": found}, options.record)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,7 @@ import _common
 import _ours
 import _plain
 from _common import Side, Work
-
-from hundredfold import recipe, spec
-from hundredfold.recipe import Recipe
+from _ours import Recipe, call, recipe
 
 SPEED = "speed-75"
 SGD = "sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)"
@@ -79,7 +77,7 @@ def sides_of(case: Case, precision: str, options: argparse.Namespace) -> dict[st
     threads, given = options.threads, (case.recipe, case.size, precision)
     ours = (*given, options.library, options.default_memory, options.in_turn)
     found = {"ours": _ours.side(ours, threads)}
-    if _plain.network(spec.parse(case.recipe.model)):
+    if _plain.network(call.parse(case.recipe.model)):
         found["plain"] = Side(_plain.work, given, threads)
     if not tensorflow_is_absent() and case.name in ZOO:
         found["tensorflow"] = Side(tensorflow, (*given, threads), threads)
@@ -118,7 +116,7 @@ def cells(row: _common.Facts, peers: list[str]) -> list[str]:
         known = ratios.get(peer)
         found.append(f"{speeds[peer]:,.0f}" if known else "-")
         found.append(
-            f"{known['median']:.2f} ({known['low']:.2f}-{known['high']:.2f})" if known else "-"
+            f"{known['value']:.2f} ({known['low']:.2f}-{known['high']:.2f})" if known else "-"
         )
     return [*found, f"{row['share_of_gemm_peak']:.1%}"]
 
@@ -133,10 +131,11 @@ def main() -> None:
     parser.add_argument("--in-turn", action="store_true", help="ours, pieces one after another")
     parser.add_argument("--default-memory", action="store_true", help="ours, freed memory let go")
     options = parser.parse_args()
+    precisions = options.precision or _common.precisions()
     rows = [
         measure(case, precision, options)
         for case in cases(options.model, options.batch, options.set)
-        for precision in options.precision or _common.precisions()
+        for precision in precisions
     ]
     absent = tensorflow_is_absent()
     peers = ["plain"] if absent else ["plain", "tensorflow"]
@@ -146,7 +145,8 @@ def main() -> None:
     facts = {"threads": options.threads, "library": options.library}
     facts |= {"in_turn": options.in_turn, "default_memory": options.default_memory}
     facts |= {"tensorflow_absent": absent}
-    _common.report("step", table, facts | {"rows": rows})
+    facts |= {"n": options.blocks, "precision": " and ".join(precisions)}
+    _common.report("step", table, facts | {"rows": rows}, options.record)
 
 
 if __name__ == "__main__":

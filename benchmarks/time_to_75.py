@@ -22,9 +22,7 @@ import _ours
 import _plain
 import _runs
 from _common import Facts, Side
-
-from hundredfold import models, recipe, spec, wording
-from hundredfold.recipe import Recipe
+from _ours import Recipe, call, models, recipe, wording
 
 EPOCHS = 200  # of ResNet-18, as the public repository trains it
 LARGE = Recipe(
@@ -40,7 +38,7 @@ def steps_of(what: Recipe, images: int) -> int:
 
 def images_by_size(what: Recipe, images: int) -> dict[int, int]:
     """Count the images that a recipe trains on at each size, with so many in an epoch."""
-    resolution = spec.resolve(spec.parse(what.resolution), recipe.PACKAGES["resolution"])
+    resolution = call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"])
     steps = steps_of(what, images)
     sizes = Counter(resolution(step / steps, _ours.PIXELS) for step in range(steps))
     return {size: count * what.batch_size for size, count in sorted(sizes.items())}
@@ -53,10 +51,10 @@ def muon_flops(what: Recipe, images: int) -> int:
     two products, the first and the last; between them n iterations take 4 n - 3 of r x r by
     r x r (see `optim/_muon.py`). 0 for another optimizer.
     """
-    optimizer = spec.parse(what.optimizer)
+    optimizer = call.parse(what.optimizer)
     if optimizer.name != "muon":
         return 0
-    model = models.outline(spec.parse(what.model), classes=_ours.CLASSES, size=_ours.PIXELS)
+    model = models.outline(call.parse(what.model), classes=_ours.CLASSES, size=_ours.PIXELS)
     banks = [p for p in model.parameters() if p.requires_grad and p.ndim == 4]
     shapes = [sorted((len(p), p[0].numel())) for p in banks]
     squares = 4 * int(optimizer.options["steps"]) - 3
@@ -147,13 +145,13 @@ def cells(found: Facts) -> list[list[str]]:
     rows = [["to 75 %", "seconds", "slower", "least", "most", "PFLOP", "images"]]
     for side in ("ours", "plain", "resnet-18"):
         ratio = found["ratios_of_steps"].get(side)
-        times = [f"{ratio[key]:.2f}" for key in ("median", "low", "high")] if ratio else ["-"] * 3
+        times = [f"{ratio[key]:.2f}" for key in ("value", "low", "high")] if ratio else ["-"] * 3
         projected = wording.seconds(found["projected_seconds"][side])
         compute = found["pflop"].get(side)  # the peer's is ours, but for its Muon's products
         work = f"{compute:.4g}" if compute else "-", f"{found['images'][side]:,}"
         rows.append([f"{side}, projected", projected, *times, *work])
     if found["runs"]:
-        taken = wording.seconds(found["seconds"]["mean"])
+        taken = wording.seconds(found["seconds"]["value"])
         rows.append([f"ours, {found['seconds']['n']} runs", taken, *["-"] * 5])
         for split in ("validation", "test"):
             rows.append([split, _runs.worded(found[split], 2), *["-"] * 5])
@@ -178,7 +176,7 @@ def main() -> None:
     runs = trainings(options)
     rates = measure(what, options)
     found = summary(runs, project(rates, counted, images))
-    found |= {"threads": options.threads, "precision": options.precision}
+    found |= {"n": options.blocks, "threads": options.threads, "precision": options.precision}
     found |= {"recipe": options.recipe, "set": options.set, "images_by_size": counted}
     found["pflop"] = {"ours": pflop(what, images), "resnet-18": pflop(LARGE, images)}
     found["images"] = dict.fromkeys(("ours", "plain"), sum(counted.values()))
@@ -187,7 +185,7 @@ def main() -> None:
         size: _common.share_of_peak(_ours.macs(what, size), of["ours"], of["gemm"])
         for size, of in rates.items()
     }
-    _common.report("time_to_75", cells(found), found)
+    _common.report("time_to_75", cells(found), found, options.record)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,9 @@ import _common
 import _runs
 import numpy as np
 from _common import Facts
+from _ours import Source, Split, data
 from numpy.typing import NDArray
 from PIL import Image
-
-from hundredfold import data
-from hundredfold.data import Source, Split
 
 Rows = NDArray[np.int64]
 
@@ -108,7 +106,7 @@ def rows(runs: dict[str, list[Facts]]) -> list[Facts]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = _common.base_parser(__doc__)
     parser.add_argument("--data", default="cifar100")
     parser.add_argument("--data-dir", default="")
     parser.add_argument("--network", default="speednet(width=0.5)")
@@ -127,12 +125,18 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     found = rows(trained(options))
     cells = [
-        [r["way"], _runs.worded(r["top_1"]), _runs.worded(r["gain"]), f"{r['seconds']['mean']:.1f}"]
+        [
+            r["way"],
+            _runs.worded(r["top_1"]),
+            _runs.worded(r["gain"]),
+            f"{r['seconds']['value']:.1f}",
+        ]
         for r in found
     ]
     head = ["on the other half", "top-1", "gain over scratch", "seconds"]
-    facts = {key: str(value) for key, value in vars(options).items()}
-    _common.report("transfer", [head, *cells], facts | {"rows": found})
+    facts: Facts = {key: str(value) for key, value in vars(options).items() if key != "record"}
+    facts |= {"n": options.seeds, "precision": "auto", "rows": found}
+    _common.report("transfer", [head, *cells], facts, options.record)
 
 
 if __name__ == "__main__":

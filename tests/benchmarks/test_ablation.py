@@ -22,8 +22,8 @@ def test_differences_and_times_are_taken_seed_by_seed():
     whole = [{"validation": 0.5, "seconds": 10.0}, {"validation": 0.6, "seconds": 20.0}]
     runs = [{"validation": 0.4, "seconds": 20.0}, {"validation": 0.4, "seconds": 80.0}]
     found = ablation.row("no whitening", runs, whole)
-    assert found["difference"]["mean"] == pytest.approx(-0.15)
-    assert found["slower"] == {"median": 3.0, "low": 2.0, "high": 4.0}
+    assert found["difference"]["value"] == pytest.approx(-0.15)
+    assert found["slower"] == {"value": 3.0, "low": 2.0, "high": 4.0}
 
 
 def test_without_a_probe_every_convolution_stays_the_librarys(monkeypatch):
@@ -55,4 +55,4 @@ def test_a_row_is_trained_beside_the_whole_recipe(benchmark):
     assert "epochs = 0.75" in " ".join(stored[2].split())
     assert "width=0.125, whiten=True" in stored[0]
     assert "width=0.125, whiten=False" in stored[1]
-    assert library["validation"]["mean"] == whole["validation"]["mean"]  # no probe at this size
+    assert library["validation"]["value"] == whole["validation"]["value"]  # no probe at this size

@@ -9,7 +9,7 @@ def test_a_ratio_is_taken_block_by_block():
     import _common
 
     found = _common.ratio([2.0, 30.0, 8.0], [1.0, 10.0, 1.0])
-    assert found == {"median": 3.0, "low": 2.0, "high": 8.0}
+    assert found == {"value": 3.0, "low": 2.0, "high": 8.0}
 
 
 def test_blocks_that_have_no_partner_are_an_error():
@@ -73,3 +73,32 @@ def test_a_report_is_a_table_and_one_line_of_json(capsys):
     head, row, line = capsys.readouterr().out.splitlines()
     assert (head.split(), row.split()) == (["name", "value"], ["a", "1"])
     assert json.loads(line)["rows"] == [{"x": 1.2346}]
+
+
+def test_a_record_is_one_file_that_says_what_was_run_where_and_when(tmp_path, monkeypatch, capsys):
+    import _common
+
+    path = tmp_path / "results" / "step-here.json"
+    asked = ["somewhere/step.py", "--record", str(path), "--model", "wrn(depth=16)"]
+    monkeypatch.setattr("sys.argv", asked)
+    _common.report("step", [["a"], ["b"]], {"n": 3, "rows": [{"x": 1.23456789}]}, path)
+    record = json.loads(path.read_text())
+    assert record["name"] == "step-here"
+    assert record["command"] == ["python benchmarks/step.py --model 'wrn(depth=16)'"]
+    assert record["machine"] and len(record["date"]) == 10
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert all(record[key] == value for key, value in printed.items())
+    assert record["rows"] == [{"x": 1.2346}]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ablation", "budget", "contention", "extract", "input", "near", "scaling", "start", "step",
+     "time_to_75", "transfer"],
+)  # fmt: skip
+def test_every_benchmark_can_write_its_record(name, capsys, monkeypatch):
+    module = __import__(name)
+    monkeypatch.setattr("sys.argv", [name, "--help"])
+    with pytest.raises(SystemExit):
+        module.main()
+    assert "--record" in capsys.readouterr().out

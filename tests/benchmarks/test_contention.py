@@ -15,8 +15,8 @@ def test_the_cost_of_a_neighbour_is_quiet_over_busy(benchmark):
     for row in facts["rows"]:
         pairs = zip(row["blocks"]["quiet"], row["blocks"]["busy"], strict=True)
         costs = [quiet / busy for quiet, busy in pairs]
-        assert row["cost"]["median"] == pytest.approx(median(costs), rel=1e-3)
-        assert row["reached"] == (row["cost"]["median"] <= facts["aim"])
+        assert row["cost"]["value"] == pytest.approx(median(costs), rel=1e-3)
+        assert row["reached"] == (row["cost"]["value"] <= facts["aim"])
         assert row["share_of_gemm_peak"] > 0
 
 

@@ -6,9 +6,9 @@ from hundredfold.recipe import Recipe
 def test_a_mean_has_an_interval_from_two_values_on():
     import _runs
 
-    assert _runs.mean([0.5]) == {"mean": 0.5, "low": None, "high": None, "n": 1}
+    assert _runs.mean([0.5]) == {"value": 0.5, "low": None, "high": None, "n": 1}
     found = _runs.mean([0.4, 0.6])
-    assert found["mean"] == pytest.approx(0.5)
+    assert found["value"] == pytest.approx(0.5)
     assert found["low"] == pytest.approx(0.5 - 12.706 * 0.1, abs=1e-3)  # Student's t, 1 degree
     assert _runs.worded(_runs.mean([])) == "-"
     assert _runs.worded(_runs.mean([0.5])) == "50.0 % (n = 1)"

@@ -14,9 +14,9 @@ def test_a_gain_is_taken_seed_by_seed():
         return {"validation": validation, "seconds": 1.0}
 
     first, second = scaling.rows({1: [run(0.5), run(0.7)], 2: [run(0.6), run(0.9)]})
-    assert first["gain"]["mean"] is None
-    assert second["gain"]["mean"] == pytest.approx(0.15)
-    assert second["validation"]["mean"] == pytest.approx(0.75)
+    assert first["gain"]["value"] is None
+    assert second["gain"]["value"] == pytest.approx(0.15)
+    assert second["validation"]["value"] == pytest.approx(0.75)
 
 
 def test_doubling_the_images_is_trained_once_and_read_again(benchmark):

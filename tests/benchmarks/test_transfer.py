@@ -24,8 +24,8 @@ def test_gains_are_over_scratch_seed_by_seed():
         return {"test": top_1, "seconds": 1.0}
 
     scratch, tuned = transfer.rows({"scratch": [run(0.2), run(0.4)], "t": [run(0.3), run(0.6)]})
-    assert scratch["gain"]["mean"] == 0
-    assert tuned["gain"]["mean"] == pytest.approx(0.15)
+    assert scratch["gain"]["value"] == 0
+    assert tuned["gain"]["value"] == pytest.approx(0.15)
 
 
 def test_the_other_half_is_learned_in_three_ways(benchmark):
@@ -35,6 +35,6 @@ def test_the_other_half_is_learned_in_three_ways(benchmark):
              "--threads", "1", "--tuned-epochs", "2", "--tuned-rate", "0.005")  # fmt: skip
     table, facts = benchmark("transfer", *asked)
     assert [row["way"] for row in facts["rows"]] == ["scratch", "frozen", "fine-tuned"]
-    assert all(0 <= row["top_1"]["mean"] <= 1 for row in facts["rows"])
+    assert all(0 <= row["top_1"]["value"] <= 1 for row in facts["rows"])
     assert len(table) == 4
     assert benchmark("transfer", *asked)[1]["rows"] == facts["rows"]
