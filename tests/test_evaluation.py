@@ -1,4 +1,4 @@
-"""The test split: sealed in training, read once, its looks counted, its scores true."""
+"""The test split: sealed in training, read once, its evaluations counted, its scores true."""
 
 import csv
 import json
@@ -106,7 +106,7 @@ def test_poisoned_test_images_change_no_weight_and_are_never_opened(
     assert len(set(weights.values())) == 1
 
 
-def test_evaluate_opens_the_test_images_once_and_counts_its_looks(
+def test_evaluate_opens_the_test_images_once_and_counts_its_evaluations(
     tmp_path: Path, opened: list[str]
 ) -> None:
     made = _train_cifar(_official(tmp_path))
@@ -160,6 +160,8 @@ def test_scores_are_those_that_scikit_learn_finds_in_the_stored_logits(shapes_ru
         "test.loss": metrics.log_loss(labels, shares, labels=classes),
         "test.coarse_top_1": metrics.accuracy_score(labels // 5, predicted // 5),
         "test.macro_f1": metrics.f1_score(labels, predicted, average="macro", zero_division=0),
+        "test.balanced_accuracy": metrics.balanced_accuracy_score(labels, predicted),
+        "test.brier": ((shares - np.eye(len(classes))[labels]) ** 2).sum(1).mean(),
     }
     for name, value in wanted.items():
         assert found[name]["value"] == pytest.approx(value, abs=1e-9), name
@@ -184,7 +186,9 @@ def test_tables_of_classes_are_those_that_scikit_learn_finds(shapes_run: Run) ->
     np.testing.assert_array_equal(counts, metrics.confusion_matrix(labels, predicted))
 
 
-def test_validation_scored_again_is_what_training_found_and_no_look(shapes_run: Run) -> None:
+def test_validation_scored_again_is_what_training_found_and_no_test_evaluation(
+    shapes_run: Run,
+) -> None:
     before = shapes_run.scores
     (shapes_run.folder / "validation.logits.npy").unlink()
     again = evaluation.evaluate(shapes_run, "validation", Source(), CPU)

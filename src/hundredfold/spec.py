@@ -11,6 +11,7 @@ may say: `def wrn(classes, *, depth=28, width=10)`.
 import ast
 import importlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -154,6 +155,23 @@ def describe(name: str, package: str) -> Signature:
         doc=doc,
         module_doc=_module_doc(file),
     )
+
+
+def constants(name: str, package: str) -> dict[str, Any]:
+    """Return what a part's file says of it in capitals, such as TITLE = "loss", unimported.
+
+    Only literals count. Raises UsageError with "did you mean" for a name that is not there.
+    """
+    place = _place(package)
+    if name not in names(package) or not place.is_dir():
+        raise UsageError(f"no {_kind(package)} is called {name!r}", remedy=_ask(name, package))
+    found = {}
+    for node in _tree(place / f"{name}.py").body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=constant)], value=value) if constant.isupper():
+                with suppress(ValueError):
+                    found[constant] = ast.literal_eval(value)
+    return found
 
 
 def complete(call: Call, package: str) -> Call:
