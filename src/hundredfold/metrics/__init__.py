@@ -18,12 +18,12 @@ from numpy.typing import ArrayLike
 
 from hundredfold import spec
 from hundredfold.errors import UsageError, did_you_mean
-from hundredfold.metrics._logits import checked
+from hundredfold.metrics._logits import checked, softmax
 from hundredfold.metrics._metric import Metric
-from hundredfold.metrics._score import Score
+from hundredfold.metrics._score import Score, wilson
 from hundredfold.spec import Call
 
-__all__ = ["UNSEEN", "Metric", "Score", "about", "default", "scores", "words"]
+__all__ = ["UNSEEN", "Metric", "Score", "about", "default", "scores", "softmax", "wilson", "words"]
 
 UNSEEN = "_unseen"  # ends the name of a score without near-duplicates of training images
 

@@ -1,18 +1,23 @@
-"""The network as a picture: a plate for each layer with weights, as tall as its resolution.
+"""The network as a drawing: a box for each layer with weights, as tall as its resolution.
 
-Plates of one resolution stand together as a stage; what a stage holds and costs is written
-under it and in the table below.
+Boxes of one resolution stand together as a stage. Layers and cost of a stage are written under
+it and in the table below.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 from hundredfold import wording
-from hundredfold.reports import _svg
-from hundredfold.reports._evidence import Evidence, Exhibit
-from hundredfold.reports._html import Child, Markup, join, number, paragraph, table
+from hundredfold.reports import charts
+from hundredfold.reports.exhibit import Exhibit, missing
+from hundredfold.reports.html import Child, Markup, join, number, paragraph, table
+from hundredfold.reports.run_evidence import RunEvidence
+
+TITLE = "Network"
+ORDER = 70
 
 Rows = Sequence[dict[str, Any]]
 TALLEST = 150
@@ -20,25 +25,18 @@ GAP = 26
 NARROWEST = 88  # pixels that the words under a stage need
 
 
-def diagram(evidence: Evidence) -> Exhibit:
+def network(evidence: RunEvidence) -> Exhibit:
     """Draw the stages of the network from the rows that training stored."""
-    title = "The network"
     rows: Rows = evidence.summary.get("rows") or evidence.summary.get("layers") or ()
     if not rows:
-        words = "The run stored no summary of its network."
-        return Exhibit(title, paragraph(words, kind="absent"))
+        return missing("The run stored no summary of its network.")
     stages = _stages(rows)
     svg = _picture(stages)
-    return Exhibit(
-        title,
-        join(
-            [paragraph(_sentence(evidence, rows), kind="lead"), _svg.sideways(svg), _table(stages)]
-        ),
-        {"network": svg},
-    )
+    lead = paragraph(_sentence(evidence, rows), kind="lead")
+    return Exhibit(join([lead, charts.sideways(svg), _table(stages)]), {"network": svg})
 
 
-def _sentence(evidence: Evidence, rows: Rows) -> str:
+def _sentence(evidence: RunEvidence, rows: Rows) -> str:
     weighty = sum(1 for row in rows if row["macs"])
     parameters = evidence.summary.get("parameters", sum(row["parameters"] for row in rows))
     macs = evidence.summary.get("macs", sum(row["macs"] for row in rows))
@@ -67,16 +65,16 @@ def _picture(stages: list[list[dict[str, Any]]]) -> Markup:
             parts.append(_plate(row, start + k * pitch, middle, pitch, largest))
         parts.append(_caption(stage, x + width / 2, TALLEST + 34))
         x += width + GAP
-    flow = _svg.path([(8 + NARROWEST / 2, middle), (x - GAP - NARROWEST / 2, middle)], "rail")
+    flow = charts.path([(8 + NARROWEST / 2, middle), (x - GAP - NARROWEST / 2, middle)], "rail")
     words = "Network: " + ", then ".join(f"{len(s)} layers at {_shape(s[-1])}" for s in plates)
-    return _svg.drawing(x - GAP + 8, TALLEST + 74, words, flow, *parts, kind="wide")
+    return charts.drawing(x - GAP + 8, TALLEST + 74, words, flow, *parts, kind="wide")
 
 
 def _plate(row: dict[str, Any], x: float, middle: float, pitch: float, largest: int) -> Markup:
     tall = _height(_side(row), largest)
     hue = "c3" if not row["macs"] else "c1" if len(row["output"]) == 1 else "c0"
-    place = (x + pitch * 0.14, middle - tall / 2, pitch * 0.72, tall)
-    return _svg.rectangle(*place, f"plate fill {hue}", _hint(row), round_by=min(2.5, pitch / 4))
+    box = (x + pitch * 0.14, middle - tall / 2, pitch * 0.72, tall)
+    return charts.rectangle(*box, f"plate fill {hue}", _hint(row), round_by=min(2.5, pitch / 4))
 
 
 def _caption(stage: Rows, x: float, y: float) -> Markup:
@@ -85,7 +83,7 @@ def _caption(stage: Rows, x: float, y: float) -> Markup:
     lines = (_shape(stage[-1]), layers, f"{wording.short(macs)} MACs" if macs else "")
     kinds = ("name", "tick", "tick")
     return join(
-        _svg.text(x, y + 15 * k, line, kind, anchor="middle")
+        charts.text(x, y + 15 * k, line, kind, anchor="middle")
         for k, (line, kind) in enumerate(zip(lines, kinds, strict=True))
     )
 
@@ -103,14 +101,13 @@ def _table(stages: list[list[dict[str, Any]]]) -> Markup:
         for stage, p, m in zip(stages, parameters, macs, strict=True)
     ]
     head = ["Output", "Layers", "Parameters", "Multiply-adds"]
-    return table(head, rows, kind="classes", caption="Stages; bars are shares of the whole network")
+    caption = "Stages; bars are fractions of the whole network"
+    return table(head, rows, kind="classes", caption=caption)
 
 
 def _kinds(stage: Rows) -> str:
-    found: dict[str, int] = {}
-    for row in stage:
-        found[row["kind"]] = found.get(row["kind"], 0) + 1
-    return ", ".join(f"{n} × {kind}" if n > 1 else kind for kind, n in found.items())
+    counts = Counter(row["kind"] for row in stage)
+    return ", ".join(f"{n} × {kind}" if n > 1 else kind for kind, n in counts.items())
 
 
 def _side(row: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""A confusion matrix as a drawing: blue where it is right, orange where it is wrong.
+"""A confusion matrix as a drawing: correct predictions blue, mistakes orange.
 
 Cells of one colour are one path, so that ten thousand cells stay small; page.js reads the
 counts from the drawing's data and says what lies under the pointer.
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import wording
-from hundredfold.reports import _svg
-from hundredfold.reports._html import Markup, tag
+from hundredfold.reports.charts._marks import drawing, path, rectangle, text
+from hundredfold.reports.html import Markup, tag
 
 LEVELS = 7
 PALEST = 0.1  # a mistake of a tenth of its row is never drawn darkest
@@ -35,7 +35,9 @@ class Grid:
 
 
 def matrix(counts: Counts, names: Sequence[str], groups: Sequence[str], title: str) -> Markup:
-    """Draw counts (classes, classes), rows true and columns predicted, coloured by row share.
+    """Draw counts (classes, classes), rows true and columns predicted.
+
+    A cell's colour is its fraction of the row.
 
     groups: the superclass of each class, equal ones side by side; empty where there are none.
     """
@@ -46,31 +48,31 @@ def matrix(counts: Counts, names: Sequence[str], groups: Sequence[str], title: s
     size = min(11.0, max(cell * (blocks[0][1] - blocks[0][0]), 6.5))
     left = min(max(len(label) for _, _, label in blocks) * size * 0.6, WIDEST) + 14
     grid = Grid(max(left, 84), max(left * 0.68 + 12, 44), cell, cell * n)
-    return _svg.drawing(
+    return drawing(
         grid.left + grid.side + left * 0.55 + 4,
         grid.top + grid.side + 8,
         title,
-        _svg.rectangle(grid.left, grid.top, grid.side, grid.side, "ground"),
+        rectangle(grid.left, grid.top, grid.side, grid.side, "ground"),
         _cells(counts, grid),
         _outlines(blocks, grid) if groups else "",
         _names(blocks, grid, size),
         _numbers(counts, grid) if n <= NUMBERED else "",
-        _svg.rectangle(grid.left, grid.top, grid.side, grid.side, "frame"),
+        rectangle(grid.left, grid.top, grid.side, grid.side, "frame"),
         kind="heat",
         data={"matrix": _data(counts, names, groups, grid)},
     )
 
 
 def levels(counts: Counts) -> Counts:
-    """Return 0 for an empty cell, else 1..LEVELS by its share of the row.
+    """Return 0 for an empty cell, else 1..LEVELS by its fraction of the row.
 
     Mistakes are graded up to the most frequent one, but never finer than PALEST, so that a
     few chance mistakes of a good network stay pale.
     """
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    fraction = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     wrong = ~np.eye(len(counts), dtype=bool)
-    highest = np.where(wrong, max(float(share[wrong].max(initial=0)), PALEST), 1.0)
-    level = np.ceil(LEVELS * share / highest).astype(np.int64)
+    highest = np.where(wrong, max(float(fraction[wrong].max(initial=0)), PALEST), 1.0)
+    level = np.ceil(LEVELS * fraction / highest).astype(np.int64)
     return np.where(counts > 0, np.clip(level, 1, LEVELS), 0)
 
 
@@ -79,8 +81,8 @@ def _cells(counts: Counts, grid: Grid) -> Markup:
     paths = []
     for kind, where in (("wrong", ~right), ("right", right)):
         for level in range(1, LEVELS + 1):
-            places = np.argwhere(where & (graded == level)).tolist()
-            steps = "".join(f"M{x} {y}h1v1h-1z" for y, x in places)
+            cells = np.argwhere(where & (graded == level)).tolist()
+            steps = "".join(f"M{x} {y}h1v1h-1z" for y, x in cells)
             if steps:
                 paths.append(tag("path", {"d": steps, "class": f"{kind} k{level}"}))
     move = f"translate({grid.left:.2f} {grid.top:.2f}) scale({grid.cell:.4f})"
@@ -102,10 +104,10 @@ def _outlines(blocks: Sequence[Block], grid: Grid) -> Markup:
             grid.top + first * grid.cell,
             (end - first) * grid.cell,
         )
-        lines.append(_svg.rectangle(x, y, size, size, "block"))
+        lines.append(rectangle(x, y, size, size, "block"))
         if first:
-            lines.append(_svg.path([(x, grid.top), (x, bottom)], "rule"))
-            lines.append(_svg.path([(grid.left, y), (right, y)], "rule"))
+            lines.append(path([(x, grid.top), (x, bottom)], "rule"))
+            lines.append(path([(grid.left, y), (right, y)], "rule"))
     return tag("g", {}, *lines)
 
 
@@ -114,15 +116,15 @@ def _names(blocks: Sequence[Block], grid: Grid, size: float) -> Markup:
     x, turn = (2.0, -45) if size > 9.5 else (size * 0.35, -90)
     fits = int(WIDEST / (size * 0.6))
     words = [
-        _svg.text(grid.left - 8, grid.top - 23, "predicted →", "label", anchor="end"),
-        _svg.text(grid.left - 8, grid.top - 8, "true ↓", "label", anchor="end"),
+        text(grid.left - 8, grid.top - 23, "predicted →", "label", anchor="end"),
+        text(grid.left - 8, grid.top - 8, "true ↓", "label", anchor="end"),
     ]
     for first, end, label in blocks:
         middle = (first + end) / 2 * grid.cell
         brief = label if len(label) <= fits else label[: fits - 1] + "…"
         below = grid.top + middle + size * 0.35
-        words.append(_svg.text(grid.left - 7, below, brief, kind, anchor="end"))
-        words.append(_svg.text(grid.left + middle + x, grid.top - 7, brief, kind, turn=turn))
+        words.append(text(grid.left - 7, below, brief, kind, anchor="end"))
+        words.append(text(grid.left + middle + x, grid.top - 7, brief, kind, turn=turn))
     return tag("g", {}, *words)
 
 
@@ -133,7 +135,7 @@ def _numbers(counts: Counts, grid: Grid) -> Markup:
         x, y = (grid.left + (column + 0.5) * grid.cell, grid.top + (row + 0.5) * grid.cell + 4)
         kind = "cell strong" if strong else "cell"
         number = wording.count(int(counts[row, column]))
-        words.append(_svg.text(x, y, number, kind, anchor="middle"))
+        words.append(text(x, y, number, kind, anchor="middle"))
     return tag("g", {}, *words)
 
 

@@ -1,58 +1,60 @@
-"""What a careful reader would ask about these numbers, said before they ask."""
+"""The limits of these numbers: seeds, selection, test evaluations, circumstances."""
 
 from collections.abc import Iterator
 
-from hundredfold import wording
-from hundredfold.reports._evidence import Evidence, Exhibit
-from hundredfold.reports._html import tag
+from hundredfold import metrics, wording
+from hundredfold.reports.exhibit import Exhibit
+from hundredfold.reports.html import tag
+from hundredfold.reports.run_evidence import RunEvidence
+
+TITLE = "Limits of these numbers"
+ORDER = 80
 
 FEW_IMAGES = 2000
 
 
-def notes(evidence: Evidence) -> Exhibit:
+def notes(evidence: RunEvidence) -> Exhibit:
     """List what limits what may be concluded from this run."""
-    return Exhibit(
-        "What to keep in mind",
-        tag("ul", {"class": "notes"}, *(tag("li", {}, n) for n in _notes(evidence))),
-    )
+    return Exhibit(tag("ul", {"class": "notes"}, *(tag("li", {}, n) for n in _notes(evidence))))
 
 
-def _notes(evidence: Evidence) -> Iterator[str]:
+def _notes(evidence: RunEvidence) -> Iterator[str]:
     yield (
-        f"One seed ({evidence.recipe.get('seed', 0)}). The interval speaks of other images, not of "
-        "training once more; three seeds in a study tell how far seeds differ."
+        f"One seed ({evidence.recipe.get('seed', 0)}). The interval covers the draw of the images, "
+        "not another training; a study of three seeds shows how far seeds differ."
     )
     yield from _selection(evidence)
     yield from _test(evidence)
     yield from _circumstances(evidence)
 
 
-def _selection(evidence: Evidence) -> Iterator[str]:
+def _selection(evidence: RunEvidence) -> Iterator[str]:
     select, best = evidence.recipe.get("select", "validation.loss"), evidence.info.get("best_epoch")
     ran, wanted = len(evidence.curve), evidence.recipe.get("epochs", 0)
     if select != "last" and best:
-        name = str(select).replace("validation.", "validation ").replace("top_1", "top-1")
+        name = metrics.words(str(select))
         yield (
-            f"Epoch {best} was kept because its {name} was best. So the validation score is a "
-            "little too good; the test score is not touched by that choice."
+            f"Epoch {best} was kept because its {name} was best. So the validation score is "
+            "slightly optimistic; the test score is not affected by that choice."
         )
     if evidence.info.get("status", "done") == "done" and ran < wanted:
         reason = f": {evidence.info['reason']}" if evidence.info.get("reason") else ""
         yield f"Training stopped after {ran} of at most {wanted} epochs{reason}."
 
 
-def _test(evidence: Evidence) -> Iterator[str]:
-    if evidence.looks > 1:
+def _test(evidence: RunEvidence) -> Iterator[str]:
+    if evidence.test_evaluations > 1:
+        times = wording.times(evidence.test_evaluations)
         yield (
-            f"The test split was looked at {wording.times(evidence.looks)}. Every look that leads "
-            "to a choice makes the score too good."
+            f"The test split was evaluated {times}. Every evaluation that leads to a choice makes "
+            "the score optimistic."
         )
     tested = bool(evidence.score("top_1", "test"))
     if evidence.kept_none:
         alone = (
             "the test split is the only measure"
             if tested
-            else "there is no score until the test split is opened"
+            else "there is no score until the test split is evaluated"
         )
         yield f"All images were trained on, none kept back for validation: {alone}."
     elif not tested:
@@ -62,7 +64,7 @@ def _test(evidence: Evidence) -> Iterator[str]:
         yield f"The score rests on {wording.count(score['n'])} images, so its interval is wide."
 
 
-def _circumstances(evidence: Evidence) -> Iterator[str]:
+def _circumstances(evidence: RunEvidence) -> Iterator[str]:
     info = evidence.info
     if evidence.recipe.get("limit"):
         yield f"Only {wording.count(evidence.recipe['limit'])} training images were used (limit)."

@@ -48,7 +48,7 @@ def table(
 
     head and rows hold text, or whole <th> and <td> elements.
     """
-    body = [[_cell(*_place(k), cell) for k, cell in enumerate(row)] for row in rows]
+    body = [[_cell(*_kind(k), cell) for k, cell in enumerate(row)] for row in rows]
     numeric = [' class="number' in cell.partition(">")[0] for cell in (body[0] if body else ())]
     numeric += [False] * len(head)
     columns = [
@@ -69,7 +69,10 @@ def table(
 
 
 def number(text: Child, *, sort: float | None = None, bar: float | None = None) -> Markup:
-    """Return a cell for a number: `sort` is what it is ordered by, `bar` its share in [0, 1]."""
+    """Return a cell for a number.
+
+    sort: what the row is ordered by. bar: the length of a bar above it, in [0, 1].
+    """
     style = None if bar is None else f"--share:{min(max(bar, 0.0), 1.0):.3f}"
     kind = "number" if bar is None else "number bar"
     return tag("td", {"class": kind, "data-sort": sort, "style": style}, text)
@@ -80,7 +83,7 @@ def details(summary: str, *children: Child) -> Markup:
     return tag("details", {}, tag("summary", {}, summary), *children)
 
 
-def _place(column: int) -> tuple[str, Attributes]:
+def _kind(column: int) -> tuple[str, Attributes]:
     return ("th", {"scope": "row"}) if column == 0 else ("td", {})
 
 

@@ -1,15 +1,19 @@
 """How to do it again: the recipe with every default, the command, versions, data, machine."""
 
-import re
 import shlex
 from collections.abc import Iterable
 
 from hundredfold import wording
-from hundredfold.reports._evidence import Evidence, Exhibit
-from hundredfold.reports._html import Child, Markup, join, table, tag
+from hundredfold.reports.exhibit import Exhibit
+from hundredfold.reports.highlight import toml
+from hundredfold.reports.html import Child, Markup, join, table, tag
+from hundredfold.reports.run_evidence import RunEvidence
+
+TITLE = "Recipe and reproduction"
+ORDER = 90
 
 
-def recipe(evidence: Evidence) -> Exhibit:
+def recipe(evidence: RunEvidence) -> Exhibit:
     """Spell out what decided the numbers, and what they were computed with."""
     body = tag(
         "div",
@@ -20,29 +24,12 @@ def recipe(evidence: Evidence) -> Exhibit:
             tag("h3", {}, "Recipe"),
             tag("pre", {}, tag("code", {}, toml(evidence.recipe_text))),
         ),
-        tag("div", {}, tag("h3", {}, "The same again"), _commands(evidence), _facts(evidence)),
+        tag("div", {}, tag("h3", {}, "Train it again"), _commands(evidence), _facts(evidence)),
     )
-    return Exhibit("Recipe and reproduction", body)
+    return Exhibit(body)
 
 
-def toml(text: str) -> Markup:
-    """Return TOML with keys, strings and comments marked."""
-    return join((_line(line) for line in text.splitlines()), "\n")
-
-
-def _line(line: str) -> Markup:
-    found = re.fullmatch(r"(\s*[\w.-]+\s*)=(\s*)(.*)", line)
-    if not found:
-        kind = "comment" if line.lstrip().startswith("#") else "key"
-        return tag("span", {"class": kind}, line)
-    key, space, value = found.groups()
-    kind = "string" if value.startswith(('"', "'")) else "literal"
-    return join(
-        [tag("span", {"class": "key"}, key), "=", space, tag("span", {"class": kind}, value)]
-    )
-
-
-def _commands(evidence: Evidence) -> Markup:
+def _commands(evidence: RunEvidence) -> Markup:
     words = ["hundredfold", "train", str(evidence.run.folder / "recipe.toml")]
     if evidence.data.get("folder"):
         words += ["--data-dir", str(evidence.data["folder"])]
@@ -58,14 +45,14 @@ def _commands(evidence: Evidence) -> Markup:
     return join(blocks)
 
 
-def _facts(evidence: Evidence) -> Markup:
+def _facts(evidence: RunEvidence) -> Markup:
     rows = [
         [name, tag("td", {}, tag("code", {}, value))] for name, value in _known(evidence) if value
     ]
     return table(["", ""], rows, kind="facts", caption="Versions, data and machine")
 
 
-def _known(evidence: Evidence) -> Iterable[tuple[str, str]]:
+def _known(evidence: RunEvidence) -> Iterable[tuple[str, str]]:
     info, data = evidence.info, evidence.data
     for name, version in dict(info.get("versions") or {}).items():
         yield str(name), str(version)

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 
 from hundredfold import wording
-from hundredfold.reports import _svg
-from hundredfold.reports._evidence import Exhibit, StudyEvidence
-from hundredfold.reports._html import Child, Markup, join, paragraph, tag
-from hundredfold.reports._study import colour, mean, metric_words, unit, value_text
-from hundredfold.reports._svg import Frame, Scale
+from hundredfold.reports import charts
+from hundredfold.reports.charts import Frame, Scale
+from hundredfold.reports.exhibit import Exhibit, missing
+from hundredfold.reports.html import Child, Markup, join, paragraph, tag
+from hundredfold.reports.study_evidence import StudyEvidence, mean
+
+TITLE = "Accuracy against cost"
+ORDER = 40
 
 TIMES = (1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10800, 36000, 86400, 259200, 864000)
 
@@ -27,20 +30,18 @@ COSTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 
 def tradeoff(study: StudyEvidence) -> Exhibit:
     """Plot each run's score against training time and against the size of the network."""
-    title = "What accuracy costs"
     figures = {
         f"cost-{key}": chart
         for key, words, text in COSTS
         if (chart := _chart(study, key, words, text))
     }
     if not figures:
-        words = "The runs of the study differ in no cost that was recorded."
-        return Exhibit(title, paragraph(words, kind="absent"))
+        return missing("The runs of the study differ in no cost that was recorded.")
     lead = (
         "Small dots are runs, large ones the means of variants; costs are on a logarithmic scale."
     )
     body = join([paragraph(lead, kind="lead"), tag("div", {"class": "pair"}, *figures.values())])
-    return Exhibit(title, body, figures)
+    return Exhibit(body, figures)
 
 
 def _chart(
@@ -63,19 +64,18 @@ def _chart(
         Scale(min(values) - room, max(values) + room),
         480, 300, (16, 20, 40, 52),
     )  # fmt: skip
-    share = bool(unit(study))
     times = [t for t in TIMES if frame.x.low <= t <= frame.x.high]
     ticks = times if key == "seconds" and len(times) > 1 else None
-    return _svg.drawing(
+    return charts.drawing(
         frame.width,
         frame.height,
-        f"{metric_words(study.metric)} against {words}",
-        _svg.axes(
+        f"{study.metric_words} against {words}",
+        charts.axes(
             frame,
             words,
-            metric_words(study.metric) + (", %" if share else ""),
+            study.metric_words + (", %" if study.percent else ""),
             text,
-            lambda v: f"{round(100 * v, 2):g}" if share else f"{v:g}",
+            lambda v: f"{round(100 * v, 2):g}" if study.percent else f"{v:g}",
             x_ticks=ticks,
         ),
         _dots(study, frame, spots),
@@ -85,21 +85,21 @@ def _chart(
 def _dots(study: StudyEvidence, frame: Frame, spots: list[tuple[str, float, float]]) -> Markup:
     parts: list[Child] = []
     for label, cost, value in spots:
-        hint = f"{label}: {value_text(study, value)}"
+        hint = f"{label}: {study.text(value)}"
         parts.append(
-            _svg.circle(
-                *frame.at(cost, value), 3, f"pale fill {_svg.colour(colour(study, label))}", hint
+            charts.circle(
+                *frame.at(cost, value), 3, f"pale fill {charts.colour(study.colour(label))}", hint
             )
         )
     for label in dict.fromkeys(label for label, _, _ in spots):
         own = [(cost, value) for name, cost, value in spots if name == label]
         x, y = frame.at(mean([c for c, _ in own]) or 1, mean([v for _, v in own]) or 0)
-        hue = _svg.colour(colour(study, label))
+        hue = charts.colour(study.colour(label))
         wide = len(label) * 6.8
         before = x + 10 + wide > frame.width
-        parts.append(_svg.circle(x, y, 6, f"dot fill {hue}", label))
+        parts.append(charts.circle(x, y, 6, f"dot fill {hue}", label))
         parts.append(
-            _svg.text(
+            charts.text(
                 x + (-10 if before else 10),
                 y - 7,
                 label,

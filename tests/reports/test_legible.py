@@ -50,7 +50,7 @@ def contrast(one: str, other: str) -> float:
     return (bright + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("name", ["chart.css", "page.css"])
+@pytest.mark.parametrize("name", ["charts/chart.css", "page.css"])
 def test_words_stand_out_from_the_paper(name: str) -> None:
     colours = palette(name)
     for word in WORDS:
@@ -58,7 +58,7 @@ def test_words_stand_out_from_the_paper(name: str) -> None:
         assert contrast(colours[word], colours["ground"]) >= 4.0, word
 
 
-@pytest.mark.parametrize("name", ["chart.css", "page.css"])
+@pytest.mark.parametrize("name", ["charts/chart.css", "page.css"])
 def test_numbers_stand_out_from_their_cells(name: str) -> None:
     colours = palette(name)
     for kind, first_strong in (("r", 5), ("w", 6)):
@@ -68,7 +68,7 @@ def test_numbers_stand_out_from_their_cells(name: str) -> None:
 
 
 def test_both_schemes_name_the_same_colours() -> None:
-    assert palette("chart.css").keys() == palette("page.css").keys()
+    assert palette("charts/chart.css").keys() == palette("page.css").keys()
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")

@@ -1,19 +1,22 @@
-"""The runs a study is made of, what was left out of it, and what all of them share."""
+"""The runs of a study, what was left out of it, and what all of them share."""
 
 from typing import Any
 from urllib.parse import quote
 
 from hundredfold import wording
-from hundredfold.reports._evidence import Exhibit, Member, StudyEvidence
-from hundredfold.reports._html import Child, Markup, details, join, paragraph, table, tag
-from hundredfold.reports._study import colour, value_text
-from hundredfold.reports.recipe import toml
+from hundredfold.reports.exhibit import Exhibit
+from hundredfold.reports.highlight import toml
+from hundredfold.reports.html import Child, Markup, details, join, paragraph, table, tag
+from hundredfold.reports.study_evidence import Member, StudyEvidence
+
+TITLE = "Runs and recipes"
+ORDER = 50
 
 
-def members(study: StudyEvidence) -> Exhibit:
+def runs(study: StudyEvidence) -> Exhibit:
     """List every run with its recipe's differences, and name what is missing and why."""
     rows = [_row(study, member) for member in study.members]
-    head = ["Run", "Variant", "Seed", "Score", "Status", "Seconds", "Looks at test"]
+    head = ["Run", "Variant", "Seed", "Score", "Status", "Seconds", "Test evaluations"]
     body = join(
         [
             table(head, rows, kind="sortable", caption="Runs")
@@ -24,7 +27,7 @@ def members(study: StudyEvidence) -> Exhibit:
             _stated(study),
         ]
     )
-    return Exhibit("Runs and recipes", body)
+    return Exhibit(body)
 
 
 def _row(study: StudyEvidence, member: Member) -> list[Child]:
@@ -38,15 +41,15 @@ def _row(study: StudyEvidence, member: Member) -> list[Child]:
         tag(
             "th",
             {"scope": "row"},
-            tag("i", {"class": f"swatch b{colour(study, member.label) % 8}"}),
+            tag("i", {"class": f"swatch b{study.colour(member.label) % 8}"}),
             name,
         ),
         member.label,
         _number(member.seed, str(member.seed)),
-        _number(value, value_text(study, value)),
+        _number(value, study.text(value)),
         str(evidence.info.get("status", "?")),
         _number(evidence.info.get("seconds"), wording.seconds(evidence.info.get("seconds"))),
-        _number(evidence.looks, str(evidence.looks)),
+        _number(evidence.test_evaluations, str(evidence.test_evaluations)),
     ]
 
 
@@ -83,9 +86,7 @@ def _varied(study: StudyEvidence) -> Markup:
         for key, value in shared.items()
         if value not in ("", None)
     ]
-    varied = (
-        table(["Variant", *fields], rows, caption="In what the variants differ") if fields else ""
-    )
+    varied = table(["Variant", *fields], rows, caption="How the variants differ") if fields else ""
     return join([varied, details("What all variants share", table(["", ""], same, kind="facts"))])
 
 

@@ -1,55 +1,59 @@
-"""The first thing to read: what was trained, and how often it is right, in one sentence."""
+"""The first thing to read: what was trained, and its accuracy, in one sentence."""
 
 import shlex
 from collections.abc import Mapping
 
 from hundredfold import wording
-from hundredfold.reports import _svg
-from hundredfold.reports._evidence import Evidence, Exhibit
-from hundredfold.reports._html import Child, Markup, join, paragraph, tag
-from hundredfold.reports._svg import Frame, Scale
+from hundredfold.reports import charts
+from hundredfold.reports.charts import Frame, Scale
+from hundredfold.reports.exhibit import Exhibit
+from hundredfold.reports.html import Child, Markup, join, paragraph, tag
+from hundredfold.reports.run_evidence import RunEvidence
+
+TITLE = ""
+ORDER = 0
 
 STATES = {
-    "running": "This run is still going on; what follows is its state when the page was written.",
-    "stopped": "This run was interrupted and can go on with --resume.",
+    "running": "This run was still training when the page was written.",
+    "stopped": "This run was interrupted; train --resume continues it.",
     "failed": "This run failed before its end.",
 }
 
 
-def headline(evidence: Evidence) -> Exhibit:
-    """Say the score with its interval; the test split's where it was opened."""
+def headline(evidence: RunEvidence) -> Exhibit:
+    """Say the score with its interval; the test split's where it was evaluated."""
     score = evidence.score("top_1", "test")
     split = "test" if score else "validation"
     score = score or _validation(evidence)
     body = join(
         [
-            _what(evidence),
+            _trained(evidence),
             _state(evidence),
             _big(score, split) if score else paragraph(_unscored(evidence), kind="absent"),
             _unseen(evidence),
             _seal(evidence, bool(evidence.score("top_1", "test"))),
         ]
     )
-    return Exhibit(evidence.title, body)
+    return Exhibit(body)
 
 
 def sentence(score: Mapping[str, float], split: str) -> str:
-    """Return "51.2 % of 10,000 test images right (95 % interval 50.2–52.2)"."""
+    """Return "51.2 % accuracy on 10,000 test images (95 % interval 50.2–52.2)"."""
     images = (
         f"{wording.count(score['n'])} {split} images" if score.get("n") else f"the {split} images"
     )
     bounds = wording.interval(score)
     inside = "" if bounds == wording.NOTHING else f" (95 % interval {bounds})"
-    return f"{wording.percent(score['value'])} of {images} right{inside}"
+    return f"{wording.percent(score['value'])} accuracy on {images}{inside}"
 
 
-def _unscored(evidence: Evidence) -> str:
+def _unscored(evidence: RunEvidence) -> str:
     if evidence.kept_none:
         return "There is no score yet: no images were kept back for validation."
     return "There is no score yet."
 
 
-def _validation(evidence: Evidence) -> Mapping[str, float]:
+def _validation(evidence: RunEvidence) -> Mapping[str, float]:
     stored = evidence.score("top_1", "validation")
     if stored:
         return stored
@@ -60,7 +64,7 @@ def _validation(evidence: Evidence) -> Mapping[str, float]:
     return {"value": value} | ({"n": n} if n else {}) if value is not None else {}
 
 
-def _what(evidence: Evidence) -> Markup:
+def _trained(evidence: RunEvidence) -> Markup:
     recipe, data = evidence.recipe, evidence.data
     parts: list[Child] = [tag("code", {}, str(recipe.get("model", "?"))), " on "]
     parts.append(str(data.get("name") or recipe.get("data", "?")))
@@ -71,7 +75,7 @@ def _what(evidence: Evidence) -> Markup:
     return paragraph(*parts, kind="subtitle")
 
 
-def _state(evidence: Evidence) -> Markup:
+def _state(evidence: RunEvidence) -> Markup:
     status = str(evidence.info.get("status", "done"))
     if status == "done":
         return Markup()
@@ -96,7 +100,7 @@ def _big(score: Mapping[str, float], split: str) -> Markup:
     )
 
 
-def _unseen(evidence: Evidence) -> Markup:
+def _unseen(evidence: RunEvidence) -> Markup:
     """Say the second score, without the test images that training saw nearly the same."""
     score, unseen = evidence.score("top_1", "test"), evidence.score("top_1_unseen", "test")
     if not score or not unseen:
@@ -120,29 +124,29 @@ def _ruler(score: Mapping[str, float], words: str) -> Markup:
     x = frame.at(score["value"], 0)[0]
     low, high = (frame.at(score.get(k, score["value"]), 0)[0] for k in ("low", "high"))
     ticks = [
-        _svg.text(frame.at(t, 0)[0], 36, f"{100 * t:g}", "tick", anchor="middle")
+        charts.text(frame.at(t, 0)[0], 36, f"{100 * t:g}", "tick", anchor="middle")
         for t in frame.x.ticks(4)
     ]
-    return _svg.drawing(
+    return charts.drawing(
         frame.width,
         frame.height,
         words,
-        _svg.path([(frame.left, y), (frame.right, y)], "rail"),
-        _svg.rectangle(low, y - 5, max(high - low, 1.5), 10, "span fill c0", round_by=3),
-        _svg.circle(x, y, 4.5, "dot fill c0"),
+        charts.path([(frame.left, y), (frame.right, y)], "rail"),
+        charts.rectangle(low, y - 5, max(high - low, 1.5), 10, "span fill c0", round_by=3),
+        charts.circle(x, y, 4.5, "dot fill c0"),
         ticks,
         kind="ruler",
     )
 
 
-def _seal(evidence: Evidence, scored: bool) -> Markup:
-    if scored or evidence.looks:
-        times = wording.times(max(evidence.looks, 1))
+def _seal(evidence: RunEvidence, scored: bool) -> Markup:
+    if scored or evidence.test_evaluations:
+        times = wording.times(max(evidence.test_evaluations, 1))
         lost = "" if scored else " No score of it is stored."
-        return paragraph(f"The test split of this run was looked at {times}.{lost}", kind="quiet")
+        return paragraph(f"The test split of this run was evaluated {times}.{lost}", kind="quiet")
     command = f"hundredfold evaluate {shlex.quote(evidence.run.name)} --split test"
     return paragraph(
-        "The test split is still sealed: nothing in this run has read it. To open it: ",
+        "The test split is still sealed: nothing in this run has read it. To evaluate it: ",
         tag("code", {}, command),
         kind="quiet",
     )

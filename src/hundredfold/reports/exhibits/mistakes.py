@@ -1,4 +1,4 @@
-"""The worst mistakes to look at: images it got wrong and was most sure of."""
+"""The most confident mistakes: images that were classified wrongly with high confidence."""
 
 import base64
 import io
@@ -9,41 +9,42 @@ from PIL import Image
 
 from hundredfold import data, wording
 from hundredfold.errors import HundredfoldError
-from hundredfold.reports._evidence import Evidence, Exhibit
-from hundredfold.reports._html import Markup, join, paragraph, tag
+from hundredfold.metrics import softmax
+from hundredfold.reports.exhibit import Exhibit, missing
+from hundredfold.reports.html import Markup, join, paragraph, tag
+from hundredfold.reports.run_evidence import RunEvidence
+
+TITLE = "Most confident mistakes"
+ORDER = 50
 
 MOST = 24
 LEGEND = (
-    "Bold is what it said and how sure it was; under it what the label says, and how likely it "
-    "held that. Some mistakes may be the label's."
+    "Bold is the prediction with its confidence; below it the label with its probability. Some of "
+    "the labels may be wrong."
 )
 LARGEST = 112  # pixels; bigger photographs are made smaller, so that the page stays light
 
 
-def mistakes(evidence: Evidence) -> Exhibit:
-    """Show the most confident mistakes with what they are and what they were taken for."""
-    title = "Worst mistakes"
+def mistakes(evidence: RunEvidence) -> Exhibit:
+    """Show the mistakes of highest confidence, each with its label and its prediction."""
     if not evidence.split:
-        words = "No logits are stored yet, so there are no mistakes to show."
-        return Exhibit(title, paragraph(words, kind="absent"))
-    chance = _softmax(evidence.logits)
+        return missing("No logits are stored yet, so there are no mistakes to show.")
+    chance = softmax(evidence.logits.astype(np.float64))
     worst = most_confident_wrong(chance, evidence.labels, MOST)
     if not worst:
-        return Exhibit(title, paragraph("There is no mistake to show.", kind="absent"))
+        return missing("There is no mistake to show.")
     images = _images(evidence, worst)
     if isinstance(images, str):
-        return Exhibit(title, paragraph(images, kind="absent"))
+        return Exhibit(paragraph(images, kind="absent"))
     shown = [_card(evidence, chance, k, image) for k, image in zip(worst, images, strict=True)]
-    lead = f"The {wording.plural(len(shown), 'mistake')} it was surest of. {LEGEND}"
-    return Exhibit(
-        title, join([paragraph(lead, kind="lead"), tag("div", {"class": "gallery"}, *shown)])
-    )
+    lead = f"The {wording.plural(len(shown), 'mistake')} of highest confidence. {LEGEND}"
+    return Exhibit(join([paragraph(lead, kind="lead"), tag("div", {"class": "gallery"}, *shown)]))
 
 
 def most_confident_wrong(
     chance: NDArray[np.float64], labels: NDArray[np.int64], most: int
 ) -> list[int]:
-    """Return places of wrong predictions, the most confident first."""
+    """Return the indices of wrong predictions, the most confident first."""
     wrong = np.flatnonzero(chance.argmax(axis=1) != labels)
     order = np.argsort(-chance[wrong].max(axis=1), kind="stable")[:most]
     return [int(k) for k in wrong[order]]
@@ -58,13 +59,13 @@ def png(pixels: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _images(evidence: Evidence, which: list[int]) -> list[NDArray[np.uint8]] | str:
-    """Return the pixels of some places of the split, or a sentence that says why not."""
+def _images(evidence: RunEvidence, which: list[int]) -> list[NDArray[np.uint8]] | str:
+    """Return the pixels of some images of the split, or a sentence that says why not."""
     rows = evidence.run.rows(str(evidence.split))
     if rows is None:
         return "The run did not store which images it was scored on, so they cannot be shown."
     try:
-        opened = data.load(str(evidence.recipe.get("data")), evidence.place)
+        opened = data.load(str(evidence.recipe.get("data")), evidence.images)
         if opened.digest != evidence.data.get("digest", opened.digest):
             return (
                 "The data here are not those the run was trained on, so the images are not shown."
@@ -81,11 +82,11 @@ def _images(evidence: Evidence, which: list[int]) -> list[NDArray[np.uint8]] | s
 
 
 def _card(
-    evidence: Evidence, chance: NDArray[np.float64], k: int, image: NDArray[np.uint8]
+    evidence: RunEvidence, chance: NDArray[np.float64], k: int, image: NDArray[np.uint8]
 ) -> Markup:
-    true, taken = int(evidence.labels[k]), int(chance[k].argmax())
+    true, predicted = int(evidence.labels[k]), int(chance[k].argmax())
     names = evidence.classes
-    alternative = f"Image {k} of the split: {names[true]}, taken for {names[taken]}"
+    alternative = f"Image {k} of the split: {names[true]}, predicted as {names[predicted]}"
     kind = "pixels" if max(image.shape[:2]) <= 64 else None
     return tag(
         "figure",
@@ -94,19 +95,14 @@ def _card(
         tag(
             "figcaption",
             {},
-            tag("b", {}, names[taken]),
-            tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, taken]))),
+            tag("b", {}, names[predicted]),
+            tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, predicted]))),
             tag(
                 "span",
                 {"class": "true"},
-                "is ",
+                "label ",
                 names[true],
                 tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, true]))),
             ),
         ),
     )
-
-
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float64)

@@ -3,11 +3,14 @@
 from typing import Any
 
 from hundredfold import wording
-from hundredfold.reports import _svg
-from hundredfold.reports._evidence import Exhibit, StudyEvidence
-from hundredfold.reports._html import Child, Markup, join, paragraph, table, tag
-from hundredfold.reports._study import metric_words, row_axes, row_scale, unit
-from hundredfold.reports._svg import Frame, Scale
+from hundredfold.reports import charts
+from hundredfold.reports.charts import Frame, Scale
+from hundredfold.reports.exhibit import Exhibit, missing
+from hundredfold.reports.html import Child, Markup, join, paragraph, table, tag
+from hundredfold.reports.study_evidence import StudyEvidence
+
+TITLE = "Paired differences"
+ORDER = 20
 
 MOST = 28  # rows in the drawing: all pairs of eight variants
 Pair = dict[str, Any]
@@ -15,19 +18,16 @@ Pair = dict[str, Any]
 
 def differences(study: StudyEvidence) -> Exhibit:
     """Draw the paired differences with their intervals, and list them in words."""
-    title = "Paired differences"
     pairs: list[Pair] = study.comparison.get("pairs", [])
     if not pairs:
-        words = "A study of one variant has no differences to show."
-        return Exhibit(title, paragraph(words, kind="absent"))
+        return missing("A study of one variant has no differences to show.")
     svg = _forest(study, pairs[:MOST])
     lead = (
         "Seeds are paired: each difference is between runs of the same seed. Grey pairs are not "
         "distinguishable: their interval holds zero, or would among so many comparisons."
     )
     return Exhibit(
-        title,
-        join([paragraph(lead, kind="lead"), _svg.sideways(svg), _table(study, pairs)]),
+        join([paragraph(lead, kind="lead"), charts.sideways(svg), _table(study, pairs)]),
         {"differences": svg},
     )
 
@@ -36,19 +36,19 @@ def _forest(study: StudyEvidence, pairs: list[Pair]) -> Markup:
     names = [f"{pair['first']} − {pair['second']}" for pair in pairs]
     left = min(max(map(len, names)) * 6.6, 320) + 24
     frame = Frame(
-        _scale(pairs), row_scale(len(pairs)), 780, 56 + 28 * len(pairs), (10, 20, 40, left)
+        _scale(pairs), charts.row_scale(len(pairs)), 780, 56 + 28 * len(pairs), (10, 20, 40, left)
     )
     rows = [
         _row(frame, k, pair, name) for k, (pair, name) in enumerate(zip(pairs, names, strict=True))
     ]
     zero = frame.at(0, 0)[0]
-    label = f"difference in {metric_words(study.metric)}{', points' if unit(study) else ''}"
-    return _svg.drawing(
+    label = f"difference in {study.metric_words}{', points' if study.unit else ''}"
+    return charts.drawing(
         frame.width,
         frame.height,
         "Paired differences between variants, with 95 % intervals",
-        row_axes(frame, label, share=bool(unit(study))),
-        _svg.path([(zero, frame.top), (zero, frame.bottom)], "mark"),
+        charts.row_axes(frame, label, percent=study.percent),
+        charts.path([(zero, frame.top), (zero, frame.bottom)], "mark"),
         *rows,
         kind="wide",
     )
@@ -59,26 +59,16 @@ def _scale(pairs: list[Pair]) -> Scale:
     centre = max(abs(pair["difference"]) for pair in pairs) or 0.01
     ends = [abs(pair[k]) for pair in pairs for k in ("low", "high") if pair.get(k) is not None]
     reach = min(max(ends, default=centre), 3 * centre)
-    low = min(
-        [
-            0.0,
-            *(
-                max(pair["low"] if pair.get("low") is not None else pair["difference"], -reach)
-                for pair in pairs
-            ),
-        ]
-    )
-    high = max(
-        [
-            0.0,
-            *(
-                min(pair["high"] if pair.get("high") is not None else pair["difference"], reach)
-                for pair in pairs
-            ),
-        ]
-    )
+    lows = [max(_end(pair, "low"), -reach) for pair in pairs]
+    highs = [min(_end(pair, "high"), reach) for pair in pairs]
+    low, high = min(0.0, *lows), max(0.0, *highs)
     pad = 0.06 * (high - low)
     return Scale(low - pad, high + pad)
+
+
+def _end(pair: Pair, side: str) -> float:
+    """Return an end of the interval, or the difference where there is none."""
+    return float(pair["difference"] if pair.get(side) is None else pair[side])
 
 
 def _row(frame: Frame, row: int, pair: Pair, name: str) -> Markup:
@@ -86,22 +76,22 @@ def _row(frame: Frame, row: int, pair: Pair, name: str) -> Markup:
     settled = pair["verdict"] in ("better", "worse")
     hue = "c0" if settled else "c3"
     parts: list[Child] = [
-        _svg.text(frame.left - 12, y + 4, name, "" if settled else "tick", anchor="end")
+        charts.text(frame.left - 12, y + 4, name, "" if settled else "tick", anchor="end")
     ]
     if pair.get("low") is not None and pair.get("high") is not None:
         ends = [
             (frame.at(min(max(pair[k], frame.x.low), frame.x.high), row)[0], y)
             for k in ("low", "high")
         ]
-        parts.append(_svg.path(ends, f"line {hue}"))
-    parts.append(_svg.circle(x, y, 4.5, f"dot fill {hue}", str(pair["sentence"])))
+        parts.append(charts.path(ends, f"line {hue}"))
+    parts.append(charts.circle(x, y, 4.5, f"dot fill {hue}", str(pair["sentence"])))
     return tag("g", {}, *parts)
 
 
 def _table(study: StudyEvidence, pairs: list[Pair]) -> Markup:
     head = [
         "Pair",
-        f"Difference{', points' if unit(study) else ''}",
+        f"Difference{', points' if study.unit else ''}",
         "95 % interval",
         "p (Holm)",
         "Seeds",
@@ -132,4 +122,4 @@ def _table(study: StudyEvidence, pairs: list[Pair]) -> Markup:
 def _amount(study: StudyEvidence, value: Any) -> str:
     if not wording.finite(value):
         return wording.NOTHING
-    return wording.points(value, 2) if unit(study) else f"{value:+.4g}".replace("-", "−")
+    return wording.points(value, 2) if study.unit else f"{value:+.4g}".replace("-", "−")
