@@ -87,4 +87,6 @@ def test_the_script_reads_values_off_in_a_browser(digits_run: Run, tmp_path: Pat
     )  # fmt: skip
     assert "Uncaught" not in done.stderr
     (said,) = re.findall(r'data-said="([^"]*)"', done.stdout)
-    assert re.fullmatch(r"epoch \d+train.* %validation.* % / 0 recognised .* / descending", said)
+    assert re.fullmatch(
+        r"epoch \d+train.* %validation.* % / 0 classified correctly, .* / descending", said
+    )

@@ -1,4 +1,4 @@
-"""Each class by itself: precision, recall, F1, and what it is most often confused with."""
+"""Each class by itself: precision, recall, F1, and what it is most often mistaken for."""
 
 import numpy as np
 
@@ -47,14 +47,14 @@ def _sentence(evidence: RunEvidence, scores: PerClass, order: list[int]) -> str:
 
 def _short(title: str, evidence: RunEvidence, scores: PerClass, which: list[int]) -> Markup:
     rows: list[list[Child]] = [
-        [evidence.classes[k], _fraction(scores.f1[k]), _confused_with(evidence, k)] for k in which
+        [evidence.classes[k], _fraction(scores.f1[k]), _mistaken_for(evidence, k)] for k in which
     ]
-    return table(["Class", "F1", "Most often confused with"], rows, kind="classes", caption=title)
+    return table(["Class", "F1", "Most often mistaken for"], rows, kind="classes", caption=title)
 
 
 def _table(evidence: RunEvidence, scores: PerClass, order: list[int], caption: str) -> Markup:
     coarse = ["Superclass"] if evidence.superclass_of else []
-    head = ["Class", *coarse, "Images", "Precision", "Recall", "F1", "Most often confused with"]
+    head = ["Class", *coarse, "Images", "Precision", "Recall", "F1", "Most often mistaken for"]
     rows = [_row(evidence, scores, k) for k in order]
     return table(head, rows, kind="classes sortable", caption=caption)
 
@@ -67,7 +67,7 @@ def _row(evidence: RunEvidence, scores: PerClass, k: int) -> list[Child]:
         *superclass,
         number(wording.count(support), sort=support),
         *(_fraction(values[k]) for values in (scores.precision, scores.recall, scores.f1)),
-        _confused_with(evidence, k),
+        _mistaken_for(evidence, k),
     ]
 
 
@@ -76,7 +76,7 @@ def _fraction(value: float) -> Markup:
     return number(wording.percent(fraction), sort=fraction, bar=fraction)
 
 
-def _confused_with(evidence: RunEvidence, k: int) -> str:
+def _mistaken_for(evidence: RunEvidence, k: int) -> str:
     row = evidence.counts[k].copy()
     row[k] = 0
     other = int(row.argmax())

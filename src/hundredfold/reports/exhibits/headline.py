@@ -66,13 +66,15 @@ def _validation(evidence: RunEvidence) -> Mapping[str, float]:
 
 def _trained(evidence: RunEvidence) -> Markup:
     recipe, data = evidence.recipe, evidence.data
-    parts: list[Child] = [tag("code", {}, str(recipe.get("model", "?"))), " on "]
-    parts.append(str(data.get("name") or recipe.get("data", "?")))
+    parts: list[Child] = []
+    if recipe.get("title"):  # else the page's title says as much
+        name = str(data.get("name") or recipe.get("data", "?"))
+        parts.append(join([tag("code", {}, str(recipe.get("model", "?"))), f" on {name}"]))
     if data.get("classes"):
-        parts.append(f", {len(data['classes'])} classes")
+        parts.append(f"{len(data['classes'])} classes")
     if data.get("train"):
-        parts.append(f", {wording.count(data['train'])} training images")
-    return paragraph(*parts, kind="subtitle")
+        parts.append(f"{wording.count(data['train'])} training images")
+    return paragraph(join(parts, ", "), kind="subtitle")
 
 
 def _state(evidence: RunEvidence) -> Markup:
