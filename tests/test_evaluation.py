@@ -165,6 +165,8 @@ def test_scores_are_those_that_scikit_learn_finds_in_the_stored_logits(shapes_ru
         "test.loss": metrics.log_loss(labels, shares, labels=classes),
         "test.coarse_top_1": metrics.accuracy_score(labels // 5, predicted // 5),
         "test.macro_f1": metrics.f1_score(labels, predicted, average="macro", zero_division=0),
+        "test.balanced_accuracy": metrics.balanced_accuracy_score(labels, predicted),
+        "test.brier": ((shares - np.eye(len(classes))[labels]) ** 2).sum(1).mean(),
     }
     for name, value in wanted.items():
         assert found[name]["value"] == pytest.approx(value, abs=1e-9), name

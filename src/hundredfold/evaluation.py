@@ -13,13 +13,12 @@ from hundredfold import data, files
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, UsageError
 from hundredfold.inference import Classifier
-from hundredfold.metrics import scores
+from hundredfold.metrics import UNSEEN, scores
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run
 
 SPLITS = ("test", "validation")
-UNSEEN = "top_1_unseen"
 
 
 def source_of(run: Run, folder: Path | None) -> Source:
@@ -42,8 +41,8 @@ def evaluate(
     Precision, recall and F1 of each class and the confusion matrix go beside it as CSV.
     "test.top_1_unseen" leaves out the test images of which training saw a near-duplicate.
 
-    This is the only reader of the test split, and each look is counted in run.json: the
-    first computes and stores the logits, later ones read them. Raises UsageError for
+    This is the only reader of the test split, and run.json counts its calls: the first
+    computes and stores the logits, later ones read them. Raises UsageError for
     another split, DataError where the data set has no test images or is not the one that
     the run was trained on.
     """
@@ -67,7 +66,7 @@ def score(run: Run, split: str) -> dict[str, Any]:
     values = scores(found, labels, superclass_of=run.info["data"]["superclass_of"])
     unseen = run.unseen() if split == "test" else None
     if unseen is not None and unseen.any():
-        values |= scores(found[unseen], labels[unseen], metrics={UNSEEN: "top_k(k=1)"})
+        values |= scores(found[unseen], labels[unseen], metrics={f"top_1{UNSEEN}": "top_k(k=1)"})
     named = {f"{split}.{name}": value.to_json() for name, value in values.items()}
     run.save_scores(named)
     _write_tables(run, split, found, labels)

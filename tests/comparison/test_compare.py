@@ -14,7 +14,7 @@ SECOND = {0: 0.781, 1: 0.786, 2: 0.782, 3: 0.783}
 
 
 def the_pair(values, **options):
-    (pair,) = compare(values, **options).pairs
+    (pair,) = compare(values, **{"words": "top-1 accuracy", **options}).pairs
     return pair
 
 
@@ -32,6 +32,15 @@ def test_a_system_has_mean_deviation_and_interval():
     assert system.sd == pytest.approx(np.std(given, ddof=1))
     wanted = stats.t.interval(0.95, 3, np.mean(given), stats.sem(given))
     assert (system.low, system.high) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(("least", "most"), [(0, 1), (0, None), (0, 2), (0.3, 0.7)])
+def test_the_interval_of_a_mean_ends_where_the_metric_does(least, most):
+    given = [0.3, 0.7, 0.31]
+    (system,) = compare({"a": dict(enumerate(given))}, within=(least, most)).systems
+    low, high = stats.t.interval(0.95, 2, np.mean(given), stats.sem(given))
+    assert system.low == pytest.approx(max(low, least))
+    assert system.high == pytest.approx(high if most is None else min(high, most))
 
 
 def test_one_seed_has_no_deviation_and_no_interval():
@@ -55,7 +64,7 @@ def test_a_clear_difference_over_enough_seeds_is_better():
     assert (pair.low, pair.high) == pytest.approx((interval.low, interval.high))
     assert pair.p == pair.p_holm == pytest.approx(wanted.pvalue)
     assert pair.sentence == (
-        "wrn is better than resnet on top-1 by 1.90 points "
+        "wrn is better than resnet on top-1 accuracy by 1.90 points "
         "(95 % interval 1.56 to 2.24 from 4 seeds, p = 0.0004)."
     )
 
@@ -68,7 +77,7 @@ def test_only_common_seeds_are_paired():
 
 def test_a_lower_loss_is_better():
     values = {"a": {0: 0.30, 1: 0.31, 2: 0.33}, "b": {0: 0.50, 1: 0.49, 2: 0.53}}
-    pair = the_pair(values, metric="loss", higher_is_better=False, percent=False)
+    pair = the_pair(values, words="loss", higher_is_better=False, percent=False)
     assert (pair.first, pair.verdict, pair.leads) == ("a", "better", 3)
     assert pair.difference == pytest.approx(-0.58 / 3)
     assert "a is better than b on loss by 0.1933" in pair.sentence
@@ -78,14 +87,14 @@ def test_a_lower_loss_is_better():
 def test_a_better_mean_may_be_worse_on_the_common_seeds():
     pair = the_pair({"a": {0: 0.10, 1: 0.11, 2: 0.12, 3: 0.9}, "b": {0: 0.2, 1: 0.21, 2: 0.221}})
     assert (pair.first, pair.verdict, pair.trails) == ("a", "worse", 3)
-    assert "a is worse than b on top-1 by 10.03 points" in pair.sentence
+    assert "a is worse than b on top-1 accuracy by 10.03 points" in pair.sentence
 
 
 def test_an_interval_that_holds_0_is_not_distinguishable():
     pair = the_pair({"a": {0: 0.80, 1: 0.82, 2: 0.79}, "b": {0: 0.79, 1: 0.81, 2: 0.815}})
     assert pair.verdict == "not distinguishable"
     assert pair.low < 0 < pair.high
-    assert "not distinguishable on top-1" in pair.sentence
+    assert "not distinguishable on top-1 accuracy" in pair.sentence
 
 
 def test_a_system_is_not_distinguishable_from_itself():
@@ -158,7 +167,8 @@ def test_equal_systems_are_rarely_called_different():
 
 
 def test_every_sentence_names_both_systems_and_the_metric():
-    found = compare({"wrn": FIRST, "resnet": SECOND, "cnn": {0: 0.5}, "vgg": {0: 0.8, 1: 0.7}})
+    systems = {"wrn": FIRST, "resnet": SECOND, "cnn": {0: 0.5}, "vgg": {0: 0.8, 1: 0.7}}
+    found = compare(systems, words="top-1 accuracy")
     for pair in found.pairs:
         assert pair.first in pair.sentence
         assert pair.second in pair.sentence

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hundredfold.compute import conv_algorithms
+from hundredfold.compute import conv_algorithms, convolution
 from hundredfold.compute.threads import threads
 from hundredfold.models import ALGORITHMS, Algorithms, Conv2d, products
 

@@ -1,11 +1,11 @@
 """Laws that every data set keeps, found by its file alone."""
 
+import importlib.util
 import inspect
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from hundredfold.data import DataSet, Source, load, training
 from hundredfold.errors import HundredfoldError
@@ -13,43 +13,32 @@ from hundredfold.spec import Call, describe, names, resolve
 
 PACKAGE = "hundredfold.data"
 SETS = names(PACKAGE)
+PUBLISHED = Path(__file__).parents[1] / "data" / "published"
 
 
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> list[Path | None]:
-    """Return folders of the kinds that a data set may be found in, and no folder."""
-    rng, photos = np.random.default_rng(0), tmp_path_factory.mktemp("photos")
-    for number in range(24):
-        place = photos / ("train", "train", "test")[number % 3] / f"class{number // 3 % 2}"
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8)).save(place / f"{number}.png")
-    published = tmp_path_factory.mktemp("published")
-    for folder, files, labels in (
-        ("cifar-100-binary", ("train.bin", "test.bin"), 2),
-        (
-            "cifar-10-batches-bin",
-            ("test_batch.bin", *(f"data_batch_{i}.bin" for i in range(1, 6))),
-            1,
-        ),
-    ):
-        (published / folder).mkdir()
-        for file in files:
-            rows = rng.integers(0, 256, (40, labels + 3072), np.uint8)
-            rows[:, :labels] = (np.arange(40) % 10)[:, None]
-            (published / folder / file).write_bytes(rows.tobytes())
-    return [None, photos, published]
+def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a folder for each data set that reads files, written by a file of its name."""
+    folders = {}
+    for file in sorted(PUBLISHED.glob("*.py")):
+        specification = importlib.util.spec_from_file_location(f"published_{file.stem}", file)
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+        folders[file.stem] = tmp_path_factory.mktemp(file.stem)
+        module.write(folders[file.stem], np.random.default_rng(0))
+    return folders
 
 
 @pytest.fixture
-def loaded(name: str, homes: list[Path | None], tmp_path: Path) -> tuple[DataSet, Source]:
-    """Load a data set from the first folder that has it."""
-    for home in homes:
-        source = Source(folder=home, cache=tmp_path / "cache", offline=True)
-        try:
-            return load(name, source), source
-        except HundredfoldError:
-            continue
-    raise AssertionError(f"{name} was found in none of the kinds of folders; add its kind to homes")
+def loaded(name: str, homes: dict[str, Path], tmp_path: Path) -> tuple[DataSet, Source]:
+    """Load a data set from a folder in which its files lie; a set that is drawn needs none."""
+    source = Source(folder=homes.get(name), cache=tmp_path / "cache", offline=True)
+    try:
+        return load(name, source), source
+    except HundredfoldError as error:
+        if name in homes:
+            raise
+        raise AssertionError(f"tests/data/published/{name}.py writes no files of it") from error
 
 
 laws = pytest.mark.parametrize("name", SETS)

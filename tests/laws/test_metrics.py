@@ -1,14 +1,13 @@
 """Laws that every metric keeps, and every table where they apply."""
 
-import importlib
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hundredfold.errors import CheckError, DataError, UsageError
-from hundredfold.metrics import Score
-from hundredfold.spec import Call, describe, names, resolve
+from hundredfold.metrics import Score, default
+from hundredfold.spec import Call, constants, describe, names, resolve
 
 PACKAGE = "hundredfold.metrics"
 METRICS = names(PACKAGE)
@@ -35,7 +34,7 @@ def score(
 
 
 def best(name: str) -> int:
-    return int(importlib.import_module(f"{PACKAGE}.{name}").BEST)
+    return int(constants(name, PACKAGE)["BEST"])
 
 
 def assert_same(one: Score, other: Score) -> None:
@@ -51,6 +50,38 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def test_a_metric_is_given_only_what_the_program_hands_over(name: str) -> None:
     assert set(describe(name, PACKAGE).handed) <= {"logits", "labels", "superclass_of"}
+
+
+def test_a_metric_says_what_others_need(name: str) -> None:
+    said = constants(name, PACKAGE)
+    assert said["TITLE"] == said["TITLE"].strip() and 0 < len(said["TITLE"]) <= 40
+    assert said["FORMAT"] in ("percent", "number")
+    assert said["BEST"] in (0, 1)
+    assert said["RANGE"][0] <= said["BEST"] <= (said["RANGE"][1] or np.inf)
+    assert isinstance(said["ORDER"], int)
+
+
+def test_what_is_printed_in_percent_ends_at_one(name: str) -> None:
+    said = constants(name, PACKAGE)
+    assert said["FORMAT"] == "number" or said["RANGE"] == (0, 1)
+
+
+def test_the_value_and_its_interval_stay_within_the_range(name: str) -> None:
+    least, most = constants(name, PACKAGE)["RANGE"]
+    logits, labels = example()
+    for factor in (-100.0, -1.0, 1.0, 100.0):
+        found = score(name, factor * logits, labels)
+        assert least <= found.low
+        assert most is None or found.high <= most
+
+
+def test_scores_of_one_name_come_from_one_metric() -> None:
+    listed = [n for m in METRICS for n in constants(m, PACKAGE).get("SCORES", (m,))]
+    assert len(listed) == len(set(listed)) == len(default())
+
+
+def test_titles_are_told_apart() -> None:
+    assert len({metric.title for metric in default().values()}) == len(default())
 
 
 def test_perfect_logits_reach_the_best_value(name: str) -> None:

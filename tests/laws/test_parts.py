@@ -10,10 +10,17 @@ from hundredfold import spec
 from hundredfold.recipe import PACKAGES
 
 _ROOT = Path(hundredfold.__file__).parent
+_FURTHER = {"hundredfold.metrics", "hundredfold.reports.exhibits"}
+
+
+def folder(package: str) -> Path:
+    return _ROOT.joinpath(*package.split(".")[1:])
+
+
 _PARTS = [
     (package, name)
-    for package in sorted({*PACKAGES.values(), "hundredfold.metrics"})
-    if (_ROOT / package.rpartition(".")[2]).is_dir()
+    for package in sorted({*PACKAGES.values()} | _FURTHER)
+    if folder(package).is_dir()
     for name in spec.names(package)
 ]
 
@@ -31,7 +38,7 @@ def imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize(("package", "name"), _PARTS)
 def test_a_part_imports_no_other_part(package: str, name: str) -> None:
-    path = _ROOT / package.rpartition(".")[2] / f"{name}.py"
+    path = folder(package) / f"{name}.py"
     others = {f"{package}.{other}" for other in spec.names(package) if other != name}
     assert not imported(path) & others
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hundredfold.errors import UsageError
-from hundredfold.metrics import DEFAULT, Score, higher_is_better, scores
+from hundredfold.metrics import Score, about, default, scores, words
 
 
 def example(n: int, classes: int):
@@ -22,7 +22,9 @@ def example(n: int, classes: int):
 
 def test_every_default_score_is_there_in_order():
     found = scores(*example(200, 10), superclass_of=(0, 0, 0, 0, 0, 1, 1, 1, 1, 1))
-    assert list(found) == ["top_1", "top_5", "loss", "coarse_top_1", "ece", "macro_f1"]
+    assert list(found) == list(default())
+    assert list(found)[:2] == ["top_1", "top_5"]
+    assert found.keys() >= {"loss", "coarse_top_1", "ece", "macro_f1", "balanced_accuracy", "brier"}
     assert found["top_1"].value < found["coarse_top_1"].value
     assert found["top_1"].value < found["top_5"].value
 
@@ -48,16 +50,44 @@ def test_an_unknown_metric_is_answered_with_the_nearest():
         scores(*example(50, 10), metrics={"b": "brie"})
 
 
-def test_every_score_knows_its_direction():
-    less = {key for key in DEFAULT if not higher_is_better(key)}
-    assert less == {"loss", "ece"}
-    assert higher_is_better("test.top_1")
-    assert not higher_is_better("validation.loss")
+def test_a_score_is_known_by_its_key_in_a_run():
+    assert about("test.top_1").higher_is_better
+    assert not about("validation.loss").higher_is_better
+    assert about("test.top_1_unseen") == about("top_1")
+    assert str(about("top_5").call) == "top_k(k=5)"
 
 
-def test_the_direction_of_an_unknown_score_is_refused():
+def test_a_title_tells_the_options():
+    assert about("top_1").title == "top-1 accuracy"
+    assert about("top_5").title == "top-5 accuracy"
+    assert about("test.top_5").heading == "Top-5 accuracy"
+    assert words("validation.top_1") == "validation top-1 accuracy"
+
+
+def test_an_unknown_score_is_called_by_its_name():
+    assert words("test.of_the_past") == "test of_the_past"
+
+
+def test_values_are_printed_in_percent_or_as_numbers():
+    score = {"low": 0.5024, "high": 0.5222}
+    assert (about("top_1").text(0.5123), about("top_1").interval(score)) == ("51.2 %", "50.2–52.2")
+    assert (about("loss").text(0.5123), about("loss").interval(score)) == ("0.512", "0.502–0.522")
+    assert about("loss").text(0.5123, 4) == "0.5123"
+    assert about("top_1").text(0.5123, 4) == "51.23 %"
+    assert about("loss").text(None) == about("loss").interval({"low": 0.1, "high": None}) == "–"
+
+
+def test_an_unknown_score_is_answered_with_the_nearest():
     with pytest.raises(UsageError, match=r"did you mean 'top_1'"):
-        higher_is_better("test.topp_1")
+        about("test.topp_1")
+
+
+def test_describing_scores_imports_no_metric():
+    code = (
+        "import sys, hundredfold.metrics as m; assert m.default();"
+        "sys.exit(any(f'hundredfold.metrics.{n}' in sys.modules for n in m.spec.names(m.__name__)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_score_survives_json():

@@ -179,7 +179,9 @@ def make_study(out: Path, data: DataSet, variants: dict[str, float], seeds: int)
         "left_out": [{"label": "vgg16", "seed": 0, "reason": "the loss was not finite in epoch 3"}],
     }
     (folder / "study.json").write_text(json.dumps(stored))
-    compared = comparison.compare(values, metric="validation.top_1").to_json()
+    compared = comparison.compare(
+        values, metric="validation.top_1", words="validation top-1 accuracy"
+    ).to_json()
     (folder / "comparison.json").write_text(json.dumps(compared))
     return folder
 

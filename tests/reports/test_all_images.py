@@ -45,7 +45,7 @@ def test_before_the_test_split_is_opened_there_is_no_score(
     for said in (
         "There is no score yet: no images were kept back for validation.",
         "The test split is still sealed",
-        "of the training images right as they were seen",
+        "on the training images (augmented, while the weights were still changing)",
         "No split has been scored yet.",
         "All images were trained on, none kept back for validation: there is no score until",
     ):
@@ -65,7 +65,7 @@ def test_once_the_test_split_is_opened_it_alone_speaks(
 ) -> None:
     run = _all_images(build(tmp_path / "all", digits, splits=("test",)))
     words = _words(reports.write_run(run, source))
-    assert re.search(r"% of [\d,]+ test images right \(95 % interval", words)
+    assert re.search(r"% accuracy on [\d,]+ test images \(95 % interval", words)
     assert "none kept back for validation: the test split is the only measure" in words
     assert "expected calibration error is" in words
     assert "the temperature that fits" not in words
@@ -79,7 +79,7 @@ def test_a_curve_with_validation_has_both_lines_still(digits_run: Run) -> None:
     assert ">validation<" in drawing
     assert "Loss of training and validation images" in drawing
     words = _words(digits_run.folder / "report.html")
-    assert "Train loss Train top-1 Validation loss Validation top-1" in words
+    assert "Train top-1 accuracy Train loss Validation top-1 accuracy Validation loss" in words
 
 
 @pytest.mark.parametrize("mixed", [False, True])
@@ -100,7 +100,7 @@ def test_a_study_draws_the_curves_there_are(
     compared = comparison.compare(values, metric="test.top_1").to_json()
     (folder / "comparison.json").write_text(json.dumps(compared), encoding="utf-8")
     words = _words(reports.write_study(folder, source))
-    assert "compared by test top-1" in words
+    assert "compared by test top-1 accuracy" in words
     assert not re.search(r"\b(NaN|nan|None|inf)\b", words)
     drawn = {path.stem for path in (folder / "figures").glob("curve-*.svg")}
     wanted = {"curve-train-top_1", "curve-train-loss"}

@@ -12,10 +12,10 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from hundredfold import wording
 from hundredfold.data import DataSet
-from hundredfold.reports import _svg
-from hundredfold.reports._matrix import levels
-from hundredfold.reports.confusion import top_pairs
-from hundredfold.reports.mistakes import most_confident_wrong
+from hundredfold.reports import charts
+from hundredfold.reports.charts._matrix import levels
+from hundredfold.reports.exhibits.confusion import top_pairs
+from hundredfold.reports.exhibits.mistakes import most_confident_wrong
 from hundredfold.run import Run
 
 
@@ -40,7 +40,7 @@ def test_the_headline_is_the_fraction_of_correct_predictions(shapes_run: Run) ->
     half = z * np.sqrt(share * (1 - share) / n + z * z / 4 / n**2) / (1 + z * z / n)
     bounds = f"{100 * (centre - half):.1f}–{100 * (centre + half):.1f}"
     said = words(shapes_run.folder)
-    assert f"{100 * share:.1f} %of {n:,} test images right (95 % interval {bounds})" in said
+    assert f"{100 * share:.1f} %accuracy on {n:,} test images (95 % interval {bounds})" in said
 
 
 def test_cells_of_the_matrix_are_those_of_scikit_learn(digits_run: Run) -> None:
@@ -150,18 +150,18 @@ def test_numbers_read_as_people_write_them() -> None:
 
 
 def test_ticks_are_round_and_inside() -> None:
-    assert _svg.Scale(0, 1).ticks() == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert charts.Scale(0, 1).ticks() == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     for low, high in ((0.013, 0.94), (3.1, 1234.5), (-0.02, 0.01), (7, 7.0001)):
-        found = _svg.Scale(low, high).ticks()
+        found = charts.Scale(low, high).ticks()
         assert 3 <= len(found) <= 8
         assert low <= min(found) <= max(found) <= high
-    assert _svg.Scale(0.5, 2000, logarithmic=True).ticks() == [1, 10, 100, 1000]
+    assert charts.Scale(0.5, 2000, logarithmic=True).ticks() == [1, 10, 100, 1000]
 
 
 def test_names_of_curves_never_touch() -> None:
-    moved = _svg.apart([50, 51, 51.5, 200], 14, 0, 300)
+    moved = charts.apart([50, 51, 51.5, 200], 14, 0, 300)
     assert all(b - a >= 14 for a, b in itertools.pairwise(moved))
-    assert max(_svg.apart([298, 299, 300], 14, 0, 300)) <= 300
+    assert max(charts.apart([298, 299, 300], 14, 0, 300)) <= 300
 
 
 def matrices(run: Run) -> list[dict]:

@@ -12,8 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from hundredfold.augment._geometry import Move, move_images, together
 from hundredfold import spec
+from hundredfold.augment._geometry import Move, move_images, together
 from hundredfold.spec import Chain
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from hundredfold import wording
+from hundredfold import metrics, wording
 from hundredfold.cli._table import table
 from hundredfold.comparison import Comparison, System
 from hundredfold.run import Run
@@ -87,4 +87,4 @@ def _row(plan: Plan, metric: str, system: System) -> tuple[str, ...]:
 def _value(metric: str, number: float | None) -> str:
     if number is None:
         return "-"
-    return f"{number:.4f}" if metric.endswith("loss") else wording.percent(number, 2)
+    return metrics.about(metric).text(number, 4)

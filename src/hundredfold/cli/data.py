@@ -1,7 +1,7 @@
 """`hundredfold data`: fetch a data set, or look for what is wrong with one."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cyclopts
 import numpy as np
@@ -17,16 +17,20 @@ from hundredfold.errors import DataError
 app = cyclopts.App(name="data", help="Fetch data sets, and check your own images.")
 
 ROWS, COLUMNS = 8, 9  # of a preview
+_NAMES = ", ".join(spec.names("hundredfold.data")) + "; with options as in shapes(size=64)."
 
 
 @app.command
-def fetch(name: str, *, data_dir: Path | None = None, json: bool = False) -> dict[str, Any]:
+def fetch(
+    name: Annotated[str, cyclopts.Parameter(help=_NAMES)],
+    *,
+    data_dir: Path | None = None,
+    json: bool = False,
+) -> dict[str, Any]:
     """Download a data set, check it and decode it, so that training starts at once.
 
     Parameters
     ----------
-    name
-        "cifar100", "cifar10", "digits", "shapes(size=64)".
     data_dir
         Where the data set lies, if not in the cache and not to be downloaded.
     json

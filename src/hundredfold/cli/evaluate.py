@@ -3,22 +3,28 @@
 import json as jsons
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from hundredfold import metrics, wording
 from hundredfold import run as runs
 from hundredfold.run import Run
 
-_PERCENT = ("top_1", "top_1_unseen", "top_5", "coarse_top_1", "ece", "macro_f1")
+_SPLIT = (
+    "test or validation. Each evaluation of the test split is counted in the run. Scores: "
+    f'{", ".join(metrics.default())}. Of test, "top_1_unseen" leaves out the images that have a '
+    "near-duplicate in the training part."
+)
 
 
 def evaluate(
     run: str = "latest",
     *,
-    split: str = "test",
+    split: Annotated[str, Parameter(help=_SPLIT)] = "test",
     data_dir: Path | None = None,
     device: str = "auto",
     threads: int = 0,
@@ -31,9 +37,6 @@ def evaluate(
     ----------
     run
         A run or a study, by name or folder; "latest" is the newest run.
-    split
-        test or validation. Each look at the test split is counted in the run. Of test,
-        "top_1_unseen" leaves out the images that have a near-duplicate in the training part.
     data_dir
         Where the data lie, if not where they lay when the run was trained.
     device
@@ -76,14 +79,13 @@ def _members(text: str, out: Path) -> list[Run]:
 
 
 def _show(member: Run, split: str, scores: dict[str, dict[str, Any]]) -> None:
-    looks = member.info["test_evaluations"]
     title = f"{member.name}, {split}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for head in ("score", "value", "95 % interval", "images"):
         table.add_column(head, justify="left" if head == "score" else "right")
     for name, score in scores.items():
-        percent = name.partition(".")[2] in _PERCENT
-        value, low, high = (_number(score[k], percent) for k in ("value", "low", "high"))
+        text = metrics.about(name).text
+        value, low, high = (text(score[k], 4) for k in ("value", "low", "high"))
         table.add_row(name, value, f"{low} to {high}", f"{score['n']:,}")
     console = Console(highlight=False)
     console.print(table)
@@ -92,10 +94,5 @@ def _show(member: Run, split: str, scores: dict[str, dict[str, Any]]) -> None:
         seen = scores["test.top_1"]["n"] - unseen["n"]
         console.print(f"top_1_unseen leaves out {seen:,} images that training saw nearly the same")
     if split == "test":
-        console.print(f"looks at the test split so far: {looks}")
-
-
-def _number(value: float | None, percent: bool) -> str:
-    if value is None:
-        return "?"
-    return f"{value:.2%}" if percent else f"{value:.4f}"
+        times = wording.times(member.info["test_evaluations"])
+        console.print(f"the test split of this run was evaluated {times}")

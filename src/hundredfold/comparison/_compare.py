@@ -23,23 +23,27 @@ def compare(
     *,
     images: Images | None = None,
     metric: str = "top_1",
+    words: str = "",
     higher_is_better: bool = True,
     percent: bool = True,
+    within: tuple[float, float | None] = (0, 1),
 ) -> Comparison:
     """Compare the systems of a study, each given as label -> seed -> value.
 
     images:  label -> seed -> one value an image (right or wrong, or its loss), in the same
              order of the same images for every run; used where two systems share one seed.
-    percent: write differences as points (0.021 as 2.1 points), for shares.
+    words:   what sentences call the metric; its key where none are given.
+    percent: write differences as points (0.021 as 2.1 points).
+    within:  the metric's range; None where it has no largest value.
 
     Raises UsageError where a system has no run, DataError for a value that is not finite or
     for paired runs whose images differ in number.
     """
     systems = sorted(
-        (_system(label, runs, share=percent) for label, runs in values.items()),
+        (_system(label, runs, within) for label, runs in values.items()),
         key=lambda system: -system.mean if higher_is_better else system.mean,
     )
-    found = Comparison(metric, higher_is_better, percent, tuple(systems))
+    found = Comparison(metric, words or metric, higher_is_better, percent, tuple(systems))
     labels = [system.label for system in systems]
     pairs = [
         _paired(first, second, values, images or {}, higher_is_better)
@@ -49,7 +53,7 @@ def compare(
     return replace(found, pairs=tuple(_judged(pair, found) for pair in found.pairs))
 
 
-def _system(label: str, runs: Mapping[int, float], *, share: bool) -> System:
+def _system(label: str, runs: Mapping[int, float], within: tuple[float, float | None]) -> System:
     if not runs:
         raise UsageError(f"{label!r} has no finished run to compare", remedy="run the study again")
     for seed, value in runs.items():
@@ -63,8 +67,8 @@ def _system(label: str, runs: Mapping[int, float], *, share: bool) -> System:
     if len(given) == 1:
         return System(label, given[0], None, 1, None, None)
     low, high = t_interval(given)
-    if share:  # a t interval does not know that shares end at 0 and 1
-        low, high = max(0.0, low), min(1.0, high)
+    least, most = within  # a t interval does not know that accuracies end at 0 and 1
+    low, high = max(low, least), high if most is None else min(high, most)
     return System(label, fmean(given), stdev(given), len(given), low, high)
 
 

@@ -12,7 +12,7 @@ Verdict = Literal["better", "worse", "ahead", "behind", "not distinguishable", "
 class System:
     """One label over its seeds: mean, sample deviation, 95 % t interval of the mean.
 
-    sd, low and high are None with a single seed; the interval of a share ends at 0 and 1.
+    sd, low and high are None with a single seed; the interval ends where the metric does.
     """
 
     label: str
@@ -58,9 +58,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Systems, best mean first, and every pair of them, the one with the better mean first."""
+    """Systems, best mean first, and every pair of them, the one with the better mean first.
+
+    metric: the score that is compared, "validation.top_1"; `words` is what people call it.
+    """
 
     metric: str
+    words: str
     higher_is_better: bool
     percent: bool
     systems: tuple[System, ...]

@@ -14,7 +14,7 @@ def sentence(pair: Pair, found: Comparison) -> str:
     by = _amount(abs(pair.difference), found)
     verb = {"better": "better than", "worse": "worse than", "ahead": "ahead of"}
     link = verb.get(pair.verdict, pair.verdict)
-    text = f"{pair.first} is {link} {pair.second} on {_words(found.metric)} by {by}"
+    text = f"{pair.first} is {link} {pair.second} on {found.words} by {by}"
     if pair.verdict in ("better", "worse"):
         return f"{text} ({support})."
     return f"{text} on {_seeds(pair)}, not enough seeds to say more ({support})."
@@ -23,7 +23,7 @@ def sentence(pair: Pair, found: Comparison) -> str:
 def _not_distinguishable(pair: Pair, found: Comparison) -> str:
     difference = _amount(pair.difference, found)
     names = f"{pair.first} and {pair.second}"
-    return f"{names} are not distinguishable on {_words(found.metric)}: they differ by {difference}"
+    return f"{names} are not distinguishable on {found.words}: they differ by {difference}"
 
 
 def _support(pair: Pair, found: Comparison) -> str:
@@ -53,8 +53,3 @@ def _amount(value: float, found: Comparison, *, unit: str = " points") -> str:
 
 def _seeds(pair: Pair) -> str:
     return f"{pair.seeds} seed" if pair.seeds == 1 else f"{pair.seeds} seeds"
-
-
-def _words(metric: str) -> str:
-    """Return "validation.top_1" as "validation top-1"."""
-    return metric.replace(".", " ").replace("_", "-")

@@ -6,7 +6,11 @@ from numpy.typing import ArrayLike
 from hundredfold.metrics._logits import checked
 from hundredfold.metrics._score import Score, class_mean_score
 
+ORDER = 20
+TITLE = "balanced accuracy"
+FORMAT = "percent"
 BEST = 1
+RANGE = (0, 1)
 
 
 def balanced_accuracy(logits: ArrayLike, labels: ArrayLike) -> Score:

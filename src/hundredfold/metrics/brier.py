@@ -6,7 +6,11 @@ from numpy.typing import ArrayLike
 from hundredfold.metrics._logits import checked, softmax
 from hundredfold.metrics._score import Score, mean_score
 
+ORDER = 70
+TITLE = "Brier score"
+FORMAT = "number"
 BEST = 0
+RANGE = (0, 2)
 
 
 def brier(logits: ArrayLike, labels: ArrayLike) -> Score:

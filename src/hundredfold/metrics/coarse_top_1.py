@@ -8,7 +8,11 @@ from numpy.typing import ArrayLike
 from hundredfold.metrics._logits import checked, checked_superclasses, softmax
 from hundredfold.metrics._score import Score, share_score
 
+ORDER = 40
+TITLE = "superclass accuracy"
+FORMAT = "percent"
 BEST = 1
+RANGE = (0, 1)
 
 
 def coarse_top_1(

@@ -7,7 +7,11 @@ from hundredfold.metrics._bins import assign, edges
 from hundredfold.metrics._logits import checked, softmax
 from hundredfold.metrics._score import Score
 
+ORDER = 60
+TITLE = "expected calibration error"
+FORMAT = "percent"
 BEST = 0
+RANGE = (0, 1)
 DRAWS = 1000
 
 

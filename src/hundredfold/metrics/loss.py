@@ -5,7 +5,11 @@ from numpy.typing import ArrayLike
 from hundredfold.metrics._logits import checked, cross_entropy
 from hundredfold.metrics._score import Score, mean_score
 
+ORDER = 50
+TITLE = "loss"
+FORMAT = "number"
 BEST = 0
+RANGE = (0, None)
 
 
 def loss(logits: ArrayLike, labels: ArrayLike) -> Score:

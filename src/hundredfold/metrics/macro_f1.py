@@ -6,7 +6,11 @@ from numpy.typing import ArrayLike
 from hundredfold.metrics._logits import checked, counts, f1
 from hundredfold.metrics._score import Score, class_mean_score
 
+ORDER = 30
+TITLE = "macro F1"
+FORMAT = "percent"
 BEST = 1
+RANGE = (0, 1)
 
 
 def macro_f1(logits: ArrayLike, labels: ArrayLike) -> Score:

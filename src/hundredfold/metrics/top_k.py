@@ -6,7 +6,12 @@ from hundredfold.errors import UsageError
 from hundredfold.metrics._logits import checked, rank
 from hundredfold.metrics._score import Score, share_score
 
+ORDER = 10
+TITLE = "top-{k} accuracy"
+FORMAT = "percent"
 BEST = 1
+RANGE = (0, 1)
+SCORES = {"top_1": {"k": 1}, "top_5": {"k": 5}}
 
 
 def top_k(logits: ArrayLike, labels: ArrayLike, *, k: int = 1) -> Score:

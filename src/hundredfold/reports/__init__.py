@@ -1,36 +1,20 @@
 """Reports: one self-contained HTML page a run and a study, and each drawing as an SVG file.
 
-A file is an exhibit: `curves.py` defines `curves(evidence) -> Exhibit`. An exhibit whose
-files are not there says so in a sentence. Exhibits of a run take `evidence`, those of a study
-take `study`; this module only puts them in order. Nothing here loads torch, draws with a
+The sections of a page are the files in `exhibits/`. Nothing here loads torch, draws with a
 plotting library or touches the network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from hundredfold import files
 from hundredfold.data import Source
 from hundredfold.errors import UsageError
-from hundredfold.reports import _svg
-from hundredfold.reports._evidence import Evidence, Exhibit, StudyEvidence
-from hundredfold.reports._page import page
-from hundredfold.reports.calibration import calibration
-from hundredfold.reports.classes import classes
-from hundredfold.reports.confusion import confusion
-from hundredfold.reports.cost import cost
-from hundredfold.reports.curves import curves
-from hundredfold.reports.diagram import diagram
-from hundredfold.reports.differences import differences
-from hundredfold.reports.headline import headline
-from hundredfold.reports.members import members
-from hundredfold.reports.mistakes import mistakes
-from hundredfold.reports.notes import notes
-from hundredfold.reports.overlay import overlay
-from hundredfold.reports.recipe import recipe
-from hundredfold.reports.tradeoff import tradeoff
-from hundredfold.reports.variants import variants
-from hundredfold.reports.verdict import verdict
+from hundredfold.reports.charts import standalone
+from hundredfold.reports.exhibits import Section, sections
+from hundredfold.reports.layout import page
+from hundredfold.reports.run_evidence import RunEvidence
+from hundredfold.reports.study_evidence import StudyEvidence
 from hundredfold.run import Run
 
 __all__ = ["write_run", "write_study"]
@@ -41,22 +25,11 @@ PAGE = "report.html"
 def write_run(run: Run, source: Source) -> Path:
     """Write report.html and figures/*.svg into a run's folder; return the page.
 
-    source: where the images of the worst mistakes are looked for; the network is not used.
+    source: where the images of the most confident mistakes are looked for; the network is not
+            used.
     """
-    evidence = Evidence(run, source)
-    exhibits = {
-        "headline": headline(evidence),
-        "curves": curves(evidence),
-        "cost": cost(evidence),
-        "confusion": confusion(evidence),
-        "classes": classes(evidence),
-        "mistakes": mistakes(evidence),
-        "calibration": calibration(evidence),
-        "network": diagram(evidence),
-        "notes": notes(evidence),
-        "recipe": recipe(evidence),
-    }
-    return _write(run.folder, "run", exhibits, run.folder.resolve().name)
+    evidence = RunEvidence(run, source)
+    return _write(run.folder, "run", evidence.title, sections(evidence))
 
 
 def write_study(folder: Path, source: Source) -> Path:
@@ -71,22 +44,15 @@ def write_study(folder: Path, source: Source) -> Path:
             remedy="hundredfold study",
         )
     study = StudyEvidence(folder, source)
-    exhibits = {
-        "verdict": verdict(study),
-        "variants": variants(study),
-        "differences": differences(study),
-        "curves": overlay(study),
-        "cost": tradeoff(study),
-        "runs": members(study),
-    }
-    return _write(folder, "study", exhibits, folder.resolve().name)
+    return _write(folder, "study", study.title, sections(study))
 
 
-def _write(folder: Path, kind: str, exhibits: Mapping[str, Exhibit], name: str) -> Path:
+def _write(folder: Path, kind: str, title: str, shown: Sequence[Section]) -> Path:
     drawings = folder / "figures"
     drawings.mkdir(exist_ok=True)
-    for exhibit in exhibits.values():
-        for stem, svg in exhibit.figures.items():
-            (drawings / f"{stem}.svg").write_text(_svg.standalone(svg), encoding="utf-8")
-    files.write_text(folder / PAGE, page(kind, name, exhibits))
+    for section in shown:
+        for stem, svg in section.exhibit.figures.items():
+            (drawings / f"{stem}.svg").write_text(standalone(svg), encoding="utf-8")
+    name = folder.resolve().name
+    files.write_text(folder / PAGE, page(kind, name, title, shown))
     return folder / PAGE

@@ -95,7 +95,7 @@
       const n = counts[row].get(column) || 0;
       const family = (k) => (groups.length ? " (" + groups[k] + ")" : "");
       readout.replaceChildren(make("b", "", names[row]), family(row));
-      readout.append(row === column ? " recognised " : " taken for ");
+      readout.append(row === column ? " classified correctly, " : " predicted as ");
       if (row !== column) readout.append(make("b", "", names[column]), family(column) + " ");
       readout.append(n + " of " + totals[row] + " times");
     });

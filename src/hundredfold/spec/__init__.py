@@ -13,7 +13,7 @@ A part of a user's own is written with its file: "my_nets.py:net(width=32)".
 from hundredfold.spec._call import Call, literal, parse, parse_chain
 from hundredfold.spec._own import OwnCode, OwnFiles, own_code, part_of
 from hundredfold.spec._part import Chain, Part, chain, part, resolve
-from hundredfold.spec._signature import Option, Signature, describe, names
+from hundredfold.spec._signature import Option, Signature, constants, describe, names
 
 __all__ = [
     "Call",
@@ -24,6 +24,7 @@ __all__ = [
     "Part",
     "Signature",
     "chain",
+    "constants",
     "describe",
     "literal",
     "names",

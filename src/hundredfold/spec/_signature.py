@@ -1,6 +1,7 @@
 """What the source says of a part: its options with types and defaults, its documentation."""
 
 import ast
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,6 +69,25 @@ def describe(name: str, package: str) -> Signature:
     file = path / f"{name}.py" if path.is_dir() else path
     module = f"{package}.{name}" if path.is_dir() else package
     return _signature(_functions(file)[name], module, ast.get_docstring(_tree(file)) or "")
+
+
+def constants(name: str, package: str) -> dict[str, Any]:
+    """Return what a part's file says of it in capitals, such as TITLE = "loss", unimported.
+
+    Only literals count. Raises UsageError with "did you mean" for a name that is not there.
+    """
+    path = _path(package)
+    if name not in names(package) or not path.is_dir():
+        raise UsageError(
+            f"no {_kind(package)} is called {name!r}", remedy=did_you_mean(name, names(package))
+        )
+    values = {}
+    for node in _tree(path / f"{name}.py").body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=constant)], value=value) if constant.isupper():
+                with suppress(ValueError):
+                    values[constant] = ast.literal_eval(value)
+    return values
 
 
 def describe_own(name: str, source: str, file: str) -> Signature:

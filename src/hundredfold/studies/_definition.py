@@ -110,7 +110,7 @@ def load(text: str) -> Study:
         raise UsageError(
             f"the study {str(path)!r} will not do", found=f"{place}: {first['msg']}".strip(": ")
         ) from None
-    metrics.higher_is_better(found.metric)
+    metrics.about(found.metric)
     return found
 
 

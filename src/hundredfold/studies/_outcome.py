@@ -123,12 +123,15 @@ def _compared(study: Study, key: str, runs: Mapping[Member, Run]) -> Comparison:
         right = _right(one, key.partition(".")[0]) if study.metric == "top_1" else None
         if right is not None:
             images.setdefault(member.label, {})[member.seed] = right
+    metric = metrics.about(key)
     return compare(
         values,
         images=images,
         metric=key,
-        higher_is_better=metrics.higher_is_better(study.metric),
-        percent=study.metric != "loss",
+        words=metrics.words(key),
+        higher_is_better=metric.higher_is_better,
+        percent=metric.percent,
+        within=metric.range,
     )
 
 

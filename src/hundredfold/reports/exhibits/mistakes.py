@@ -1,0 +1,108 @@
+"""The most confident mistakes: images that were classified wrongly with high confidence."""
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hundredfold import data, wording
+from hundredfold.errors import HundredfoldError
+from hundredfold.metrics import softmax
+from hundredfold.reports.exhibit import Exhibit, missing
+from hundredfold.reports.html import Markup, join, paragraph, tag
+from hundredfold.reports.run_evidence import RunEvidence
+
+TITLE = "Most confident mistakes"
+ORDER = 50
+
+MOST = 24
+LEGEND = (
+    "Bold is the prediction with its confidence; below it the label with its probability. Some of "
+    "the labels may be wrong."
+)
+LARGEST = 112  # pixels; bigger photographs are made smaller, so that the page stays light
+
+
+def mistakes(evidence: RunEvidence) -> Exhibit:
+    """Show the mistakes of highest confidence, each with its label and its prediction."""
+    if not evidence.split:
+        return missing("No logits are stored yet, so there are no mistakes to show.")
+    chance = softmax(evidence.logits.astype(np.float64))
+    worst = most_confident_wrong(chance, evidence.labels, MOST)
+    if not worst:
+        return missing("There is no mistake to show.")
+    images = _images(evidence, worst)
+    if isinstance(images, str):
+        return Exhibit(paragraph(images, kind="absent"))
+    shown = [_card(evidence, chance, k, image) for k, image in zip(worst, images, strict=True)]
+    lead = f"The {wording.plural(len(shown), 'mistake')} of highest confidence. {LEGEND}"
+    return Exhibit(join([paragraph(lead, kind="lead"), tag("div", {"class": "gallery"}, *shown)]))
+
+
+def most_confident_wrong(
+    chance: NDArray[np.float64], labels: NDArray[np.int64], most: int
+) -> list[int]:
+    """Return the indices of wrong predictions, the most confident first."""
+    wrong = np.flatnonzero(chance.argmax(axis=1) != labels)
+    order = np.argsort(-chance[wrong].max(axis=1), kind="stable")[:most]
+    return [int(k) for k in wrong[order]]
+
+
+def png(pixels: NDArray[np.uint8]) -> str:
+    """Return an image (height, width, 3) as a data URI, made smaller if it is large."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((LARGEST, LARGEST))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _images(evidence: RunEvidence, which: list[int]) -> list[NDArray[np.uint8]] | str:
+    """Return the pixels of some images of the split, or a sentence that says why not."""
+    rows = evidence.run.rows(str(evidence.split))
+    if rows is None:
+        return "The run did not store which images it was scored on, so they cannot be shown."
+    try:
+        opened = data.load(str(evidence.recipe.get("data")), evidence.images)
+        if opened.digest != evidence.data.get("digest", opened.digest):
+            return (
+                "The data here are not those the run was trained on, so the images are not shown."
+            )
+        cut = evidence.split == "validation" and "validation" not in opened.parts
+        stored = opened.parts["train" if cut else str(evidence.split)]()
+        return [np.asarray(stored.pixels[rows[k]]) for k in which]
+    except (HundredfoldError, OSError, LookupError) as error:
+        reason = error.message if isinstance(error, HundredfoldError) else str(error)
+        return (
+            f"The images are not at hand, so they are not shown: {reason}. "
+            "With --data-dir the report finds them."
+        )
+
+
+def _card(
+    evidence: RunEvidence, chance: NDArray[np.float64], k: int, image: NDArray[np.uint8]
+) -> Markup:
+    true, predicted = int(evidence.labels[k]), int(chance[k].argmax())
+    names = evidence.classes
+    alternative = f"Image {k} of the split: {names[true]}, predicted as {names[predicted]}"
+    kind = "pixels" if max(image.shape[:2]) <= 64 else None
+    return tag(
+        "figure",
+        {},
+        tag("img", {"src": png(image), "alt": alternative, "class": kind, "loading": "lazy"}),
+        tag(
+            "figcaption",
+            {},
+            tag("b", {}, names[predicted]),
+            tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, predicted]))),
+            tag(
+                "span",
+                {"class": "true"},
+                "label ",
+                names[true],
+                tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, true]))),
+            ),
+        ),
+    )

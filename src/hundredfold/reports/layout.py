@@ -1,0 +1,58 @@
+"""Sections, style and script in one HTML page that needs nothing else."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+from hundredfold.reports.charts import chart_css
+from hundredfold.reports.exhibits import Section
+from hundredfold.reports.html import Markup, tag
+
+# nothing may be fetched, and no script but the page's own runs
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+def page(kind: str, name: str, title: str, sections: Sequence[Section]) -> str:
+    """Return a page of a "run" or a "study"; what has no heading stands under the title."""
+    headed = [section for section in sections if section.title]
+    main = tag(
+        "main",
+        {},
+        tag(
+            "header",
+            {},
+            tag("p", {"class": "eyebrow"}, f"Hundredfold {kind}", tag("span", {}, name)),
+            tag("h1", {}, title),
+            *(section.exhibit.body for section in sections if not section.title),
+        ),
+        *map(_section, headed),
+    )
+    body = tag("body", {}, _contents(headed), main, tag("script", {}, Markup(_read("page.js"))))
+    return f"<!doctype html>\n{tag('html', {'lang': 'en'}, _head(title), body)}\n"
+
+
+def _head(title: str) -> Markup:
+    return tag(
+        "head",
+        {},
+        tag("meta", {"charset": "utf-8"}),
+        tag("meta", {"http-equiv": "Content-Security-Policy", "content": POLICY}),
+        tag("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        tag("meta", {"name": "color-scheme", "content": "light dark"}),
+        tag("title", {}, f"{title} – Hundredfold"),
+        tag("style", {}, Markup(chart_css() + _read("page.css"))),
+    )
+
+
+def _contents(sections: Sequence[Section]) -> Markup:
+    links = (tag("a", {"href": f"#{section.name}"}, section.title) for section in sections)
+    items = (tag("li", {}, link) for link in links)
+    return tag("nav", {"aria-label": "Contents"}, tag("ul", {}, *items))
+
+
+def _section(section: Section) -> Markup:
+    heading = tag("h2", {}, section.title)
+    return tag("section", {"id": section.name}, heading, section.exhibit.body)
+
+
+def _read(name: str) -> str:
+    return files("hundredfold.reports").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,125 @@
+"""A run as its exhibits see it: the files of its folder, each read once.
+
+A recipe is read as plain values, so that a run still has a report when the part it names
+has since been renamed.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold.data import Source
+from hundredfold.metrics.tables.confusion import confusion
+from hundredfold.run import Run
+
+
+@dataclass(frozen=True)
+class RunEvidence:
+    """A run as its exhibits see it; each file is read once, when it is first asked for."""
+
+    run: Run
+    source: Source
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        return self.run.info
+
+    @cached_property
+    def recipe_text(self) -> str:
+        return (self.run.folder / "recipe.toml").read_text(encoding="utf-8")
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        return tomllib.loads(self.recipe_text)
+
+    @cached_property
+    def curve(self) -> list[dict[str, float]]:
+        return self.run.curve
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, float]]:
+        return self.run.scores
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        return self.run.summary
+
+    @cached_property
+    def split(self) -> str | None:
+        """The split whose logits are shown: test once it was opened, else validation."""
+        for name in ("test", "validation"):
+            if self.run.logits(name) is not None and self.run.labels(name) is not None:
+                return name
+        return None
+
+    @cached_property
+    def logits(self) -> NDArray[np.float32]:
+        """Logits (n, classes) of `split`; no rows where nothing is stored."""
+        stored = self.run.logits(self.split) if self.split else None
+        return np.zeros((0, len(self.classes)), np.float32) if stored is None else stored
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        stored = self.run.labels(self.split) if self.split else None
+        return np.zeros(0, np.int64) if stored is None else stored
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """How often an image of class `row` was predicted as class `column`."""
+        return confusion(self.logits, self.labels)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return dict(self.info.get("data") or {})
+
+    @property
+    def kept_none(self) -> bool:
+        """Whether all images were trained on, so that nothing of a run is of validation."""
+        return self.data.get("validation") == 0
+
+    @property
+    def images(self) -> Source:
+        """Where the images lie: as asked, else as in training; the network is never used."""
+        folder = self.source.folder or self.data.get("folder")
+        return replace(self.source, folder=Path(folder) if folder else None, offline=True)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(str(name) for name in self.data.get("classes") or ())
+
+    @property
+    def superclasses(self) -> tuple[str, ...]:
+        return tuple(str(name) for name in self.data.get("superclasses") or ())
+
+    @property
+    def superclass_of(self) -> tuple[int, ...]:
+        return tuple(self.data.get("superclass_of") or ())
+
+    @cached_property
+    def order(self) -> list[int]:
+        """Classes in the order of a matrix: superclass by superclass where there are any."""
+        classes = range(len(self.classes))
+        if not self.superclass_of:
+            return [*classes]
+        return sorted(classes, key=lambda k: (self.superclass_of[k], k))
+
+    @property
+    def test_evaluations(self) -> int:
+        """How often the test split was scored."""
+        return int(self.info.get("test_evaluations") or 0)
+
+    @property
+    def title(self) -> str:
+        """The recipe's title, else what was trained on what."""
+        untitled = f"{self.recipe.get('model', '?')} on {self.data.get('name', '?')}"
+        return str(self.recipe.get("title") or untitled)
+
+    def score(self, metric: str, split: str | None = None) -> Mapping[str, float]:
+        """Return value, low, high and n of a score of a split, or {} where there is none."""
+        return self.scores.get(f"{split or self.split}.{metric}", {})

@@ -1,0 +1,134 @@
+"""A study as its exhibits see it: its folder, its variants and their runs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hundredfold import metrics, wording
+from hundredfold.data import Source
+from hundredfold.errors import DataError
+from hundredfold.reports.run_evidence import RunEvidence
+from hundredfold.run import Run
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run in a study: the variant it belongs to, and its seed."""
+
+    label: str
+    seed: int
+    evidence: RunEvidence
+
+
+@dataclass(frozen=True)
+class StudyEvidence:
+    """A study's folder as its exhibits see it."""
+
+    folder: Path
+    source: Source
+
+    @cached_property
+    def stored(self) -> dict[str, Any]:
+        return _read(self.folder / "study.json")
+
+    @cached_property
+    def comparison(self) -> dict[str, Any]:
+        """comparison.json, or {} before anything was compared."""
+        path = self.folder / "comparison.json"
+        return _read(path) if path.exists() else {}
+
+    @cached_property
+    def members(self) -> list[Member]:
+        """The runs that are there; a run that was moved away is left out."""
+        members = []
+        for entry in self.stored.get("members", ()):
+            run = Run(self.folder.parent / str(entry["run"]))
+            if (run.folder / "recipe.toml").is_file() and (run.folder / "run.json").is_file():
+                evidence = RunEvidence(run, self.source)
+                members.append(Member(str(entry["label"]), int(entry["seed"]), evidence))
+        return members
+
+    @cached_property
+    def values(self) -> dict[str, dict[int, float]]:
+        """The study's metric of each variant and seed that has one."""
+        values: dict[str, dict[int, float]] = {label: {} for label in self.labels}
+        for member in self.members:
+            value = member.evidence.scores.get(self.metric, {}).get("value")
+            if value is not None:
+                values[member.label][member.seed] = float(value)
+        return values
+
+    @cached_property
+    def gone(self) -> list[str]:
+        """Names of member runs whose folders are not there."""
+        here = {member.evidence.run.folder.name for member in self.members}
+        return [str(m["run"]) for m in self.stored.get("members", ()) if m["run"] not in here]
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The variants, in the study's order."""
+        return list(dict.fromkeys(member.label for member in self.members))
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        """The variants of which no run is compared."""
+        absent = (str(entry.get("label", "?")) for entry in self.stored.get("left_out", ()))
+        return [label for label in dict.fromkeys(absent) if label not in self.labels]
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """Figures from elsewhere: "values", label -> value, and "source"; {} where none are."""
+        return dict(self.stored.get("reference") or {})
+
+    def of(self, label: str) -> list[RunEvidence]:
+        return [member.evidence for member in self.members if member.label == label]
+
+    def colour(self, label: str) -> int:
+        """Return the colour of a variant: its place in the study."""
+        return self.labels.index(label) if label in self.labels else len(self.labels)
+
+    @property
+    def title(self) -> str:
+        return str(self.stored.get("title") or self.folder.name)
+
+    @property
+    def metric(self) -> str:
+        return str(self.stored.get("metric") or "validation.top_1")
+
+    @property
+    def metric_words(self) -> str:
+        """The metric as people call it, "validation top-1 accuracy"."""
+        return metrics.words(self.metric)
+
+    @property
+    def percent(self) -> bool:
+        """Whether the metric is printed in percent."""
+        return bool(self.comparison.get("percent", True))
+
+    @property
+    def unit(self) -> str:
+        return " %" if self.percent else ""
+
+    def text(self, value: Any, *, with_unit: bool = True) -> str:
+        """Return a value of the metric as it is printed: 0.512 as "51.20 %"."""
+        if not wording.finite(value):
+            return wording.NOTHING
+        if not self.percent:
+            return f"{value:.4g}"
+        return f"{100 * value:.2f}{self.unit if with_unit else ''}"
+
+
+def mean(values: Sequence[Any]) -> float | None:
+    """Return the mean of the numbers among the values, or None where there is none."""
+    numbers = [float(value) for value in values if wording.finite(value)]
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"cannot read {str(path)!r}", found=str(error)) from None
