@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from hundredfold.data import _files, _notes, _scan, _store
 from hundredfold.data._image import decode
-from hundredfold.data._progress import progress
-from hundredfold.data._store import Rows
+from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import DataError, UsageError
 from hundredfold.machine import cores
+from hundredfold.progress_bar import progress
 
 _BLOCK = 256
 _LOG = logging.getLogger(__name__)
