@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hundredfold.data import Source, _descriptor, _near, load
+from hundredfold import duplicates
+from hundredfold.data import Source, load
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
@@ -77,15 +78,15 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def found_share(known: _descriptor.Pictures, copies: Pixels, originals: NDArray[np.int64]) -> float:
-    found = _near.across(_descriptor.pictures(copies), known)
+def found_share(known: duplicates.Pictures, copies: Pixels, originals: NDArray[np.int64]) -> float:
+    found = duplicates.across(duplicates.pictures(copies), known)
     right = found.known == originals[found.rows]
     return len(np.unique(found.rows[right])) / len(copies)
 
 
-def mistaken_share(known: _descriptor.Pictures, rows: NDArray[np.int64]) -> float:
-    turned = _descriptor.upside_down(known, rows)
-    return len(np.unique(_near.found(turned, known, rows).rows)) / len(rows)
+def mistaken_share(known: duplicates.Pictures, rows: NDArray[np.int64]) -> float:
+    turned = duplicates.upside_down(known, rows)
+    return len(np.unique(duplicates.pairs(turned, known, rows).rows)) / len(rows)
 
 
 def main() -> None:
@@ -98,7 +99,7 @@ def main() -> None:
     chance = np.random.default_rng(options.seed)
     data = load("cifar100", Source(folder=options.data_dir))
     train = np.asarray(data.parts["train"]().pixels)
-    known = _descriptor.pictures(train)
+    known = duplicates.pictures(train)
     rows = chance.choice(len(train), options.images, replace=False)
     told: dict[str, float] = {"images": options.images}
     for name, change in CHANGES.items():
@@ -110,7 +111,7 @@ def main() -> None:
     if not options.no_test:
         test = np.asarray(data.parts["test"]().pixels)
         began, spent = time.perf_counter(), time.process_time()
-        near = _near.across(_descriptor.pictures(test), _descriptor.pictures(train))
+        near = duplicates.across(duplicates.pictures(test), duplicates.pictures(train))
         told["seconds"] = time.perf_counter() - began
         told["processor seconds"] = time.process_time() - spent
         told["test images"] = len(np.unique(near.rows))

@@ -6,7 +6,6 @@ rows.npz        done: (n,) bool, which rows are computed
 """
 
 import hashlib
-import logging
 import os
 import zipfile
 from contextlib import suppress
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 
 from hundredfold import files
 
-_LOG = logging.getLogger(__name__)
 BLOCK = 512  # rows that are computed and checked together
 
 
@@ -34,15 +32,20 @@ class FeatureRows:
     sums: NDArray[np.uint8]
     folder: Path | None
 
-    def drop_damaged(self, rows: NDArray[np.int64]) -> None:
-        """Count no row as done in the blocks of these rows that are not as they were saved."""
+    def drop_damaged(self, rows: NDArray[np.int64]) -> bool:
+        """Count no row as done in the blocks of these rows that are not as they were saved.
+
+        Return whether there were such blocks.
+        """
+        damaged = False
         for first in np.unique(rows // BLOCK) * BLOCK:
             block = slice(first, first + BLOCK)
             if not self.done[block].any():
                 continue
             if not np.array_equal(self._sum(first), self.sums[first // BLOCK]):
-                _LOG.warning("warning: features in %s are damaged; computing anew", self.folder)
+                damaged = True
                 self.done[block] = False
+        return damaged
 
     def missing(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return (n,): which of these rows are to be computed."""

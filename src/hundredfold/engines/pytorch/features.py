@@ -6,6 +6,7 @@ ten seconds before; other seeds, limits and heads find what is there. Where the 
 written the features stay in memory.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ from hundredfold.engines.pytorch.feature_rows import BLOCK, FeatureRows
 from hundredfold.engines.pytorch.feed import Augment
 from hundredfold.errors import UsageError
 
+_LOG = logging.getLogger(__name__)
 KEPT = 12  # sets of features that stay in the cache
 _UNUSED = 3600.0  # seconds before a set may go: a training can use more views than are kept
 _APART = 10.0  # seconds between saves, each of which waits for the disk
@@ -92,7 +94,8 @@ def compute(extract: Extract, wanted: Wanted, cache: Path) -> NDArray[np.float32
                 folder.mkdir(parents=True, exist_ok=True)
                 held.enter_context(locks.alone(folder))
                 rows = feature_rows.open_to_write(folder, shape)
-                rows.drop_damaged(wanted.rows)
+                if rows.drop_damaged(wanted.rows):
+                    _LOG.warning("warning: %s is damaged and is computed anew", folder)
             except (OSError, UsageError):  # a cache that cannot be written, or has no locks
                 rows = feature_rows.in_memory(shape)
             _fill(extract, wanted, rows)
