@@ -26,7 +26,7 @@ def fill(model: Transfer, call: Call, file: Path) -> None:
     """
     backbone = str(call.options["backbone"])
     network, card = network_of(backbone)
-    if call.options["form"] == "keras" and file.suffix == ".h5":
+    if call.options["form"] == "keras" and file.suffix.lower() == ".h5":
         found = _from_keras(model, file, network, card, backbone)
     else:
         found = _from_torch(model, file, network, backbone)

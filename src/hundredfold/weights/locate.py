@@ -11,7 +11,7 @@ from hundredfold.errors import DataError, MissingError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.spec import Call
 
-SUFFIXES = (".pth", ".pt", ".safetensors", ".h5")
+SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5")
 _DIGITS = 16
 
 
@@ -73,7 +73,7 @@ def _environment() -> Path | None:
 
 
 def _within(place: Path, backbone: str) -> Path:
-    if place.is_file() and place.suffix in SUFFIXES:
+    if place.is_file() and place.suffix.lower() in SUFFIXES:
         return place
     if place.is_file():
         raise MissingError(
@@ -95,7 +95,12 @@ def _within(place: Path, backbone: str) -> Path:
 
 def _named(file: Path, backbone: str) -> bool:
     rest = file.name.removeprefix(backbone)
-    return file.suffix in SUFFIXES and rest != file.name and rest[0] in "-_." and rest[:3] != "_bn"
+    return (
+        file.suffix.lower() in SUFFIXES
+        and rest != file.name
+        and rest[0] in "-_."
+        and rest[:3] != "_bn"
+    )
 
 
 def _fetch(backbone: str, card: Card, kept: Path, source: Source) -> None:
@@ -136,7 +141,7 @@ def unreadable(file: Path, why: str) -> MissingError:
 
 
 def _form(file: Path) -> str:
-    if file.suffix == ".h5":
+    if file.suffix.lower() == ".h5":
         return "keras"
     former = own_model(file)
     return str(former.options["form"]) if former and former.name == "transfer" else "torchvision"
@@ -144,7 +149,7 @@ def _form(file: Path) -> str:
 
 def own_model(file: Path) -> Call | None:
     """Return the model of a run's weights file, None for any other file. Reads its head only."""
-    if file.suffix != ".safetensors":
+    if file.suffix.lower() != ".safetensors":
         return None
     try:
         with file.open("rb") as stream:
