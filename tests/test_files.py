@@ -35,6 +35,16 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_nothing_else(
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
 
 
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+def test_a_file_has_the_rights_that_the_umask_leaves(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        files.write(tmp_path / "a.bin", b"new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.bin").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
 def test_json_is_written_so_that_people_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     files.write_json(path, {"name": "Äpfel", "share": 0.1})
@@ -58,7 +68,7 @@ def test_temporary_files_of_a_killed_writer_are_removed_and_nothing_else(
         with pytest.raises(ZeroDivisionError):
             files.write(tmp_path / "a.bin", lambda _file: 1 / 0)  # type: ignore[arg-type, return-value]
     assert len(list(tmp_path.iterdir())) == 3
-    files.sweep(tmp_path)
+    files.remove_temporary_files(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "kept.json"]
 
 

@@ -189,9 +189,9 @@ def test_a_recipe_that_ships_is_short_and_says_where_it_comes_from(name: str) ->
 
 def test_reading_every_recipe_loads_no_torch() -> None:
     code = (
-        "import sys; from hundredfold import recipe, study\n"
+        "import sys; from hundredfold import recipes, studies\n"
         "[recipes.load(n) for n in recipes.shipped('')]\n"
-        "[study.variants(study.load(n)) for n in recipes.shipped('studies')]\n"
+        "[studies.variants(studies.load(n)) for n in recipes.shipped('studies')]\n"
         "print([m for m in ('torch', 'sklearn', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,19 +12,18 @@ _TEMPORARY = ".part"
 
 def write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
     """Replace a file in one step: a temporary beside it, fsync, rename, fsync of the folder."""
-    descriptor, temporary = tempfile.mkstemp(_TEMPORARY, f".{path.name}.", path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:  # with the rights that the umask leaves
             if callable(content):
                 content(file)
             else:
                 file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

@@ -1,9 +1,11 @@
-"""Exclusive locks on files; a lock goes with the process that holds it, even with kill -9."""
+"""Exclusive locks; a lock goes with the process that holds it, even with kill -9."""
 
 import logging
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from pathlib import Path
 from typing import IO, Any
 
 from hundredfold.errors import UsageError
@@ -44,6 +46,32 @@ def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
+@contextmanager
+def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Be the only process that writes a path; `.<name>.lock` beside it is there meanwhile.
+
+    Where this one does not wait, BlockingIOError says that another one writes.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    while True:
+        with lock.open("a") as file, exclusive(file, wait=wait):
+            if not _is_at(lock, os.fstat(file.fileno())):  # removed while this one waited
+                continue
+            try:
+                yield
+            finally:
+                with suppress(OSError):
+                    lock.unlink()
+            return
+
+
 @cache
 def _warn() -> None:
     _LOG.warning("warning: this system has no file locks; let one process at a time write a folder")
+
+
+def _is_at(path: Path, about: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(path.stat(), about)
+    except OSError:
+        return False

@@ -189,10 +189,10 @@ def test_one_who_waits_does_not_inherit_a_wrong_file(site: Site, target: Path) -
 def test_a_full_disk_is_one_sentence(
     site: Site, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_stream: object) -> None:
+    def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_download._files, "flush", full)
+    monkeypatch.setattr(_download.os, "fsync", full)
     with pytest.raises(DataError, match="No space left") as caught:
         download(site.url, target, SUM)
     assert "HUNDREDFOLD_CACHE" in str(caught.value.remedy)

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 from hundredfold.data import _files, _store
+from hundredfold.data._rows import Rows
 from hundredfold.errors import DataError
 
 
-def rows(seed: int = 0, count: int = 20) -> _store.Rows:
+def rows(seed: int = 0, count: int = 20) -> Rows:
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (count, 4, 4, 3), np.uint8)
     blocks = (pixels[start : start + 7] for start in range(0, count, 7))
-    return _store.Rows(np.arange(count) % 3, 4, blocks, tuple(f"{i}.png" for i in range(count)))
+    return Rows(np.arange(count) % 3, 4, blocks, tuple(f"{i}.png" for i in range(count)))
 
 
-def never() -> _store.Rows:
+def never() -> Rows:
     raise AssertionError("decoded again")
 
 
@@ -44,11 +45,11 @@ def test_a_part_is_decoded_once(tmp_path: Path) -> None:
 
 
 def test_the_digest_tells_pixels_and_labels_apart(tmp_path: Path) -> None:
-    def changed(pixel: int, label: int) -> _store.Rows:
+    def changed(pixel: int, label: int) -> Rows:
         pixels, labels = np.concatenate(list(rows().blocks)), rows().labels.copy()
         pixels[-1, -1, -1, -1] += pixel
         labels[-1] += label
-        return _store.Rows(labels, 4, [pixels], rows().names)
+        return Rows(labels, 4, [pixels], rows().names)
 
     digests = {
         _store.prepare(tmp_path, "toy", f"{p}{n}", lambda p=p, n=n: changed(p, n)).digest
@@ -58,10 +59,16 @@ def test_the_digest_tells_pixels_and_labels_apart(tmp_path: Path) -> None:
     assert _store.prepare(tmp_path, "toy", "same", rows).digest in digests
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "note"])
-def test_a_damaged_part_is_decoded_again(tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "gone", "note", "overwritten", "labels"])
+def test_a_damaged_part_is_decoded_again_and_said_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
     part = _store.prepare(tmp_path, "toy", "a", rows)
-    if damage == "cut":
+    if damage in ("overwritten", "labels"):  # a part of the same size
+        path = part.folder / ("pixels.npy" if damage == "overwritten" else "labels.npy")
+        content = path.read_bytes()
+        path.write_bytes(content[:128] + bytes(len(content) - 128))
+    elif damage == "cut":
         with (part.folder / "pixels.npy").open("r+b") as stream:
             stream.truncate(200)
     elif damage == "gone":
@@ -71,6 +78,8 @@ def test_a_damaged_part_is_decoded_again(tmp_path: Path, damage: str) -> None:
     again = _store.prepare(tmp_path, "toy", "a", rows)
     assert again == part
     assert np.array_equal(again.open().labels, rows().labels)
+    assert np.array_equal(again.open().pixels, np.concatenate(list(rows().blocks)))
+    assert [str(part.folder) in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_several_may_prepare_the_same_part_at_once(tmp_path: Path) -> None:
@@ -81,12 +90,12 @@ def test_several_may_prepare_the_same_part_at_once(tmp_path: Path) -> None:
 
 
 def test_a_failure_while_decoding_leaves_nothing(tmp_path: Path) -> None:
-    def broken() -> _store.Rows:
+    def broken() -> Rows:
         def blocks():
             yield np.zeros((2, 4, 4, 3), np.uint8)
             raise DataError("no")
 
-        return _store.Rows(np.zeros(4, np.int64), 4, blocks())
+        return Rows(np.zeros(4, np.int64), 4, blocks())
 
     with pytest.raises(DataError, match="no"):
         _store.prepare(tmp_path, "toy", "a", broken)
@@ -114,6 +123,14 @@ def test_a_fingerprint_follows_the_file(tmp_path: Path) -> None:
         file.write_bytes(content)
         for _ in range(2):
             assert _files.fingerprint(tmp_path, file) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_fingerprint_needs_no_cache(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"one")
+    sha256 = hashlib.sha256(b"one").hexdigest()
+    assert _files.fingerprint(tmp_path / "cache", file) == sha256
 
 
 def test_two_processes_may_prepare_the_same_data_at_once(tmp_path: Path) -> None:

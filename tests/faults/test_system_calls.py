@@ -11,7 +11,7 @@ import pytest
 
 SAVE = 3  # of four, with a save before it to keep, one to remove, and a new best
 # what must work for a save to be one; an error of another call need not be noticed
-NEEDED = ("openat", "write", "fsync", "chmod", "rename", "unlink")
+NEEDED = ("openat", "write", "fsync", "rename", "unlink")
 
 Task = dict[str, Any]
 CarryOut = Callable[[list[Task]], list[list[int]]]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import log_loss
 
 from hundredfold import cli, data, training
-from hundredfold.compute import device, precision
+from hundredfold.compute import device
 from hundredfold.data import Source
 from hundredfold.engines.pytorch import ENGINE, PyTorch
 from hundredfold.engines.pytorch.inference import open_model
@@ -276,65 +276,6 @@ def test_a_dry_run_bounds_the_size_of_the_run(
     found = sum(p.stat().st_size for kind in kinds for p in Path(plan["run"]).rglob(kind))
     assert found <= plan["bytes"] < 1.6 * found, "two saves are kept, and a third is written"
     assert elsewhere / plan["run"] == elsewhere / open_run("latest").folder.resolve()
-
-
-def test_a_timing_trial_of_precisions_is_reported_and_remembered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(precision, "_SECONDS", 0.05)
-    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
-    images, targets = torch.rand(4, 3, 2, 2), torch.eye(3)[[0, 1, 2, 0]]
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    first = precision.choose(model, images, targets, cache=tmp_path, key="a")
-    second = precision.choose(model, images, targets, cache=tmp_path, key="a")
-    assert first[0] == second[0]
-    assert "measured now" in first[1]
-    assert "measured before" in second[1]
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, before[name]), "a probe trains nothing"
-    assert all(parameter.grad is None for parameter in model.parameters())
-
-
-@pytest.mark.parametrize(("ratio", "chosen"), [(2.0, "bf16"), (1.0, "fp32"), (0.3, "fp32")])
-def test_bf16_is_taken_only_where_it_is_worth_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: float, chosen: str
-) -> None:
-    monkeypatch.setattr(precision, "_probe", lambda *_: ratio)
-    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
-    found = precision.choose(torch.nn.Identity(), torch.zeros(1), torch.zeros(1), cache=tmp_path,
-                             key="a")  # fmt: skip
-    assert found[0] == chosen
-    assert f"{ratio:.2f} times as fast" in found[1]
-
-
-def test_a_step_is_tried_but_where_products_in_bf16_are_emulated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried = []
-    monkeypatch.setattr(precision, "_probe", lambda *given: tried.append(given) or 1.5)
-    for speed, chosen in ((0.3, "fp32"), (0.9, "bf16")):  # a moment's delay is no emulation
-        monkeypatch.setattr(precision, "_products", lambda _, speed=speed: speed)
-        found = precision.choose(torch.nn.Identity(), torch.zeros(1), torch.zeros(1),
-                                 cache=tmp_path, key=chosen)  # fmt: skip
-        assert found[0] == chosen
-        assert len(tried) == (chosen == "bf16")
-
-
-def test_products_are_timed_on_the_device_and_leave_no_mark() -> None:
-    before = torch.get_rng_state()
-    assert 0 < precision._products(torch.device("cpu"), size=16) < float("inf")
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_a_damaged_probe_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_probe", lambda *_: 2.0)
-    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
-    given = (torch.nn.Identity(), torch.zeros(1), torch.zeros(1))
-    precision.choose(*given, cache=tmp_path, key="a")
-    (found,) = (tmp_path / "probes").iterdir()
-    found.write_text("{")
-    assert "measured now" in precision.choose(*given, cache=tmp_path, key="a")[1]
 
 
 @pytest.mark.parametrize("chosen", ["fp32", "bf16"])

@@ -25,8 +25,6 @@ def hook(event: str, arguments: tuple[Any, ...]) -> None:
         return
     if event == "open" and str(arguments[0]) == watching[0]:
         return
-    if event == "compile" and arguments[1] == "<unknown>":  # the header of an array, as a literal
-        return
     events.append(f"{event} {str(arguments)[:80]}")
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -24,14 +23,6 @@ def _tensors() -> dict[str, Tensor]:
         "truth": torch.tensor([True, False]),
         "empty": torch.zeros(0, 3),
     }
-
-
-def _numpy(path: Path, tensors: dict[str, Tensor]) -> None:
-    np.savez(path, **{name: tensor.numpy() for name, tensor in tensors.items()})
-
-
-def _numpy_deflated(path: Path, tensors: dict[str, Tensor]) -> None:
-    np.savez_compressed(path, **{name: tensor.numpy() for name, tensor in tensors.items()})
 
 
 def _torch(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -65,12 +56,11 @@ def _library(path: Path, tensors: dict[str, Tensor]) -> None:
 WRITERS: dict[str, Callable[[Path, dict[str, Tensor]], None]] = {
     "own.safetensors": _own,
     "library.safetensors": _library,
-    "plain.npz": _numpy,
-    "deflated.npz": _numpy_deflated,
     "dictionary.pt": _torch,
     "legacy.pth": _torch_legacy,
     "checkpoint.pth": _torch_checkpoint,
     "module.bin": _torch_module,
+    "LIGHTNING.CKPT": _torch_checkpoint,
 }
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from hundredfold import inference, models, recipe, recipes, run, weights
+from hundredfold import models, recipe, recipes, run, weights
+from hundredfold.engines.pytorch import inference
 from hundredfold.errors import DataError, HundredfoldError, UsageError
 from hundredfold.recipe import Recipe
 

@@ -77,11 +77,12 @@ def _internal(problem: BaseException, given: Sequence[str]) -> HundredfoldError:
 
 
 def _written(trace: str) -> str | None:
-    folder = Path(user_log_path("hundredfold", appauthor=False))
-    path = folder / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    """Write a traceback where the user's logs are; None where that cannot be done."""
     try:
+        folder = Path(user_log_path("hundredfold", appauthor=False))
+        path = folder / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(trace, encoding="utf-8")
-    except OSError:
+        path.write_text(trace, encoding="utf-8", errors="backslashreplace")
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
         return None
     return str(path)

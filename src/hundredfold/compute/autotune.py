@@ -8,18 +8,16 @@ That is fast where each has a core, and many times slower where another process 
 algorithm that does so is rejected.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hundredfold import files, machine
+from hundredfold import machine
+from hundredfold.cache import Store
 from hundredfold.compute.conv_algorithms import ALGORITHMS, Algorithms, ConvAlgorithm
 from hundredfold.compute.convolution import Conv2d, directions, products
 from hundredfold.compute.replicas import WorkSplit
@@ -36,6 +34,8 @@ _LOST = 1.5  # times the best: a slower first try is not repeated
 _MOST_PRODUCTS = 3_000  # matrix products of the direct algorithm
 _BUSY_WAIT = 5.0  # times one thread's time: reject where two threads on one core take more
 _TURNS = 0.03  # seconds more, at least: some time slices of threads on a core
+_KEPT = 100  # of machines, precisions and micro-batches
+_VERSION = 2  # raise it when trials would choose otherwise
 _SHORT = 20e12  # multiply-accumulates of a training that is over before trials pay
 
 
@@ -78,12 +78,11 @@ def choose(
     convolutions first; for the rest `_likely` guesses. The model is left as it is; see `use`.
     """
     layers = {layer.key: layer for size in sizes for layer in _layers(model, size)}
-    sets = " ".join(machine.instruction_sets())
-    facts = f"{machine.processor()} {sets} {torch.__version__} {work.threads} threads, "
-    facts += f"no busy-waiting, {precision} {work.micro_batch}"
-    digest = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    file = cache / "probes" / f"convolutions-{digest}.json"
-    known = _remembered(file)
+    store = Store(cache, "algorithms", version=_VERSION, keep=_KEPT)
+    chip = [machine.processor(), *machine.instruction_sets()]
+    facts = [chip, torch.__version__, work.threads, work.micro_batch, precision]
+    key = store.key(*facts)
+    known = _remembered(store, key)
     lacking = [layer for key, layer in layers.items() if key not in known]
     if lacking:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -92,8 +91,7 @@ def choose(
             for layer in sorted(lacking, key=lambda layer: -layer.macs):
                 if time.perf_counter() < end:
                     known[layer.key] = _fastest(layer, min(work.micro_batch, _MOST_IMAGES), dtype)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        files.write_json(file, {"of": facts, "algorithms": known})
+        store.save(key, {"of": facts, "algorithms": known})
     return {key: known.get(key) or _likely(layer) for key, layer in layers.items()}
 
 
@@ -190,9 +188,6 @@ def _seconds(direction: Direction, algorithm: ConvAlgorithm) -> float:
     return time.perf_counter() - began
 
 
-def _remembered(file: Path) -> dict[str, Three]:
-    try:
-        known: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["algorithms"]
-        return {k: (f, i, w) for k, (f, i, w) in known.items() if {f, i, w} <= set(ALGORITHMS)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+def _remembered(store: Store, key: str) -> dict[str, Three]:
+    known = (store.load(key) or {}).get("algorithms", {})
+    return {layer: (f, i, w) for layer, (f, i, w) in known.items() if {f, i, w} <= set(ALGORITHMS)}

@@ -7,11 +7,11 @@ from hundredfold import spec
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
 from hundredfold.data._image import decode
-from hundredfold.data._kept import unseen
-from hundredfold.data._progress import progress
 from hundredfold.data._split import limited, training
 from hundredfold.data._types import DataSet, Source, Split
+from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
+from hundredfold.progress_bar import progress
 
 __all__ = [
     "DataSet",

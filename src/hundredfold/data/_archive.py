@@ -41,13 +41,13 @@ def members(archive: Path, names: Iterable[str]) -> dict[str, bytes]:
     """
     names = list(names)
     try:
-        found = _read(archive, set(names))
+        contents = _read(archive, set(names))
     except (tarfile.TarError, EOFError, OSError, zlib.error, DataError) as error:
         raise _unusable(archive, str(error)) from None
     for name in names:
-        if name not in found:
+        if name not in contents:
             raise _unusable(archive, f"no file {name} in it")
-    return {name.rpartition("/")[2]: found[name] for name in names}
+    return {name.rpartition("/")[2]: contents[name] for name in names}
 
 
 def is_web_page(head: bytes) -> bool:
@@ -58,7 +58,7 @@ def is_web_page(head: bytes) -> bool:
 
 
 def _read(archive: Path, names: set[str]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     limit = min(LIMIT, 2**20 + RATIO * archive.stat().st_size)
     with gzip.open(archive, "rb") as stream:
         limited = _Limited(stream, limit)
@@ -69,10 +69,10 @@ def _read(archive: Path, names: set[str]) -> dict[str, bytes]:
                 name = member.name.removeprefix("./")
                 file = tar.extractfile(member) if member.isreg() and name in names else None
                 if file is not None:
-                    found[name] = file.read()
+                    contents[name] = file.read()
         while limited.read(2**20):
             pass
-    return found
+    return contents
 
 
 def _unusable(archive: Path, found: str) -> DataError:

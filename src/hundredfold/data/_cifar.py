@@ -6,16 +6,16 @@ digest. An archive is read where it is: nothing of it is ever extracted to the d
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.data import _archive, _download, _files, _store
-from hundredfold.data._store import Rows
+from hundredfold.data import _archive, _files, _store
+from hundredfold.data._official import Copy, Labelled, Official, find
+from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import DataError
 
@@ -24,49 +24,11 @@ PLANES = 3 * SIDE * SIDE  # bytes of an image: red, green and blue plane
 _BLOCK = 4096
 _LOG = logging.getLogger(__name__)
 
-Labelled = tuple[NDArray[np.int64], NDArray[np.uint8]]  # (n,) and (n, 3072)
-
-
-@dataclass(frozen=True)
-class Form:
-    """One way the set is published: its folder, its archive, the files of each part."""
-
-    folder: str
-    archive: str
-    sha256: str
-    files: Mapping[str, tuple[str, ...]]
-    read: Callable[[bytes], Labelled]
-
-
-@dataclass(frozen=True)
-class Official:
-    """A data set as published; `digests` are those of its decoded parts, where known.
-
-    The first form is the one that is downloaded, from `site`.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    superclasses: tuple[str, ...]
-    superclass_of: tuple[int, ...]
-    site: str
-    forms: tuple[Form, ...]
-    digests: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a form was found: a folder, or an archive; ours if this program downloaded it."""
-
-    path: Path
-    form: Form
-    ours: bool
-
 
 def cifar(source: Source, official: Official) -> DataSet:
     """Load the data set from the user's folder, the cache or the network, in this order."""
-    place = find(source, official)
-    train = _part(source, official, place, "train")
+    copy = find(source, official)
+    train = _part(source, official, copy, "train")
     return DataSet(
         name=official.name,
         classes=official.classes,
@@ -76,44 +38,9 @@ def cifar(source: Source, official: Official) -> DataSet:
         digest=_store.digest([train], official.classes),
         parts={
             "train": train.open,
-            "test": lambda: _part(source, official, place, "test").open(),
+            "test": lambda: _part(source, official, copy, "test").open(),
         },
     )
-
-
-def find(source: Source, official: Official) -> Place:
-    """Return where the training files lie, downloading the archive if they lie nowhere."""
-    downloads = source.cache / "downloads"
-    if source.folder is not None:
-        if not source.folder.exists():
-            raise DataError(f"there is no folder {source.folder}", remedy="check --data-dir")
-        if (place := among(source.folder, official, ours=False)) is not None:
-            return place
-        _LOG.warning("warning: %s holds no %s; looking elsewhere", source.folder, official.name)
-    if (place := among(downloads, official, ours=True)) is not None:
-        return place
-    form = official.forms[0]
-    target = downloads / form.archive
-    if source.offline:
-        raise DataError(
-            f"{official.name} is not on this machine and HUNDREDFOLD_OFFLINE forbids the network",
-            remedy=f"--data-dir DIR, where DIR holds {form.folder}/ or {form.archive}",
-        )
-    _download.download(official.site + form.archive, target, form.sha256)
-    return Place(target, form, ours=True)
-
-
-def among(root: Path, official: Official, *, ours: bool) -> Place | None:
-    """Return the first form that `root` holds: as a folder, as files, or as an archive."""
-    for form in official.forms:
-        for path in (root / form.folder, root):
-            if all((path / name).is_file() for name in form.files["train"]):
-                return Place(path, form, ours)
-    for form in official.forms:
-        for path in (root / form.archive, root):
-            if path.is_file() and path.name == form.archive:
-                return Place(path, form, ours)
-    return None
 
 
 def read_binary(data: bytes, *, label_bytes: int) -> Labelled:
@@ -128,62 +55,62 @@ def read_binary(data: bytes, *, label_bytes: int) -> Labelled:
     return rows[:, label_bytes - 1].astype(np.int64), rows[:, label_bytes:]
 
 
-def _part(source: Source, official: Official, place: Place, name: str) -> _store.Part:
-    files = _sources(place, name)
+def _part(source: Source, official: Official, copy: Copy, name: str) -> _store.Part:
+    files = _sources(copy, name)
     key = "\n".join(
-        [place.form.folder, name] + [_files.fingerprint(source.cache, f) for f in files]
+        [copy.layout.folder, name] + [_files.fingerprint(source.cache, f) for f in files]
     )
-    decode = partial(_decode, official, place, name)
+    decode = partial(_decode, official, copy, name)
     part = _store.prepare(source.cache, f"{official.name}/{name}", key, decode)
-    wanted = official.digests.get(name, part.digest)
-    if part.digest != wanted:
-        _unofficial(official, place, name)
+    expected = official.digests.get(name, part.digest)
+    if part.digest != expected:
+        _unofficial(official, copy, name)
     return part
 
 
-def _unofficial(official: Official, place: Place, name: str) -> None:
-    """Accept other images from a user's folder, aloud; refuse them from a download."""
-    text = f"the {name} images in {place.path} are not the official ones of {official.name}"
-    if place.ours:
-        raise DataError(text, remedy=f"delete {place.path} and start again")
+def _unofficial(official: Official, copy: Copy, name: str) -> None:
+    """Accept other images from a user's folder with a warning; refuse them from a download."""
+    text = f"the {name} images in {copy.path} are not the official ones of {official.name}"
+    if copy.downloaded:
+        raise DataError(text, remedy=f"delete {copy.path} and start again")
     _LOG.warning("warning: %s; they are used, and told apart by their digest", text)
 
 
-def _sources(place: Place, name: str) -> list[Path]:
-    if place.path.is_file():
-        return [place.path]
-    files = [place.path / file for file in place.form.files[name]]
+def _sources(copy: Copy, name: str) -> list[Path]:
+    if copy.path.is_file():
+        return [copy.path]
+    files = [copy.path / file for file in copy.layout.files[name]]
     for file in files:
         if not file.is_file():
             raise DataError(f"{file} is missing", remedy=f"put the official {file.name} there")
     return files
 
 
-def _decode(official: Official, place: Place, name: str) -> Rows:
-    read = []
-    for file, data in _contents(place, place.form.files[name]):
+def _decode(official: Official, copy: Copy, name: str) -> Rows:
+    batches = []
+    for file, data in _contents(copy, copy.layout.files[name]):
         try:
-            read.append(place.form.read(data))
+            batches.append(copy.layout.read(data))
         except DataError as error:
             raise DataError(f"{file}: {error.message}", found=error.found) from None
-    labels = np.concatenate([labels for labels, _ in read])
+    labels = np.concatenate([labels for labels, _ in batches])
     if labels.min() < 0 or labels.max() >= len(official.classes):
         raise DataError(
-            f"{place.path} has the {name} label {labels.max()}",
+            f"{copy.path} has the {name} label {labels.max()}",
             found=f"{official.name} has the labels 0 to {len(official.classes) - 1}",
         )
-    return Rows(labels, SIDE, (b for _, planes in read for b in _blocks(planes)))
+    return Rows(labels, SIDE, (b for _, planes in batches for b in _blocks(planes)))
 
 
-def _contents(place: Place, names: tuple[str, ...]) -> Iterator[tuple[Path, bytes]]:
-    if place.path.is_dir():
+def _contents(copy: Copy, names: tuple[str, ...]) -> Iterator[tuple[Path, bytes]]:
+    if copy.path.is_dir():
         for name in names:
             with _files.reading():
-                data = (place.path / name).read_bytes()
-            yield place.path / name, data
+                data = (copy.path / name).read_bytes()
+            yield copy.path / name, data
         return
-    found = _archive.members(place.path, [f"{place.form.folder}/{name}" for name in names])
-    yield from ((place.path / name, data) for name, data in found.items())
+    members = _archive.members(copy.path, [f"{copy.layout.folder}/{name}" for name in names])
+    yield from ((copy.path / name, data) for name, data in members.items())
 
 
 def _blocks(planes: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

@@ -2,16 +2,17 @@
 
 import hashlib
 import http.client
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
-from hundredfold import locks
-from hundredfold.data import _files
+from hundredfold import files, locks
+from hundredfold.cache import writing
 from hundredfold.data._archive import is_web_page
-from hundredfold.data._progress import progress
 from hundredfold.errors import DataError
+from hundredfold.progress_bar import progress
 
 _CHUNK = 2**18
 _TIMEOUT = 30.0  # seconds without a byte
@@ -26,17 +27,18 @@ def download(url: str, target: Path, sha256: str) -> None:
     of the file, the transfer stops early, or the checksum is another.
     """
     part = target.with_name(target.name + ".part")
-    with _files.writing(target.parent):
+    with writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        stream = part.open("a+b")
-    with stream, locks.exclusive(stream, wait=True):
-        if target.exists():  # another process had it while this one waited
-            return
-        _fetch(url, stream)
-        _check(url, stream, sha256)
-        with _files.writing(target.parent):
-            _files.flush(stream)
+        with locks.alone(target):
+            if target.exists():  # another process had it while this one waited
+                return
+            with part.open("a+b") as stream:
+                _fetch(url, stream)
+                _check(url, stream, sha256)
+                stream.flush()
+                os.fsync(stream.fileno())
             part.replace(target)
+            files.sync_folder(target.parent)
 
 
 def _fetch(url: str, stream: IO[bytes]) -> None:
@@ -57,7 +59,7 @@ def _fetch(url: str, stream: IO[bytes]) -> None:
 
 def _receive(url: str, response: Any, stream: IO[bytes], have: int) -> None:
     start = have if response.status == 206 else 0
-    with _files.writing(Path(stream.name).parent):
+    with writing(Path(stream.name).parent):
         stream.truncate(start)
     length = response.headers.get("Content-Length")
     total = start + int(length) if length else None
@@ -66,7 +68,7 @@ def _receive(url: str, response: Any, stream: IO[bytes], have: int) -> None:
             if start == 0 and is_web_page(data):
                 stream.truncate(0)
                 raise DataError(f"{url} gives a web page instead of the archive", remedy=_REMEDY)
-            with _files.writing(Path(stream.name).parent):
+            with writing(Path(stream.name).parent):
                 stream.write(data)
             start += len(data)
             advance(len(data))
@@ -82,7 +84,7 @@ def _check(url: str, stream: IO[bytes], sha256: str) -> None:
     stream.seek(0)
     found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     if not found.startswith(sha256):
-        stream.truncate(0)  # and not unlinked: another process may wait for this very file
+        stream.truncate(0)
         raise DataError(
             f"the checksum of {url} is wrong, so what came was thrown away",
             found=f"sha256 {found}, not {sha256}",

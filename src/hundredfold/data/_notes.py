@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hundredfold import files
-from hundredfold.data import _files, _store
-from hundredfold.data._descriptor import thumbnails
-from hundredfold.data._kept import near_within
+from hundredfold import duplicates
+from hundredfold.cache import Store
+from hundredfold.data import _store
 from hundredfold.wording import plural
 
 _SHOWN = 3
-_FORMAT = 1  # raise it when another note could be found
+_KEPT = 200  # data sets whose notes stay
+_VERSION = 2  # raise it when another note could be written
 
 
 def notes(
@@ -21,25 +21,23 @@ def notes(
     """Return a sentence for each thing worth knowing of what training sees, each image held
     against every other; found once for the same images and classes.
     """
-    told = [left_out(root, part) for part in parts.values() if part.left_out]
-    key = _store.digest(parts.values(), [str(_FORMAT), *classes])
-    note = cache / "notes" / f"{key[:32]}.json"
-    odd = _files.read_json(note).get("notes")
-    if not isinstance(odd, list):
+    unreadable = [left_out(root, part) for part in parts.values() if part.left_out]
+    store = Store(cache, "notes", version=_VERSION, keep=_KEPT)
+    key = store.key(_store.digest(parts.values(), classes))
+    odd = store.load(key)
+    if odd is None:
         odd = list(_odd(cache, parts, classes))
-        with _files.writing(cache):
-            note.parent.mkdir(parents=True, exist_ok=True)
-            files.write_json(note, {"notes": odd})
-    see = [f"see: hundredfold data check {root}"] if told or odd else []
-    return (*told, *map(str, odd), *see)
+        store.save(key, odd)
+    see = [f"see: hundredfold data check {root}"] if unreadable or odd else []
+    return (*unreadable, *odd, *see)
 
 
 def left_out(root: Path, part: _store.Part) -> str:
     """Say which files of a part could not be read, and why."""
-    some = "; ".join(f"{name} ({reason})" for name, reason in part.left_out[:_SHOWN])
+    first = "; ".join(f"{name} ({reason})" for name, reason in part.left_out[:_SHOWN])
     count, total = len(part.left_out), len(part.left_out) + len(part.names)
     more = f"; and {count - _SHOWN:,} more" if count > _SHOWN else ""
-    return f"left out {count:,} of {total:,} files of {root} that cannot be read: {some}{more}"
+    return f"left out {count:,} of {total:,} files of {root} that cannot be read: {first}{more}"
 
 
 def _odd(cache: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]) -> Iterator[str]:
@@ -47,14 +45,14 @@ def _odd(cache: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]
     counts = np.bincount(opened["train"].labels, minlength=len(classes))
     if single := [classes[row] for row in np.flatnonzero(counts == 1)]:
         shown = ", ".join(map(repr, single[:_SHOWN])) + (", ..." if len(single) > _SHOWN else "")
-        some = plural(len(single), "class", "classes")
-        yield f"{some} of one image only, trained on and never validated: {shown}"
-    small = np.concatenate([thumbnails(s.pixels, s.indices) for s in opened.values()])
-    near = near_within(cache, small)
+        count = plural(len(single), "class", "classes")
+        yield f"{count} of one image only, trained on and never validated: {shown}"
+    small = np.concatenate([duplicates.thumbnails(s.pixels, s.indices) for s in opened.values()])
+    near = duplicates.find_within(cache, small)
     if near is None:
         yield "there are too many images to look for near-duplicates"
         return
-    part = np.concatenate([np.full(len(s), place) for place, s in enumerate(opened.values())])
+    part = np.concatenate([np.full(len(s), number) for number, s in enumerate(opened.values())])
     labels = np.concatenate([s.labels for s in opened.values()])
     across = part[near.rows] != part[near.known]
     other = labels[near.rows] != labels[near.known]

@@ -54,39 +54,39 @@ def layout(root: Path) -> Layout:
     return Layout(root, parts)
 
 
-def classes(found: Layout, part: str) -> dict[str, list[Path]]:
+def classes(layout: Layout, part: str) -> dict[str, list[Path]]:
     """Return the image files of each class of a part, both sorted; empty classes included.
 
     A class is called as its folder, with accents in composed form (NFC), so that it has the
     same name on every system.
     """
     files: dict[str, list[Path]] = {}
-    for folder in _folders(found.root, found.parts[part]):
+    for folder in _folders(layout.root, layout.parts[part]):
         name = unicodedata.normalize("NFC", relative(folder.parent, folder))
         if name in files:
-            raise DataError(f"two folders in {found.parts[part]} are called {name!r} (NFC, NFD)")
-        files[name] = sorted(_images(found.root, folder, ()))
+            raise DataError(f"two folders in {layout.parts[part]} are called {name!r} (NFC, NFD)")
+        files[name] = sorted(_images(layout.root, folder, ()))
     return dict(sorted(files.items()))
 
 
-def training_classes(found: Layout) -> dict[str, list[Path]]:
+def training_classes(layout: Layout) -> dict[str, list[Path]]:
     """Return the files of each class that is trained: two classes or more, none empty."""
-    files, place = classes(found, "train"), found.parts["train"]
+    files, folder = classes(layout, "train"), layout.parts["train"]
     if not any(files.values()):
         raise DataError(
-            f"no training images in {place}",
-            found=_holds(place, list(place.iterdir())),
+            f"no training images in {folder}",
+            found=_holds(folder, list(folder.iterdir())),
             remedy="images are " + " ".join(sorted(SUFFIXES)),
         )
-    if empty := [name for name, some in files.items() if not some]:
+    if empty := [name for name, images in files.items() if not images]:
         raise DataError(
-            f"the class {empty[0]!r} has no images in {place}",
+            f"the class {empty[0]!r} has no images in {folder}",
             found=f"{len(empty)} of {len(files)} classes are empty",
-            remedy=f"add images to {place / empty[0]}, or remove the folder",
+            remedy=f"add images to {folder / empty[0]}, or remove the folder",
         )
     if len(files) == 1:
         raise DataError(
-            f"{place} has one class, {next(iter(files))!r}, and there is nothing to tell apart",
+            f"{folder} has one class, {next(iter(files))!r}, and there is nothing to tell apart",
             remedy="one folder of images per class, two or more",
         )
     return files
@@ -98,13 +98,13 @@ def labelled(files: Mapping[str, list[Path]], known: tuple[str, ...]) -> list[tu
     Raises DataError for images of a class that is not known.
     """
     position = {name: index for index, name in enumerate(known)}
-    for name, some in files.items():
-        if some and name not in position:
+    for name, images in files.items():
+        if images and name not in position:
             raise DataError(
-                f"{some[0].parent} is a class that the training part does not have",
+                f"{images[0].parent} is a class that the training part does not have",
                 remedy=did_you_mean(name, known),
             )
-    return [(file, position[name]) for name, some in files.items() for file in some]
+    return [(file, position[name]) for name, images in files.items() for file in images]
 
 
 def relative(root: Path, file: Path) -> str:
@@ -147,7 +147,7 @@ def _within(root: Path, entry: Path) -> bool:
     return True
 
 
-def _holds(place: Path, entries: list[Path]) -> str:
+def _holds(folder: Path, entries: list[Path]) -> str:
     names = sorted(entry.name for entry in entries)
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    return f"{place} holds {shown}" if names else f"{place} is empty"
+    return f"{folder} holds {shown}" if names else f"{folder} is empty"

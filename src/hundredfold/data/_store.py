@@ -1,9 +1,9 @@
-"""Decoded images on disk: written once, whole or not at all, then memory-mapped read-only.
+"""Decoded images in the cache: written once, whole or not at all, then memory-mapped read-only.
 
     cache/data/<group>/<key>/   one part of a data set
         pixels.npy              (n, size, size, 3) uint8
         labels.npy              (n,) int64
-        about.json              digest, file names, what was left out, sizes of the files above
+        about.json              sha256 of these files, and the digest, file names, what was left out
 
 The key says what is decoded (a checksum and the options), so a part is never stale. Parts
 lie apart: opening one neither opens nor decodes another.
@@ -11,43 +11,18 @@ lie apart: opening one neither opens nor decodes another.
 
 import hashlib
 import json
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hundredfold import files
-from hundredfold.data import _files
+from hundredfold.cache import Store
+from hundredfold.data._rows import Rows, write
 from hundredfold.data._types import Split
-from hundredfold.errors import DataError
 
 KEPT = 4  # versions of a part that stay in the cache
-_FORMAT = 1  # raise it when the files, or the way any data set is decoded, change
-_DAY = 86400.0
-_READ = 1024  # images
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A part as it comes out of decoding.
-
-    blocks: (b, size, size, 3) uint8 each; together as many images as there are labels, less
-            those left out.
-    names:  one file name per image, or ().
-    bad:    why a row has no image; filled while the blocks are made, read when they are done.
-    """
-
-    labels: NDArray[np.int64]
-    size: int
-    blocks: Iterable[NDArray[np.uint8]]
-    names: tuple[str, ...] = ()
-    bad: Mapping[int, str] = field(default_factory=dict)
+_VERSION = 2  # raise it when the files, or the way any data set is decoded, change
 
 
 @dataclass(frozen=True)
@@ -71,124 +46,17 @@ class Part:
 
 
 def prepare(cache: Path, group: str, key: str, decode: Callable[[], Rows]) -> Part:
-    """Return the part called `key`, decoding it if the cache does not have it.
+    """Return the part called `key`, decoding it where the cache has none or a damaged one.
 
-    Two processes may prepare the same part at once: each writes a folder of its own, and the
-    first to rename it wins.
+    Raises DataError where the cache cannot be written, and what `decode` raises.
     """
-    home = cache / "data" / group
-    folder = home / hashlib.sha256(f"{_FORMAT} {key}".encode()).hexdigest()[:32]
-    if (part := _read(folder)) is not None:
-        return part
-    with _files.writing(cache):
-        home.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=home))
-    try:
-        rows = decode()
-        with _files.writing(cache):
-            _write(fresh, rows)
-            part = _settle(fresh, folder)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-    _tidy(home)
-    return part
+    store = Store(cache, f"data/{group}", version=_VERSION, keep=KEPT)
+    entry = store.make(store.key(key), lambda folder: write(folder, decode()))
+    left_out = tuple((name, reason) for name, reason in entry.facts["left_out"])
+    return Part(entry.folder, entry.facts["digest"], tuple(entry.facts["names"]), left_out)
 
 
 def digest(parts: Iterable[Part], classes: Iterable[str]) -> str:
     """Return the sha256 hex of what training sees: the parts' images and labels, the classes."""
-    told = [[part.digest for part in parts], list(classes)]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-def _read(folder: Path) -> Part | None:
-    """Return a part, or None where it is absent or a file has lost its size."""
-    about = _files.read_json(folder / "about.json")
-    try:
-        whole = all((folder / n).stat().st_size == s for n, s in about["bytes"].items())
-    except (OSError, KeyError):
-        return None
-    left_out = tuple((name, reason) for name, reason in about.get("left_out", ()))
-    return Part(folder, about["digest"], tuple(about["names"]), left_out) if whole else None
-
-
-def _write(folder: Path, rows: Rows) -> None:
-    count = _write_pixels(folder / "pixels.npy", rows)
-    kept = [row for row in range(len(rows.labels)) if row not in rows.bad]
-    if count != len(kept):
-        raise DataError(f"{count} images were decoded for {len(kept)} labels")
-    labels = np.ascontiguousarray(rows.labels[kept], "<i8")
-    with (folder / "labels.npy").open("wb") as stream:
-        np.save(stream, labels)
-        _files.flush(stream)
-    names = [rows.names[row] for row in kept] if rows.names else []
-    about = {
-        "digest": _digest(folder / "pixels.npy", labels, rows.size),
-        "names": names,
-        "left_out": [(rows.names[row], reason) for row, reason in sorted(rows.bad.items())],
-        "bytes": {file.name: file.stat().st_size for file in folder.iterdir()},
-    }
-    files.write_json(folder / "about.json", about)
-
-
-def _write_pixels(file: Path, rows: Rows) -> int:
-    """Write the images and return how many there were."""
-    with file.open("wb") as stream:
-        _write_header(stream, len(rows.labels), rows.size)
-        start, count = stream.tell(), 0
-        for block in rows.blocks:
-            stream.write(np.ascontiguousarray(block, np.uint8).data)
-            count += len(block)
-        if count != len(rows.labels):  # NumPy leaves room in the header for another count
-            stream.seek(0)
-            _write_header(stream, count, rows.size)
-            if stream.tell() != start:
-                raise DataError(f"the header of {file} does not fit", remedy="remove bad files")
-        _files.flush(stream)
-    return count
-
-
-def _write_header(stream: IO[bytes], count: int, size: int) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    np.lib.format.write_array_header_1_0(stream, header)
-
-
-def _digest(pixels: Path, labels: NDArray[np.int64], size: int) -> str:
-    total = hashlib.sha256(f"{len(labels)} {size}".encode())
-    if len(labels):
-        images = np.load(pixels, mmap_mode="r", allow_pickle=False)
-        for start in range(0, len(images), _READ):
-            total.update(np.ascontiguousarray(images[start : start + _READ]).data)
-    total.update(labels.data)
-    return total.hexdigest()
-
-
-def _settle(fresh: Path, folder: Path) -> Part:
-    """Give a finished folder its name, unless another process was first."""
-    if _read(folder) is None:
-        shutil.rmtree(folder, ignore_errors=True)  # a damaged one
-    try:
-        fresh.rename(folder)
-        files.sync_folder(folder.parent)
-    except OSError:
-        if _read(folder) is None:
-            raise
-    part = _read(folder)
-    if part is None:
-        raise DataError(f"{folder} was damaged while it was written", remedy="start again")
-    return part
-
-
-def _tidy(home: Path) -> None:
-    """Drop old versions, and what a killed process left; a mapped file outlives its name."""
-    entries = sorted((f for f in home.iterdir() if f.is_dir()), key=_age)
-    old = [f for f in entries if not f.name.startswith(".")][KEPT:]
-    left = [f for f in entries if f.name.startswith(".") and _age(f) > _DAY]
-    for folder in old + left:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _age(folder: Path) -> float:
-    try:
-        return time.time() - folder.stat().st_mtime
-    except OSError:  # another process dropped it
-        return 0.0
+    facts = [[part.digest for part in parts], list(classes)]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -7,17 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
+
+from hundredfold import cache
 
 
 def _folder() -> Path | None:
-    given = os.environ.get("HUNDREDFOLD_DATA")
-    return Path(given).expanduser() if given else None
-
-
-def _cache() -> Path:
-    given = os.environ.get("HUNDREDFOLD_CACHE")
-    return Path(given).expanduser() if given else user_cache_path("hundredfold", appauthor=False)
+    named = os.environ.get("HUNDREDFOLD_DATA")
+    return Path(named).expanduser() if named else None
 
 
 def _offline() -> bool:
@@ -34,7 +30,7 @@ class Source:
     """
 
     folder: Path | None = field(default_factory=_folder)
-    cache: Path = field(default_factory=_cache)
+    cache: Path = field(default_factory=cache.location)
     offline: bool = field(default_factory=_offline)
 
 

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from hundredfold.data._cifar import Form, Official, cifar, read_binary
+from hundredfold.data._cifar import cifar, read_binary
+from hundredfold.data._official import Layout, Official
 from hundredfold.data._pickle import read_python
 from hundredfold.data._types import DataSet, Source
 
@@ -17,8 +18,8 @@ _OFFICIAL = Official(
     superclasses=(),
     superclass_of=(),
     site="https://www.cs.toronto.edu/~kriz/",
-    forms=(
-        Form(
+    layouts=(
+        Layout(
             folder="cifar-10-batches-bin",
             archive="cifar-10-binary.tar.gz",
             sha256="c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
@@ -28,7 +29,7 @@ _OFFICIAL = Official(
             },
             read=partial(read_binary, label_bytes=1),
         ),
-        Form(
+        Layout(
             folder="cifar-10-batches-py",
             archive="cifar-10-python.tar.gz",
             sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from hundredfold.data._cifar import Form, Official, cifar, read_binary
+from hundredfold.data._cifar import cifar, read_binary
+from hundredfold.data._official import Layout, Official
 from hundredfold.data._pickle import read_python
 from hundredfold.data._types import DataSet, Source
 
@@ -43,15 +44,15 @@ _OFFICIAL = Official(
     superclasses=SUPERCLASSES,
     superclass_of=SUPERCLASS_OF,
     site="https://www.cs.toronto.edu/~kriz/",
-    forms=(
-        Form(
+    layouts=(
+        Layout(
             folder="cifar-100-binary",
             archive="cifar-100-binary.tar.gz",
             sha256="58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
             files={"train": ("train.bin",), "test": ("test.bin",)},
             read=partial(read_binary, label_bytes=2),
         ),
-        Form(
+        Layout(
             folder="cifar-100-python",
             archive="cifar-100-python.tar.gz",
             sha256="85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hundredfold.data import _store
+from hundredfold.data._rows import Rows
 from hundredfold.data._split import stratified
-from hundredfold.data._store import Rows
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import UsageError
 

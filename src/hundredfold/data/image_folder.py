@@ -22,15 +22,15 @@ from numpy.typing import NDArray
 
 from hundredfold.data import _files, _notes, _scan, _store
 from hundredfold.data._image import decode
-from hundredfold.data._progress import progress
-from hundredfold.data._store import Rows
+from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import DataError, UsageError
 from hundredfold.machine import cores
+from hundredfold.progress_bar import progress
 
 _BLOCK = 256
 _LOG = logging.getLogger(__name__)
-_SHOWN = 1000  # so many images take long enough to tell how far it is
+_SHOWN = 1000  # so many images take long enough to show progress
 
 Labelled = list[tuple[Path, int]]
 
@@ -49,65 +49,67 @@ def image_folder(source: Source, *, size: int = 32) -> DataSet:
     if source.folder is None:
         raise UsageError("image_folder needs a folder of images", remedy="--data-dir photos")
     with _files.reading():
-        found = _scan.layout(source.folder)
-        names = tuple(_scan.training_classes(found))
-    ready = {name: _part(source, found, name, names, size) for name in _seen(found)}
-    _need_all_classes(found, ready["train"], names)
+        layout = _scan.layout(source.folder)
+        names = tuple(_scan.training_classes(layout))
+    ready = {name: _part(source, layout, name, names, size) for name in _seen(layout)}
+    _need_all_classes(layout, ready["train"], names)
     parts = {name: part.open for name, part in ready.items()}
-    if "test" in found.parts:
-        parts["test"] = lambda: _part(source, found, "test", names, size).open()
+    if "test" in layout.parts:
+        parts["test"] = lambda: _part(source, layout, "test", names, size).open()
     return DataSet(
-        name=found.root.resolve().name,
+        name=layout.root.resolve().name,
         classes=names,
         superclasses=(),
         superclass_of=(),
         size=size,
         digest=_store.digest(ready.values(), names),
         parts=parts,
-        notes=_notes.notes(source.cache, found.root, ready, names),
+        notes=_notes.notes(source.cache, layout.root, ready, names),
     )
 
 
-def _seen(found: _scan.Layout) -> list[str]:
+def _seen(layout: _scan.Layout) -> list[str]:
     """Return the parts that training sees."""
-    return [name for name in ("train", "validation") if name in found.parts]
+    return [name for name in ("train", "validation") if name in layout.parts]
 
 
 def _part(
-    source: Source, found: _scan.Layout, name: str, classes: tuple[str, ...], size: int
+    source: Source, layout: _scan.Layout, name: str, classes: tuple[str, ...], size: int
 ) -> _store.Part:
     with _files.reading():
-        files = _scan.labelled(_scan.classes(found, name), classes)
-        key = _key(found.root, files, size)
+        files = _scan.labelled(_scan.classes(layout, name), classes)
+        key = _key(layout.root, files, size)
     if not files:
-        raise DataError(f"no {name} images in {found.parts[name]}", remedy="add some, or remove it")
-    root = hashlib.sha256(os.fsencode(found.root.resolve())).hexdigest()[:16]
+        raise DataError(
+            f"no {name} images in {layout.parts[name]}", remedy="add some, or remove it"
+        )
+    root = hashlib.sha256(os.fsencode(layout.root.resolve())).hexdigest()[:16]
     group = f"image_folder/{root}-{size}/{name}"
-    decode_all = partial(_decode, found.root, files, size)
+    decode_all = partial(_decode, layout.root, files, size)
     part = _store.prepare(source.cache, group, key, decode_all)
     if name == "test" and part.left_out:
-        _LOG.warning("warning: %s", _notes.left_out(found.root, part))
+        _LOG.warning("warning: %s", _notes.left_out(layout.root, part))
     return part
 
 
-def _need_all_classes(found: _scan.Layout, part: _store.Part, names: tuple[str, ...]) -> None:
+def _need_all_classes(layout: _scan.Layout, part: _store.Part, names: tuple[str, ...]) -> None:
     counts = np.bincount(part.open().labels, minlength=len(names))
     for name in (names[row] for row in np.flatnonzero(counts == 0)):
         raise DataError(
-            f"no image of the class {name!r} in {found.root} can be read",
+            f"no image of the class {name!r} in {layout.root} can be read",
             remedy="remove the class, or save its images again as PNG or JPEG",
-            see=f"hundredfold data check {found.root}",
+            see=f"hundredfold data check {layout.root}",
         )
 
 
 def _key(root: Path, files: Labelled, size: int) -> str:
     """Name what is decoded by every file's path, label, size and times."""
-    told: list[object] = [size]
+    facts: list[object] = [size]
     for file, label in files:
         about = file.stat()
         name = file.relative_to(root).as_posix()
-        told.append((name, label, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
-    return json.dumps(told)
+        facts.append((name, label, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+    return json.dumps(facts)
 
 
 def _decode(root: Path, files: Labelled, size: int) -> Rows:
@@ -121,7 +123,7 @@ def _decode(root: Path, files: Labelled, size: int) -> Rows:
 def _blocks(
     root: Path, files: list[Path], names: tuple[str, ...], size: int, bad: dict[int, str]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Decode with as many threads as help: Pillow's decoders run side by side."""
+    """Decode with as many threads as help: Pillow's decoders run concurrently."""
     text = f"decoding {len(files):,} images of {root} (once)" if len(files) >= _SHOWN else ""
     with (
         catch_warnings(),
@@ -131,9 +133,9 @@ def _blocks(
         simplefilter("ignore")  # of odd metadata; too many pixels are an error in `decode`
         for start in range(0, len(files), _BLOCK):
             rows = range(start, min(start + _BLOCK, len(files)))
-            made = pool.map(lambda row: _image(files[row], size, names[row]), rows)
+            decoded = pool.map(lambda row: _image(files[row], size, names[row]), rows)
             images = []
-            for row, image in zip(rows, made, strict=True):
+            for row, image in zip(rows, decoded, strict=True):
                 if isinstance(image, str):
                     bad[row] = image
                 else:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold.data import _store
-from hundredfold.data._store import Rows
+from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import UsageError
 

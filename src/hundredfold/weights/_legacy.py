@@ -1,4 +1,4 @@
-"""torch.save's form before version 1.6, that of many a published .pth.
+"""torch.save's layout before version 1.6, that of many a published .pth.
 
 pickles     a magic number, the version, the machine's sizes, the value, the storages' keys
 storages    in the order of the keys: eight bytes of count, then the numbers

@@ -14,7 +14,7 @@ _PICKLE = 1 << 19  # bytes; a tensor takes about 150
 
 
 def read(file: BinaryIO) -> Contents:
-    """Return the tensors of a state dict, in the zip or in the form that was before it."""
+    """Return the tensors of a state dict, in the zip or in the layout before it."""
     start = file.read(4)
     file.seek(0)
     return _zipped(file) if start == b"PK\x03\x04" else _legacy.read(file)

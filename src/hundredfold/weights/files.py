@@ -1,9 +1,8 @@
 """Files of weights: written to the same bytes every time, read as if a stranger had made them.
 
-    .safetensors       a header of names, types and shapes, then the numbers
-    .npz               a zip of NumPy arrays
-    .pt .pth .bin      torch's zip, or its form before 1.6; the pickle is interpreted here,
-                       nothing that it names runs
+    .safetensors           a header of names, types and shapes, then the numbers
+    .pt .pth .bin .ckpt    torch's zip, or its layout before 1.6; the pickle is interpreted
+                           here, nothing that it names runs
 
 Reading has two steps. `opened` reads what a file says it holds, a few MB at the most, and
 checks that the file has the bytes for it; `Contents.tensors` then reads the tensors that the
@@ -16,16 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hundredfold.errors import DataError, MissingError
-from hundredfold.weights import _npz, _pt, _safetensors
+from hundredfold.weights import _pt, _safetensors
 from hundredfold.weights._contents import Contents, Entry, Refused
 from hundredfold.weights._safetensors import digest_of, size, write
 
 _READERS = {
     ".safetensors": _safetensors.read,
-    ".npz": _npz.read,
     ".pt": _pt.read,
     ".pth": _pt.read,
     ".bin": _pt.read,
+    ".ckpt": _pt.read,
 }
 
 

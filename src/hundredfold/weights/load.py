@@ -29,7 +29,7 @@ def load_weights(backbone: nn.Module, network: Part, file: WeightsFile) -> None:
     Names and shapes are compared first: every tensor of the backbone has to be there, and
     none that its network does not have; heads are left. Raises MissingError otherwise.
     """
-    if file.path.suffix == ".h5":
+    if file.path.suffix.lower() == ".h5":
         tensors = _from_keras(backbone, network, file)
     else:
         tensors = _from_torch(backbone, network, file)

@@ -13,7 +13,7 @@ from hundredfold.errors import DataError, MissingError
 from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
 
-SUFFIXES = (".pth", ".pt", ".safetensors", ".h5")
+SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5")
 OFFICIAL = "imagenet"  # the field `weights` for those that a backbone was published with
 _DIGITS = 16
 
@@ -127,7 +127,7 @@ def unreadable(file: Path, why: str) -> MissingError:
 
 def own_metadata(file: Path) -> dict[str, Any] | None:
     """Return what a run wrote beside its weights, None for any other file. Reads its head only."""
-    if file.suffix != ".safetensors":
+    if file.suffix.lower() != ".safetensors":
         return None
     try:
         with file.open("rb") as stream:
@@ -142,7 +142,7 @@ def own_metadata(file: Path) -> dict[str, Any] | None:
 def _file(path: Path, source: Source) -> WeightsFile:
     digest = data.fingerprint(source.cache, path)[:_DIGITS]
     metadata = own_metadata(path)
-    keras = path.suffix == ".h5" or (metadata or {}).get("layout") == "keras"
+    keras = path.suffix.lower() == ".h5" or (metadata or {}).get("layout") == "keras"
     return WeightsFile(path, digest, "keras" if keras else "torchvision", metadata is not None)
 
 
@@ -156,7 +156,7 @@ def _environment() -> Path | None:
 
 
 def _within(place: Path, network: Part) -> Path:
-    if place.is_file() and place.suffix in SUFFIXES:
+    if place.is_file() and place.suffix.lower() in SUFFIXES:
         return place
     if place.is_file():
         raise MissingError(
@@ -177,7 +177,12 @@ def _within(place: Path, network: Part) -> Path:
 
 def _is_named(file: Path, backbone: str) -> bool:
     rest = file.name.removeprefix(backbone)
-    return file.suffix in SUFFIXES and rest != file.name and rest[0] in "-_." and rest[:3] != "_bn"
+    return (
+        file.suffix.lower() in SUFFIXES
+        and rest != file.name
+        and rest[0] in "-_."
+        and rest[:3] != "_bn"
+    )
 
 
 def _fetch(network: Part, backbone: Backbone, kept: Path, source: Source) -> None:

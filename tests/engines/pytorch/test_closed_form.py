@@ -23,7 +23,7 @@ def found(cache: Path, *, seed: int = 0, count: int = 90) -> Heads:
 
 
 def files(cache: Path) -> list[Path]:
-    return list((cache / "heads").iterdir())
+    return list((cache / "heads").glob("*/heads.safetensors"))
 
 
 @pytest.fixture
@@ -73,6 +73,14 @@ def test_a_damaged_file_is_solved_anew(tmp_path: Path, solutions: list[int]) -> 
         assert found(tmp_path).right == whole.right
         assert file.read_bytes() == content
     assert len(solutions) == 1 + len(cut) + len(flipped)
+
+
+def test_a_cache_that_cannot_be_written_costs_a_solution_and_nothing_else(
+    tmp_path: Path, solutions: list[int]
+) -> None:
+    (tmp_path / "cache").write_text("")
+    assert found(tmp_path / "cache").right == found(tmp_path / "other").right
+    assert len(solutions) == 2
 
 
 def test_the_newest_are_kept(tmp_path: Path) -> None:

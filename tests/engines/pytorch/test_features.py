@@ -92,10 +92,34 @@ def test_features_are_saved_so_often(
 def test_damaged_files_are_computed_again(tmp_path: Path) -> None:
     computed(means, range(1200), tmp_path)
     (folder,) = (tmp_path / "features").iterdir()
-    (folder / "rows.npy").write_bytes(b"x")
+    (folder / "rows.npz").write_bytes(b"x")
     again = Counted()
     computed(again, range(1200), tmp_path)
     assert again.images == 1200
+
+
+def test_a_block_whose_bytes_changed_is_computed_again_and_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    computed(means, range(1200), tmp_path)
+    (file,) = (tmp_path / "features").glob("*/features.npy")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    again = Counted()
+    found = computed(again, range(1000, 1100), tmp_path)
+    assert again.images == 1100 - 1024  # the rows of the last block
+    found = computed(again, range(1200), tmp_path)
+    assert again.images == 1200 - 1024  # its other rows were not trusted either
+    np.testing.assert_allclose(found, PIXELS.mean((1, 2)), rtol=1e-5)
+    assert len(caplog.records) == 1
+
+
+def test_features_need_no_cache_that_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    found = computed(means, range(1200), tmp_path / "cache")
+    np.testing.assert_allclose(found, PIXELS.mean((1, 2)), rtol=1e-5)
+    assert not found.flags.writeable
 
 
 def test_a_view_does_not_depend_on_the_rows_asked_for(tmp_path: Path) -> None:
@@ -115,6 +139,6 @@ def test_old_sets_are_dropped_but_not_those_in_use(
     for number in range(4):
         compute(means, replace(wanted([0, 1], View()), identity=[number]), tmp_path)
     assert len(list((tmp_path / "features").iterdir())) == 4
-    monkeypatch.setattr(features.time, "time", lambda: 1e12)
-    computed(means, [0], tmp_path)
+    monkeypatch.setattr(features, "_UNUSED", 0.0)
+    compute(means, replace(wanted([0], View()), identity=["new"]), tmp_path)
     assert len(list((tmp_path / "features").iterdir())) == 2

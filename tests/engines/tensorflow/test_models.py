@@ -11,6 +11,7 @@ from torch import nn
 from hundredfold import models
 from hundredfold.engines.pytorch import inference
 from hundredfold.errors import MissingError, UsageError
+from hundredfold.inference import load_weights
 
 tf = pytest.importorskip("tensorflow", reason="the extra 'tensorflow' is not installed")
 
@@ -65,7 +66,7 @@ def test_weights_of_pytorch_give_the_same_logits_in_keras(text: str, size: int) 
 @shared
 def test_weights_of_keras_give_the_same_logits_in_pytorch(text: str, size: int) -> None:
     model, network = _torch(text, size), build(text, CLASSES, size, 3)
-    inference.load_weights(model, weights.tensors(network), "memory")
+    load_weights(model, weights.tensors(network), "memory")
     pixels = _pixels(size)
     found = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
     np.testing.assert_allclose(found, _logits(network, pixels), atol=1e-4)

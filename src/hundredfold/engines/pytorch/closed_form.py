@@ -1,27 +1,29 @@
 """Heads solved on frozen features, found once and kept in the cache.
 
-    cache/heads/<key>.safetensors    a dense head of each kind; what they got right as metadata
+    cache/heads/<key>/heads.safetensors    a dense head of each kind; accuracies in about.json
 
 The key is a digest of features, labels, seed and threads: of all that decides the bits.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from hundredfold.cache import Entry, Store
 from hundredfold.engines.pytorch import probes
-from hundredfold.errors import DataError, MissingError
+from hundredfold.errors import DataError, UsageError
 from hundredfold.weights import files as weight_files
 
-KEPT = 24  # files that stay in the cache, about a megabyte each
-_FORMAT = 1
+KEPT = 24  # heads that stay in the cache, about a megabyte each
+_FILE = "heads.safetensors"
 _KINDS = ("ridge", "logistic")
 _SOME = 2000  # about so many others are compared with all known: all cost what a head does
+_VERSION = 2  # raise it when the same features would give other heads
 
 
 class Heads(NamedTuple):
@@ -45,15 +47,14 @@ def solve(
 
     others, their: features and labels that choose strengths and are scored.
     """
-    facts = (_FORMAT, classes, seed, torch.get_num_threads())
-    place = cache / "heads" / f"{_digest(facts, (known, labels, others, their))}.safetensors"
-    if (found := _read(place)) is None:
-        found = _solve(known, labels, others, their, classes, seed)
-        _write(place, found)
-    place.touch()
-    for old in sorted(place.parent.glob("*.safetensors"), key=_age)[KEPT:]:
-        old.unlink(missing_ok=True)
-    return found
+    store = Store(cache, "heads", version=_VERSION, keep=KEPT)
+    features = _digests((known, labels, others, their))
+    key = store.key(features, classes, seed, torch.get_num_threads())
+    solution = partial(_solve, known, labels, others, their, classes, seed)
+    try:
+        return _read(store.make(key, lambda folder: _write(folder, solution())))
+    except (DataError, UsageError):  # a cache that cannot be written, or has no locks
+        return solution()
 
 
 def _solve(
@@ -73,43 +74,21 @@ def _solve(
     return Heads(dense, right)
 
 
-def _digest(facts: tuple[int, ...], tensors: Iterable[Tensor]) -> str:
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    for tensor in tensors:
-        digest.update(str(tuple(tensor.shape)).encode())
-        digest.update(tensor.flatten().numpy().data)
-    return digest.hexdigest()[:32]
+def _digests(tensors: Iterable[Tensor]) -> list[Any]:
+    """Return the shape and the sha256 of each tensor."""
+    return [[list(t.shape), hashlib.sha256(t.flatten().numpy().data).hexdigest()] for t in tensors]
 
 
-def _write(place: Path, found: Heads) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
+def _write(folder: Path, heads: Heads) -> dict[str, float]:
     tensors: dict[str, Tensor] = {}
-    for kind, (weight, bias) in found.dense.items():
+    for kind, (weight, bias) in heads.dense.items():
         tensors |= {f"{kind}.weight": weight.contiguous(), f"{kind}.bias": bias.contiguous()}
-    right = json.dumps(found.right)
-    weight_files.write(place, tensors, {"right": right, "seal": _seal(tensors, right)})
+    weight_files.write(folder / _FILE, tensors, {})
+    return heads.right
 
 
-def _read(place: Path) -> Heads | None:
-    """Return what a file holds; None where there is none, or a damaged one."""
-    try:
-        with weight_files.opened(place) as contents:
-            tensors, right = contents.tensors(contents.entries), contents.metadata["right"]
-            if contents.metadata["seal"] != _seal(tensors, right):
-                return None
-    except (MissingError, DataError, KeyError):
-        return None
+def _read(entry: Entry) -> Heads:
+    with weight_files.opened(entry.folder / _FILE) as contents:
+        tensors = contents.tensors(contents.entries)
     dense = {kind: (tensors[f"{kind}.weight"], tensors[f"{kind}.bias"]) for kind in _KINDS}
-    return Heads(dense, json.loads(right))
-
-
-def _seal(tensors: dict[str, Tensor], right: str) -> str:
-    return hashlib.sha256(f"{weight_files.digest_of(tensors)} {right}".encode()).hexdigest()
-
-
-def _age(place: Path) -> float:
-    """Order files from the newest to the oldest; one that is being removed is old."""
-    try:
-        return -place.stat().st_mtime
-    except OSError:
-        return 0.0
+    return Heads(dense, entry.facts)

@@ -1,20 +1,15 @@
 """Features of a frozen backbone, computed once for each image and kept in the cache.
 
-    cache/features/<key>/
-        features.npy    (n, channels) float32, a row for each image of the part
-        rows.npy        (n,) bool, which of them are computed
-
 The key says what decides the values: weights, backbone, cut, resolution, pixels, precision and
 how a view is augmented. A computation that is killed goes on from its last save, about
-ten seconds before; other seeds, limits and heads find what is there.
+ten seconds before; other seeds, limits and heads find what is there. Where the cache cannot be
+written the features stay in memory.
 """
 
-import hashlib
-import json
-import shutil
+import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,21 +19,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hundredfold import data, files, locks
+from hundredfold import data, locks
+from hundredfold.cache import Store
+from hundredfold.engines.pytorch import feature_rows
+from hundredfold.engines.pytorch.feature_rows import BLOCK, FeatureRows
 from hundredfold.engines.pytorch.feed import Augment
 from hundredfold.errors import UsageError
 
+_LOG = logging.getLogger(__name__)
 KEPT = 12  # sets of features that stay in the cache
-_BLOCK = 512  # rows that are augmented and computed together
+_UNUSED = 3600.0  # seconds before a set may go: a training can use more views than are kept
 _APART = 10.0  # seconds between saves, each of which waits for the disk
-_FORMAT = 2  # 1 knew a run's networks with their whitening fitted anew
+_VERSION = 3  # raise it when the same facts would give other features
 
 Extract = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class View:
-    """How images are seen: as they are (0), or augmented with the chance of that number."""
+    """How images are seen: as they are (0), or augmented with the seed of that number."""
 
     number: int = 0
     text: str = ""
@@ -82,104 +81,67 @@ class Wanted:
 def compute(extract: Extract, wanted: Wanted, cache: Path) -> NDArray[np.float32]:
     """Return features (n, channels) of a part's images, of which the wanted rows are valid.
 
-    The array is memory-mapped and read-only.
+    The array is read-only, and memory-mapped where it is in the cache.
     """
-    folder = _folder(wanted, cache)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
-        done = _done(folder, wanted)
-        if done is None:
-            done = _begun(folder, wanted)
-        missing = np.zeros(len(done), bool)
-        missing[wanted.rows] = True
-        missing &= ~done
-        if missing.any():
-            _fill(extract, wanted.pixels, missing, done, wanted.view, folder)
-    _tidy(folder)
-    found: NDArray[np.float32] = np.load(folder / "features.npy", mmap_mode="r")
-    return found
+    store, key = _store(cache), _key(wanted, cache)
+    folder, shape = store.path(key), _shape(wanted)
+    rows = feature_rows.read(folder, shape)
+    if rows is not None:
+        rows.drop_damaged(wanted.rows)
+    if rows is None or rows.missing(wanted.rows).any():
+        with ExitStack() as held:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locks.alone(folder))
+                rows = feature_rows.open_to_write(folder, shape)
+                if rows.drop_damaged(wanted.rows):
+                    _LOG.warning("warning: %s is damaged and is computed anew", folder)
+            except (OSError, UsageError):  # a cache that cannot be written, or has no locks
+                rows = feature_rows.in_memory(shape)
+            _fill(extract, wanted, rows)
+        store.drop_old()
+    store.mark_used(key)
+    rows.features.setflags(write=False)
+    return rows.features
 
 
 def lacking(wanted: Wanted, cache: Path) -> int:
-    """Return how many rows `compute` would have to compute."""
-    done = _done(_folder(wanted, cache), wanted)
-    return len(wanted.rows) if done is None else int((~done[wanted.rows]).sum())
+    """Return how many rows `compute` would have to compute, damaged ones not counted."""
+    rows = feature_rows.read(_store(cache).path(_key(wanted, cache)), _shape(wanted))
+    return len(wanted.rows) if rows is None else int(rows.missing(wanted.rows).sum())
 
 
-def _folder(wanted: Wanted, cache: Path) -> Path:
-    told = json.dumps([_FORMAT, *wanted.identity, wanted.view.text, wanted.view.number])
-    return cache / "features" / hashlib.sha256(told.encode()).hexdigest()[:32]
+def _store(cache: Path) -> Store:
+    return Store(cache, "features", version=_VERSION, keep=KEPT, unused=_UNUSED)
 
 
-def _done(folder: Path, wanted: Wanted) -> NDArray[np.bool_] | None:
-    """Return which rows are computed, None where there are no files for this part."""
-    try:
-        done: NDArray[np.bool_] = np.load(folder / "rows.npy")
-        array = np.load(folder / "features.npy", mmap_mode="r")
-    except (OSError, ValueError, EOFError):
-        return None
-    count = len(wanted.pixels)
-    fits = done.shape == (count,) and array.shape == (count, wanted.channels)
-    return done if fits else None
+def _key(wanted: Wanted, cache: Path) -> str:
+    return _store(cache).key(wanted.identity, wanted.view.text, wanted.view.number)
 
 
-def _begun(folder: Path, wanted: Wanted) -> NDArray[np.bool_]:
-    """Make the file of features and return that no row is computed."""
-    shape = (len(wanted.pixels), wanted.channels)
-    array = np.lib.format.open_memmap(
-        folder / "features.npy", mode="w+", dtype=np.float32, shape=shape
-    )
-    array.flush()
-    return np.zeros(shape[0], bool)
+def _shape(wanted: Wanted) -> tuple[int, int]:
+    return len(wanted.pixels), wanted.channels
 
 
-def _fill(
-    extract: Extract,
-    pixels: NDArray[np.uint8],
-    missing: NDArray[np.bool_],
-    done: NDArray[np.bool_],
-    view: View,
-    folder: Path,
-) -> None:
-    array = np.load(folder / "features.npy", mmap_mode="r+")
-    seen = f" of view {view.number}" if view.number else ""
-    text, total = f"computing features{seen}", int(missing.sum())
-
-    def save() -> float:
-        array.flush()  # before the word that they are there
-        files.write(folder / "rows.npy", lambda file: np.save(file, done))
-        return time.monotonic()
-
-    with data.progress(text, total, count=True) as advance:
+def _fill(extract: Extract, wanted: Wanted, rows: FeatureRows) -> None:
+    """Compute the wanted rows that are missing, and save now and then."""
+    missing = rows.missing(wanted.rows)
+    number = wanted.view.number
+    text = f"computing features of view {number}" if number else "computing features"
+    total = int(missing.sum())
+    with data.progress(text if total else "", total, count=True) as advance:
         saved = time.monotonic()
         try:
-            for first in range(0, len(missing), _BLOCK):
-                within = missing[first : first + _BLOCK]
-                if not within.any():
+            for first in range(0, len(missing), BLOCK):
+                block = slice(first, first + BLOCK)
+                if not missing[block].any():
                     continue
-                some = torch.from_numpy(np.array(pixels[first : first + _BLOCK]))
-                images = view.of(some.permute(0, 3, 1, 2), first)[torch.from_numpy(within)]
-                array[first : first + _BLOCK][within] = extract(images).float().cpu().numpy()
-                done[first : first + _BLOCK] |= within
+                pixels = torch.from_numpy(np.array(wanted.pixels[block])).permute(0, 3, 1, 2)
+                images = wanted.view.of(pixels, first)[torch.from_numpy(missing[block])]
+                rows.put(first, missing[block], extract(images).float().cpu().numpy())
                 advance(len(images))
                 if time.monotonic() - saved >= _APART:
-                    saved = save()
+                    rows.save()
+                    saved = time.monotonic()
         finally:
-            save()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process compute at a time; the lock goes with its process."""
-    with (folder / ".lock").open("a") as file, locks.exclusive(file, wait=True):
-        yield
-
-
-def _tidy(folder: Path) -> None:
-    """Drop the sets that were not asked for longest; a mapped file outlives its name."""
-    (folder / ".lock").touch()
-    sets = [place for place in folder.parent.iterdir() if (place / ".lock").exists()]
-    sets.sort(key=lambda place: (place / ".lock").stat().st_mtime, reverse=True)
-    for old in sets[KEPT:]:
-        if time.time() - (old / ".lock").stat().st_mtime > 3600:
-            shutil.rmtree(old, ignore_errors=True)
+            rows.save()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,7 @@ def prepare(
     training = data.limited(training, what.limit, what.seed)
     build_in = partial(build, what, len(found.classes), found.size)
     once = what.strategy.name == "linear_probe" and not moves
-    chosen, why = _precision(what, before, once, build_in, training)
+    chosen, why = _precision(what, before, once, build_in, training, options.source.cache)
     network = build_in(chosen)
     told = _start(what, network, training, options, file)
     counted = summary(network, found.size)
@@ -166,6 +167,7 @@ def _precision(
     once: bool,
     build_in: Callable[..., Any],
     training: Split,
+    cache: Path,
 ) -> tuple[str, str]:
     if before:
         return before["precision"], "as this run began"
@@ -175,7 +177,8 @@ def _precision(
         return what.precision, "as the recipe says"
     some = training.indices[: what.batch_size]
     batch = tf.constant(training.pixels[some]), tf.constant(training.labels[some])
-    return precision.choose(build_in, *batch)
+    key = f"{what.model} {what.batch_size} {training.pixels.shape[1]}"
+    return precision.choose(build_in, *batch, cache=cache, key=key)
 
 
 def _start(

@@ -8,10 +8,11 @@ then both at 16 and at 32. Brightness and contrast are left free.
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.data._descriptor import SIDE, Floats, grid, sampled
+from hundredfold.duplicates._lines import grid, sampled
+from hundredfold.duplicates._thumbnails import SIDE, Floats
 
 _FIT = 0.75  # correlation at 16 pixels below which a pair is given up
-_BORDER = 1 / 11  # share of the side, at each edge, that is not looked at while registering
+_BORDER = 1 / 11  # fraction of the side, at each edge, that is not looked at while registering
 _DAMPING = 0.1
 _FARTHEST = 0.4  # shift, in half sides
 _ZOOMS = (0.7, 1.4)
@@ -23,7 +24,7 @@ def shifted(
 ) -> tuple[Floats, Floats]:
     """Return the shift (n, 2) of pairs of images (n, 32, 32) at 16 pixels, and how well it fits.
 
-    zoom: a guess of the share of their side that mine show.
+    zoom: a guess of the fraction of their side that mine show.
     """
     shift = np.zeros((len(mine), 2), np.float32)
     one, other = (_half(grey.astype(np.float32)) for grey in (mine, theirs))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.data._descriptor import ZOOM, Floats, Pictures, mirror_signs, unit
+from hundredfold.duplicates._descriptor import ZOOM, mirror_signs, unit
+from hundredfold.duplicates._pictures import Pictures
+from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
 KEPT = 10  # candidates of each image
@@ -51,9 +53,10 @@ def candidates(
     search = _Search(mine, theirs, len(known), not_row)
     starts = range(0, len(images), _BLOCK)
     with ThreadPoolExecutor(cores()) as pool:
-        found = list(pool.map(search.block, starts))
-    rows = np.concatenate([rows for rows, _ in found])
-    return _placed(rows, np.concatenate([partners for _, partners in found]), mine, theirs)
+        blocks = list(pool.map(search.block, starts))
+    rows = np.concatenate([rows for rows, _ in blocks])
+    partners = np.concatenate([partners for _, partners in blocks])
+    return _oriented(rows, partners, mine, theirs)
 
 
 class _Search:
@@ -94,8 +97,8 @@ class _Search:
             self.local.one = np.empty_like(self.local.best)
         for number, (vectors, view) in enumerate(self._pairs()):
             some = vectors[start : start + _BLOCK]
-            place = self.local.one if number else self.local.best
-            np.matmul(some, self.theirs[view].T, out=place[: len(some)])
+            cosines = self.local.one if number else self.local.best
+            np.matmul(some, self.theirs[view].T, out=cosines[: len(some)])
             if number:
                 np.maximum(self.local.best, self.local.one, out=self.local.best)
         best: Floats = self.local.best[: len(some)]
@@ -110,7 +113,7 @@ class _Search:
                 yield self.mine[mine, mirrored], theirs
 
 
-def _placed(
+def _oriented(
     rows: NDArray[np.int64],
     known: NDArray[np.int64],
     mine: dict[tuple[str, bool], Floats],
@@ -123,13 +126,13 @@ def _placed(
         fits.append(np.stack(each))
     plain, mirror = (fit.max(0) for fit in fits)
     ways = [(False, plain >= mirror - _CLOSE), (True, mirror >= plain - _CLOSE)]
-    made = [
+    each_way = [
         Candidates(
             rows[good], known[good], np.full(good.sum(), mirrored), zooms[fit.argmax(0)][good]
         )
         for (mirrored, good), fit in zip(ways, fits, strict=True)
     ]
-    return Candidates(*(np.concatenate([getattr(m, n) for m in made]) for n in _FIELDS))
+    return Candidates(*(np.concatenate([getattr(c, n) for c in each_way]) for n in _FIELDS))
 
 
 _FIELDS = ("rows", "known", "mirrored", "zoom")

@@ -14,17 +14,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.data import _descriptor
-from hundredfold.data._candidates import Candidates, candidates
-from hundredfold.data._descriptor import Floats, Pictures
-from hundredfold.data._register import agreement, shifted
+from hundredfold.duplicates._candidates import Candidates, candidates
+from hundredfold.duplicates._pictures import Pictures, upside_down
+from hundredfold.duplicates._register import agreement, shifted
+from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
 T = TypeVar("T")
 
 LEAST = 0.75  # agreement of a near-duplicate
 MOST = 0.95  # what is asked at most, however alike the pictures of a set are
-CHANCE = 0.003  # share of images upside down that may find a partner
+CHANCE = 0.003  # fraction of images upside down that may find a partner
 TRIED = 4  # candidates of an image, mirrored or not, that are registered closely
 HOPELESS = 0.5  # correlation after a shift below which none is
 _UPSIDE_DOWN = 1000  # images that show what agrees by chance
@@ -45,14 +45,14 @@ _NONE = Near(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float3
 
 def across(images: Pictures, known: Pictures) -> Near:
     """Return the pairs of an image and a known image that show the same picture."""
-    return found(images, known, None)
+    return pairs(images, known, None)
 
 
 def within(images: Pictures) -> Near:
     """Return the pairs of two images of a set that show the same picture, each once."""
-    pairs = found(images, images, np.arange(len(images)))
-    low, high = np.minimum(pairs.rows, pairs.known), np.maximum(pairs.rows, pairs.known)
-    return joined(Near(low, high, pairs.agreement), _NONE)
+    both = pairs(images, images, np.arange(len(images)))
+    low, high = np.minimum(both.rows, both.known), np.maximum(both.rows, both.known)
+    return joined(Near(low, high, both.agreement), _NONE)
 
 
 def joined(one: Near, other: Near) -> Near:
@@ -65,21 +65,24 @@ def joined(one: Near, other: Near) -> Near:
     return Near(rows[order], known[order], agreed[order])
 
 
-def found(images: Pictures, known: Pictures, not_row: NDArray[np.int64] | None) -> Near:
-    """Return the pairs that agree, of each image the best first."""
+def pairs(images: Pictures, known: Pictures, not_row: NDArray[np.int64] | None) -> Near:
+    """Return the pairs that agree, of each image the best first.
+
+    not_row: (n,) for each image a known image that is none of its partners.
+    """
     if not len(images) or not len(known):
         return _NONE
-    pairs, agreed = _compared(images, known, not_row)
-    good = agreed >= _asked(known)
-    return joined(Near(pairs.rows[good], pairs.known[good], agreed[good]), _NONE)
+    compared, agreed = _compared(images, known, not_row)
+    good = agreed >= _threshold(known)
+    return joined(Near(compared.rows[good], compared.known[good], agreed[good]), _NONE)
 
 
-def _asked(known: Pictures) -> float:
+def _threshold(known: Pictures) -> float:
     """Return the agreement that upside-down images hardly ever find by chance."""
     rows = np.unique(np.linspace(0, len(known) - 1, _UPSIDE_DOWN).astype(np.int64))
-    pairs, agreed = _compared(_descriptor.upside_down(known, rows), known, rows)
+    compared, agreed = _compared(upside_down(known, rows), known, rows)
     best = np.full(len(rows), -1, np.float32)
-    np.maximum.at(best, pairs.rows, agreed)
+    np.maximum.at(best, compared.rows, agreed)
     return float(np.clip(np.quantile(best, 1 - CHANCE), LEAST, MOST))
 
 
@@ -87,17 +90,17 @@ def _compared(
     images: Pictures, known: Pictures, not_row: NDArray[np.int64] | None
 ) -> tuple[Candidates, Floats]:
     """Return the best candidate pairs, and how far each agrees."""
-    pairs = candidates(images, known, not_row)
-    if not len(pairs.rows):
-        return pairs, np.zeros(0, np.float32)
-    moved = _each(images, known, pairs, lambda a, b, s: shifted(a, b, pairs.zoom[s]))
+    tried = candidates(images, known, not_row)
+    if not len(tried.rows):
+        return tried, np.zeros(0, np.float32)
+    moved = _each(images, known, tried, lambda a, b, s: shifted(a, b, tried.zoom[s]))
     shifts, fits = (np.concatenate(kind) for kind in zip(*moved, strict=True))
-    best = _best(pairs.rows, fits)
-    pairs, shifts = pairs[best], shifts[best]
+    best = _best(tried.rows, fits)
+    kept, shifts = tried[best], shifts[best]
     if not len(best):
-        return pairs, np.zeros(0, np.float32)
-    agreed = _each(images, known, pairs, lambda a, b, s: agreement(a, b, pairs.zoom[s], shifts[s]))
-    return pairs, np.concatenate(agreed)
+        return kept, np.zeros(0, np.float32)
+    agreed = _each(images, known, kept, lambda a, b, s: agreement(a, b, kept.zoom[s], shifts[s]))
+    return kept, np.concatenate(agreed)
 
 
 def _best(rows: NDArray[np.int64], fits: Floats) -> NDArray[np.int64]:
@@ -111,17 +114,17 @@ def _best(rows: NDArray[np.int64], fits: Floats) -> NDArray[np.int64]:
 def _each(
     images: Pictures,
     known: Pictures,
-    pairs: Candidates,
+    tried: Candidates,
     compare: Callable[[NDArray[np.uint8], NDArray[np.uint8], slice], T],
 ) -> list[T]:
     """Compare pairs chunk by chunk on every core; an image is mirrored where its pair says so."""
 
     def one(start: int) -> T:
         chunk = slice(start, start + _CHUNK)
-        some = pairs[chunk]
-        grey = images.grey[some.rows]
-        grey = np.where(some.mirrored[:, None, None], grey[:, :, ::-1], grey)
-        return compare(grey, known.grey[some.known], chunk)
+        part = tried[chunk]
+        grey = images.grey[part.rows]
+        grey = np.where(part.mirrored[:, None, None], grey[:, :, ::-1], grey)
+        return compare(grey, known.grey[part.known], chunk)
 
     with ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(one, range(0, len(pairs.rows), _CHUNK)))
+        return list(pool.map(one, range(0, len(tried.rows), _CHUNK)))

@@ -9,9 +9,16 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 from hundredfold.data import Source, load, unseen
-from hundredfold.data import _kept as kept
-from hundredfold.data._descriptor import pictures, thumbnails, upside_down
-from hundredfold.data._near import across, found, within
+from hundredfold.duplicates import (
+    _find,
+    across,
+    find_across,
+    find_within,
+    pairs,
+    pictures,
+    upside_down,
+    within,
+)
 
 Pixels = np.ndarray
 
@@ -64,29 +71,29 @@ def test_planted_copies_are_found(patches: Pixels, change) -> None:
 def test_unlike_pictures_are_not_found(patches: Pixels) -> None:
     """Upside down, no piece of a photograph is a copy of another piece."""
     known, rows = pictures(patches), np.arange(len(patches))
-    near = found(upside_down(known, rows), known, rows)
+    near = pairs(upside_down(known, rows), known, rows)
     assert len(np.unique(near.rows)) <= 0.01 * len(rows)
 
 
 def test_pairs_within_a_set_come_once_and_never_with_themselves(patches: Pixels) -> None:
     some = np.concatenate([patches[:50], patches[10:13, :, ::-1]])
     near = within(pictures(some))
-    pairs = list(zip(near.rows.tolist(), near.known.tolist(), strict=True))
-    assert {(10, 50), (11, 51), (12, 52)} <= set(pairs)
-    assert len(set(pairs)) == len(pairs) and all(one < other for one, other in pairs)
+    each = list(zip(near.rows.tolist(), near.known.tolist(), strict=True))
+    assert {(10, 50), (11, 51), (12, 52)} <= set(each)
+    assert len(set(each)) == len(each) and all(one < other for one, other in each)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_few_images_are_no_obstacle(patches: Pixels, count: int, tmp_path: Path) -> None:
-    near = kept.near_within(tmp_path, patches[:count])
+    near = find_within(tmp_path, patches[:count])
     assert near is not None and len(near.rows) == 0
-    near = kept.near_across(tmp_path, patches[:count], patches[:1])
+    near = find_across(tmp_path, patches[:count], patches[:1])
     assert near is not None and near.rows.tolist() == [0][:count]
 
 
 def test_plain_images_are_the_same_only_where_they_are_equal(tmp_path: Path) -> None:
     plain = np.stack([np.full((32, 32, 3), grey, np.uint8) for grey in (9, 90, 9, 200)])
-    near = kept.near_within(tmp_path, plain)
+    near = find_within(tmp_path, plain)
     assert near is not None
     assert (near.rows.tolist(), near.known.tolist()) == ([0], [2])
 
@@ -95,9 +102,9 @@ def test_what_was_found_is_kept(
     patches: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = np.concatenate([patches[:20], patches[:2, :, ::-1]])
-    first = kept.near_within(tmp_path, some)
-    monkeypatch.setattr(kept, "_search", lambda *_: pytest.fail("searched again"))
-    again = kept.near_within(tmp_path, some)
+    first = find_within(tmp_path, some)
+    monkeypatch.setattr(_find, "_search", lambda *_: pytest.fail("searched again"))
+    again = find_within(tmp_path, some)
     assert first is not None and again is not None
     assert len(first.rows) == 2
     for kind in ("rows", "known", "agreement"):
@@ -106,45 +113,34 @@ def test_what_was_found_is_kept(
 
 def test_a_damaged_note_is_found_again(patches: Pixels, tmp_path: Path) -> None:
     some = np.concatenate([patches[:20], patches[:2, :, ::-1]])
-    kept.near_within(tmp_path, some)
-    (note,) = (tmp_path / "near").iterdir()
+    find_within(tmp_path, some)
+    (note,) = (tmp_path / "near-duplicates").iterdir()
     for damage in ("{", '{"rows": [1], "known": [], "agreement": []}', '{"rows": "x"}'):
         note.write_text(damage)
-        again = kept.near_within(tmp_path, some)
+        again = find_within(tmp_path, some)
         assert again is not None and len(again.rows) == 2
 
 
 def test_too_many_images_are_not_compared(
     patches: Pixels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "MOST_PAIRS", 99)
-    assert kept.near_within(tmp_path, patches[:10]) is None
-    assert kept.near_within(tmp_path, patches[:9]) is not None
-
-
-@pytest.mark.parametrize("size", [8, 20, 32, 64, 100])
-def test_thumbnails_average_over_areas(size: int) -> None:
-    chance = np.random.default_rng(0)
-    images = chance.integers(0, 256, (3, size, size, 3), np.uint8)
-    small = thumbnails(images, np.array([2, 0]))
-    assert small.shape == (2, 32, 32, 3)
-    assert np.abs(small.mean((1, 2)) - images[[2, 0]].mean((1, 2))).max() < 1
-    if size == 64:
-        means = images[[2, 0]].reshape(2, 32, 2, 32, 2, 3).mean((2, 4))
-        assert np.abs(small - means).max() <= 0.51
+    monkeypatch.setattr(_find, "MOST_PAIRS", 99)
+    assert find_within(tmp_path, patches[:10]) is None
+    assert find_within(tmp_path, patches[:9]) is not None
 
 
 @pytest.mark.real_data
 def test_the_ten_equal_images_of_cifar100_and_planted_copies_are_found(
-    real_cifar100: Path, source: Source, monkeypatch: pytest.MonkeyPatch
+    real_cifar100: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = load("cifar100", Source(folder=real_cifar100, cache=source.cache, offline=True))
+    source = Source(folder=real_cifar100, cache=tmp_path / "cache", offline=True)
+    data = load("cifar100", source)
     train = data.parts["train"]()
     rows = np.arange(0, 10_000, 100)
     copies = np.stack([cropped(mirrored(image)) for image in train.pixels[rows]])
     near = across(pictures(copies), pictures(train.pixels[:10_000]))
     right = near.known == rows[near.rows]
     assert len(np.unique(near.rows[right])) >= 95
-    monkeypatch.setattr(kept, "near_across", lambda _, a, b: kept._equal(a, b))
+    monkeypatch.setattr(_find, "_search", _find._equal)
     seen = unseen(data, source.cache)
     assert seen is not None and int((~seen).sum()) == 10

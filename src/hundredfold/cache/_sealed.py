@@ -1,0 +1,75 @@
+"""Files and JSON values that are stored with their sha256, so that damage is noticed."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hundredfold import files
+
+_ABOUT = "about.json"
+
+
+def write_value(path: Path, value: Any) -> None:
+    """Replace a file with a JSON value and its sha256."""
+    files.write_json(path, {"sha256": _sum(value), "value": value})
+
+
+def read_value(path: Path) -> Any:
+    """Return a JSON value as it was written, None where there is none or a damaged one."""
+    try:
+        sealed = json.loads(path.read_bytes())
+        return sealed["value"] if sealed["sha256"] == _sum(sealed["value"]) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def seal(folder: Path, facts: Any) -> None:
+    """Bring a folder's files to the disk, and write what they are and the facts beside them."""
+    sums = {}
+    for path in sorted(folder.iterdir()):
+        with path.open("r+b") as stream:
+            os.fsync(stream.fileno())
+        sums[path.name] = _sha256(path)
+    write_value(folder / _ABOUT, {"files": sums, "facts": facts})
+
+
+def read_about(folder: Path) -> dict[str, Any] | None:
+    """Return the "files" of a folder and the "facts" beside them.
+
+    None where a file is not as it was sealed.
+    """
+    about: dict[str, Any] | None = read_value(folder / _ABOUT)
+    try:
+        whole = about and all(_sha256(folder / n) == sha for n, sha in about["files"].items())
+    except OSError:
+        return None
+    return about if whole else None
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file as it is now: while these numbers stay, so does its content."""
+
+    path: Path = field(compare=False)
+    numbers: tuple[int, ...]
+
+
+@lru_cache(maxsize=1000)
+def _read(file: _File) -> str:
+    with file.path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    """Return a file's sha256 in hex; it is read once a process while it stays as it is."""
+    about = path.stat()
+    times = (about.st_mtime_ns, about.st_ctime_ns)
+    return _read(_File(path, (about.st_dev, about.st_ino, about.st_size, *times)))
+
+
+def _sum(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,74 @@
+"""Images that a data set holds twice: with equal pixels, and nearly so."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold import duplicates
+
+Thumbnails = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: where it is, or why it cannot be read. `sha256` is of its pixels."""
+
+    part: str
+    label: str
+    name: str
+    shape: tuple[int, int] = (0, 0)
+    sha256: str = ""
+    reason: str = ""
+
+
+def equal(images: Iterable[Image]) -> dict[str, list[list[str]]]:
+    """Group images with equal pixels: in one part, across parts, and in several classes."""
+    groups: dict[str, list[Image]] = defaultdict(list)
+    for image in images:
+        groups[image.sha256].append(image)
+    same = [group for group in groups.values() if len(group) > 1]
+    return {
+        "within": [names for group in same for names in _each_part(group)],
+        "across": [[i.name for i in group] for group in same if len({i.part for i in group}) > 1],
+        "contradicting": [
+            [f"{i.name} ({i.label})" for i in group]
+            for group in same
+            if len({i.label for i in group}) > 1
+        ],
+    }
+
+
+def nearly_equal(
+    images: list[Image], small: Thumbnails, cache: Path
+) -> dict[str, list[dict[str, Any]]] | None:
+    """Pair images that are nearly and not exactly the same; None where they are too many.
+
+    small: (n, 32, 32, 3), a thumbnail of each image.
+    """
+    rows = np.array([row for row, image in enumerate(images) if not image.reason], np.int64)
+    near = duplicates.find_within(cache, small[rows])
+    if near is None:
+        return None
+    pairs: dict[str, list[dict[str, Any]]] = {"within": [], "across": [], "contradicting": []}
+    for number in np.argsort(-near.agreement, kind="stable"):
+        a, b = images[rows[near.rows[number]]], images[rows[near.known[number]]]
+        if a.sha256 == b.sha256:
+            continue
+        agreement = round(float(near.agreement[number]), 3)
+        pair: dict[str, Any] = {"files": [a.name, b.name], "agreement": agreement}
+        pairs["within" if a.part == b.part else "across"].append(pair)
+        if a.label != b.label:
+            pairs["contradicting"].append(pair | {"classes": [a.label, b.label]})
+    return pairs
+
+
+def _each_part(group: list[Image]) -> list[list[str]]:
+    parts: dict[str, list[str]] = defaultdict(list)
+    for image in group:
+        parts[image.part].append(image.name)
+    return [names for names in parts.values() if len(names) > 1]

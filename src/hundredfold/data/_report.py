@@ -1,0 +1,85 @@
+"""What a check of a data set reports, from what was seen of each image."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from hundredfold.data import _repeats
+from hundredfold.data._repeats import Image, Thumbnails
+
+UNEVEN = 10  # times more images in one class than in another that deserve advice
+
+
+def report(
+    name: str,
+    counts: Mapping[str, Mapping[str, int]],
+    images: list[Image],
+    small: Thumbnails,
+    cache: Path,
+) -> dict[str, Any]:
+    """Return what is wrong with a data set, and what to do about it.
+
+    counts: images of each part and class. small: (n, 32, 32, 3), a thumbnail of each image.
+    """
+    bad = [image for image in images if image.reason]
+    good = [image for image in images if not image.reason]
+    train = counts["train"]
+    filled = [count for count in train.values() if count]
+    facts: dict[str, Any] = {
+        "name": name,
+        "images": {part: sum(classes.values()) for part, classes in counts.items()},
+        "classes": {part: dict(classes) for part, classes in counts.items()},
+        "bad": [{"file": image.name, "reason": image.reason} for image in bad],
+        "empty": [c for c, count in train.items() if not count],
+        "single": [c for c, count in train.items() if count == 1],
+        "sizes": _sizes([image.shape for image in good]),
+        "imbalance": max(filled, default=1) / min(filled, default=1),
+        "alike_names": _alike({c for classes in counts.values() for c in classes}),
+        "duplicates": _repeats.equal(good),
+        "near": _repeats.nearly_equal(images, small, cache),
+        "problems": [f"{len(bad)} files cannot be read"] if bad else [],
+    }
+    return facts | {"advice": _advice(facts)}
+
+
+def _sizes(shapes: list[tuple[int, int]]) -> dict[str, list[int]]:
+    if not shapes:
+        return {}
+    ordered = sorted(shapes, key=lambda shape: shape[0] * shape[1])
+    return {
+        "smallest": list(ordered[0]),
+        "median": [int(median(side)) for side in zip(*shapes, strict=True)],
+        "largest": list(ordered[-1]),
+    }
+
+
+def _alike(names: Iterable[str]) -> list[list[str]]:
+    """Return names that differ in case or the Unicode form only."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(names):
+        groups[unicodedata.normalize("NFKC", name).casefold()].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _advice(facts: Mapping[str, Any]) -> list[str]:
+    """Say what to do about what is wrong."""
+    same, near = facts["duplicates"], facts["near"] or {}
+    side = min(facts["sizes"].get("median", [0]))
+    uneven, better = facts["imbalance"], min(side // 32 * 32, 224)
+    advice = [
+        (facts["bad"], "remove the unreadable files, or save them again as PNG or JPEG"),
+        (facts["empty"], "add images to the empty classes, or remove their folders"),
+        (facts["single"], "add images to the classes of one image: they cannot be validated"),
+        (facts["alike_names"], "merge or rename the classes whose names are almost the same"),
+        (same["across"], "remove images that are in several parts: they make a score too good"),
+        (near.get("across"), "look at the near-duplicates in several parts: they do so too"),
+        (near.get("within"), "look at the near-duplicates: a validation cut may split such a pair"),
+        (same["contradicting"], "decide to which class the images in several classes belong"),
+        ("test" not in facts["images"], "put a folder 'test' beside 'train', for a final score"),
+        (uneven >= UNEVEN, f"classes are uneven ({uneven:.0f} to 1): look at recall per class"),
+        (side >= 3 * 32, f"the images are large: image_folder(size={better}) keeps more of them"),
+    ]
+    return [text for reason, text in advice if reason]

@@ -1,0 +1,77 @@
+"""Images as they come out of decoding, written block by block as NumPy files."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold.errors import DataError
+
+_READ = 1024  # images
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A part as it comes out of decoding.
+
+    blocks: (b, size, size, 3) uint8 each; together as many images as there are labels, less
+            those left out.
+    names:  one file name per image, or ().
+    bad:    why a row has no image; filled while the blocks are made, read when they are done.
+    """
+
+    labels: NDArray[np.int64]
+    size: int
+    blocks: Iterable[NDArray[np.uint8]]
+    names: tuple[str, ...] = ()
+    bad: Mapping[int, str] = field(default_factory=dict)
+
+
+def write(folder: Path, rows: Rows) -> dict[str, Any]:
+    """Write pixels.npy and labels.npy; return their digest, the names, and what was left out."""
+    count = _write_pixels(folder / "pixels.npy", rows)
+    kept = [row for row in range(len(rows.labels)) if row not in rows.bad]
+    if count != len(kept):
+        raise DataError(f"{count} images were decoded for {len(kept)} labels")
+    labels = np.ascontiguousarray(rows.labels[kept], "<i8")
+    np.save(folder / "labels.npy", labels)
+    return {
+        "digest": _digest(folder / "pixels.npy", labels, rows.size),
+        "names": [rows.names[row] for row in kept] if rows.names else [],
+        "left_out": [(rows.names[row], reason) for row, reason in sorted(rows.bad.items())],
+    }
+
+
+def _write_pixels(file: Path, rows: Rows) -> int:
+    """Write the images and return how many there were."""
+    with file.open("wb") as stream:
+        _write_header(stream, len(rows.labels), rows.size)
+        start, count = stream.tell(), 0
+        for block in rows.blocks:
+            stream.write(np.ascontiguousarray(block, np.uint8).data)
+            count += len(block)
+        if count != len(rows.labels):  # NumPy leaves room in the header for another count
+            stream.seek(0)
+            _write_header(stream, count, rows.size)
+            if stream.tell() != start:
+                raise DataError(f"the header of {file} does not fit", remedy="remove bad files")
+    return count
+
+
+def _write_header(stream: IO[bytes], count: int, size: int) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+    np.lib.format.write_array_header_1_0(stream, header)
+
+
+def _digest(pixels: Path, labels: NDArray[np.int64], size: int) -> str:
+    total = hashlib.sha256(f"{len(labels)} {size}".encode())
+    if len(labels):
+        images = np.load(pixels, mmap_mode="r", allow_pickle=False)
+        for start in range(0, len(images), _READ):
+            total.update(np.ascontiguousarray(images[start : start + _READ]).data)
+    total.update(labels.data)
+    return total.hexdigest()

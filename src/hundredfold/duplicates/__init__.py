@@ -1,0 +1,20 @@
+"""Near-duplicate search: thumbnails in, pairs of rows out. It knows arrays and no data sets."""
+
+from hundredfold.duplicates._find import find_across, find_within
+from hundredfold.duplicates._near import Near, across, pairs, within
+from hundredfold.duplicates._pictures import Pictures, pictures, upside_down
+from hundredfold.duplicates._thumbnails import SIDE, thumbnails
+
+__all__ = [
+    "SIDE",
+    "Near",
+    "Pictures",
+    "across",
+    "find_across",
+    "find_within",
+    "pairs",
+    "pictures",
+    "thumbnails",
+    "upside_down",
+    "within",
+]
