@@ -1,6 +1,5 @@
 """The numbers on a page are those that another computation gives."""
 
-import itertools
 import json
 import re
 from pathlib import Path
@@ -12,8 +11,6 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from hundredfold import wording
 from hundredfold.data import DataSet
-from hundredfold.reports import charts
-from hundredfold.reports.charts._matrix import levels
 from hundredfold.reports.exhibits.confusion import top_pairs
 from hundredfold.reports.exhibits.mistakes import most_confident_wrong
 from hundredfold.run import Run
@@ -93,13 +90,6 @@ def test_the_worst_mistakes_are_wrong_and_sure() -> None:
     assert most_confident_wrong(chance, np.array([0, 0, 0, 1]), 9) == [3, 1, 2]
 
 
-def test_colours_of_a_matrix_grow_with_the_fraction() -> None:
-    graded = levels(np.array([[90, 10, 0], [30, 60, 10], [1, 0, 99]]))
-    assert graded[0, 2] == 0
-    assert graded[1, 0] > graded[0, 1] == graded[1, 2] > graded[2, 0] > 0
-    assert graded[2, 2] >= graded[0, 0] > graded[1, 1]
-
-
 def test_a_study_says_mean_and_deviation_over_seeds(study: Path) -> None:
     said = words(study)
     members = json.loads((study / "study.json").read_text())["members"]
@@ -147,21 +137,6 @@ def test_numbers_read_as_people_write_them() -> None:
         "4.1 s", "1 min 15 s", "1 h 00 min", "1 h 15 min",
     ]  # fmt: skip
     assert [wording.times(n) for n in (1, 2, 1234)] == ["once", "twice", "1,234 times"]
-
-
-def test_ticks_are_round_and_inside() -> None:
-    assert charts.Scale(0, 1).ticks() == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    for low, high in ((0.013, 0.94), (3.1, 1234.5), (-0.02, 0.01), (7, 7.0001)):
-        found = charts.Scale(low, high).ticks()
-        assert 3 <= len(found) <= 8
-        assert low <= min(found) <= max(found) <= high
-    assert charts.Scale(0.5, 2000, logarithmic=True).ticks() == [1, 10, 100, 1000]
-
-
-def test_names_of_curves_never_touch() -> None:
-    moved = charts.apart([50, 51, 51.5, 200], 14, 0, 300)
-    assert all(b - a >= 14 for a, b in itertools.pairwise(moved))
-    assert max(charts.apart([298, 299, 300], 14, 0, 300)) <= 300
 
 
 def matrices(run: Run) -> list[dict]:

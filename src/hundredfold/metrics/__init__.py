@@ -71,18 +71,17 @@ def scores(
     Left out are metrics of superclasses where there are none, and a top k that every
     network would reach, k >= classes. Raises DataError, CheckError or UsageError.
     """
-    scored, truth = checked(logits, labels)
-    handed: dict[str, Any] = {"logits": scored, "labels": truth}
+    values, truth = checked(logits, labels)
+    handed: dict[str, Any] = {"logits": values, "labels": truth}
     if len(superclass_of):
         handed["superclass_of"] = superclass_of
-    found = {}
+    scored = {}
     for key, call in _calls(metrics).items():
         wanted = spec.describe(call.name, __name__).handed
-        if set(wanted) <= set(handed) and call.options.get("k", 1) < scored.shape[1]:
-            found[key] = spec.resolve(str(call), __name__)(
-                **{name: handed[name] for name in wanted}
-            )
-    return found
+        if set(wanted) <= set(handed) and call.options.get("k", 1) < values.shape[1]:
+            metric = spec.resolve(str(call), __name__)
+            scored[key] = metric(**{name: handed[name] for name in wanted})
+    return scored
 
 
 def _calls(metrics: Mapping[str, str] | None) -> dict[str, Call]:

@@ -57,7 +57,7 @@ def checked_superclasses(superclass_of: Sequence[int], classes: int) -> NDArray[
 
 
 def rank(logits: Logits, labels: Labels) -> NDArray[np.int64]:
-    """Return how many classes come before the label, (n,); 0 is a right prediction.
+    """Return how many classes come before the label, (n,); 0 is a correct prediction.
 
     Equal logits go by the order of the classes, as argmax has it.
     """
@@ -90,9 +90,9 @@ def counts(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]
 
 def f1(table: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the F1 of each class from a table of counts; 0 where a class never occurs."""
-    return share(2 * np.diag(table), table.sum(axis=0) + table.sum(axis=1))
+    return ratio(2 * np.diag(table), table.sum(axis=0) + table.sum(axis=1))
 
 
-def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return part / whole, and 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)

@@ -44,22 +44,22 @@ class Score:
         )
 
 
-def wilson(share: float, n: float) -> tuple[float, float]:
-    """Return the 95 % interval of a share seen in `n` draws (Wilson 1927, JASA 22, 209-212).
+def wilson(fraction: float, n: float) -> tuple[float, float]:
+    """Return the 95 % interval of a fraction seen in `n` draws (Wilson 1927, JASA 22, 209-212).
 
-    Unlike share +/- 1.96 sd it stays within [0, 1] and keeps a width at 0 and at 1.
+    Unlike fraction +/- 1.96 sd it stays within [0, 1] and keeps a width at 0 and at 1.
     `n` may be an effective number of draws and need not be whole.
     """
     shrink = 1 + Z95**2 / n
-    centre = (share + Z95**2 / (2 * n)) / shrink
-    half = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2)) / shrink
-    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))
+    centre = (fraction + Z95**2 / (2 * n)) / shrink
+    half = Z95 * math.sqrt(fraction * (1 - fraction) / n + Z95**2 / (4 * n**2)) / shrink
+    return max(0.0, min(centre - half, fraction)), min(1.0, max(centre + half, fraction))
 
 
-def share_score(correct: NDArray[np.bool_]) -> Score:
-    """Return the share of True with its Wilson interval."""
-    share = float(np.mean(correct))
-    return Score(share, *wilson(share, len(correct)), n=len(correct))
+def fraction_score(correct: NDArray[np.bool_]) -> Score:
+    """Return the fraction of True with its Wilson interval."""
+    fraction = float(np.mean(correct))
+    return Score(fraction, *wilson(fraction, len(correct)), n=len(correct))
 
 
 def mean_score(values: NDArray[np.float64], *, most: float = math.inf) -> Score:
@@ -81,8 +81,8 @@ def class_mean_score(
                variance of the value is the sum of their squares.
     support:   (classes,) images of each class that has any.
 
-    The effective number is value (1 - value) / variance, as for shares in surveys (Korn and
-    Graubard 1998), never more than n. Where every image was right, or every one wrong, the
+    The effective number is value (1 - value) / variance, as for fractions in surveys (Korn and
+    Graubard 1998), never more than n. Where every image was correct, or every one wrong, the
     variance is 0 and the number is the one that equal recalls in all classes would give.
     """
     n = len(influence)

@@ -14,15 +14,15 @@ RANGE = (0, 1)
 
 
 def balanced_accuracy(logits: ArrayLike, labels: ArrayLike) -> Score:
-    """Return the mean over classes of the share of their images that is predicted right.
+    """Return the mean over classes of the fraction of their images that is predicted correctly.
 
     Classes without images are left out; with as many images in each class it is top 1. The
     interval is Wilson's with the variance of the recalls' mean.
     """
     scored, truth = checked(logits, labels)
-    right = (scored.argmax(axis=1) == truth).astype(np.float64)
+    correct = (scored.argmax(axis=1) == truth).astype(np.float64)
     support = np.bincount(truth, minlength=scored.shape[1])
-    recall = np.bincount(truth, right, minlength=len(support)) / np.maximum(support, 1)
+    recall = np.bincount(truth, correct, minlength=len(support)) / np.maximum(support, 1)
     classes = np.count_nonzero(support)
-    influence = (right - recall[truth]) / support[truth] / classes
+    influence = (correct - recall[truth]) / support[truth] / classes
     return class_mean_score(float(recall.sum() / classes), influence, support[support > 0])

@@ -1,4 +1,4 @@
-"""Share of images whose superclass is predicted."""
+"""Fraction of images whose superclass is predicted."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hundredfold.metrics._logits import checked, checked_superclasses, softmax
-from hundredfold.metrics._score import Score, share_score
+from hundredfold.metrics._score import Score, fraction_score
 
 ORDER = 40
 TITLE = "superclass accuracy"
@@ -18,7 +18,7 @@ RANGE = (0, 1)
 def coarse_top_1(
     logits: ArrayLike, labels: ArrayLike, superclass_of: Sequence[int], *, summed: bool = False
 ) -> Score:
-    """Return the share of images that fall into the superclass of their label.
+    """Return the fraction of images that fall into the superclass of their label.
 
     summed=False takes the superclass of the likeliest class; summed=True adds up the
     probabilities of the classes of each superclass and takes the likeliest superclass.
@@ -27,6 +27,6 @@ def coarse_top_1(
     scored, truth = checked(logits, labels)
     group = checked_superclasses(superclass_of, scored.shape[1])
     if not summed:
-        return share_score(group[scored.argmax(axis=1)] == group[truth])
+        return fraction_score(group[scored.argmax(axis=1)] == group[truth])
     belongs = (group[:, None] == np.arange(group.max() + 1)).astype(np.float64)
-    return share_score((softmax(scored) @ belongs).argmax(axis=1) == group[truth])
+    return fraction_score((softmax(scored) @ belongs).argmax(axis=1) == group[truth])

@@ -28,35 +28,35 @@ def ece(logits: ArrayLike, labels: ArrayLike, *, bins: int = 15, adaptive: bool 
     """
     scored, truth = checked(logits, labels)
     confidence = softmax(scored).max(axis=1)
-    place = assign(confidence, edges(confidence, bins, adaptive))
+    bin_of = assign(confidence, edges(confidence, bins, adaptive))
     gap = (scored.argmax(axis=1) == truth) - confidence
-    value = _distance(place, gap, bins)
-    by_value = np.lexsort((gap, place))  # the draws then do not depend on the images' order
-    low, high = _resampled(place[by_value], gap[by_value], bins)
-    if value <= _calibrated(place, confidence, bins):
+    value = _distance(bin_of, gap, bins)
+    by_value = np.lexsort((gap, bin_of))  # the draws then do not depend on the images' order
+    low, high = _resampled(bin_of[by_value], gap[by_value], bins)
+    if value <= _calibrated(bin_of, confidence, bins):
         low = 0.0
     return Score(value, min(max(low, 0.0), value), min(max(high, value), 1.0), n=len(truth))
 
 
-def _distance(place: NDArray[np.int64], gap: NDArray[np.float64], bins: int) -> float:
-    return float(np.abs(np.bincount(place, gap, minlength=bins)).sum() / len(gap))
+def _distance(bin_of: NDArray[np.int64], gap: NDArray[np.float64], bins: int) -> float:
+    return float(np.abs(np.bincount(bin_of, gap, minlength=bins)).sum() / len(gap))
 
 
 def _resampled(
-    place: NDArray[np.int64], gap: NDArray[np.float64], bins: int
+    bin_of: NDArray[np.int64], gap: NDArray[np.float64], bins: int
 ) -> tuple[float, float]:
     """Return the 95 % interval of the reflected bootstrap (Davison and Hinkley 1997, 5.2)."""
     generator, n = np.random.default_rng(0), len(gap)
     draws = np.empty(DRAWS)
     for draw in range(DRAWS):
         chosen = generator.integers(n, size=n, dtype=np.int32)
-        draws[draw] = _distance(place[chosen], gap[chosen], bins)
-    value, (lower, upper) = _distance(place, gap, bins), np.quantile(draws, (0.025, 0.975))
+        draws[draw] = _distance(bin_of[chosen], gap[chosen], bins)
+    value, (lower, upper) = _distance(bin_of, gap, bins), np.quantile(draws, (0.025, 0.975))
     return float(2 * value - upper), float(2 * value - lower)
 
 
-def _calibrated(place: NDArray[np.int64], confidence: NDArray[np.float64], bins: int) -> float:
+def _calibrated(bin_of: NDArray[np.int64], confidence: NDArray[np.float64], bins: int) -> float:
     """Return what a calibrated network of these confidences stays below in 95 % of draws."""
-    deviation = np.sqrt(np.bincount(place, confidence * (1 - confidence), minlength=bins))
+    deviation = np.sqrt(np.bincount(bin_of, confidence * (1 - confidence), minlength=bins))
     sums = np.random.default_rng(0).standard_normal((DRAWS, bins)) * deviation
     return float(np.quantile(np.abs(sums).sum(axis=1) / len(confidence), 0.95))

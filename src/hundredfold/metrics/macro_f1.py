@@ -14,9 +14,9 @@ RANGE = (0, 1)
 
 
 def macro_f1(logits: ArrayLike, labels: ArrayLike) -> Score:
-    """Return the mean over classes of F1 = 2 right / (images + predictions).
+    """Return the mean over classes of F1 = 2 correct / (images + predictions).
 
-    Classes with neither images nor predictions are left out; a class with no right prediction
+    Classes with neither images nor predictions are left out; a class with no correct prediction
     counts 0. The interval is Wilson's with the delta method's variance (Takahashi et al. 2022,
     Applied Intelligence 52, 4961-4972), the number of images in each class taken as given.
     """
@@ -26,7 +26,7 @@ def macro_f1(logits: ArrayLike, labels: ArrayLike) -> Score:
     support, total = table.sum(axis=1), table.sum(axis=0) + table.sum(axis=1)
     each, classes = f1(table), np.count_nonzero(total)
     value = float(each.sum() / classes)
-    # One more prediction of class c adds -F1_c / total_c to F1_c, and 2 / total_c if right.
+    # One more prediction of class c adds -F1_c / total_c to F1_c, and 2 / total_c if correct.
     moved = (2.0 * (predicted == truth) - each[predicted]) / total[predicted]
     centre = np.bincount(truth, moved, minlength=len(support)) / np.maximum(support, 1)
     return class_mean_score(value, (moved - centre[truth]) / classes, support[support > 0])

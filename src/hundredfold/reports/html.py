@@ -52,8 +52,8 @@ def table(
     numeric = [' class="number' in cell.partition(">")[0] for cell in (body[0] if body else ())]
     numeric += [False] * len(head)
     columns = [
-        tag("th", {"scope": "col", "class": "number" if right else None}, cell)
-        for cell, right in zip(head, numeric, strict=False)
+        tag("th", {"scope": "col", "class": "number" if numbers else None}, cell)
+        for cell, numbers in zip(head, numeric, strict=False)
     ]
     return tag(
         "div",

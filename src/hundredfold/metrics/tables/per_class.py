@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hundredfold.metrics._logits import checked, counts, f1, share
+from hundredfold.metrics._logits import checked, counts, f1, ratio
 
 
 @dataclass(frozen=True)
 class PerClass:
     """One entry a class, (classes,) each.
 
-    precision: of the images predicted as the class, the share that is.
-    recall:    of the images of the class, the share predicted so.
+    precision: of the images predicted as the class, the fraction that is.
+    recall:    of the images of the class, the fraction predicted so.
     f1:        their harmonic mean.
     support:   how many images the class has.
     """
@@ -25,8 +25,9 @@ class PerClass:
 
 
 def per_class(logits: ArrayLike, labels: ArrayLike) -> PerClass:
-    """Return precision, recall, F1 and support; a share of nothing is 0."""
+    """Return precision, recall, F1 and support; a fraction of nothing is 0."""
     scored, truth = checked(logits, labels)
     table = counts(scored.argmax(axis=1), truth, scored.shape[1])
-    right, support = np.diag(table), table.sum(axis=1)
-    return PerClass(share(right, table.sum(axis=0)), share(right, support), f1(table), support)
+    correct, support = np.diag(table), table.sum(axis=1)
+    precision, recall = ratio(correct, table.sum(axis=0)), ratio(correct, support)
+    return PerClass(precision, recall, f1(table), support)

@@ -1,4 +1,4 @@
-"""The reliability diagram: how often a confidence is right."""
+"""The reliability diagram: accuracy by confidence."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Reliability:
     edges:      (bins + 1,) from 0 to 1; a bin holds its upper edge.
     count:      (bins,) images.
     confidence: (bins,) their mean confidence, NaN where a bin is empty.
-    accuracy:   (bins,) the share of them predicted right, NaN where a bin is empty.
+    accuracy:   (bins,) the fraction of them predicted correctly, NaN where a bin is empty.
     """
 
     edges: NDArray[np.float64]
@@ -31,14 +31,14 @@ def reliability(
     """Return confidence and accuracy in bins, the same bins as those of `ece`."""
     scored, truth = checked(logits, labels)
     confidence = softmax(scored).max(axis=1)
-    right = (scored.argmax(axis=1) == truth).astype(np.float64)
+    correct = (scored.argmax(axis=1) == truth).astype(np.float64)
     ends = edges(confidence, bins, adaptive)
-    place = assign(confidence, ends)
-    count = np.bincount(place, minlength=bins)
+    bin_of = assign(confidence, ends)
+    count = np.bincount(bin_of, minlength=bins)
     filled = np.where(count > 0, count, np.nan)
     return Reliability(
         edges=ends,
         count=count,
-        confidence=np.bincount(place, confidence, minlength=bins) / filled,
-        accuracy=np.bincount(place, right, minlength=bins) / filled,
+        confidence=np.bincount(bin_of, confidence, minlength=bins) / filled,
+        accuracy=np.bincount(bin_of, correct, minlength=bins) / filled,
     )

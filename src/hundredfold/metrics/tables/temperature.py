@@ -12,8 +12,8 @@ def temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """Return the T for which the cross-entropy of logits / T is least, within [0.01, 100].
 
     Fit it on validation logits and divide the test logits by it: predictions stay, confidence
-    becomes honest. T > 1 means that the network was too sure. Where every image is predicted
-    right the least T is the best one, so 0.01 says that there was nothing to fit on.
+    comes close to accuracy. T > 1 means that the network was overconfident. Where every image is
+    predicted correctly the least T is the best one: 0.01 says that there was nothing to fit on.
     """
     scored, truth = checked(logits, labels)
     low, high = 1 / HOTTEST, 1 / COLDEST

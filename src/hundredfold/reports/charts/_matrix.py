@@ -77,9 +77,9 @@ def levels(counts: Counts) -> Counts:
 
 
 def _cells(counts: Counts, grid: Grid) -> Markup:
-    graded, right = levels(counts), np.eye(len(counts), dtype=bool)
+    graded, correct = levels(counts), np.eye(len(counts), dtype=bool)
     paths = []
-    for kind, where in (("wrong", ~right), ("right", right)):
+    for kind, where in (("wrong", ~correct), ("correct", correct)):
         for level in range(1, LEVELS + 1):
             cells = np.argwhere(where & (graded == level)).tolist()
             steps = "".join(f"M{x} {y}h1v1h-1z" for y, x in cells)

@@ -20,17 +20,22 @@ def curves(evidence: RunEvidence) -> Exhibit:
     if not curve:
         return missing("No epoch is finished yet, so there is no curve.")
     best = evidence.info.get("best_epoch")
-    metrics = epochs.watched([curve])
-    figures = {f"curve-{metric.name}": _chart(curve, metric, best) for metric in metrics}
+    figures = curve_charts(curve, best)
     summary = f"The numbers of {wording.plural(len(curve), 'epoch')}"
     body = join(
         [
             paragraph(_sentence(evidence), kind="lead"),
             tag("div", {"class": "pair"}, *figures.values()),
-            details(summary, _numbers(curve, metrics, best)),
+            details(summary, _numbers(curve, best)),
         ]
     )
     return Exhibit(body, figures)
+
+
+def curve_charts(curve: list[dict[str, float]], best: object) -> dict[str, Markup]:
+    """Return name -> drawing of each metric that the curve has."""
+    metrics = epochs.watched([curve])
+    return {f"curve-{metric.name}": _chart(curve, metric, best) for metric in metrics}
 
 
 def _sentence(evidence: RunEvidence) -> str:
@@ -92,11 +97,11 @@ def _best_mark(frame: Frame, best: object, x: list[float]) -> Markup:
     return join([charts.path([(pixel, frame.top), (pixel, frame.bottom)], "mark"), words])
 
 
-def _numbers(curve: list[dict[str, float]], metrics: list[Metric], best: object) -> Markup:
+def _numbers(curve: list[dict[str, float]], best: object) -> Markup:
     columns = [
         (f"{split}.{metric.name}", f"{split.capitalize()} {metric.title}", metric)
         for split in epochs.SPLITS
-        for metric in metrics
+        for metric in epochs.watched([curve])
         if epochs.has(curve, f"{split}.{metric.name}")
     ]
     rows = []
