@@ -1,6 +1,7 @@
 """A run's classifier, whatever engine computes it, and the weights it reads from the run."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from hundredfold import weights
 from hundredfold.errors import DataError, MissingError
 from hundredfold.run import Run
 
+_LOG = logging.getLogger(__name__)
 _LARGEST = 1024  # pixels, of what a file of weights may ask images to be
 
 
@@ -34,19 +36,31 @@ def read_weights(
     """Return a run's best weights, and the class names and image size stored with them.
 
     state: the weights that a network for so many classes and pixels has. What the file says
-    it holds is compared with them before memory is taken for it. Raises MissingError where
+    it holds is compared with them before memory is taken for it. Where training has not ended,
+    the weights are the best of its newest save, and a note says so. Raises MissingError where
     training has left no weights yet, and DataError where the file does not fit.
     """
-    if not run.best().is_file():
+    found = run.weights()
+    if found is None:
         raise MissingError(
             f"the run {str(run.folder)!r} has no weights yet",
             remedy=f"hundredfold train --resume {run.folder}",
         )
-    with weights.opened(run.best()) as contents:
-        classes, size = _images(contents.metadata, str(run.best()))
+    path, note = found
+    if note:
+        _LOG.warning("note: %s: %s", run.folder, note)
+    with weights.opened(path) as contents:
+        about = contents.metadata if path == run.best() else _metadata(run)
+        classes, size = _images(about, str(path))
         wanted = state(len(classes), size)
-        _need_fit(wanted, contents.entries, str(run.best()))
+        _need_fit(wanted, contents.entries, str(path))
         return contents.tensors(wanted), classes, size
+
+
+def _metadata(run: Run) -> dict[str, str]:
+    """Return what a run's weights say of their images, for those of a save, which say nothing."""
+    about = run.info["data"]
+    return {"classes": json.dumps(about["classes"]), "size": str(about["size"])}
 
 
 def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], int]:

@@ -147,8 +147,12 @@ def train(
         changes["data"], source = place(data, source)
         options = replace(options, source=source)
     what = recipe.load(recipe_name) if recipe_name else Recipe()
+    explicit = _given(changes).keys() | {text.partition("=")[0].strip() for text in sets or ()}
     if pretrained and not model:
         what = _onto(what if recipe_name else Recipe(model="transfer"), pretrained, out)
+    if recipe_name.endswith(".toml") and what.model_fields_set < Recipe.model_fields.keys():
+        explicit |= what.model_fields_set  # a run's own file spells out every field
+    options = replace(options, explicit=explicit)
     what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
     if compile and what.engine != "pytorch":
         raise UsageError(
