@@ -82,9 +82,7 @@ def _dataset(run: Run, split: str, source: Source) -> DataSet | None:
     except HundredfoldError as error:
         if not (stored and usual):
             raise
-        _LOG.warning(
-            "warning: the stored scores, as the data cannot be looked at: %s", error.message
-        )
+        _LOG.warning("warning: these are the stored scores: %s", error.message)
         return None
     if not usual:
         data.refuse_folder(dataset, source)

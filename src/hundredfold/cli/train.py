@@ -152,7 +152,7 @@ def train(
         what = _onto(what if recipe_name else Recipe(model="transfer"), pretrained, out)
     if recipe_name.endswith(".toml") and what.model_fields_set < Recipe.model_fields.keys():
         explicit |= what.model_fields_set  # a run's own file spells out every field
-    options = replace(options, explicit=explicit)
+    options = replace(options, explicit=frozenset(explicit))
     what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or ())
     if compile and what.engine != "pytorch":
         raise UsageError(
