@@ -3,7 +3,7 @@
 import hashlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -64,7 +64,8 @@ def check_folder(root: Path, cache: Path, parts: Iterable[str] | None = None) ->
         seen = list(pool.map(partial(_look, root, advance), jobs, small))
     counts = {p: {c: len(many) for c, many in some.items()} for p, some in files.items()}
     report = _report(root.resolve().name, counts, seen, small, cache)
-    report["problems"] = _refused(root, files) + report["problems"]
+    report["problems"] = _refused(root, files, {one.name for one in seen if one.reason})
+    report["advice"] += _not_refused(files)
     return report
 
 
@@ -104,15 +105,39 @@ def _look(
     return Seen(part, label, name, shape, told)
 
 
-def _refused(root: Path, files: Mapping[str, Mapping[str, list[Path]]]) -> list[str]:
-    """Say why training would refuse the folder, apart from single files."""
-    problems = [f"{c!r} has no training images" for c, some in files["train"].items() if not some]
-    if len(files["train"]) == 1:
+def _refused(
+    root: Path, files: Mapping[str, Mapping[str, list[Path]]], bad: Collection[str]
+) -> list[str]:
+    """Say why training would refuse the folder; single files that cannot be read are left out.
+
+    bad: names of the files that cannot be read.
+    """
+    problems, train = [], files["train"]
+    for name, some in train.items():
+        if not some:
+            problems.append(f"{name!r} has no training images")
+        elif all(_scan.relative(root, file) in bad for file in some):
+            problems.append(f"no training image of {name!r} can be read")
+    if len(train) == 1:
         problems.append(f"{root} has one class only")
-    for part, classes in files.items():
-        unknown = sorted(c for c, some in classes.items() if some and c not in files["train"])
-        problems += [f"{c!r} is in the {part} part and not in the training part" for c in unknown]
-    return problems
+    if "validation" not in files:
+        if train and max(map(len, train.values())) == 1:
+            problems.append("every class has one image, so none can be spared for validation")
+        return problems
+    if not any(files["validation"].values()):
+        problems.append("the validation part has no images")
+    return problems + _unknown(files, "validation")
+
+
+def _not_refused(files: Mapping[str, Mapping[str, list[Path]]]) -> list[str]:
+    """Say what is wrong with the test part, which training never opens."""
+    return [f"mend the test part before it is scored: {text}" for text in _unknown(files, "test")]
+
+
+def _unknown(files: Mapping[str, Mapping[str, list[Path]]], part: str) -> list[str]:
+    classes = files.get(part, {})
+    unknown = sorted(c for c, some in classes.items() if some and c not in files["train"])
+    return [f"{c!r} is in the {part} part and not in the training part" for c in unknown]
 
 
 def _report(
@@ -138,7 +163,7 @@ def _report(
         "alike_names": _alike({c for many in counts.values() for c in many}),
         "duplicates": _duplicates(good),
         "near": _near(seen, small, cache),
-        "problems": [f"{len(bad)} files cannot be read"] if bad else [],
+        "problems": [],
     }
     return report | {"advice": _advice(report)}
 

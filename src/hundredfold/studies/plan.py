@@ -24,6 +24,7 @@ class Plan:
     names: a recipe's data -> the name of that data set.
     options: what every training gets on its command line.
     weights: where those lie that transfers begin with, if it was said.
+    bundled: those of the recipes' data that read no folder.
     """
 
     study: Study
@@ -35,6 +36,7 @@ class Plan:
     begun: dict[Member, Run]
     options: list[str]
     weights: Path | None = None
+    bundled: frozenset[str] = frozenset()
 
     @property
     def missing(self) -> list[Member]:
@@ -61,12 +63,15 @@ class Plan:
         given = (
             ["--weights", str(self.weights)] if self.weights and transfers(member.recipe) else []
         )
+        options = self.options
+        if member.recipe.data in self.bundled:
+            options = _without("--data-dir", options)
         if member in self.begun:
-            return ["train", "--resume", str(place), *given, *self.options]
+            return ["train", "--resume", str(place), *given, *options]
         recipe = scratch / f"{place.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
         named = ["--out", str(place.parent), "--name", place.name]
-        return ["train", str(recipe), *named, *given, *self.options]
+        return ["train", str(recipe), *named, *given, *options]
 
 
 def make(
@@ -91,9 +96,20 @@ def make(
     settled = {label: _settled(one, weights, source) for label, one in found.items()}
     members = studies.members(settled, what.seeds)
     sets = {text: data.load(text, source) for text in {m.recipe.data for m in members}}
+    bundled = frozenset(text for text, one in sets.items() if one.bundled)
+    if len(bundled) == len(sets):  # else the folder is for the others
+        data.refuse_folder(next(iter(sets.values())), source)
     done, begun = studies.find(members, out, {text: one.digest for text, one in sets.items()})
     names = {text: one.name for text, one in sets.items()}
-    return Plan(what, folder, source, members, names, done, begun, options, weights)
+    return Plan(what, folder, source, members, names, done, begun, options, weights, bundled)
+
+
+def _without(option: str, options: list[str]) -> list[str]:
+    """Return options without one of them and its value."""
+    if option not in options:
+        return options
+    place = options.index(option)
+    return options[:place] + options[place + 2 :]
 
 
 def transfers(what: Recipe) -> bool:
