@@ -1,8 +1,7 @@
 """What a person sees while training: a live line on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -53,7 +52,6 @@ class Progress:
         self._unlogged: list[str] = []
         self._live: Live | None = None
         self._shown = 0.0
-        self._gone = False  # whether the console's reader has left
 
     def say(self, line: str) -> None:
         """Print a line and keep it."""
@@ -61,8 +59,7 @@ class Progress:
             self._log(line)
         else:
             self._unlogged.append(line)
-        with self._lasting():
-            self.console.print(Text(line), soft_wrap=True)
+        self.console.print(Text(line), soft_wrap=True)
 
     def log_to(self, log: Callable[[str], None]) -> None:
         """Keep lines there from now on, and those that were said before."""
@@ -74,14 +71,13 @@ class Progress:
     def step(self, status: Callable[[], Status]) -> None:
         """Refresh the live line at most five times a second; nothing off a terminal."""
         now = time.monotonic()
-        if self._gone or not self.console.is_terminal or now - self._shown < _REFRESH:
+        if not self.console.is_terminal or now - self._shown < _REFRESH:
             return
         self._shown = now
-        with self._lasting():
-            if self._live is None:
-                self._live = Live(console=self.console, auto_refresh=False, transient=True)
-                self._live.start()
-            self._live.update(Text(str(status()), overflow="ellipsis", no_wrap=True), refresh=True)
+        if self._live is None:
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._live.update(Text(str(status()), overflow="ellipsis", no_wrap=True), refresh=True)
 
     def epoch(self, row: Mapping[str, float], epochs: int, speed: float, best: bool) -> None:
         """Report an epoch's row of the curve, images a second, and whether its weights are kept."""
@@ -91,21 +87,8 @@ class Progress:
         """Take the live line away, and end the log: what is said next is another run's."""
         self._log = None
         if self._live is not None:
-            with self._lasting():
-                self._live.stop()
+            self._live.stop()
             self._live = None
-
-    @contextmanager
-    def _lasting(self) -> Iterator[None]:
-        """Let nothing that keeps lines from being shown end the training; its log has them.
-
-        rich answers a broken pipe with SystemExit.
-        """
-        try:
-            yield
-        except (OSError, ValueError, SystemExit):  # ValueError: of a closed file
-            self._gone = True
-            self.console.quiet = True
 
 
 def describe_data(data: DataSet, training: int, validation: int, progress: Progress) -> None:
