@@ -73,6 +73,11 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM as an exception, as Ctrl-C is one."""
 
 
+def pip_install(*packages: str) -> str:
+    """Return the command that installs packages, whatever index Hundredfold itself came from."""
+    return f"pip install {' '.join(packages)}"
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the closest known name, or the list of all that exist."""
     names = sorted(known)

@@ -1,8 +1,13 @@
 """Score a run's best weights on a split, from logits that are computed once and stored."""
 
 import csv
+import hashlib
 import io
-from collections.abc import Callable
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,7 @@ from numpy.typing import NDArray
 
 from hundredfold import data, files
 from hundredfold.data import DataSet, Source, Split
-from hundredfold.errors import DataError, UsageError
+from hundredfold.errors import DataError, HundredfoldError, MissingError, UsageError
 from hundredfold.inference import Classifier
 from hundredfold.metrics import UNSEEN, scores
 from hundredfold.metrics.tables.confusion import confusion
@@ -19,10 +24,18 @@ from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run
 
 SPLITS = ("test", "validation")
+_KINDS = ("images", "weights")  # that logits are of
+_BLOCK = 1024  # images
+_LOG = logging.getLogger(__name__)
 
 
 def source_of(run: Run, folder: Path | None) -> Source:
-    """Return where a run's data lie: in `folder`, or where they lay when it was trained."""
+    """Return where a run's data lie: in `folder`, or where they lay when it was trained.
+
+    Raises DataError where there is no such folder, if it is named.
+    """
+    if folder is not None and not folder.is_dir():
+        raise DataError(f"there is no folder {str(folder)!r}", remedy="check --data-dir")
     if folder is None and run.info["data"].get("folder"):
         folder = Path(run.info["data"]["folder"])
     return Source(folder=folder) if folder else Source()
@@ -41,35 +54,112 @@ def evaluate(
     Precision, recall and F1 of each class and the confusion matrix go beside it as CSV.
     "test.top_1_unseen" leaves out the test images of which training saw a near-duplicate.
 
-    This is the only reader of the test split, and run.json counts its calls: the first
-    computes and stores the logits, later ones read them. Raises UsageError for
-    another split, DataError where the data set has no test images or is not the one that
-    the run was trained on.
+    Logits are computed once and stored with the digests of their images and weights. Where
+    these have changed the split is scored anew, aloud; where the data are no longer where the
+    run had them, what is stored is shown, aloud.
+
+    This is the only reader of the test split, and run.json counts how often its scores were
+    shown. Raises UsageError for another split, DataError where the data set has no test
+    images, is not where the user says, or is not the one that the run was trained on.
     """
     if split not in SPLITS:
         raise UsageError(
             f"there is no split {split!r}", remedy="--split test or --split validation"
         )
     with run.writer():
-        if split == "test":
-            info = run.info
-            run.save_info(info | {"test_evaluations": int(info.get("test_evaluations", 0)) + 1})
-        if run.logits(split) is None:
-            _store_logits(run, split, source, open_classifier())
-        return score(run, split)
+        dataset = _dataset(run, split, source)
+        if dataset is not None:
+            _bring_up_to_date(run, split, dataset, source.cache, open_classifier)
+        return score(run, split, counted=split == "test")
 
 
-def score(run: Run, split: str) -> dict[str, Any]:
-    """Compute a split's scores and tables from its stored logits; only for the one writer."""
-    found, labels = run.logits(split), run.labels(split)
-    assert found is not None and labels is not None
-    values = scores(found, labels, superclass_of=run.info["data"]["superclass_of"])
+def _dataset(run: Run, split: str, source: Source) -> DataSet | None:
+    """Open a run's data; None where they are gone, nobody says where, and scores are stored."""
+    stored = run.logits(split) is not None
+    usual = source.folder in (Source().folder, source_of(run, None).folder)
+    try:
+        dataset = data.load(run.recipe.data, replace(source, offline=source.offline or stored))
+    except HundredfoldError as error:
+        if not (stored and usual):
+            raise
+        _LOG.warning("warning: these are the stored scores: %s", error.message)
+        return None
+    if not usual:
+        data.refuse_folder(dataset, source)
+    return dataset
+
+
+def _bring_up_to_date(
+    run: Run,
+    split: str,
+    dataset: DataSet,
+    cache: Path,
+    open_classifier: Callable[[], Classifier],
+) -> None:
+    """Compute a split's logits, unless those of the same images and weights are stored."""
+    part = _part(run, split, dataset)
+    scored = _digests(run, part, dataset.classes)
+    stored = run.logits(split) is not None
+    if stored and scored.items() <= run.scored(split).items():
+        return
+    if stored:
+        before = run.scored(split)
+        changed = [kind for kind in _KINDS if scored.get(kind) != before.get(kind)]
+        _LOG.warning(
+            "warning: scored anew, as the %s %s not those that were scored before",
+            f"{split} images" if changed[0] == "images" else "weights",
+            "are" if before else "may be",
+        )
+    logits = open_classifier().logits(part.pixels, part.indices)
+    if split == "test":
+        run.save_unseen(data.unseen(dataset, cache))  # None: too many images to compare
+    store(run, split, part, logits, dataset.classes)
+
+
+def store(
+    run: Run, split: str, part: Split, logits: NDArray[np.float32], classes: Sequence[str]
+) -> None:
+    """Store logits of images with the digests of what they are of; only for the one writer."""
+    labels = part.labels[part.indices]
+    run.save_logits(split, logits, labels, part.indices, _digests(run, part, classes))
+
+
+def _digests(run: Run, part: Split, classes: Sequence[str]) -> dict[str, str]:
+    """Return the SHA-256 of images with their labels, and of the weights where they are there."""
+    digests = {"images": _digest(part, classes)}
+    with suppress(MissingError):
+        file, _ = run.weights_to_use()
+        with file.open("rb") as stream:
+            digests["weights"] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return digests
+
+
+def _digest(part: Split, classes: Sequence[str]) -> str:
+    digest = hashlib.sha256(json.dumps([len(part), list(classes)]).encode())
+    digest.update(part.labels[part.indices].astype("<i8").tobytes())
+    for first in range(0, len(part), _BLOCK):
+        rows = part.indices[first : first + _BLOCK]
+        digest.update(np.ascontiguousarray(part.pixels[rows]).data)
+    return digest.hexdigest()
+
+
+def score(run: Run, split: str, *, counted: bool = False) -> dict[str, Any]:
+    """Compute a split's scores and tables from its stored logits; only for the one writer.
+
+    counted: whether run.json counts that the scores of the test split are shown.
+    """
+    logits, labels = run.logits(split), run.labels(split)
+    assert logits is not None and labels is not None
+    values = scores(logits, labels, superclass_of=run.info["data"]["superclass_of"])
     unseen = run.unseen() if split == "test" else None
     if unseen is not None and unseen.any():
-        values |= scores(found[unseen], labels[unseen], metrics={f"top_1{UNSEEN}": "top_k(k=1)"})
+        values |= scores(logits[unseen], labels[unseen], metrics={f"top_1{UNSEEN}": "top_k(k=1)"})
     named = {f"{split}.{name}": value.to_json() for name, value in values.items()}
-    run.save_scores(named)
-    _write_tables(run, split, found, labels)
+    if counted:  # before they can be read
+        info = run.info
+        run.save_info(info | {"test_evaluations": int(info.get("test_evaluations", 0)) + 1})
+    run.replace_scores(split, named)
+    _write_tables(run, split, logits, labels)
     return named
 
 
@@ -94,16 +184,6 @@ def _csv(rows: list[list[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
-
-
-def _store_logits(run: Run, split: str, source: Source, model: Classifier) -> None:
-    opened = data.load(run.recipe.data, source)
-    part = _part(run, split, opened)
-    found = model.logits(part.pixels, part.indices)
-    unseen = data.unseen(opened, source.cache) if split == "test" else None
-    if unseen is not None:  # None: too many images to compare
-        run.save_unseen(unseen)
-    run.save_logits(split, found, part.labels[part.indices], part.indices)
 
 
 def _part(run: Run, split: str, found: DataSet) -> Split:

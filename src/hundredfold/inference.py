@@ -1,6 +1,7 @@
 """A run's classifier, whatever engine computes it, and the weights it reads from the run."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from hundredfold.errors import DataError
 from hundredfold.run import Run
 from hundredfold.weights import files as weight_files
 
+_LOG = logging.getLogger(__name__)
 _LARGEST = 1024  # pixels, of what a file of weights may ask images to be
 
 
@@ -35,14 +37,24 @@ def read_weights(
 
     state: classes, pixels and the file's metadata -> the weights that such a network has. What
     the file says it holds is compared with them before memory is taken for it. Raises
-    MissingError where there are no weights yet, and DataError where the file does not fit.
+    MissingError where there are no weights yet, and DataError where the file does not fit. Where
+    training has not ended, the weights are the best of its newest save, and a note says so.
     """
-    path = run.weights_to_use()
+    path, note = run.weights_to_use()
+    if note:
+        _LOG.warning("note: %s: %s", run.folder, note)
     with weight_files.opened(path) as contents:
-        classes, size = _images(contents.metadata, str(path))
-        wanted = state(len(classes), size, contents.metadata)
+        about = contents.metadata if path == run.best() else _metadata(run)
+        classes, size = _images(about, str(path))
+        wanted = state(len(classes), size, about)
         _need_fit(wanted, contents.entries, str(path))
         return contents.tensors(wanted), classes, size
+
+
+def _metadata(run: Run) -> dict[str, str]:
+    """Return what a run's weights say of their images, for those of a save, which say nothing."""
+    about = run.info["data"]
+    return {"classes": json.dumps(about["classes"]), "size": str(about["size"])}
 
 
 def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], int]:

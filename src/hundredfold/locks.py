@@ -65,6 +65,21 @@ def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
             return
 
 
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds a file's lock; True where that cannot be found out."""
+    if fcntl is None:
+        return True
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_UN)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 @cache
 def _warn() -> None:
     _LOG.warning("warning: this system has no file locks; let one process at a time write a folder")

@@ -8,15 +8,16 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout, suppress
-from typing import Any, TextIO, get_args
+from contextlib import redirect_stdout
+from typing import Any, get_args
 
 from cyclopts import App, Group, Parameter, Token, convert
 
 from hundredfold import __version__, machine
 from hundredfold.cli._failure import told
+from hundredfold.cli._output import lasting_output
 from hundredfold.cli._signals import follow_parent, terminable
-from hundredfold.errors import HundredfoldError
+from hundredfold.errors import CheckError, HundredfoldError
 
 _LEARN = Group("Learn", sort_key=0)
 _USE = Group("Use", sort_key=1)
@@ -72,21 +73,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.update(machine.WAITING)
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given[: given.index("--")] if "--" in given else "--json" in given
-    out = sys.stdout
-    for stream in (sys.stdout, sys.stderr):
-        _never_fail_on_a_letter(stream)
-    try:
+    with lasting_output() as (out, err):
         with terminable():
             follow_parent()
             code, result = _carry_out(given, as_json)
         if as_json and result is not None:
             out.write(json.dumps(_plain(result), indent=1, ensure_ascii=False) + "\n")
         out.flush()
-    except BrokenPipeError:  # the reader has seen enough, as with `| head`
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-        return 141
-    return code
+        if out.failure is None or isinstance(out.failure, BrokenPipeError):
+            return code  # a reader who left has seen enough, as with `| head`
+        error = CheckError(f"the output cannot be written: {out.failure.strerror}")
+        err.write(f"error: {error}\n")
+        return code or error.exit_code
 
 
 def _carry_out(given: list[str], as_json: bool) -> tuple[int, Any]:
@@ -95,8 +93,6 @@ def _carry_out(given: list[str], as_json: bool) -> tuple[int, Any]:
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
             result = application()(given, exit_on_error=False, print_error=False)
             return result.get("exit_code", 0) if isinstance(result, dict) else 0, result
-    except BrokenPipeError:
-        raise
     except (Exception, KeyboardInterrupt) as problem:
         error = told(problem, given)
         sys.stdout.flush()
@@ -120,11 +116,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if abs(value) < float("inf") else None
     return value if isinstance(value, str | int | None) else str(value)
-
-
-def _never_fail_on_a_letter(stream: TextIO) -> None:
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="replace")
 
 
 __all__ = ["application", "main"]

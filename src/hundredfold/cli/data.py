@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from hundredfold import spec
-from hundredfold.data import DataSet, Source, load, place
+from hundredfold.data import DataSet, Source, load, place, refuse_folder
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.errors import DataError
@@ -38,6 +38,7 @@ def fetch(
     """
     source = _source(data_dir)
     data = load(name, source)
+    refuse_folder(data, source)
     counts = {part: len(opened()) for part, opened in data.parts.items()}
     result = {
         "name": data.name,
@@ -65,7 +66,8 @@ def check(
 ) -> dict[str, Any]:
     """Look for unreadable files, empty classes, duplicates and the like before training.
 
-    Exit code 3 if training would refuse the data.
+    Exit code 3 if training would refuse the data. Files that cannot be read are listed, and
+    training leaves them out.
 
     Parameters
     ----------
@@ -98,7 +100,9 @@ def _source(data_dir: Path | None) -> Source:
 def _checked(text: str, source: Source) -> dict[str, Any]:
     if spec.parse(text).name == "image_folder" and source.folder is not None:
         return check_folder(source.folder, source.cache)
-    return check_set(load(text, source), source.cache)
+    data = load(text, source)
+    refuse_folder(data, source)
+    return check_set(data, source.cache)
 
 
 def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:
@@ -143,7 +147,8 @@ def _tell(report: dict[str, Any]) -> None:
     if "preview" in report:
         console.print(f"drawn: {report['preview']}")
     if not report["problems"]:
-        console.print("ready to train")
+        bad = len(report["bad"])
+        console.print(f"ready to train{f', without {bad} unreadable files' if bad else ''}")
 
 
 def _tell_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:

@@ -154,6 +154,10 @@ def train(
     network = network_of_run(weights, out) if weights and not model else None
     if network:
         changes["model"] = str(network)
+    explicit = _given(changes).keys() | {text.partition("=")[0].strip() for text in sets or ()}
+    if recipe_name.endswith(".toml") and what.model_fields_set < Recipe.model_fields.keys():
+        explicit |= what.model_fields_set  # a run's own file spells out every field
+    options = replace(options, explicit=frozenset(explicit))
     files = OwnFiles(trusted=None)
     what = what.override((recipe.QUICK if quick else {}) | _given(changes), sets or (), files)
     if compile and what.engine != "pytorch":

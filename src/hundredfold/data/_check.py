@@ -1,7 +1,7 @@
 """What is wrong with a data set, found before training: the whole list, not the first error."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -44,7 +44,8 @@ def check_folder(root: Path, cache: Path, parts: Iterable[str] | None = None) ->
         images = list(pool.map(partial(_look, root, advance), jobs, small))
     counts = {p: {c: len(each) for c, each in classes.items()} for p, classes in files.items()}
     facts = report(root.resolve().name, counts, images, small, cache)
-    facts["problems"] = _refused(root, files) + facts["problems"]
+    facts["problems"] = _refused(root, files, {image.name for image in images if image.reason})
+    facts["advice"] += _not_refused(files)
     return facts
 
 
@@ -85,12 +86,36 @@ def _look(
     return Image(part, label, name, shape, sha256)
 
 
-def _refused(root: Path, files: Mapping[str, Mapping[str, list[Path]]]) -> list[str]:
-    """Say why training would refuse the folder, apart from single files."""
-    problems = [f"{c!r} has no training images" for c, each in files["train"].items() if not each]
-    if len(files["train"]) == 1:
+def _refused(
+    root: Path, files: Mapping[str, Mapping[str, list[Path]]], bad: Collection[str]
+) -> list[str]:
+    """Say why training would refuse the folder; single files that cannot be read are left out.
+
+    bad: names of the files that cannot be read.
+    """
+    problems, train = [], files["train"]
+    for name, some in train.items():
+        if not some:
+            problems.append(f"{name!r} has no training images")
+        elif all(_scan.relative(root, file) in bad for file in some):
+            problems.append(f"no training image of {name!r} can be read")
+    if len(train) == 1:
         problems.append(f"{root} has one class only")
-    for part, classes in files.items():
-        unknown = sorted(c for c, each in classes.items() if each and c not in files["train"])
-        problems += [f"{c!r} is in the {part} part and not in the training part" for c in unknown]
-    return problems
+    if "validation" not in files:
+        if train and max(map(len, train.values())) == 1:
+            problems.append("every class has one image, so none can be spared for validation")
+        return problems
+    if not any(files["validation"].values()):
+        problems.append("the validation part has no images")
+    return problems + _unknown(files, "validation")
+
+
+def _not_refused(files: Mapping[str, Mapping[str, list[Path]]]) -> list[str]:
+    """Say what is wrong with the test part, which training never opens."""
+    return [f"mend the test part before it is scored: {text}" for text in _unknown(files, "test")]
+
+
+def _unknown(files: Mapping[str, Mapping[str, list[Path]]], part: str) -> list[str]:
+    classes = files.get(part, {})
+    unknown = sorted(c for c, some in classes.items() if some and c not in files["train"])
+    return [f"{c!r} is in the {part} part and not in the training part" for c in unknown]

@@ -48,7 +48,7 @@ def layout(root: Path) -> Layout:
     if "train" not in parts:
         raise DataError(
             f"no training images in {root}",
-            found=_holds(root, folders),
+            found=_holds(_loosest(root, folders)),
             remedy=f"one folder of images per class: {root}/train/cats, {root}/train/dogs",
         )
     return Layout(root, parts)
@@ -75,8 +75,9 @@ def training_classes(layout: Layout) -> dict[str, list[Path]]:
     if not any(files.values()):
         raise DataError(
             f"no training images in {folder}",
-            found=_holds(folder, list(folder.iterdir())),
-            remedy="images are " + " ".join(sorted(SUFFIXES)),
+            found=_holds(folder),
+            remedy=f"one folder of images per class: {folder}/cats, {folder}/dogs; images are "
+            + " ".join(sorted(SUFFIXES)),
         )
     if empty := [name for name, images in files.items() if not images]:
         raise DataError(
@@ -147,7 +148,21 @@ def _within(root: Path, entry: Path) -> bool:
     return True
 
 
-def _holds(folder: Path, entries: list[Path]) -> str:
-    names = sorted(entry.name for entry in entries)
+def _loosest(root: Path, folders: list[Path]) -> Path:
+    """Return the folder in which images lie loose, as those of no class; the root if in none."""
+    return next((folder for folder in (root, *folders) if _loose(folder)), root)
+
+
+def _loose(folder: Path) -> int:
+    """Count the images that lie in a folder itself, not in a class's folder below."""
+    return sum(f.suffix.lower() in SUFFIXES and f.is_file() for f in folder.iterdir())
+
+
+def _holds(folder: Path) -> str:
+    """Say what is in a folder instead of folders of images: loose images, or the first names."""
+    if loose := _loose(folder):
+        images = "1 image that lies" if loose == 1 else f"{loose:,} images that lie"
+        return f"{folder} holds {images} loose, in no class"
+    names = sorted(relative(folder, entry) for entry in folder.iterdir())
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     return f"{folder} holds {shown}" if names else f"{folder} is empty"

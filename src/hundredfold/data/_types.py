@@ -62,6 +62,7 @@ class DataSet:
     digest:        sha256 over pixels, labels and class names of what training sees: the
                    training part and, where the set brings one, its validation part.
     parts:         "train", maybe "validation", maybe "test".
+    bundled:       whether it comes with the package or is drawn, so that it reads no folder.
     mirrors:       whether an image's mirror image is as good an image of its class.
     notes:         what was left out of, or is odd in, what training sees; a sentence each.
     """
@@ -73,5 +74,6 @@ class DataSet:
     size: int
     digest: str
     parts: Mapping[str, Callable[[], Split]]
+    bundled: bool = False
     mirrors: bool = True
     notes: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ def digits(source: Source, *, size: int = 32) -> DataSet:
         size=size,
         digest=_store.digest([train], _CLASSES),
         parts={"train": train.open, "test": lambda: part(test=True).open()},
+        bundled=True,
         mirrors=False,
     )
 

@@ -117,6 +117,7 @@ def shapes(
         size=size,
         digest=_store.digest([train], _CLASSES[:classes]),
         parts={"train": train.open, "test": lambda: part("test", max(images // 5, 1)).open()},
+        bundled=True,
     )
 
 

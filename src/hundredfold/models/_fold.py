@@ -25,10 +25,13 @@ def fold(network: nn.Module) -> nn.Module:
 
     Families whose norms do not stand behind a convolution are returned unchanged.
     """
+    if not isinstance(network, (DenseNet, *_FOLLOWED)):
+        return network
+    device = next(network.parameters()).device
+    if device.type != "cpu":  # float64, which MPS has not
+        return fold(copy.deepcopy(network).cpu()).to(device)
     if isinstance(network, DenseNet):
         return FoldedDenseNet(network).eval()
-    if not isinstance(network, _FOLLOWED):
-        return network
     folded = copy.deepcopy(network).eval()
     before: nn.Conv2d | None = None
     for name, module in list(folded.named_modules()):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hundredfold.errors import MissingError, UsageError, did_you_mean
+from hundredfold.errors import MissingError, UsageError, did_you_mean, pip_install
 from hundredfold.models._layers import Scale
 
 
@@ -66,6 +66,14 @@ def _create(name: str, **options: Any) -> nn.Module:
     return network
 
 
+def _how_to_install() -> str:
+    """Return a command that keeps a CPU's torch, which timm's torchvision would replace."""
+    if torch.version.cuda or torch.version.hip:
+        return pip_install("timm")
+    index = "--extra-index-url https://download.pytorch.org/whl/cpu"
+    return f"{pip_install('timm', 'torchvision', index)} (without it, pip may fetch CUDA's torch)"
+
+
 def _imported() -> ModuleType:
     try:
         import timm as library
@@ -73,6 +81,6 @@ def _imported() -> ModuleType:
         raise MissingError(
             "networks of timm need timm, which cannot be imported here",
             found=str(error).partition("\n")[0][:200],
-            remedy="pip install timm",
+            remedy=_how_to_install(),
         ) from None
     return library  # type: ignore[no-any-return]

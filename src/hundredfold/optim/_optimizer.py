@@ -59,6 +59,26 @@ class Optimizer:
             for name, buffer in buffers.items()
         }
 
+    def outline(self) -> dict[str, Tensor]:
+        """Return what `tensors` has once every parameter has been updated, on the meta device.
+
+        Each update fills the buffers of stand-ins with one element; a buffer of such a shape
+        is one of the parameter's shape.
+        """
+        found: dict[str, Tensor] = {}
+        numbers = {parameter: number for number, parameter in enumerate(self._buffers)}
+        for group in self.param_groups:
+            small = [torch.zeros([1] * p.ndim, dtype=p.dtype) for p in group["params"]]
+            buffers: list[Buffers] = [{} for _ in small]
+            with torch.no_grad():
+                group["update"](small, [torch.zeros_like(p) for p in small], buffers, group)
+            for parameter, stand_in, own in zip(group["params"], small, buffers, strict=True):
+                for name, buffer in own.items():
+                    shape = parameter.shape if buffer.shape == stand_in.shape else buffer.shape
+                    made = torch.empty(shape, dtype=buffer.dtype, device="meta")
+                    found[f"{numbers[parameter]}.{name}"] = made
+        return found
+
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Go back to buffers that `tensors` returned.
 

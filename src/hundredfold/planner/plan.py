@@ -20,6 +20,7 @@ from hundredfold.planner.schedule_table import SCHEDULE_TABLE, Choice, choice_fo
 from hundredfold.recipe import Recipe
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
+from hundredfold.training.resolve import fit_batch, refuse_inert
 from hundredfold.training.time_budget import TimeBudget
 from hundredfold.weights.locate import resolve_weights
 
@@ -57,7 +58,11 @@ def plan(
     if options.name and not dry_run:  # before minutes are spent
         run.need_free(options.out, options.name)
     chosen = base or _chosen(changes, end, options, progress)
+    refuse_inert(chosen, options)
     chosen, weights = resolve_weights(chosen, options.source, options.weights)
+    dataset = data.load(chosen.data, options.source)
+    data.refuse_folder(dataset, options.source)
+    chosen = fit_batch(chosen, dataset, options, progress)
     job = prepare(chosen, replace(options, autotune_seconds=_AUTOTUNE * seconds), progress, weights)
     needed = on_features.feature_seconds(job, cache)
     _need_time(needed, time.monotonic() - began, seconds)

@@ -23,6 +23,7 @@ class Plan:
     names: a recipe's data -> the name of that data set.
     options: what every training gets on its command line.
     weights: where those lie that transfers begin with, if it was said.
+    bundled: those of the recipes' data that read no folder.
     """
 
     study: Study
@@ -34,6 +35,7 @@ class Plan:
     begun: dict[Member, Run]
     options: list[str]
     weights: Path | None = None
+    bundled: frozenset[str] = frozenset()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -62,12 +64,15 @@ class Plan:
 
     def command(self, member: Member, place: Path, scratch: Path) -> list[str]:
         """Return the arguments that train a member, its recipe written to `scratch`."""
+        options = self.options
+        if str(member.recipe.data) in self.bundled:
+            options = _without("--data-dir", options)
         if member in self.begun:
-            return ["train", "--resume", str(place), *self.options]
+            return ["train", "--resume", str(place), *options]
         recipe = scratch / f"{place.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
         named = ["--out", str(place.parent), "--name", place.name]
-        return ["train", str(recipe), *named, *self.options]
+        return ["train", str(recipe), *named, *options]
 
 
 def make(
@@ -92,9 +97,20 @@ def make(
     pinned = {label: _pinned(one, weights, source) for label, one in variants.items()}
     members = studies.members(pinned, what.seeds)
     sets = {str(m.recipe.data): data.load(m.recipe.data, source) for m in members}
+    bundled = frozenset(text for text, one in sets.items() if one.bundled)
+    if len(bundled) == len(sets):  # else the folder is for the others
+        data.refuse_folder(next(iter(sets.values())), source)
     done, begun = studies.find(members, out, {text: one.digest for text, one in sets.items()})
     names = {text: one.name for text, one in sets.items()}
-    return Plan(what, folder, source, members, names, done, begun, options, weights)
+    return Plan(what, folder, source, members, names, done, begun, options, weights, bundled)
+
+
+def _without(option: str, options: list[str]) -> list[str]:
+    """Return options without one of them and its value."""
+    if option not in options:
+        return options
+    place = options.index(option)
+    return options[:place] + options[place + 2 :]
 
 
 def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> Recipe:

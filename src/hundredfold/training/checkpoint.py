@@ -6,8 +6,6 @@ save with its commit exists; one whose hash does not match is passed over, out l
 one before. The two saves that are kept share no file, so no single damage reaches both.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from torch import Tensor
 
 from hundredfold import files
 from hundredfold.errors import CheckError
+from hundredfold.run import commits
 from hundredfold.weights import files as weight_files
 
 KEPT = 2
@@ -51,11 +50,11 @@ def save(
     commit: dict[str, Any] = {"position": dict(position)}
     commit["tensors"] = _write(folder / f"{step:010d}.safetensors", tensors)
     if best:
-        before = [named for path, named in _commits(folder) if int(path.stem) < step]
+        before = [named for path, named in commits.whole(folder) if int(path.stem) < step]
         taken = before[-1].get("best", {}).get("file", "") if before else ""
         place = "b" if taken.endswith("-a.safetensors") else "a"
         commit["best"] = _write_once(folder / f"best-{best_epoch:06d}-{place}.safetensors", best)
-    files.write_json(folder / f"{step:010d}.json", commit | {"sha256": _digest(commit)})
+    files.write_json(folder / f"{step:010d}.json", commit | {"sha256": commits.digest(commit)})
     _rotate(folder, step)
 
 
@@ -64,13 +63,13 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
 
     Raises CheckError where there are saves and every one is damaged.
     """
-    commits = sorted(folder.glob("[0-9]*.json"), reverse=True)
-    for path in commits:
+    saves = sorted(folder.glob("[0-9]*.json"), reverse=True)
+    for path in saves:
         try:
             return _read(path)
         except _DAMAGE as error:
             say(f"the saved state {path.name} is damaged ({error}); trying the one before")
-    if commits:
+    if saves:
         raise CheckError(
             f"every saved state in {str(folder)!r} is damaged",
             remedy="train again under another --name",
@@ -78,47 +77,11 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
     return None
 
 
-def room(tensors: Mapping[str, Tensor], best: Mapping[str, Tensor]) -> int:
-    """Return how many bytes of disk one save takes at the most, beside those that are kept."""
-    return weight_files.size(tensors) + weight_files.size(best) + (1 << 16)
-
-
 def _read(path: Path) -> Saved:
-    commit = _checked(path)
-    tensors = decode(_verified(path.parent, commit["tensors"]))
-    best = decode(_verified(path.parent, commit["best"])) if "best" in commit else {}
+    commit = commits.read(path)
+    tensors = decode(commits.verified(path.parent, commit["tensors"]))
+    best = decode(commits.verified(path.parent, commit["best"])) if "best" in commit else {}
     return Saved(tensors, dict(commit["position"]), best)
-
-
-def _checked(path: Path) -> dict[str, Any]:
-    commit = json.loads(path.read_text(encoding="utf-8"))
-    if commit.pop("sha256", None) != _digest(commit):
-        raise ValueError("it does not match its own SHA-256")
-    return dict(commit)
-
-
-def _commits(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the commits that are whole, by step; their tensors are not looked at."""
-    found = []
-    for path in sorted(folder.glob("[0-9]*.json")):
-        try:
-            found.append((path, _checked(path)))
-        except (ValueError, AttributeError):  # passed over aloud, or older and not needed
-            continue
-    return found
-
-
-def _digest(commit: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(commit, sort_keys=True).encode()).hexdigest()
-
-
-def _verified(folder: Path, entry: Mapping[str, str]) -> bytes:
-    if Path(entry["file"]).name != entry["file"]:
-        raise ValueError(f"{entry['file']} lies elsewhere")
-    content = (folder / entry["file"]).read_bytes()
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise ValueError(f"{entry['file']} does not match its SHA-256")
-    return content
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
@@ -128,7 +91,7 @@ def _write(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
 def _write_once(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
     entry = {"file": path.name, "sha256": weight_files.digest_of(tensors)}
     try:
-        _verified(path.parent, entry)
+        commits.verified(path.parent, entry)
     except (OSError, ValueError):
         return _write(path, tensors)
     return entry
@@ -136,7 +99,8 @@ def _write_once(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
 
 def _rotate(folder: Path, step: int) -> None:
     """Remove commits first: a commit never names a file that is gone."""
-    kept = [(path, named) for path, named in _commits(folder) if int(path.stem) <= step][-KEPT:]
+    before = [(path, named) for path, named in commits.whole(folder) if int(path.stem) <= step]
+    kept = before[-KEPT:]
     names = {path.name for path, _ in kept}
     names |= {named[k]["file"] for _, named in kept for k in ("tensors", "best") if k in named}
     for pattern in ("[0-9]*.json", "*.safetensors"):

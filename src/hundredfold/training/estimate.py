@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from hundredfold import wording
+from hundredfold import data, wording
 from hundredfold.recipe import Recipe
 from hundredfold.run import default_name
+from hundredfold.training import resolve
+from hundredfold.training.disk import run_bytes
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Engine
 from hundredfold.training.record import job_facts
-from hundredfold.training.session import most_bytes
 
 
 def estimate(
@@ -21,25 +22,27 @@ def estimate(
         features before them where pretrained weights need some.
     bytes: of the run's folder, at most: weights, saves and logits.
     """
+    resolve.refuse_inert(recipe, options)
     recipe, weights = engine.resolve_weights(recipe, options.source, options.weights)
-    job = engine.prepare(recipe, options, progress, weights)
+    dataset = data.load(recipe.data, options.source)
+    data.refuse_folder(dataset, options.source)
+    fitted = resolve.fit_batch(recipe, dataset, options, progress)
+    job = engine.prepare(fitted, options, progress, weights)
     features = engine.feature_seconds(job, options.source.cache)
     job = engine.dry_run(job)
     seconds = features + engine.step_times(job).seconds(0, job.steps)
-    learner = job.learner(progress)
-    with job.feed:  # a step fills the optimizer's buffers
-        learner.step(*next(iter(job.feed.epoch(0))), 0.0, 0)
-    size = most_bytes(job, learner)
+    size = run_bytes(job, job.learner(progress))
     name = options.name or default_name(recipe, job.data.name)
-    images = job.steps * recipe.batch_size
+    images = job.steps * fitted.batch_size
     progress.say(
-        f"plan       {recipe.epochs:g} epochs of {job.feed.steps} steps of {recipe.batch_size}: "
+        f"plan       {recipe.epochs:g} epochs of {job.feed.steps} steps of {fitted.batch_size}: "
         f"about {wording.seconds(seconds)} ({images / seconds:,.0f} images/s), at most "
         f"{wording.memory(size)} in {options.out / name}"
     )
     return {
         "recipe": recipe.model_dump(),
         "digest": recipe.digest,
+        **resolve.resolved_facts(recipe, job),
         "run": str(options.out / name),
         **job_facts(job),
         "steps": job.steps,

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from hundredfold import files
+from hundredfold.compute.device import sum_type
 from hundredfold.data import Split
 from hundredfold.errors import CheckError, Interrupted
 from hundredfold.metrics import scores
@@ -44,6 +45,7 @@ _GPU_CHECKS = 50  # steps between looks at the loss on a GPU, which each look ho
 class Loop:
     """Train a learner by a recipe into a run's folder; `position` says how far it is.
 
+    recipe: the run's own, its batch size as it became.
     watch: looks for competing processes, or None. budget: keeps to a time, or None.
     """
 
@@ -62,10 +64,10 @@ class Loop:
         self.validation, self.progress = validation, progress
         self.watch, self.budget = watch, budget
         steps = max(1, round(recipe.epochs * feed.steps))
-        self.position = Position(recipe.digest, steps, feed.steps)
+        self.position = Position(run.recipe.digest, steps, feed.steps)
         self.best = Best(recipe.select, recipe.patience)
         self._clock = Clock()
-        self._saves = Saves(run, self.remedy)
+        self._saves = Saves(run, learner, self.remedy)
 
     def restore(self, saved: checkpoint.Saved | None) -> None:
         """Go back to a save, or to the start, and the curve with it."""
@@ -80,24 +82,31 @@ class Loop:
     def train(self) -> str:
         """Train to the end and return why it ended.
 
-        Raises CheckError where the loss is not finite or a save has no room, and
-        Interrupted, after a save, where a signal asks to stop.
+        The end is not saved: its weights are about to be written. Raises CheckError where the
+        loss is not finite or a save has no room, and Interrupted, after a save, where a signal
+        asks to stop.
         """
-        self._clock, self._saves = Clock(), Saves(self.run, self.remedy)
+        self._clock, self._saves = Clock(), Saves(self.run, self.learner, self.remedy)
         with Signals() as signals, self.watch or nullcontext():
-            while not self.position.finished:
-                if self.best.exhausted(self.position.epoch):
-                    return self._end(f"no better {self.best.select} in {self.best.patience} epochs")
+            while not (reason := self._end_reason()):
                 self._train_epoch(signals)
                 self._finish_epoch(self._row(signals))
                 if signals.caught:
                     self._stop(signals)
-        return self._end("all epochs done")
+        return reason
+
+    def _end_reason(self) -> str:
+        """Return why training ends here; "" where it goes on."""
+        if self.position.finished:
+            return "all epochs done"
+        if self.best.exhausted(self.position.epoch):
+            return f"no better {self.best.select} in {self.best.patience} epochs"
+        return ""
 
     def _train_epoch(self, signals: Signals) -> None:
         """Train on each batch that is left of this epoch."""
         position = self.position
-        sums = torch.tensor((position.loss, position.correct), dtype=torch.float64)
+        sums = torch.tensor((position.loss, position.correct), dtype=sum_type(self.learner.device))
         sums = sums.to(self.learner.device)
         for images, targets in self._batches():
             seed = position.step_seed(self.recipe.seed)
@@ -174,7 +183,7 @@ class Loop:
         chosen = better and self.recipe.select != "last"
         self.progress.epoch(row, position.epochs, self.images_per_second(), chosen)
         position.start_next_epoch()
-        if self._saves.due():
+        if self._saves.due() and not self._end_reason():
             self._save()
 
     def _keep_to_budget(self) -> None:
@@ -193,16 +202,11 @@ class Loop:
 
     def _save(self) -> None:
         self._tick()
-        self._saves.write(self.position, self.learner, self.best)
+        self._saves.write(self.position, self.best)
 
     def _stop(self, signals: Signals) -> NoReturn:
         self._save()
         raise self._interrupted(signals.caught) from None
-
-    def _end(self, reason: str) -> str:
-        if not self._saves.is_saved(self.position):
-            self._save()
-        return reason
 
     def _tick(self) -> None:
         """Add the time since the last tick to the run's seconds."""

@@ -16,6 +16,8 @@ class Options:
     autotune_seconds: time that timing trials of convolutions may take, at most.
     weights: a file, or a folder of files, that pretrained weights are read from.
     compiled: whether torch.compile makes the step.
+    explicit: fields of the recipe that the user named in this very command or call: one that
+        cannot be followed is an error, where a default gives way.
     """
 
     source: Source
@@ -26,3 +28,4 @@ class Options:
     autotune_seconds: float = 30.0
     weights: Path | None = None
     compiled: bool = False
+    explicit: frozenset[str] = frozenset()

@@ -3,10 +3,10 @@
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from hundredfold import evaluation, machine, wording
+from hundredfold import data, evaluation, machine, wording
 from hundredfold.errors import CheckError, HundredfoldError, Interrupted, Terminated
 from hundredfold.run import Run
 from hundredfold.training import record
@@ -17,11 +17,25 @@ from hundredfold.weights import files as weight_files
 
 
 def finish(run: Run, job: Job, loop: Loop, progress: Progress, reason: str) -> None:
-    """Write the weights and validation scores of a training that came to its end."""
+    """Write the weights and validation scores of a training that came to its end.
+
+    Then the saves go: what they held stands in the weights, and nothing resumes from them.
+    """
     _keep_weights(run, job, loop)
     _score(run, job, loop)
     _note(run, loop, "done", reason)
-    _report(run, job, loop, progress, reason)
+    with suppress(OSError):  # the run is whole
+        run.delete_state()
+    spent = wording.seconds(loop.position.seconds)
+    progress.say(f"done       {reason}, {spent}; {_result(run)}")
+    split = "test" if "test" in job.data.parts else "validation"
+    progress.say(f"next       hundredfold evaluate {run.folder} --split {split}")
+
+
+def report_finished(run: Run, progress: Progress) -> None:
+    """Say that a run was finished before, and what it reached."""
+    progress.say(f"run        {run.folder}")
+    progress.say(f"done       finished, nothing to do; {_result(run)}")
 
 
 @contextmanager
@@ -91,7 +105,7 @@ def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
         **_weights_facts(job),
         "classes": json.dumps(job.data.classes, ensure_ascii=False),
         "size": str(job.data.size),
-        "recipe_digest": job.recipe.digest,
+        "recipe_digest": run.recipe.digest,
         "data_digest": job.data.digest,
     }
     last = loop.learner.weights()
@@ -114,7 +128,9 @@ def _score(run: Run, job: Job, loop: Loop) -> None:
     if not len(split):
         return
     logits = loop.learner.final(loop.best.weights, split.pixels, split.indices)
-    run.save_logits("validation", logits, split.labels[split.indices], split.indices)
+    recipe = run.recipe  # the split above may hold features
+    _, split = data.training(job.data, share=recipe.validation, seed=recipe.seed)
+    evaluation.store(run, "validation", split, logits, job.data.classes)
     evaluation.score(run, "validation")
 
 
@@ -122,15 +138,12 @@ def _note(run: Run, loop: Loop, status: str, reason: str) -> None:
     run.save_info(run.info | end_facts(loop, status, reason))
 
 
-def _report(run: Run, job: Job, loop: Loop, progress: Progress, reason: str) -> None:
+def _result(run: Run) -> str:
     score = run.scores.get("validation.top_1")
-    result = "no validation images were kept back"
-    if score:
-        result = (
-            f"best epoch {loop.best.epoch}: "
-            f"accuracy {score['value']:.2%} on {score['n']:,} validation images "
-            f"(95 % interval {score['low']:.2%} to {score['high']:.2%})"
-        )
-    progress.say(f"done       {reason}, {wording.seconds(loop.position.seconds)}; {result}")
-    split = "test" if "test" in job.data.parts else "validation"
-    progress.say(f"next       hundredfold evaluate {run.folder} --split {split}")
+    if not score:
+        return "no validation images were kept back"
+    return (
+        f"best epoch {run.info['best_epoch']}: "
+        f"accuracy {score['value']:.2%} on {score['n']:,} validation images "
+        f"(95 % interval {score['low']:.2%} to {score['high']:.2%})"
+    )

@@ -38,7 +38,7 @@ class Learner(Protocol):
     micro_batch: int
 
     def step(self, images: Any, targets: Any, progress: float, key: int) -> Tensor:
-        """Train on one batch; return [mean loss, number correct] as float64.
+        """Train on one batch; return [mean loss, number correct], float64 on a CPU, else float32.
 
         progress: share of all steps that is done, in [0, 1]. key: seeds what the step draws.
         """
@@ -66,8 +66,16 @@ class Learner(Protocol):
         """Return a copy of the weights that are scored and kept."""
         ...
 
+    def weights_bytes(self) -> int:
+        """Return the size of a file with `weights`."""
+        ...
+
     def tensors(self) -> dict[str, Tensor]:
         """Return everything a step changes, by name."""
+        ...
+
+    def state_bytes(self) -> int:
+        """Return the size of a file with `tensors`, as it is after the first step."""
         ...
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:

@@ -1,5 +1,6 @@
 """What run.json says: how a run came about, what it cost, how it ended."""
 
+import os
 import platform
 import shlex
 import subprocess
@@ -10,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import hundredfold
+from hundredfold.recipe import Recipe
 from hundredfold.training.protocols import Job
+from hundredfold.training.resolve import resolved_facts
 
 _LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
 _ENGINE = ("tensorflow", "keras")  # where they compute; tensorflow-cpu is the same module
 
 
-def start(name: str, job: Job) -> dict[str, Any]:
-    """Return run.json as it stands before training begins."""
+def start(name: str, job: Job, recipe: Recipe) -> dict[str, Any]:
+    """Return run.json as it stands before training begins; `recipe` is the one as written."""
     return {
         "status": "stopped",
         "reason": "it has not begun",
         "name": name,
-        "recipe_digest": job.recipe.digest,
+        **resolved_facts(recipe, job),
         "started": now(),
         **job_facts(job),
         "versions": {
@@ -32,7 +35,7 @@ def start(name: str, job: Job) -> dict[str, Any]:
             **{name: sys.modules[name].__version__ for name in _ENGINE if name in sys.modules},
         },
         "machine": platform.platform(),
-        "git": _git(Path(hundredfold.__file__).parent),
+        "git": _git(Path(hundredfold.__file__).resolve().parent),
         "command": shlex.join(["hundredfold", *sys.argv[1:]]),
         "test_evaluations": 0,
     }
@@ -58,7 +61,7 @@ def job_facts(job: Job) -> dict[str, Any]:
             "superclasses": list(dataset.superclasses),
             "superclass_of": list(dataset.superclass_of),
             "size": dataset.size,
-            "folder": job.folder,
+            "folder": None if dataset.bundled else job.folder,
             "train": len(job.training.indices),
             "validation": len(job.validation.indices),
         },
@@ -87,7 +90,8 @@ def _git(package: Path) -> dict[str, Any] | None:
 
 
 def _ask(folder: Path, *command: str) -> str:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}  # as of hooks
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=5, check=True, cwd=folder
+        command, capture_output=True, text=True, timeout=5, check=True, cwd=folder, env=environment
     )
     return done.stdout.strip()

@@ -4,49 +4,63 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hundredfold import run
+from hundredfold import data, run
 from hundredfold.errors import CheckError, DataError, UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
-from hundredfold.training import checkpoint, outcome, record, time_budget
+from hundredfold.training import checkpoint, outcome, record, resolve, time_budget
+from hundredfold.training.disk import need_room, run_bytes
 from hundredfold.training.loop import Loop
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Engine, Job, Learner
 from hundredfold.training.time_budget import TimeBudget
-from hundredfold.weights import files as weight_files
 
 
 def train(recipe: Recipe, options: Options, progress: Progress, engine: Engine) -> Run:
     """Train a recipe into a new run's folder and return it.
 
-    Nothing is written before recipe, data and model have been found to fit together and the
-    disk has room for what the run will leave. Raises UsageError for an engine that is not the
-    recipe's.
+    Where the same recipe has been trained on the same data under that name, that run is
+    returned. Nothing is written before recipe, data and model have been found to fit together
+    and the disk has room for what the run will leave. Raises UsageError for an engine that is
+    not the recipe's, and for a name that another run has, or this one before its end.
     """
     _need_engine(recipe, engine)
+    resolve.refuse_inert(recipe, options)
     recipe, weights = engine.resolve_weights(recipe, options.source, options.weights)
-    if options.name:  # before minutes are spent on decoding
-        run.need_free(options.out, options.name)
-    job = engine.prepare(recipe, options, progress, weights)
+    dataset = data.load(recipe.data, options.source)
+    data.refuse_folder(dataset, options.source)
+    name = options.name or run.default_name(recipe, dataset.name)
+    if finished := _finished(options.out, name, recipe, dataset.digest):
+        outcome.report_finished(finished, progress)
+        return finished
+    fitted = resolve.fit_batch(recipe, dataset, options, progress)
+    job = engine.prepare(fitted, options, progress, weights)
     job = engine.compute_features(job, options.source.cache, progress)
-    return train_job(job, options, progress)
+    return train_job(job, options, progress, written=recipe)
 
 
 def train_job(
-    job: Job, options: Options, progress: Progress, budget: TimeBudget | None = None
+    job: Job,
+    options: Options,
+    progress: Progress,
+    budget: TimeBudget | None = None,
+    written: Recipe | None = None,
 ) -> Run:
-    """Train a job that is ready into a new run's folder. budget: keeps to a time."""
-    learner = job.learner(progress)
-    name = options.name or run.default_name(job.recipe, job.data.name)
+    """Train a job that is ready into a new run's folder.
+
+    budget: keeps to a time. written: the recipe as the run keeps it, if the job's is not that.
+    """
+    learner, written = job.learner(progress), written or job.recipe
+    name = options.name or run.default_name(written, job.data.name)
     remedy = "free some space, or choose another --out"
-    run.need_room(options.out, most_bytes(job, learner), remedy)
-    info = record.start(name, job)
+    need_room(options.out, run_bytes(job, learner), remedy)
+    info = record.start(name, job, written)
     if budget:
         info["budget"] = budget.to_json()
     contents = {"run.json": info, "model.json": _model_facts(job.summary)}
-    new = run.create(options.out, name, job.recipe, contents)
+    new = run.create(options.out, name, written, contents)
     with new.writer():
         return _train(new, job, learner, progress, None, budget)
 
@@ -62,6 +76,7 @@ def resume(begun: Run, options: Options, progress: Progress, engine: Engine) -> 
     with begun.writer():
         info = begun.info
         if info["status"] == "done":
+            begun.delete_state()  # what a kill may have left of it
             raise UsageError(
                 f"the run {str(begun.folder)!r} is finished; there is nothing to resume",
                 remedy=f"hundredfold evaluate {begun.folder} --split test",
@@ -70,7 +85,9 @@ def resume(begun: Run, options: Options, progress: Progress, engine: Engine) -> 
         saved = checkpoint.load(begun.folder / "state", progress.say)
         options = _as_before(options, info)
         _, weights = engine.resolve_weights(begun.recipe, options.source, options.weights)
-        job = engine.prepare(begun.recipe, options, progress, weights, info)
+        recipe = resolve.as_resolved(begun.recipe, info)
+        job = engine.prepare(recipe, options, progress, weights, info)
+        data.refuse_folder(job.data, options.source)
         _need_same_state(begun, saved, info["data"]["digest"], job)
         job = engine.compute_features(job, options.source.cache, progress)
         begun.delete_scores()
@@ -87,6 +104,33 @@ def _need_engine(recipe: Recipe, engine: Engine) -> None:
         raise UsageError(
             f"a recipe of the engine {recipe.engine} cannot be trained by {engine.name}"
         )
+
+
+def _finished(out: Path, name: str, recipe: Recipe, digest: str) -> Run | None:
+    """Return the finished run of that name, recipe and data; None where the name is free.
+
+    digest: of the data. Raises UsageError where the name is another run's, or where the run
+    is not finished.
+    """
+    folder = out / name
+    if not (folder / "recipe.toml").is_file():
+        run.need_free(out, name)
+        return None
+    begun = Run(folder)
+    info, other = begun.info, "--name OTHER for a new run"
+    if begun.recipe.digest != recipe.digest:
+        raise UsageError(f"the run {str(folder)!r} exists, with another recipe", remedy=other)
+    if info.get("data", {}).get("digest") != digest:
+        raise UsageError(f"the run {str(folder)!r} exists, of other data", remedy=other)
+    if info["status"] == "done":
+        return begun
+    if info["status"] == "running":
+        raise UsageError(f"the run {str(folder)!r} exists, and is being trained", remedy=other)
+    raise UsageError(
+        f"the run {str(folder)!r} exists, and is not finished",
+        found=f"{info['status']}: {info.get('reason', '')}",
+        remedy=f"hundredfold train --resume {folder}",
+    )
 
 
 def _need_same_recipe(begun: Run, digest: str) -> None:
@@ -160,17 +204,6 @@ def _report_plan(job: Job, progress: Progress) -> None:
         f"{recipe.batch_size}"
         f"{patience if recipe.patience and recipe.select != 'last' else ''}"
     )
-
-
-def most_bytes(job: Job, learner: Learner) -> int:
-    """Return what a run takes of the disk at the most: saves, weights and logits.
-
-    weights/best and last, the best twice in state/; KEPT saves, and one that is written.
-    """
-    best = learner.weights()
-    logits_bytes = 4 * len(job.validation.indices) * len(job.data.classes)
-    saves = (checkpoint.KEPT + 1) * checkpoint.room(learner.tensors(), {})
-    return saves + 5 * weight_files.size(best) + logits_bytes
 
 
 def _model_facts(summary: Summary) -> dict[str, Any]:

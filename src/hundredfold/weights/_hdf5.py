@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.errors import MissingError
+from hundredfold.errors import MissingError, pip_install
 from hundredfold.weights.locate import unreadable
 
 Array = NDArray[np.float32]
@@ -32,7 +32,7 @@ def layers(file: Path) -> Iterator[LayerReader]:
     except ImportError:
         raise MissingError(
             f"{str(file)!r} is a Keras file, and h5py is not installed",
-            remedy="pip install 'hundredfold[keras]'",
+            remedy=pip_install("h5py"),
         ) from None
     try:
         with h5py.File(file, "r") as root:

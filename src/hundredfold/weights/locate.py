@@ -63,7 +63,7 @@ def resolve_weights(
         return recipe, file
     given = Path(recipe.weights).expanduser()
     begun = _run_at(given)
-    path = begun.weights_to_use() if begun else _within(given, recipe.model)
+    path = begun.weights_to_use()[0] if begun else _within(given, recipe.model)
     file = _file(path, source)
     label = (begun.name if begun else path.name).replace("@", "-")
     return recipe.override({"weights": f"{label}@{file.digest}"}), file

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hundredfold.compute import replicas
+from hundredfold.compute.device import sum_type
 from hundredfold.compute.precision import autocast
 from hundredfold.engines.pytorch import inference, memory
 from hundredfold.inference import load_weights
 from hundredfold.optim import Optimizer
+from hundredfold.weights.files import size
 
 Schedule = Callable[[float], float]
 Resolution = Callable[[float, int], int]
@@ -67,7 +69,9 @@ class Learner:
         self._retry, self._say = memory.Retry(self.model), say
 
     def step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
-        """Train on one batch; return [mean loss, number correct] as float64 on the device.
+        """Train on one batch; return [mean loss, number correct] on the device.
+
+        They are float64 on a CPU and float32 elsewhere, as `device.sum_type` has it.
 
         images: uint8 (batch, 3, height, width). targets: (batch, classes). key: seeds what the
         step draws (dropout), so that a resumed run draws the same. A step that runs out of
@@ -127,7 +131,8 @@ class Learner:
         loss, correct = self._loss_fn(self.model, images, targets)
         loss = loss * (len(images) / batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        return torch.stack((loss.detach().double(), correct.double()))
+        kind = sum_type(self.device)
+        return torch.stack((loss.detach().to(kind), correct.to(kind)))
 
     def _loss_and_correct(
         self, model: nn.Module, images: Tensor, targets: Tensor
@@ -172,6 +177,15 @@ class Learner:
         """Return fp32 logits (len(indices), classes) by these weights, which the model keeps."""
         load_weights(self.model, dict(weights), "memory")
         return inference.logits(self.model, pixels, indices, device=self.device)
+
+    def weights_bytes(self) -> int:
+        """Return the size of a file with `weights`."""
+        return size(self.scored.state_dict())
+
+    def state_bytes(self) -> int:
+        """Return the size of a file with `tensors`, as it is after the first step."""
+        buffers = {f"optimizer.{name}": t for name, t in self.optimizer.outline().items()}
+        return size(self.tensors() | buffers)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything a step changes, by name, without copying."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from hundredfold.data import Source
-from hundredfold.errors import MissingError
+from hundredfold.errors import MissingError, pip_install
 from hundredfold.inference import Classifier
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
@@ -86,7 +86,7 @@ def _need() -> None:
         raise MissingError(
             "TensorFlow is not installed",
             found="--engine tensorflow needs the extra 'tensorflow'",
-            remedy="pip install tensorflow keras",
+            remedy=pip_install("tensorflow", "keras"),
         )
 
 

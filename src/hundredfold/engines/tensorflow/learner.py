@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hundredfold.engines.tensorflow import weights
 from hundredfold.errors import DataError
+from hundredfold.weights.files import size
 
 BATCH = 250
 Schedule = Callable[[float], float]
@@ -74,6 +75,14 @@ class Learner:
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights that are kept."""
         return weights.tensors(self.network)
+
+    def weights_bytes(self) -> int:
+        """Return the size of a file with `weights`."""
+        return size(self.weights())
+
+    def state_bytes(self) -> int:
+        """Return the size of a file with `tensors`; the optimizer has its variables from start."""
+        return size(self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything a step changes, by name."""

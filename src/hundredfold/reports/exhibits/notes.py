@@ -68,6 +68,10 @@ def _circumstances(evidence: RunEvidence) -> Iterator[str]:
     info = evidence.info
     if evidence.recipe.get("limit"):
         yield f"Only {wording.count(evidence.recipe['limit'])} training images were used (limit)."
+    batch = (info.get("resolved") or {}).get("batch_size")
+    if batch:
+        wanted = evidence.recipe.get("batch_size")
+        yield f"Trained in batches of {batch} instead of {wanted}, as the training images are few."
     if info.get("precision") == "bf16":
         yield "Trained in bf16 (16-bit floating point): other machines differ in the last digits."
     waited = info.get("waiting_share") or 0

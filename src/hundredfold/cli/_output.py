@@ -1,0 +1,90 @@
+"""What a command prints may have nowhere to go; the command goes on all the same.
+
+Stdout may be closed (`>&-`), its reader may have left (`| head -1`), its disk may be full. No
+training is given up for that: the run's log has every line. What the command prints from then
+on goes nowhere, and a failure other than a reader's leaving is told at the end.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from typing import Any, TextIO
+
+
+class Output(io.TextIOBase):
+    """A stream that takes everything, written or not; `failure` is what stopped it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding or "utf-8"
+
+    def write(self, text: str) -> int:
+        self._attempt(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    def isatty(self) -> bool:
+        return self.failure is None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        if self.failure is not None:
+            return
+        try:
+            act()
+        except OSError as error:
+            self.failure = error
+            _send_nowhere(self._stream)
+
+
+@contextmanager
+def lasting_output() -> Iterator[tuple[Output, Output]]:
+    """Let stdout and stderr take everything within; yield both."""
+    with _opened(sys.stdout, 1) as stdout, _opened(sys.stderr, 2) as stderr:
+        out, err = Output(stdout), Output(stderr)
+        with redirect_stdout(out), redirect_stderr(err):
+            yield out, err
+
+
+@contextmanager
+def _opened(stream: TextIO | None, descriptor: int) -> Iterator[TextIO]:
+    """Yield a stream that never fails on a letter; one that Python found closed writes nowhere.
+
+    Its descriptor is taken, so that no file of a run gets the number of stdout.
+    """
+    if stream is not None:
+        reconfigure: Any = getattr(stream, "reconfigure", None)
+        if reconfigure:
+            reconfigure(errors="replace")
+        yield stream
+        return
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != descriptor:
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+    with open(os.devnull, "w", encoding="utf-8") as sink:  # noqa: PTH123
+        yield sink
+
+
+def _send_nowhere(stream: TextIO) -> None:
+    """Point a stream's descriptor to nothing, so that what it still holds can be let go."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

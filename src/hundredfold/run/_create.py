@@ -1,0 +1,120 @@
+"""A new run's folder: its name, and how it appears whole or not at all."""
+
+import errno
+import logging
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hundredfold import files
+from hundredfold.errors import UsageError
+from hundredfold.recipe import Recipe
+from hundredfold.run._folder import LATEST, Run
+
+_STAGE, _HOUR = ".new-", 3600.0
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # what a rename onto another run raises
+_LONGEST = 100  # letters of a data set's name in the name of a run
+_LOG = logging.getLogger(__name__)
+
+
+def create(
+    out: Path, name: str, what: Recipe, contents: Mapping[str, Mapping[str, Any]] | None = None
+) -> Run:
+    """Make a new run's folder with its recipe, and let `latest` point to it.
+
+    contents: JSON files to begin with, by name. The folder appears with all of it or not at
+    all, whenever the process dies. Where `latest` cannot point to it, a warning says so.
+    Raises UsageError where the name is taken, as a run is never overwritten, and where the
+    folder cannot be made.
+    """
+    need_free(out, name)
+    folder = out / name
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with _stage(out) as stage:
+            _furnish(stage / "run", what, contents or {})
+            (stage / "run").rename(folder)
+            _make_durable(folder)
+            _point_latest(out, name, stage)
+    except OSError as error:
+        if error.errno in _TAKEN and folder.exists():  # made by another process since
+            raise _taken(folder) from None
+        raise UsageError(f"cannot make the run {str(folder)!r}", found=str(error)) from None
+    return Run(folder)
+
+
+def _furnish(folder: Path, what: Recipe, contents: Mapping[str, Mapping[str, Any]]) -> None:
+    for inside in (folder, folder / "weights", folder / "state"):
+        inside.mkdir()
+    files.write_text(folder / "recipe.toml", what.toml())
+    _keep_sources(folder / "source", what)
+    for file, content in contents.items():
+        files.write_json(folder / file, content)
+
+
+def _keep_sources(folder: Path, what: Recipe) -> None:
+    """Write copies of the user's own code that a recipe names."""
+    for own in {part.own for part in what.parts if part.own and part.own.source}:
+        folder.mkdir(exist_ok=True)
+        name = own.file if own.file.endswith(".py") else "object.py"
+        files.write_text(folder / name, own.source)
+
+
+def _make_durable(folder: Path) -> None:
+    try:
+        files.sync_folder(folder.parent)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _point_latest(out: Path, name: str, stage: Path) -> None:
+    """Let `latest` point to a run; a disk without links and a folder of that name keep it."""
+    try:
+        (stage / LATEST).symlink_to(name)
+        (stage / LATEST).replace(out / LATEST)
+    except OSError as error:
+        reason = error.strerror or error
+        _LOG.warning("warning: %s cannot point to the run %r: %s", out / LATEST, name, reason)
+
+
+@contextmanager
+def _stage(out: Path) -> Iterator[Path]:
+    """Make a folder to build a run in; remove those that processes killed long ago left."""
+    for left in out.glob(f"{_STAGE}*"):
+        if time.time() - left.stat().st_mtime > _HOUR:
+            shutil.rmtree(left, ignore_errors=True)
+    stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def need_free(out: Path, name: str) -> None:
+    """Raise UsageError where a name cannot be a new run's: it is taken, or is no name."""
+    legal = re.fullmatch(r"[^/\\\x00-\x1f]{1,200}", name) and len(os.fsencode(name)) <= 255
+    if not legal or name.startswith(".") or name == LATEST:
+        raise UsageError(f"{name!r} is not a name for a run", remedy="letters, digits, - and _")
+    if (out / name).exists():
+        raise _taken(out / name)
+
+
+def _taken(folder: Path) -> UsageError:
+    return UsageError(
+        f"the run {str(folder)!r} exists, and a run is never overwritten",
+        remedy=f"--name OTHER for a new one, or --resume {folder} to go on",
+    )
+
+
+def default_name(what: Recipe, data_name: str) -> str:
+    """Return <model>-<data>-<12 hex of the digest>."""
+    model = what.model.name.replace("_", "-")
+    data = re.sub(r"[^A-Za-z0-9._-]+", "-", data_name).strip("-.")[:_LONGEST] or "data"
+    return f"{model}-{data}-{what.digest[:12]}"

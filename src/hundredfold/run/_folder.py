@@ -1,0 +1,240 @@
+"""A run's folder: reading and writing each of its files, and the lock of its one writer."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold import files, locks, recipe, recipes
+from hundredfold.errors import DataError, MissingError, UsageError
+from hundredfold.recipe import Recipe
+from hundredfold.run import commits
+
+RUNS, LATEST = Path("runs"), "latest"
+_TRIES, _PAUSE = 5, 0.05  # for the lock, which a reader of `info` may hold for a moment
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder. Everything is read from its files when asked for.
+
+    trusted: SHA-256 digests of code of a user's own that may run, as with `--trust`.
+    """
+
+    folder: Path
+    trusted: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """run.json: status (running | done | stopped | failed), cost, device, data, versions.
+
+        A run that nobody writes does not run, whatever its file says: its process was killed.
+        """
+        info = self._record
+        if info.get("status") == "running" and not locks.is_held(self.folder / ".lock"):
+            info |= {"status": "stopped", "reason": "process gone"}
+        return info
+
+    @property
+    def _record(self) -> dict[str, Any]:
+        return dict(_read_json(self.folder / "run.json"))
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """What was trained; code of a user's own in it runs only where `trusted` names it."""
+        path = self.folder / "recipe.toml"
+        fields = recipes.read_toml(path, "recipe")
+        return recipe.from_fields(fields, recipes.own_files(path, self.trusted))
+
+    @property
+    def curve(self) -> list[dict[str, float]]:
+        """One dictionary an epoch, in order."""
+        path = self.folder / "curve.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    @property
+    def scores(self) -> dict[str, dict[str, Any]]:
+        """scores.json: "test.top_1" -> value, low, high, n; empty before any scoring."""
+        path = self.folder / "scores.json"
+        return dict(_read_json(path)) if path.exists() else {}
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """model.json: parameters, macs and rows; empty where training wrote none."""
+        path = self.folder / "model.json"
+        return dict(_read_json(path)) if path.exists() else {}
+
+    def logits(self, split: str) -> NDArray[np.float32] | None:
+        """Logits (n, classes) of "test" or "validation" with the best weights, if stored."""
+        return self._array(f"{split}.logits.npy")
+
+    def labels(self, split: str) -> NDArray[np.int64] | None:
+        """Labels (n,) beside `logits`."""
+        return self._array(f"{split}.labels.npy")
+
+    def rows(self, split: str) -> NDArray[np.int64] | None:
+        """Rows of the stored part that `logits` belong to."""
+        return self._array(f"{split}.rows.npy")
+
+    def unseen(self) -> NDArray[np.bool_] | None:
+        """Say of each test image (n,) whether training saw nothing nearly the same, if known."""
+        return self._array("test.unseen.npy")
+
+    def best(self) -> Path:
+        return self.folder / "weights" / "best.safetensors"
+
+    def last(self) -> Path:
+        return self.folder / "weights" / "last.safetensors"
+
+    def weights_to_use(self) -> tuple[Path, str]:
+        """Return the file of the best weights so far, and where they come from if unusual.
+
+        Where training has not ended that is the newest save's. Raises MissingError where there
+        are none yet.
+        """
+        ended = not (self.folder / "run.json").exists() or self._record.get("status") != "running"
+        if ended and self.best().is_file():
+            return self.best(), ""
+        if saved := commits.newest_best(self.folder / "state"):
+            file, epoch = saved
+            return file, f"training has not ended; these are its best weights, of epoch {epoch}"
+        if self.best().is_file():
+            return self.best(), ""
+        raise MissingError(
+            f"the run {str(self.folder)!r} has no weights yet",
+            remedy=f"hundredfold train --resume {self.folder}",
+        )
+
+    def scored(self, split: str) -> dict[str, str]:
+        """Return the digests of what a split's stored logits are of; {} where none are known."""
+        path = self.folder / f"{split}.json"
+        return dict(_read_json(path)) if path.exists() else {}
+
+    def save_logits(
+        self,
+        split: str,
+        logits: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        scored: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store what every score of a split is computed from.
+
+        scored: digests of the images and of the weights, written last: what is stored counts
+        as theirs only when it is whole.
+        """
+        key = self.folder / f"{split}.json"
+        key.unlink(missing_ok=True)
+        arrays: dict[str, NDArray[Any]] = {"logits": logits, "labels": labels, "rows": rows}
+        for kind, array in arrays.items():
+            _write_array(self.folder / f"{split}.{kind}.npy", array)
+        if scored:
+            files.write_json(key, dict(scored))
+
+    def save_unseen(self, unseen: NDArray[np.bool_] | None) -> None:
+        """Store which test images training saw nothing like, if known, beside their logits."""
+        path = self.folder / "test.unseen.npy"
+        if unseen is None:
+            path.unlink(missing_ok=True)
+        else:
+            _write_array(path, unseen)
+
+    def save_info(self, info: dict[str, Any]) -> None:
+        files.write_json(self.folder / "run.json", info)
+
+    def save_scores(self, scores: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Add scores to those that are there."""
+        files.write_json(self.folder / "scores.json", {**self.scores, **scores})
+
+    def replace_scores(self, split: str, scores: Mapping[str, Mapping[str, float | None]]) -> None:
+        """Put scores in the place of all that a split has."""
+        others = {k: v for k, v in self.scores.items() if not k.startswith(f"{split}.")}
+        files.write_json(self.folder / "scores.json", {**others, **scores})
+
+    def delete_scores(self) -> None:
+        """Remove scores and logits: they belong to weights that are about to change."""
+        for pattern in ("scores.json", "test.json", "validation.json", "*.npy", "*.csv"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def delete_state(self) -> None:
+        """Remove the saves, which nothing reads once the weights are written and the run is done.
+
+        Commits go first, so that none ever names a file that is gone.
+        """
+        for pattern in ("*.json", "*.safetensors"):
+            for path in (self.folder / "state").glob(pattern):
+                path.unlink(missing_ok=True)
+
+    def remove_temporary_files(self) -> None:
+        """Remove the temporary files of a writer that was killed; only for the one writer."""
+        for folder in (self.folder, self.folder / "weights", self.folder / "state"):
+            files.remove_temporary_files(folder)
+
+    def log(self, line: str) -> None:
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    @contextmanager
+    def writer(self) -> Iterator[None]:
+        """Be the only writer; the lock goes with the process, even with kill -9.
+
+        Raises UsageError at once where another process trains into this folder, and where it
+        cannot be written or locked.
+        """
+        try:
+            file = (self.folder / ".lock").open("a")
+        except OSError as error:
+            raise UsageError(
+                f"cannot write in the run {str(self.folder)!r}", found=error.strerror
+            ) from None
+        with file, ExitStack() as held:
+            for last in (*[False] * _TRIES, True):
+                try:
+                    held.enter_context(locks.exclusive(file, wait=False))
+                    break
+                except BlockingIOError:
+                    if last:
+                        raise self._written_elsewhere() from None
+                    time.sleep(_PAUSE)
+            yield
+
+    def _written_elsewhere(self) -> UsageError:
+        return UsageError(
+            f"another process is writing the run {str(self.folder)!r}",
+            remedy="wait for it, or give this one a --name of its own",
+        )
+
+    def _array(self, name: str) -> NDArray[Any] | None:
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            array: NDArray[Any] = np.load(path, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"cannot read {str(path)!r}", found=str(error)) from None
+        return array
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"cannot read {str(path)!r}", found=str(error)) from None
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> None:
+    files.write(path, lambda file: np.save(file, array, allow_pickle=False))

@@ -1,0 +1,67 @@
+"""What a recipe becomes on the data at hand: what gives way, what is refused, what is recorded."""
+
+import hashlib
+import json
+from typing import Any
+
+from hundredfold import data
+from hundredfold.data import DataSet
+from hundredfold.errors import UsageError
+from hundredfold.recipe import Recipe
+from hundredfold.training.options import Options
+from hundredfold.training.progress import Progress
+from hundredfold.training.protocols import Job
+
+_STEPS = 4  # of an epoch at least, where the batch follows the size of the set
+
+
+def refuse_inert(recipe: Recipe, options: Options) -> None:
+    """Raise UsageError for what the user has set and the training would not heed."""
+    if recipe.patience and recipe.select == "last" and "patience" in options.explicit:
+        raise UsageError(
+            f"patience = {recipe.patience} does nothing where the last epoch is kept",
+            found='select = "last"',
+            remedy='--patience 0, or --set select="validation.loss"',
+        )
+
+
+def fit_batch(recipe: Recipe, dataset: DataSet, options: Options, progress: Progress) -> Recipe:
+    """Return the recipe with a batch that the training images fill.
+
+    A batch that the user has named stays, and the feed refuses it. Any other that is larger
+    than the set becomes the largest power of two that leaves four steps an epoch.
+    """
+    images = count_images(recipe, dataset)
+    if recipe.batch_size <= images or "batch_size" in options.explicit:
+        return recipe
+    size = max(min(2, images), 1 << max(images // _STEPS, 1).bit_length() - 1)
+    progress.say(
+        f"batch      {size} images, not {recipe.batch_size}: there are {images} to train on"
+    )
+    return recipe.override({"batch_size": size})
+
+
+def count_images(recipe: Recipe, dataset: DataSet) -> int:
+    """Return how many images a recipe trains on."""
+    split, _ = data.training(dataset, share=recipe.validation, seed=recipe.seed)
+    return min(len(split), recipe.limit) if recipe.limit else len(split)
+
+
+def as_resolved(recipe: Recipe, info: dict[str, Any]) -> Recipe:
+    """Return a run's recipe with the batch size that it became, as run.json says."""
+    size = info.get("resolved", {}).get("batch_size")
+    return recipe.override({"batch_size": size})
+
+
+def resolved_facts(recipe: Recipe, job: Job) -> dict[str, Any]:
+    """Return what run.json says of a recipe as written and what it became.
+
+    resolved: the precision, and the batch size where it followed the set. Runs whose
+    resolved_digest is equal compute the same numbers.
+    """
+    resolved: dict[str, Any] = {"precision": job.precision}
+    if job.recipe.batch_size != recipe.batch_size:
+        resolved["batch_size"] = job.recipe.batch_size
+    text = json.dumps([recipe.digest, resolved], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return {"recipe_digest": recipe.digest, "resolved": resolved, "resolved_digest": digest}
