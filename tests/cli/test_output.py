@@ -15,18 +15,12 @@ TRAIN = ["train", "--data", "shapes(size=18, classes=4, images=20)", "--batch-si
          "--precision", "fp32", "--threads", "1", "--patience", "0"]  # fmt: skip
 VERBS = [
     ["--help"],
-    ["--version"],
-    ["train", "--help"],
     ["runs"],
     ["runs", "--json"],
-    ["models"],
-    ["recipes", "--json"],
-    ["doctor"],
-    ["evaluate", "a"],
+    ["recipes"],
     ["evaluate", "a", "--json"],
     ["report", "a"],
-    ["data", "check", "shapes(size=18, classes=4, images=20)", "--json"],
-    [*TRAIN, "--epochs", "1", "--name", "again", "--json"],
+    [*TRAIN, "--epochs", "1", "--name", "again"],
 ]
 
 
@@ -48,18 +42,17 @@ def folder(elsewhere: Path) -> Iterator[Path]:
 
 
 def test_a_verb_whose_output_is_closed_does_its_work(folder: Path) -> None:
-    for closed in (">&-", ">&- 2>&-"):
-        started = [_start(folder, verb, closed) for verb in VERBS]
-        for verb, process in zip(VERBS, started, strict=True):
-            _, error = process.communicate()
-            assert (process.returncode, b"Traceback" in error) == (0, False), (verb, closed, error)
-        assert Run(folder / "runs" / "again").info["status"] == "done"
+    for number, verb in enumerate(VERBS):
+        process = _start(folder, verb, (">&-", ">&- 2>&-")[number % 2])
+        assert process.communicate()[1] == b"", verb
+        assert process.returncode == 0, verb
+    assert Run(folder / "runs" / "again").info["status"] == "done"
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
 def test_a_verb_whose_output_is_full_says_so_in_one_sentence(folder: Path) -> None:
-    started = [_start(folder, verb, f"> {FULL}") for verb in VERBS]
-    for verb, process in zip(VERBS, started, strict=True):
+    for verb in VERBS:
+        process = _start(folder, verb, f"> {FULL}")
         _, error = process.communicate()
         assert process.returncode == 5, verb
         assert error.splitlines()[-1] == (
@@ -77,6 +70,10 @@ def test_a_reader_that_leaves_costs_no_training(elsewhere: Path, json: bool) -> 
     assert stream is not None
     assert stream.readline().startswith(b"device")
     stream.close()
+    other = process.stdout if json else process.stderr
+    assert other is not None
+    with other:
+        other.read()
     assert process.wait(120) == 0
     made = Run(elsewhere / "runs" / "left")
     assert made.info["status"] == "done"
