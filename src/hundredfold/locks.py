@@ -1,20 +1,17 @@
 """Exclusive locks on files; a lock goes with the process that holds it, even with kill -9."""
 
-import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import IO, Any
 
-from hundredfold.errors import UsageError
+from hundredfold.errors import HundredfoldWarning, UsageError
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-
-_LOG = logging.getLogger(__name__)
-
 
 @contextmanager
 def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
@@ -46,4 +43,5 @@ def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
 
 @cache
 def _warn() -> None:
-    _LOG.warning("warning: this system has no file locks; let one process at a time write a folder")
+    text = "this system has no file locks; let one process at a time write a folder"
+    warnings.warn(text, HundredfoldWarning, stacklevel=2)

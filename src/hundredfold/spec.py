@@ -230,3 +230,13 @@ def _functions(file: Path) -> dict[str, ast.FunctionDef]:
 
 def _default(node: ast.expr | None) -> tuple[Any, bool]:
     return (None, True) if node is None else (ast.literal_eval(node), False)
+
+
+def part_of(value: object) -> str:
+    """Return how a recipe names a function, a class or a module that somebody holds in Python.
+
+    Raises UsageError: only parts that ship can be named so far.
+    """
+    raise UsageError(
+        f"{value!r:.60} cannot be a part of a recipe yet", remedy='the name of one: "resnet"'
+    )

@@ -5,7 +5,7 @@ folder as an archive. All four hold the same images in the same order, so they g
 digest. An archive is read where it is: nothing of it is ever extracted to the disk.
 """
 
-import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from hundredfold.data import _archive, _download, _files, _store
 from hundredfold.data._store import Rows
 from hundredfold.data._types import DataSet, Source
-from hundredfold.errors import DataError
+from hundredfold.errors import DataError, HundredfoldWarning
 
 SIDE = 32
 PLANES = 3 * SIDE * SIDE  # bytes of an image: red, green and blue plane
 _BLOCK = 4096
-_LOG = logging.getLogger(__name__)
 
 Labelled = tuple[NDArray[np.int64], NDArray[np.uint8]]  # (n,) and (n, 3072)
 
@@ -89,7 +88,8 @@ def find(source: Source, official: Official) -> Place:
             raise DataError(f"there is no folder {source.folder}", remedy="check --data-dir")
         if (place := among(source.folder, official, ours=False)) is not None:
             return place
-        _LOG.warning("warning: %s holds no %s; looking elsewhere", source.folder, official.name)
+        text = f"{source.folder} holds no {official.name}; looking elsewhere"
+        warnings.warn(text, HundredfoldWarning, stacklevel=2)
     if (place := among(downloads, official, ours=True)) is not None:
         return place
     form = official.forms[0]
@@ -146,7 +146,8 @@ def _unofficial(official: Official, place: Place, name: str) -> None:
     text = f"the {name} images in {place.path} are not the official ones of {official.name}"
     if place.ours:
         raise DataError(text, remedy=f"delete {place.path} and start again")
-    _LOG.warning("warning: %s; they are used, and told apart by their digest", text)
+    text += "; they are used, and told apart by their digest"
+    warnings.warn(text, HundredfoldWarning, stacklevel=2)
 
 
 def _sources(place: Place, name: str) -> list[Path]:

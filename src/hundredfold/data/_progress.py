@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +16,21 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from hundredfold import machine
+
+
+_SHOWN = ContextVar("_SHOWN", default=False)  # a library is silent unless somebody asks
+
+
+@contextmanager
+def shown_progress(shown: bool = True) -> Iterator[None]:
+    """Let `progress` write to stderr within, or not."""
+    before = _SHOWN.set(shown)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(before)
+
 
 @contextmanager
 def progress(
@@ -22,13 +38,13 @@ def progress(
 ) -> Iterator[Callable[[int], object]]:
     """Yield a function to call with the bytes that were done, or images where `count`.
 
-    Nothing is shown without a text.
+    Nothing is shown without a text, or outside of `shown_progress`.
     """
     console = Console(stderr=True, soft_wrap=True)
-    if not text:
+    if not text or not _SHOWN.get():
         yield lambda _done: None
         return
-    if not console.is_terminal:
+    if not machine.is_terminal(console.file):
         began = time.monotonic()
         console.print(text, highlight=False, markup=False)
         yield lambda _done: None

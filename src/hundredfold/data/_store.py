@@ -14,10 +14,10 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +96,12 @@ def prepare(cache: Path, group: str, key: str, decode: Callable[[], Rows]) -> Pa
 
 def digest(parts: Iterable[Part], classes: Iterable[str]) -> str:
     """Return the sha256 hex of what training sees: the parts' images and labels, the classes."""
-    told = [[part.digest for part in parts], list(classes)]
+    return digest_of([part.digest for part in parts], classes)
+
+
+def digest_of(parts: Sequence[str], classes: Iterable[str]) -> str:
+    """Return the sha256 hex of the digests of parts, and the classes."""
+    told = [list(parts), list(classes)]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
@@ -122,7 +127,7 @@ def _write(folder: Path, rows: Rows) -> None:
         _files.flush(stream)
     names = [rows.names[row] for row in kept] if rows.names else []
     about = {
-        "digest": _digest(folder / "pixels.npy", labels, rows.size),
+        "digest": pixels_digest(_mapped(folder / "pixels.npy", len(labels)), labels, rows.size),
         "names": names,
         "left_out": [(rows.names[row], reason) for row, reason in sorted(rows.bad.items())],
         "bytes": {file.name: file.stat().st_size for file in folder.iterdir()},
@@ -152,14 +157,18 @@ def _write_header(stream: IO[bytes], count: int, size: int) -> None:
     np.lib.format.write_array_header_1_0(stream, header)
 
 
-def _digest(pixels: Path, labels: NDArray[np.int64], size: int) -> str:
+def pixels_digest(pixels: NDArray[np.uint8], labels: NDArray[np.int64], size: int) -> str:
+    """Return the sha256 hex of images (n, size, size, 3) and their labels."""
     total = hashlib.sha256(f"{len(labels)} {size}".encode())
-    if len(labels):
-        images = np.load(pixels, mmap_mode="r", allow_pickle=False)
-        for start in range(0, len(images), _READ):
-            total.update(np.ascontiguousarray(images[start : start + _READ]).data)
+    for start in range(0, len(pixels), _READ):
+        total.update(np.ascontiguousarray(pixels[start : start + _READ]).data)
     total.update(labels.data)
     return total.hexdigest()
+
+
+def _mapped(pixels: Path, count: int) -> NDArray[np.uint8]:
+    mode: Literal["r"] | None = "r" if count else None  # an empty file cannot be mapped
+    return np.load(pixels, mmap_mode=mode, allow_pickle=False)  # type: ignore[no-any-return]
 
 
 def _settle(fresh: Path, folder: Path) -> Part:

@@ -14,6 +14,12 @@ from hundredfold.data import Source
 from hundredfold.errors import UsageError
 from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Evidence, Exhibit, StudyEvidence
+from hundredfold.reports._inline import (
+    predictions_html,
+    progress_html,
+    run_html,
+    study_html,
+)
 from hundredfold.reports._page import page
 from hundredfold.reports.calibration import calibration
 from hundredfold.reports.classes import classes
@@ -33,7 +39,14 @@ from hundredfold.reports.variants import variants
 from hundredfold.reports.verdict import verdict
 from hundredfold.run import Run
 
-__all__ = ["write_run", "write_study"]
+__all__ = [
+    "predictions_html",
+    "progress_html",
+    "run_html",
+    "study_html",
+    "write_run",
+    "write_study",
+]
 
 PAGE = "report.html"
 

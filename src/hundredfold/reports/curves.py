@@ -22,11 +22,7 @@ def curves(evidence: Evidence) -> Exhibit:
             paragraph("No epoch is finished yet, so there is no curve.", kind="absent"),
         )
     best = evidence.info.get("best_epoch")
-    figures = {
-        f"curve-{metric}": _chart(curve, metric, best)
-        for metric in ("top_1", "loss")
-        if any(has(curve, f"{split}.{metric}") for split, _ in SPLITS)
-    }
+    figures = curve_charts(curve, best)
     body = join(
         [
             paragraph(_sentence(evidence), kind="lead"),
@@ -35,6 +31,15 @@ def curves(evidence: Evidence) -> Exhibit:
         ]
     )
     return Exhibit("Learning curves", body, figures)
+
+
+def curve_charts(curve: list[dict[str, float]], best: object) -> dict[str, Markup]:
+    """Return name -> drawing of top-1 and of the loss, as far as there are numbers."""
+    return {
+        f"curve-{metric}": _chart(curve, metric, best)
+        for metric in ("top_1", "loss")
+        if any(has(curve, f"{split}.{metric}") for split, _ in SPLITS)
+    }
 
 
 def y_scale(values: Sequence[float], metric: str) -> Scale:

@@ -14,7 +14,6 @@ from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.studies import Member, Study
 from hundredfold.studies.processes import Children
-from hundredfold.weights.locate import settle
 
 
 @dataclass
@@ -103,8 +102,12 @@ def transfers(what: Recipe) -> bool:
 
 def _settled(what: Recipe, weights: Path | None, source: Source) -> Recipe:
     """Return a recipe with the digest of its weights; without them, training will say so."""
+    if not transfers(what):
+        return what
+    from hundredfold.weights.locate import settle  # loads torch, which only a transfer needs
+
     try:
-        return settle(what, weights, source) if transfers(what) else what
+        return settle(what, weights, source)
     except MissingError:
         return what
 

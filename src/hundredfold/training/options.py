@@ -16,6 +16,7 @@ class Options:
     autotune_seconds: time that timing trials of convolutions may take, at most.
     weights: a file, or a folder of files, that pretrained weights are read from.
     compiled: whether torch.compile makes the step.
+    command: the command or call that run.json records; "" is this process' command line.
     """
 
     source: Source
@@ -26,3 +27,4 @@ class Options:
     autotune_seconds: float = 30.0
     weights: Path | None = None
     compiled: bool = False
+    command: str = ""

@@ -16,8 +16,8 @@ _LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
 _ENGINE = ("tensorflow", "keras")  # where they compute; tensorflow-cpu is the same module
 
 
-def start(name: str, job: Job) -> dict[str, Any]:
-    """Return run.json as it stands before training begins."""
+def start(name: str, job: Job, command: str) -> dict[str, Any]:
+    """Return run.json as it stands before training begins; command: "" is this process' own."""
     return {
         "status": "stopped",
         "reason": "it has not begun",
@@ -33,7 +33,7 @@ def start(name: str, job: Job) -> dict[str, Any]:
         },
         "machine": platform.platform(),
         "git": _git(Path(hundredfold.__file__).parent),
-        "command": shlex.join(["hundredfold", *sys.argv[1:]]),
+        "command": command or shlex.join(["hundredfold", *sys.argv[1:]]),
         "test_evaluations": 0,
     }
 

@@ -42,7 +42,7 @@ def train_job(
     name = options.name or run.default_name(job.recipe, job.data.name)
     remedy = "free some space, or choose another --out"
     run.need_room(options.out, most_bytes(job, learner), remedy)
-    info = record.start(name, job)
+    info = record.start(name, job, options.command)
     if budget:
         info["budget"] = budget.to_json()
     contents = {"run.json": info, "model.json": _model_facts(job.summary)}

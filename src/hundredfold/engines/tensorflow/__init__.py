@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from hundredfold.errors import MissingError
-from hundredfold.inference import Classifier
+from hundredfold.classifier import Classifier
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training.options import Options

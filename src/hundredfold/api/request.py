@@ -1,0 +1,119 @@
+"""What the keywords of a training ask for, checked before anything heavy is loaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hundredfold import displays, recipe, run
+from hundredfold.api import beginning, images
+from hundredfold.api.options import (
+    COMMAND_DEFAULTS,
+    TrainOptions,
+    home,
+    known,
+    path,
+    recipe_changes,
+)
+from hundredfold.data import Source
+from hundredfold.errors import UsageError
+from hundredfold.recipe import Recipe
+
+_WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "threads", "out",
+                "name", "progress"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained, on what, and where.
+
+    changes: fields of the recipe that were set. chosen: whether they choose a network, so that
+    a budget chooses the epochs alone. begun: the run to go on with, or None.
+    """
+
+    recipe: Recipe
+    source: Source
+    changes: Mapping[str, Any]
+    chosen: bool
+    options: Mapping[str, Any]
+    display: displays.Display | None
+    weights: Path | None
+    begun: run.Run | None = None
+
+
+def read(name: str, given: Mapping[str, Any]) -> Request:
+    """Return what is asked for. Raises UsageError for an option that is wrong or unknown."""
+    given = known(given, TrainOptions)
+    out = Path(home(given.get("out", run.RUNS)))
+    options = {**COMMAND_DEFAULTS, **given, "out": out}
+    display = displays.choose(options.get("progress", "auto"))
+    file = beginning.weights(path(options["weights"]), home(options["pretrained"]), out)
+    if options["resume"]:
+        return _to_resume(name, given, options, display, file)
+    source, changes = images.source_in(options["data_dir"]), recipe_changes(given)
+    if "data" in given:
+        changes["data"], source = images.placed(given["data"], source)
+    what, chosen = _recipe(name, changes, options)
+    _need_agreement(what, options, "epochs" in given)
+    return Request(what, source, changes, chosen, options, display, file)
+
+
+def _recipe(name: str, changes: dict[str, Any], options: Mapping[str, Any]) -> tuple[Recipe, bool]:
+    """Return the recipe with what was set, and whether its network was chosen."""
+    what = recipe.load(home(name)) if name else Recipe()
+    if options["pretrained"] and "model" not in changes:
+        what = beginning.onto(
+            what if name else None, home(options["pretrained"]), options["out"]
+        )
+    if options["image_size"] is not None:  # a field of the data set, which a budget keeps to
+        sized = what.override(changes, [f"data.size={options['image_size']}"])
+        changes["data"] = str(sized.data)
+    sets = [f"optimizer.lr={options['lr']}"] if options["lr"] is not None else []
+    sets += options["set"] or []
+    chosen = bool(name or "model" in changes or options["pretrained"] or sets)
+    return what.override((recipe.QUICK if options["quick"] else {}) | changes, sets), chosen
+
+
+def _to_resume(
+    name: str,
+    given: Mapping[str, Any],
+    options: Mapping[str, Any],
+    display: displays.Display | None,
+    file: Path | None,
+) -> Request:
+    """Return a request to go on with a run, whose recipe nothing can change."""
+    begun = run.open_run(home(options["resume"]), options["out"])
+    held = "data" in given and not isinstance(given["data"], str)  # images in Python alone
+    if name or given.keys() - _WITH_RESUME or ("data" in given and not held):
+        raise UsageError(
+            "--resume goes on with the run's own recipe, which nothing can change",
+            remedy=f"hundredfold train --resume {options['resume']}",
+        )
+    with begun.writer():
+        pass  # one that another process writes is refused before torch is loaded
+    source = images.source_in(options["data_dir"])
+    if held:
+        source = images.source_of(begun, given["data"], None)
+    return Request(begun.recipe, source, {}, True, options, display, file, begun)
+
+
+def _need_agreement(what: Recipe, options: Mapping[str, Any], epochs: bool) -> None:
+    """Raise UsageError for options that exclude each other."""
+    if options["compile"] and what.engine != "pytorch":
+        raise UsageError(
+            f"--compile is PyTorch's; {what.engine} compiles every step anyway",
+            remedy="the same command without --compile",
+        )
+    if not options["budget"]:
+        return
+    if epochs or options["quick"]:
+        raise UsageError(
+            "--budget chooses the epochs",
+            remedy=f"--budget {options['budget']}, without --epochs, --quick",
+        )
+    if what.engine != "pytorch":
+        raise UsageError("--budget is PyTorch's alone", remedy="--epochs instead")
+    if options["compile"]:
+        raise UsageError(
+            "--budget does not count the minutes of --compile", remedy="one of them alone"
+        )
