@@ -39,7 +39,7 @@ _API = (
     "study",
     "train",
 )
-__all__ = ["__version__", *_ERRORS, *_API]  # noqa: PLE0604
+__all__ = ["__version__", *_ERRORS, *_API]
 
 
 def __getattr__(name: str) -> Any:

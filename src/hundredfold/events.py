@@ -9,7 +9,9 @@ status   "text": how the trainings of a study stand
 end
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias
 
 Event: TypeAlias = Mapping[str, Any]
@@ -21,3 +23,21 @@ class Display(Protocol):
     live: bool
 
     def show(self, event: Event) -> None: ...
+
+
+_SHOWN = ContextVar("_SHOWN", default=False)
+
+
+@contextmanager
+def shown_progress(shown: bool = True) -> Iterator[None]:
+    """Let long preparations, such as downloads, write to stderr within; else they are silent."""
+    before = _SHOWN.set(shown)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(before)
+
+
+def is_shown() -> bool:
+    """Tell whether somebody wants to see progress."""
+    return _SHOWN.get()

@@ -13,6 +13,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+
 @contextmanager
 def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
     """Hold the only lock on an open file (flock).

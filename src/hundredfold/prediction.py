@@ -1,6 +1,6 @@
 """Images to labels with probabilities, by a classifier."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, overload

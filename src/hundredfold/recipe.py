@@ -90,26 +90,84 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
 
-    title: str = ""
-    source: str = ""
-    engine: Literal["pytorch", "tensorflow"] = "pytorch"
-    data: Annotated[str, _part("data")] = "digits"
-    model: Annotated[str, AfterValidator(_spell_out_model)] = "simple_cnn"
-    augment: Annotated[str, AfterValidator(_spell_out_chain)] = ""
-    loss: Annotated[str, _part("loss")] = "cross_entropy"
-    optimizer: Annotated[str, _part("optimizer")] = "adam"
-    schedule: Annotated[str, _part("schedule")] = "constant"
-    resolution: Annotated[str, _part("resolution")] = "full"
-    epochs: int | float = Field(default=100, gt=0, lt=math.inf)
-    batch_size: int = Field(default=128, ge=1)
-    patience: int = Field(default=25, ge=0)
-    select: Literal["validation.loss", "validation.top_1", "last"] = "validation.loss"
-    micro_batch: int = Field(default=0, ge=0)
-    ema: float = Field(default=0.0, ge=0, lt=1)
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    validation: float = Field(default=0.1, ge=0, lt=1)
-    limit: int = Field(default=0, ge=0)
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    title: str = Field("", description="What the recipe is, for people.")
+    source: str = Field("", description="Whose recipe it is, and what it reaches.")
+    engine: Literal["pytorch", "tensorflow"] = Field(
+        "pytorch", description="What computes; each engine has models of its own."
+    )
+    data: Annotated[str, _part("data")] = Field(
+        "digits", description='A data set, such as "cifar100", or a folder with your own images.'
+    )
+    model: Annotated[str, AfterValidator(_spell_out_model)] = Field(
+        "simple_cnn",
+        description='The network, such as "wrn(depth=16, width=4)"; see hundredfold models.',
+    )
+    augment: Annotated[str, AfterValidator(_spell_out_chain)] = Field(
+        "",
+        description='Augmentations in their order, such as "pad_crop(pixels=4) | flip"; "none" '
+        "for none.",
+    )
+    loss: Annotated[str, _part("loss")] = Field(
+        "cross_entropy", description='The loss, such as "cross_entropy(label_smoothing=0.1)".'
+    )
+    optimizer: Annotated[str, _part("optimizer")] = Field(
+        "adam", description='The optimizer, such as "sgd(lr=0.1)" or "adamw(lr=0.002)".'
+    )
+    schedule: Annotated[str, _part("schedule")] = Field(
+        "constant", description='How the learning rate changes, such as "one_cycle(warmup=0.3)".'
+    )
+    resolution: Annotated[str, _part("resolution")] = Field(
+        "full",
+        description='The size that images are trained at: "full", or "progressive" to begin with '
+        "smaller ones.",
+    )
+    epochs: int | float = Field(
+        100,
+        gt=0,
+        lt=math.inf,
+        description="Passes over the training images at most; 8.75 ends within the ninth.",
+    )
+    batch_size: int = Field(128, ge=1, description="Images of a step.")
+    patience: int = Field(
+        25,
+        ge=0,
+        description="Epochs without a better `select` before training stops; 0 never stops early.",
+    )
+    select: Literal["validation.loss", "validation.top_1", "last"] = Field(
+        "validation.loss",
+        description='What decides which epoch\'s weights are kept; "last" keeps the last.',
+    )
+    micro_batch: int = Field(
+        0,
+        ge=0,
+        description="Images per forward pass: what fits in memory or cache, and what BatchNorm "
+        "sees. 0 is the whole batch where layers need it.",
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay per step of the averaged weights that are scored and kept; 0 is off.",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Numbers to compute with; auto takes bf16 where timing shows a gain."
+    )
+    validation: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the training images kept back for validation, where the data set "
+        'has no validation part. 0 trains on all images, which needs select "last".',
+    )
+    limit: int = Field(
+        0, ge=0, description="Use only so many training images, drawn by seed; 0 uses all."
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**32,
+        description="Decides the validation cut, the first weights, the order and every draw.",
+    )
 
     @field_validator("epochs")
     @classmethod

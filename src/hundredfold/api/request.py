@@ -62,9 +62,7 @@ def _recipe(name: str, changes: dict[str, Any], options: Mapping[str, Any]) -> t
     """Return the recipe with what was set, and whether its network was chosen."""
     what = recipe.load(home(name)) if name else Recipe()
     if options["pretrained"] and "model" not in changes:
-        what = beginning.onto(
-            what if name else None, home(options["pretrained"]), options["out"]
-        )
+        what = beginning.onto(what if name else None, home(options["pretrained"]), options["out"])
     if options["image_size"] is not None:  # a field of the data set, which a budget keeps to
         sized = what.override(changes, [f"data.size={options['image_size']}"])
         changes["data"] = str(sized.data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,8 +16,7 @@ from hundredfold import prediction, reports, wording
 from hundredfold import run as folders
 from hundredfold.api import images
 from hundredfold.api.answers import Predictions
-from hundredfold.api.options import Data, File, home, path
-from hundredfold.errors import UsageError
+from hundredfold.api.options import Data, File, home
 from hundredfold.recipe import Recipe
 
 if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is
@@ -101,9 +100,7 @@ class Run:
         source = images.source_of(
             self._files, data, data_dir, "test" if split == "test" else "train"
         )
-        return evaluation.evaluate(
-            self._files, split, source, partial(self._open, device, threads)
-        )
+        return evaluation.evaluate(self._files, split, source, partial(self._open, device, threads))
 
     def predict(
         self, pictures: Picture | Iterable[Picture], *, device: str = "auto", threads: int = 0
@@ -209,9 +206,13 @@ def report(
     return opened(run, out).report(data=data, data_dir=data_dir)
 
 
-def _pictures(pictures: Picture | Iterable[Picture]) -> Sequence[Path | Image.Image | NDArray[Any]]:
+def _pictures(pictures: Picture | Iterable[Picture]) -> list[prediction.Item]:
     if isinstance(pictures, str | os.PathLike | Image.Image):
-        pictures = [pictures]
-    elif isinstance(pictures, np.ndarray) and pictures.ndim == 3:
-        pictures = [pictures]
-    return [path(p) if isinstance(p, str | os.PathLike) else p for p in pictures]
+        return [_picture(pictures)]
+    if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
+        return [pictures]
+    return [_picture(picture) for picture in pictures]
+
+
+def _picture(picture: Picture) -> prediction.Item:
+    return Path(home(picture)) if isinstance(picture, str | os.PathLike) else picture

@@ -7,16 +7,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
-from hundredfold import data, displays, reports, run, studies
+from hundredfold import displays, reports, run, studies
 from hundredfold.api import images
 from hundredfold.api.options import File, StudyOptions, home, known, path, recipe_changes
 from hundredfold.api.runs import Run, Score
+from hundredfold.comparison import System
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
+from hundredfold.events import shown_progress
 from hundredfold.recipe import QUICK
 from hundredfold.studies import plan as plans
-from hundredfold.studies import runner
-from hundredfold.studies.plan import Plan
-from hundredfold.studies.runner import Result
+from hundredfold.studies.plan import Plan, estimate
+from hundredfold.studies.runner import Result, carry_out, value_text
+
+__all__ = [
+    "Plan",
+    "Result",
+    "Study",
+    "System",
+    "carry_out",
+    "estimate",
+    "find",
+    "prepare",
+    "study",
+    "value_text",
+]
 
 
 class Study:
@@ -44,14 +58,23 @@ class Study:
         return found
 
     @property
+    def members(self) -> list[Run]:
+        """Every run that was compared."""
+        return [member for many in self.runs.values() for member in many]
+
+    @property
     def left_out(self) -> list[dict[str, Any]]:
         """Trainings that are not compared: "label", "seed", "reason", "run"."""
         return list(_read(self.folder / "study.json")["left_out"])
 
-    def evaluate(self, split: str = "test", **options: Any) -> dict[str, dict[str, Score]]:
+    def evaluate(
+        self, split: str = "test", *, data_dir: File | None = None, device: str = "auto"
+    ) -> dict[str, dict[str, Score]]:
         """Score every run of the study on a split; return run's name -> scores."""
-        members = (member for many in self.runs.values() for member in many)
-        return {member.name: member.evaluate(split, **options) for member in members}
+        return {
+            member.name: member.evaluate(split, data_dir=data_dir, device=device)
+            for member in self.members
+        }
 
     def report(self, *, data_dir: File | None = None) -> Path:
         """Write the study's page and figures; return the page."""
@@ -60,7 +83,7 @@ class Study:
     def __repr__(self) -> str:
         pairs = self.comparison["pairs"]
         systems = ", ".join(
-            f"{s['label']} {runner.value_text(self.comparison['metric'], s['mean'])}"
+            f"{s['label']} {value_text(self.comparison['metric'], s['mean'])}"
             for s in self.comparison["systems"]
         )
         said = "".join(f"\n  {pair['sentence']}" for pair in pairs[:6])
@@ -85,8 +108,8 @@ def study(name: str = "", /, **options: Unpack[StudyOptions]) -> Study:
     display = displays.choose(options.get("progress", "auto"))
     plan = prepare(name, options)
     try:
-        with data.shown_progress(display is not None):
-            result = runner.carry_out(plan, options.get("jobs", 1), display)
+        with shown_progress(display is not None):
+            result = carry_out(plan, options.get("jobs", 1), display)
     except Interrupted as error:
         error.remedy = "the same call goes on"
         raise
@@ -108,8 +131,8 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
         changes["data"], source = images.placed(given["data"], source)
     quick = bool(given.get("quick"))
     what = _definition(name, given)
-    names = {"seeds": given.get("seeds", what.seeds), "name": f"{what.name}-quick" if quick else what.name}
-    what = what.model_copy(update=names)
+    name = f"{what.name}-quick" if quick else what.name
+    what = what.model_copy(update={"seeds": given.get("seeds", what.seeds), "name": name})
     settings = plans.options(
         source.folder if "data" in given else path(given.get("data_dir")),
         given.get("device", "auto"),
@@ -130,11 +153,6 @@ def _definition(name: str, given: Mapping[str, Any]) -> studies.Study:
             f"the study {name!r} says itself what varies", found=f"{next(iter(own))} was given too"
         )
     return studies.load(home(name))
-
-
-def carry_out(plan: Plan, jobs: int, display: displays.Display | None) -> Result:
-    """Train what a plan lacks and compare; see `study`."""
-    return runner.carry_out(plan, jobs, display)
 
 
 def find(name: File, out: File = run.RUNS) -> Study | None:

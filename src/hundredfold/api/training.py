@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from hundredfold import data, reports, run
+from hundredfold import reports, run
 from hundredfold.api.options import TrainOptions, call_text
 from hundredfold.api.request import Request, read
 from hundredfold.api.runs import Run
 from hundredfold.errors import HundredfoldError, HundredfoldWarning, Interrupted, UsageError
+from hundredfold.events import shown_progress
 
 if TYPE_CHECKING:  # torch takes a second: it is loaded when training is about to begin
     from hundredfold.training import Options, Progress
@@ -50,7 +51,7 @@ def begin(recipe: str, options: Mapping[str, Any], command: str) -> Run:
     """Train as `train` does. command: what run.json records, a call or a command line."""
     began = time.monotonic()
     request = read(recipe, options)
-    with data.shown_progress(request.display is not None):
+    with shown_progress(request.display is not None):
         made = _train(request, command, began)
         _write_page(made, request)
     return Run(made.folder)
@@ -66,7 +67,7 @@ def estimate(recipe: str = "", /, **options: Unpack[TrainOptions]) -> dict[str, 
     from hundredfold.engines import engine_for
 
     settings, progress, what = _settings(request, ""), _progress(request), request.recipe
-    with data.shown_progress(request.display is not None):
+    with shown_progress(request.display is not None):
         if request.options["budget"]:
             what = _plan(request, settings, progress, began, dry_run=True)[0].recipe
         return training.estimate(what, settings, progress, engine_for(what))

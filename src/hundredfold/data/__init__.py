@@ -11,7 +11,7 @@ from hundredfold.data._given import Indexed, given
 from hundredfold.data._image import Picture, decode
 from hundredfold.data._kept import unseen
 from hundredfold.data._preview import examples, save_grid
-from hundredfold.data._progress import progress, shown_progress
+from hundredfold.data._progress import progress
 from hundredfold.data._split import limited, training
 from hundredfold.data._types import DataSet, Given, Source, Split
 from hundredfold.errors import UsageError
@@ -35,7 +35,6 @@ __all__ = [
     "place",
     "progress",
     "save_grid",
-    "shown_progress",
     "training",
     "unseen",
 ]

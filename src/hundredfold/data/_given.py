@@ -109,7 +109,7 @@ def _images(images: Any) -> Images:
     if pixels.ndim == 4 and pixels.shape[1] == 3 and pixels.shape[3] != 3:
         remedy = "images.transpose(0, 2, 3, 1), or permute for a tensor"
         raise DataError(f"images are {shape}, with channels first", remedy=remedy)
-    if pixels.ndim == 3 or pixels.ndim == 4 and pixels.shape[3] == 1:
+    if pixels.ndim == 3 or (pixels.ndim == 4 and pixels.shape[3] == 1):
         remedy = "three channels: np.repeat(images.reshape(*images.shape[:3], 1), 3, axis=-1)"
         raise DataError(f"images are {shape}, without colour", remedy=remedy)
     if pixels.ndim != 4 or pixels.shape[3] != 3 or 0 in pixels.shape[1:]:
@@ -155,9 +155,9 @@ def _classes(parts: Mapping[str, Any], labels: Mapping[str, NDArray[Any]]) -> tu
     """Return the names of classes: those a Dataset has for its numbers, else the labels'."""
     first = labels.get("train", next(iter(labels.values())))
     named = getattr(parts.get("train"), "classes", None)
-    if isinstance(named, list | tuple) and first.dtype.kind in "iu":
-        if 0 <= first.min() and first.max() < len(named):
-            return tuple(map(str, named))
+    numbers = first.dtype.kind in "iu" and first.min() >= 0
+    if isinstance(named, list | tuple) and numbers and first.max() < len(named):
+        return tuple(map(str, named))
     return tuple(str(value) for value in np.unique(first))
 
 

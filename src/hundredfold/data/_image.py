@@ -96,7 +96,7 @@ def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
     shape = " x ".join(map(str, pixels.shape))
     if pixels.dtype != np.uint8:
         raise DataError(f"it is {pixels.dtype}, not uint8")
-    if pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[2] != 3) or not pixels.size:
+    if (pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[2] != 3)) or not pixels.size:
         raise DataError(f"it is {shape or 'a number'}, not height x width x 3")
     return Image.fromarray(np.ascontiguousarray(pixels))
 

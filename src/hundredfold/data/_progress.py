@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import (
@@ -17,19 +16,7 @@ from rich.progress import (
 )
 
 from hundredfold import machine
-
-
-_SHOWN = ContextVar("_SHOWN", default=False)  # a library is silent unless somebody asks
-
-
-@contextmanager
-def shown_progress(shown: bool = True) -> Iterator[None]:
-    """Let `progress` write to stderr within, or not."""
-    before = _SHOWN.set(shown)
-    try:
-        yield
-    finally:
-        _SHOWN.reset(before)
+from hundredfold.events import is_shown
 
 
 @contextmanager
@@ -38,10 +25,10 @@ def progress(
 ) -> Iterator[Callable[[int], object]]:
     """Yield a function to call with the bytes that were done, or images where `count`.
 
-    Nothing is shown without a text, or outside of `shown_progress`.
+    Nothing is shown without a text, or where nobody wants to see it.
     """
     console = Console(stderr=True, soft_wrap=True)
-    if not text or not _SHOWN.get():
+    if not text or not is_shown():
         yield lambda _done: None
         return
     if not machine.is_terminal(console.file):

@@ -12,9 +12,9 @@ from hundredfold import wording
 from hundredfold.data import Source
 from hundredfold.errors import HundredfoldError
 from hundredfold.prediction import Predictions
-from hundredfold.reports import _svg
 from hundredfold.reports._evidence import Evidence, StudyEvidence
 from hundredfold.reports._html import Child, Markup, join, tag
+from hundredfold.reports._plain_svg import inlined
 from hundredfold.reports._study import metric_words, value_text
 from hundredfold.reports.curves import curve_charts
 from hundredfold.reports.headline import sentence
@@ -54,14 +54,16 @@ def study_html(folder: Path) -> str:
             str(system["n"]),
             value_text(study, system["mean"]),
             f"{value_text(study, system.get('low'), with_unit=False)} to "
-            f"{value_text(study, system.get('high'))}" if system.get("low") is not None else "",
+            f"{value_text(study, system.get('high'))}"
+            if system.get("low") is not None
+            else "",
         )
         for system in systems
     ]
     pairs = [_line(str(pair["sentence"])) for pair in study.comparison.get("pairs", [])]
     drawings = [*verdict(study).figures.values(), *list(overlay(study).figures.values())[:1]]
     head = ("variant", "seeds", metric_words(study.metric), "95 % interval")
-    charts = [Markup(_svg.inlined(svg)) for svg in drawings]
+    charts = [inlined(svg) for svg in drawings]
     return _box(tag("b", {}, study.title), _table(head, rows), *pairs[:6], *charts)
 
 
@@ -71,15 +73,15 @@ def predictions_html(predictions: Predictions) -> str:
     for place, one in enumerate(predictions[:_PREDICTIONS]):
         others = ", ".join(f"{k} {wording.percent(v)}" for k, v in list(one.top(3).items())[1:])
         what = [tag("b", {}, one.label or ""), wording.percent(one.probability), others]
-        rows.append([one.file or f"image {place}", *(what if not one.error else [one.error, "", ""])])
+        rows.append(
+            [one.file or f"image {place}", *(what if not one.error else [one.error, "", ""])]
+        )
     more = len(predictions) - len(rows)
     rest = _line(f"and {more:,} more") if more > 0 else Markup()
     return _box(_table(("image", "label", "probability", "then"), rows), rest)
 
 
-def progress_html(
-    lines: Sequence[str], rows: Sequence[Mapping[str, Any]], status: str
-) -> str:
+def progress_html(lines: Sequence[str], rows: Sequence[Mapping[str, Any]], status: str) -> str:
     """Return how a training goes: what was said last, its newest epochs, its curves.
 
     rows: an epoch's row of the curve each, with "best". status: the line of the current step.
@@ -111,7 +113,7 @@ def _score(evidence: Evidence) -> Markup:
 
 def _charts(curve: list[dict[str, float]], info: Mapping[str, Any]) -> Markup:
     charts = curve_charts(curve, info.get("best_epoch"))
-    return join([Markup(_svg.inlined(svg)) for svg in charts.values()])
+    return join([inlined(svg) for svg in charts.values()])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Markup:

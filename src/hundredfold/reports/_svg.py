@@ -276,56 +276,6 @@ def standalone(svg: Markup, background: bool = True) -> str:
     return f"{start}><style>{plain}</style>{paper}{inside}\n"
 
 
-def inlined(svg: Markup) -> str:
-    """Return the drawing with its style in each element, for a page that takes no style sheet.
-
-    Colours are the light ones, on white; what page.js reads is left out.
-    """
-    body = re.sub(r' (data-[\w-]+|tabindex)="[^"]*"', "", svg)
-    rules = _rules()
-
-    def styled(match: re.Match[str]) -> str:
-        name, attributes = match[1], match[2]
-        found = re.search(r' class="([^"]*)"', attributes)
-        kinds = set(found[1].split()) if found else set()
-        attributes = attributes.replace(found[0], "") if found else attributes
-        own = "".join(d for tags, wanted, d in rules if tags in ("", name) and wanted <= kinds)
-        if name == "svg":
-            own = f"{_base()}background:#fff;height:auto;"
-        return f"<{name}{attributes} style=\"{own.strip(';')}\">" if own else f"<{name}{attributes}>"
-
-    plain = re.sub(r"<(svg)([^>]*?) style=\"([^\"]*)\"", r"<\1\2", body)
-    made = re.sub(r"<(svg|g|path|text|rect|circle)\b([^>]*)>", styled, plain)
-    width = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', made)
-    size = f' width="{width[1]}" height="{width[2]}"' if width else ""
-    return made.replace("<svg", f'<svg xmlns="http://www.w3.org/2000/svg"{size}', 1)
-
-
-@cache
-def _rules() -> list[tuple[str, frozenset[str], str]]:
-    """Return element, classes and declarations of each rule for what is inside a chart.
-
-    The more a selector asks for, the later it comes, as a style sheet weighs its rules.
-    """
-    css = chart_css()
-    palette = dict(re.findall(r"--([\w-]+):\s*([^;}]+)[;}]", css))
-    found = []
-    for selector, body in re.findall(r"\.chart ([^{]+)\{([^}]*)\}", css):
-        plain = re.sub(r"var\(--([\w-]+)\)", lambda m: palette[m[1]], body)
-        for one in selector.split(","):
-            words = one.strip().removeprefix(".chart ").strip()
-            name, *kinds = words.split(".")
-            found.append((name, frozenset(kinds), plain.strip(";") + ";"))
-    return sorted(found, key=lambda rule: (len(rule[1]), bool(rule[0])))
-
-
-@cache
-def _base() -> str:
-    """Return the declarations of a chart as a whole; a quote would end the attribute."""
-    found = re.search(r"\.chart\{([^}]*)\}", chart_css())
-    return found[1].replace('"', "'") + ";" if found else ""
-
-
 @cache
 def chart_css() -> str:
     """Return the style of drawings, which the page and each figure share."""

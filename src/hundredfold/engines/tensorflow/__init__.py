@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from hundredfold.errors import MissingError
 from hundredfold.classifier import Classifier
+from hundredfold.errors import MissingError
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training.options import Options
