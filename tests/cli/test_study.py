@@ -165,9 +165,9 @@ def test_a_run_on_other_data_does_not_take_the_name(tiny: Path, make_run: MakeRu
     what = studies.load(str(tiny))
     first, second = studies.members(studies.variants(what), 1)
     made = make_run(Path("runs"), first.recipe, digest="other")
-    plan = plans.make(what.model_copy(update={"seeds": 1}), {}, Source(), Path("runs"), [])
-    assert str(plan.place(first)) == f"{made.folder}-2"
-    assert plan.place(second).name == run.default_name(second.recipe, "digits")
+    made_plan = plan.make(what.model_copy(update={"seeds": 1}), {}, Source(), Path("runs"), [])
+    assert str(made_plan.place(first)) == f"{made.folder}-2"
+    assert made_plan.place(second).name == run.default_name(second.recipe, "digits")
 
 
 def test_runs_side_by_side_share_the_threads() -> None:

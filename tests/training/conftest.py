@@ -1,15 +1,14 @@
 """Small trainings in this process."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from hundredfold import training
 from hundredfold.data import Source
+from hundredfold.engines.pytorch import ENGINE
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 
@@ -25,7 +24,7 @@ SMALL: dict[str, Any] = {
 @pytest.fixture
 def progress() -> training.Progress:
     """Return a progress that nobody sees; runs keep what it says in their log."""
-    return training.Progress(Console(file=io.StringIO()))
+    return training.Progress()
 
 
 @pytest.fixture
@@ -34,6 +33,6 @@ def small_run(tmp_path: Path, progress: training.Progress) -> Callable[..., Run]
 
     def train(name: str = "a", **fields: object) -> Run:
         options = training.Options(Source(), threads=1, out=tmp_path / "runs", name=name)
-        return training.train(Recipe(**(SMALL | fields)), options, progress)
+        return training.train(Recipe(**(SMALL | fields)), options, progress, ENGINE)
 
     return train

@@ -71,8 +71,9 @@ def _meant(problem: CycloptsError) -> str | None:
         return None
     from hundredfold.api.options import closest  # loads what no other error needs
 
+    given = problem.token.keyword or problem.token.value
     names = [name for argument in problem.argument_collection for name in argument.names]
-    near = closest(problem.token.keyword or "", [n for n in names if n.startswith("--")])
+    near = closest(given, [n for n in names if n.startswith("--")])
     return f"did you mean {near}?" if near else None
 
 

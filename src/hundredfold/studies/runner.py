@@ -76,11 +76,11 @@ def _show(display: Display | None, kind: str, text: str) -> None:
 
 
 def _standings(plan: Plan, running: tuple[Member, ...], places: Mapping[Member, Path]) -> str:
-    now = "  ".join(f"{m}: {_standing(m, places[m])}" for m in running)
+    now = "  ".join(f"{m}: {standing(m, places[m])}" for m in running)
     return f"{len(plan.done)} of {len(plan.members)} done  {now}"
 
 
-def _standing(member: Member, place: Path) -> str:
+def standing(member: Member, place: Path) -> str:
     """Return how far the training in a folder is."""
     curve = Run(place).curve
     if not curve:
