@@ -98,7 +98,8 @@ def study(name: str = "", /, **options: Unpack[StudyOptions]) -> Study:
 
     name: a study that ships ("quickstart") or a .toml file; or none, and `vary` or `grid`:
         study(vary={"cnn": "simple-cnn", "resnet": {"model": "resnet(depth=20)"}}, seeds=3).
-    options: fields of the recipe, which every variant gets, and those of `StudyOptions`.
+    options: fields of the recipe, which every variant gets, and those of `StudyOptions`. They
+        win over a study's file; of keywords alone, a variant's own fields win over them.
 
     Runs that are there already, with the same recipe and the same data, are not trained again;
     interrupted ones go on where they stood. The test split stays closed. Runs that fail are
@@ -130,9 +131,9 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
             )
         changes["data"], source = images.placed(given["data"], source)
     quick = bool(given.get("quick"))
-    what = _definition(name, given)
-    name = f"{what.name}-quick" if quick else what.name
-    what = what.model_copy(update={"seeds": given.get("seeds", what.seeds), "name": name})
+    what = _definition(name, given, changes)
+    called = f"{what.name}-quick" if quick else what.name
+    what = what.model_copy(update={"seeds": given.get("seeds", what.seeds), "name": called})
     settings = plans.options(
         source.folder if "data" in given else path(given.get("data_dir")),
         given.get("device", "auto"),
@@ -140,14 +141,17 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
         given.get("jobs", 1),
     )
     out = Path(home(given.get("out", run.RUNS)))
-    wanted = (QUICK if quick else {}) | changes
+    wanted = (QUICK if quick else {}) | (changes if name else {})
     return plans.make(what, wanted, source, out, settings, path(given.get("weights")))
 
 
-def _definition(name: str, given: Mapping[str, Any]) -> studies.Study:
+def _definition(
+    name: str, given: Mapping[str, Any], changes: Mapping[str, Any]
+) -> studies.Study:
+    """Return a study by name, or one of keywords, where fields of all lose to a variant's own."""
     own = {key: given[key] for key in ("vary", "grid", "base", "metric", "name") if key in given}
     if not name:
-        return studies.define(own)
+        return studies.define({**own, "overrides": dict(changes)})
     if own:
         raise UsageError(
             f"the study {name!r} says itself what varies", found=f"{next(iter(own))} was given too"
