@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from hundredfold.engines import engine_for
 from hundredfold.errors import DataError, UsageError
 from hundredfold.run import Run
 
-CPU = torch.device("cpu")
 COUNT = 300  # three images a class
 ROW = 3074  # bytes: coarse label, fine label, pixels
 
@@ -48,6 +48,12 @@ def _train(out: Path, *options: str) -> Run:
     return Run(out / "a")
 
 
+def evaluate(run: Run, split: str, source: Source) -> dict[str, Any]:
+    """Score a run with the engine of its recipe, on the CPU."""
+    opener = partial(engine_for(run.recipe).open, run, torch.device("cpu"))
+    return evaluation.evaluate(run, split, source, opener)
+
+
 def _train_cifar(folder: Path) -> Run:
     return _train(folder / "runs", "--data", "cifar100", "--data-dir", str(folder),
                   "--batch-size", "64")  # fmt: skip
@@ -72,10 +78,6 @@ def opened() -> Iterator[list[str]]:
 def shapes_run(tmp_path: Path) -> Run:
     return _train(tmp_path / "runs", "--data", "shapes(size=18, classes=10, images=20)",
                   "--batch-size", "32", "--optimizer", "adam(lr=0.003)")  # fmt: skip
-
-
-def _evaluate(made: Run, split: str, source: Source) -> dict[str, Any]:
-    return evaluation.evaluate(made, split, source, lambda: engine_for(made.recipe).open(made, CPU))
 
 
 def _altered(path: Path) -> None:
@@ -118,11 +120,11 @@ def test_evaluate_opens_the_test_images_once_and_counts_its_evaluations(
     source = evaluation.source_of(made, None)
     assert source.folder == tmp_path
     opened.clear()
-    first = _evaluate(made, "test", source)
+    first = evaluate(made, "test", source)
     assert any(path.endswith("test.bin") for path in opened)
     assert made.info["test_evaluations"] == 1
     opened.clear()
-    second = _evaluate(made, "test", source)
+    second = evaluate(made, "test", source)
     assert not any("cifar" in Path(path).name or path.endswith(".bin") or "pixels" in path
                    for path in opened)  # fmt: skip
     assert second == first
@@ -138,7 +140,7 @@ def test_a_second_score_leaves_out_what_training_saw_nearly_the_same(tmp_path: P
         test[row, 2:] = pixels[:, :, ::-1].ravel()
     (folder / "cifar-100-binary" / "test.bin").write_bytes(test.tobytes())
     made = _train_cifar(folder)
-    found = _evaluate(made, "test", evaluation.source_of(made, None))
+    found = evaluate(made, "test", evaluation.source_of(made, None))
     copies = np.zeros(COUNT, bool)
     copies[:60:2] = True
     np.testing.assert_array_equal(made.unseen(), ~copies)
@@ -147,12 +149,12 @@ def test_a_second_score_leaves_out_what_training_saw_nearly_the_same(tmp_path: P
     assert (second["value"], second["n"]) == (right[~copies].mean(), COUNT - 30)
     assert second["low"] <= second["value"] <= second["high"]
     assert found["test.top_1"]["n"] == COUNT
-    again = _evaluate(made, "test", Source())
+    again = evaluate(made, "test", Source())
     assert again["test.top_1_unseen"] == second, "kept with the run"
 
 
 def test_scores_are_those_that_scikit_learn_finds_in_the_stored_logits(shapes_run: Run) -> None:
-    found = _evaluate(shapes_run, "test", Source())
+    found = evaluate(shapes_run, "test", Source())
     logits = np.load(shapes_run.folder / "test.logits.npy")
     labels = np.load(shapes_run.folder / "test.labels.npy")
     split = data.load(shapes_run.recipe.data, Source()).parts["test"]()
@@ -177,7 +179,7 @@ def test_scores_are_those_that_scikit_learn_finds_in_the_stored_logits(shapes_ru
 
 
 def test_tables_of_classes_are_those_that_scikit_learn_finds(shapes_run: Run) -> None:
-    _evaluate(shapes_run, "test", Source())
+    evaluate(shapes_run, "test", Source())
     labels = shapes_run.labels("test")
     predicted = shapes_run.logits("test").argmax(1)
     each = metrics.precision_recall_fscore_support(labels, predicted, zero_division=0)
@@ -196,7 +198,7 @@ def test_validation_scored_again_is_what_training_found_and_no_test_evaluation(
 ) -> None:
     before = shapes_run.scores
     (shapes_run.folder / "validation.logits.npy").unlink()
-    again = _evaluate(shapes_run, "validation", Source())
+    again = evaluate(shapes_run, "validation", Source())
     for name, score in again.items():
         assert score["value"] == pytest.approx(before[name]["value"], abs=1e-5)
     assert shapes_run.info["test_evaluations"] == 0
@@ -218,7 +220,7 @@ def test_other_classes_are_refused(shapes_run: Run) -> None:
     others = info["data"] | {"classes": info["data"]["classes"][::-1]}
     shapes_run.save_info(info | {"data": others})
     with pytest.raises(DataError, match="classes"):
-        _evaluate(shapes_run, "test", Source())
+        evaluate(shapes_run, "test", Source())
     assert shapes_run.logits("test") is None
 
 
@@ -227,14 +229,14 @@ def test_other_training_images_are_refused_for_validation(shapes_run: Run) -> No
     info = shapes_run.info
     shapes_run.save_info(info | {"data": info["data"] | {"digest": "0" * 64}})
     with pytest.raises(DataError, match="not those"):
-        _evaluate(shapes_run, "validation", Source())
+        evaluate(shapes_run, "validation", Source())
 
 
 def test_there_are_two_splits_to_score(shapes_run: Run) -> None:
     with pytest.raises(UsageError, match="no split 'train'"):
-        _evaluate(shapes_run, "train", Source())
+        evaluate(shapes_run, "train", Source())
 
 
 def test_a_run_that_is_being_written_is_not_evaluated(shapes_run: Run) -> None:
     with shapes_run.writer(), pytest.raises(UsageError, match="another process"):
-        _evaluate(shapes_run, "test", Source())
+        evaluate(shapes_run, "test", Source())

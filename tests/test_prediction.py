@@ -11,13 +11,12 @@ import torch
 from PIL import Image
 
 from hundredfold import cli, data, evaluation, prediction
+from hundredfold.classifier import Classifier
 from hundredfold.data import Source
 from hundredfold.engines import engine_for
 from hundredfold.errors import UsageError
-from hundredfold.inference import Classifier
 from hundredfold.run import Run
 
-CPU = torch.device("cpu")
 TURNED = 6  # EXIF orientation: what is stored has to be turned by 90 degrees, clockwise
 
 
@@ -34,8 +33,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(out / "a")
 
 
-def _open(made: Run) -> Classifier:
-    return engine_for(made.recipe).open(made, CPU)
+def opened(run: Run) -> Classifier:
+    return engine_for(run.recipe).open(run, torch.device("cpu"))
 
 
 @pytest.fixture
@@ -50,46 +49,49 @@ def photos(made: Run, tmp_path: Path) -> list[Path]:
 
 
 def test_predictions_are_those_of_evaluation(made: Run, photos: list[Path]) -> None:
-    evaluation.evaluate(made, "test", Source(), lambda: _open(made))
+    evaluation.evaluate(made, "test", Source(), lambda: opened(made))
     logits = made.logits("test")
     assert logits is not None
     shares = torch.from_numpy(logits).softmax(1).numpy()
-    for row, found in enumerate(prediction.predict(_open(made), photos, top=10)):
+    classes = made.info["data"]["classes"]
+    for row, found in enumerate(prediction.predict(opened(made), photos)):
         order = np.argsort(-shares[row])
-        assert found.labels[0] == made.info["data"]["classes"][order[0]]
-        np.testing.assert_allclose(found.probabilities, shares[row][order], atol=1e-4)
-        assert sum(found.probabilities) == pytest.approx(1, abs=1e-5)
+        assert found.label == classes[order[0]]
+        assert list(found.probabilities) == [classes[k] for k in order]
+        values = list(found.probabilities.values())
+        np.testing.assert_allclose(values, shares[row][order], atol=1e-4)
+        assert sum(values) == pytest.approx(1, abs=1e-5)
 
 
 def test_files_are_answered_in_the_order_given(made: Run, photos: list[Path]) -> None:
     given = [photos[k] for k in (4, 1, 9, 1)]
-    found = prediction.predict(_open(made), given, top=1)
+    found = prediction.predict(opened(made), given)
     assert [one.file for one in found] == [str(path) for path in given]
-    alone = [prediction.predict(_open(made), [path], top=1)[0] for path in given]
-    assert [one.labels for one in found] == [one.labels for one in alone]
+    alone = [prediction.predict(opened(made), [path])[0] for path in given]
+    assert found.labels == [one.label for one in alone]
 
 
 def test_a_folder_stands_for_the_images_in_it(made: Run, photos: list[Path]) -> None:
     (photos[0].parent / ".hidden").write_text("not an image")
-    found = prediction.predict(_open(made), [photos[0].parent])
+    found = prediction.predict(opened(made), [photos[0].parent])
     assert [one.file for one in found] == [str(path) for path in photos]
-    assert all(len(one.labels) == 5 for one in found)
+    assert all(len(one.top(5)) == 5 for one in found)
 
 
 def test_a_broken_file_gets_an_error_and_the_others_their_labels(
     made: Run, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prediction, "_AT_ONCE", 3)
-    whole = prediction.predict(_open(made), photos[:8])
+    whole = prediction.predict(opened(made), photos[:8])
     photos[2].write_bytes(photos[2].read_bytes()[:60])
     photos[6].write_text("not an image")
-    found = prediction.predict(_open(made), photos[:8])
+    found = prediction.predict(opened(made), photos[:8])
     for number, one in enumerate(found):
         if number in (2, 6):
-            assert one.labels == ()
+            assert (one.label, one.probability, one.probabilities) == (None, None, {})
             assert photos[number].name in one.error
         else:
-            assert one.labels == whole[number].labels
+            assert one.label == whole[number].label
             assert one.error == ""
 
 
@@ -101,16 +103,16 @@ def test_a_photo_that_lies_on_its_side_is_turned_upright(
     exif[0x0112] = TURNED
     lying = tmp_path / "lying.png"
     upright.transpose(Image.Transpose.ROTATE_90).save(lying, exif=exif)
-    wanted, found = prediction.predict(_open(made), [photos[3], lying], top=10)
-    assert found.labels == wanted.labels
+    wanted, found = prediction.predict(opened(made), [photos[3], lying])
+    assert list(found.probabilities) == list(wanted.probabilities)
     assert found.probabilities == pytest.approx(wanted.probabilities, abs=1e-6)
 
 
 def test_paths_that_lead_nowhere_are_refused(made: Run, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
-        prediction.predict(_open(made), [tmp_path / "absent.png"])
+        prediction.predict(opened(made), [tmp_path / "absent.png"])
     with pytest.raises(UsageError, match="no files"):
-        prediction.predict(_open(made), [])
+        prediction.predict(opened(made), [])
 
 
 def test_the_command_prints_a_table_and_json(
@@ -127,8 +129,9 @@ def test_the_command_prints_a_table_and_json(
     assert cli.main(["predict", str(made.folder), *files, "--top", "2", "--json"]) == 0
     answers = json.loads(capsys.readouterr().out)["predictions"]
     assert [answer["file"] for answer in answers] == files
-    assert answers[1]["labels"] == []
-    assert answers[0]["labels"][0] == rows[0]["label"]
+    assert answers[1]["label"] is None and photos[1].name in answers[1]["error"]
+    assert answers[0]["top"][0]["label"] == answers[0]["label"] == rows[0]["label"]
+    assert len(answers[0]["top"]) == 2 and answers[0]["unknown"] is None
 
 
 def test_where_no_file_is_an_image_the_command_fails_with_bad_data(

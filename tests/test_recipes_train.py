@@ -4,12 +4,12 @@ import math
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from safetensors.torch import save_file
 
 from hundredfold import models, recipes, studies, training
 from hundredfold.backbones import BACKBONES
 from hundredfold.data import Source
+from hundredfold.engines import engine_for
 from hundredfold.recipe import Recipe
 from hundredfold.spec import parse
 
@@ -52,11 +52,11 @@ def _weights(what: Recipe, folder: Path) -> Path | None:
 
 @pytest.mark.parametrize("what", [pytest.param(w, id=w.title) for w in _all().values()])
 def test_two_steps_of_a_recipe_that_ships(what: Recipe, tmp_path: Path) -> None:
-    progress = training.Progress(Console(quiet=True))
+    progress = training.Progress()
     options = training.Options(
         Source(), device="cpu", threads=1, out=tmp_path, weights=_weights(what, tmp_path)
     )
-    made = training.train(what, options, progress)
+    made = training.train(what, options, progress, engine_for(what))
     (row,) = made.curve
     assert row["step"] == 2
     assert math.isfinite(row["train.loss"])

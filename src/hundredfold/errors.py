@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class HundredfoldError(Exception):
@@ -62,11 +63,19 @@ class CheckError(HundredfoldError):
 
 
 class Interrupted(HundredfoldError):
-    """A signal ended the work; the state was saved (exit 130 for SIGINT, 143 for SIGTERM)."""
+    """A signal ended the work; the state was saved (exit 130 for SIGINT, 143 for SIGTERM).
+
+    run: the folder of the run that can be resumed, where there is one.
+    """
 
     def __init__(self, message: str, *, signal_number: int, remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)
         self.exit_code = 128 + signal_number
+        self.run: Path | None = None
+
+
+class HundredfoldWarning(UserWarning):
+    """Something that is odd and does not stop the work."""
 
 
 class Terminated(KeyboardInterrupt):

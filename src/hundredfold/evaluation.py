@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import data, files
+from hundredfold.classifier import Classifier
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, HundredfoldError, MissingError, UsageError
-from hundredfold.inference import Classifier
 from hundredfold.metrics import UNSEEN, scores
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.metrics.tables.per_class import per_class

@@ -1,13 +1,10 @@
-"""A run's classifier, whatever engine computes it, and the weights it reads from the run."""
+"""The weights that a run's network is opened with, read from the run and checked."""
 
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from hundredfold.errors import DataError
 from hundredfold.run import Run
@@ -15,19 +12,6 @@ from hundredfold.weights import files as weight_files
 
 _LOG = logging.getLogger(__name__)
 _LARGEST = 1024  # pixels, of what a file of weights may ask images to be
-
-
-class Classifier(Protocol):
-    """A trained network of any engine, the names of its classes, the size of its images."""
-
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def size(self) -> int: ...
-
-    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
-        ...
 
 
 def read_weights(

@@ -1,21 +1,19 @@
 """Exclusive locks; a lock goes with the process that holds it, even with kill -9."""
 
-import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from hundredfold.errors import UsageError
+from hundredfold.errors import HundredfoldWarning, UsageError
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-
-_LOG = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -82,7 +80,8 @@ def is_held(path: Path) -> bool:
 
 @cache
 def _warn() -> None:
-    _LOG.warning("warning: this system has no file locks; let one process at a time write a folder")
+    text = "this system has no file locks; let one process at a time write a folder"
+    warnings.warn(text, HundredfoldWarning, stacklevel=2)
 
 
 def _is_at(path: Path, about: os.stat_result) -> bool:

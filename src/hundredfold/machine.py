@@ -2,10 +2,13 @@
 
 import os
 import platform
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 _SETS = {
     "avx2": "AVX2",
@@ -16,6 +19,8 @@ _SETS = {
     "sve": "SVE",
     "asimd": "NEON",
 }
+
+PARENT = "HUNDREDFOLD_PARENT"  # the process that a command was started by, and ends with
 
 _TASKS = Path("/proc/self/task")  # a folder for each thread of this process, on Linux
 
@@ -96,6 +101,29 @@ def peak_memory() -> int:
         return int(getattr(memory, "peak_wset", memory.rss))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # kibibytes but on a Mac
+
+
+def heeded_signals(*names: str) -> tuple[signal.Signals, ...]:
+    """Return those of the named signals that this thread may handle and that mean something.
+
+    A signal that is ignored, as by `nohup` or in a script's background, was switched off by
+    whoever started the process, and stays so. Some systems lack some signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return ()
+    there = (getattr(signal, name) for name in names if hasattr(signal, name))
+    return tuple(s for s in there if signal.getsignal(s) is not signal.SIG_IGN)
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """Tell whether a stream is a terminal that can redraw a line.
+
+    FORCE_COLOR and the like, which make other programs colour a log, change nothing here.
+    """
+    try:
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+    except ValueError:  # it is closed
+        return False
 
 
 def place_to_write(folder: Path) -> tuple[Path, bool]:

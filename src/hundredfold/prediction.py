@@ -1,82 +1,157 @@
-"""Files to labels with probabilities, by a classifier."""
+"""Images to labels with probabilities, by a classifier."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeAlias, overload
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from PIL import Image
 
+from hundredfold.classifier import Classifier
 from hundredfold.data import decode
 from hundredfold.errors import DataError, UsageError
-from hundredfold.inference import Classifier
 
 _AT_ONCE = 1000  # images decoded and held at a time
+TOP = 5  # classes that are named for an image, unless somebody asks for more
+
+Item: TypeAlias = Path | Image.Image | NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The likeliest classes of one file, best first, each with its probability.
+    """What a network says of one image.
 
-    error: why the file could not be read; then there are no labels.
+    file:    the image's file, or None where it is none.
+    classes: every class, and `values`, (classes,), the probability of each in that order.
+    error:   why the image could not be read; then there are no values.
+    unknown: how little the image is like what was trained on, in [0, 1]; None is not known.
     """
 
-    file: str
-    labels: tuple[str, ...] = ()
-    probabilities: tuple[float, ...] = ()
+    file: str | None
+    classes: tuple[str, ...] = field(default=(), repr=False)
+    values: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32), repr=False)
     error: str = ""
+    unknown: float | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The likeliest class; None where there is an error."""
+        return next(iter(self.probabilities), None)
+
+    @property
+    def probability(self) -> float | None:
+        """The probability of `label`, in [0, 1]."""
+        return next(iter(self.probabilities.values()), None)
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Every class and its probability, likeliest first."""
+        order = np.argsort(-self.values, kind="stable")
+        return {self.classes[k]: float(self.values[k]) for k in order}
+
+    def top(self, count: int = TOP) -> dict[str, float]:
+        """Return the likeliest classes with their probabilities, best first."""
+        return dict(list(self.probabilities.items())[:count])
+
+    def to_json(self, top: int = TOP) -> dict[str, Any]:
+        """Return what `predict --json` says of the image."""
+        best = [{"label": k, "probability": v} for k, v in self.top(top).items()]
+        said = {"file": self.file, "label": self.label, "probability": self.probability}
+        return said | {"top": best, "unknown": self.unknown, "error": self.error or None}
+
+    def __repr__(self) -> str:
+        where = self.file or "an image"
+        if self.error:
+            return f"Prediction({where}: {self.error})"
+        return f"Prediction({where}: {self.label} {self.probability:.1%})"
 
 
-def predict(model: Classifier, paths: Sequence[Path], *, top: int = 5) -> list[Prediction]:
-    """Predict image files, in the order given; a folder stands for the images below it.
+class Predictions(Sequence[Prediction]):
+    """Predictions in the order of the images."""
+
+    def __init__(self, predictions: Sequence[Prediction]) -> None:
+        self._predictions = tuple(predictions)
+
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Predictions": ...
+    def __getitem__(self, index: int | slice) -> "Prediction | Predictions":
+        if isinstance(index, slice):
+            return type(self)(self._predictions[index])
+        return self._predictions[index]
+
+    def __len__(self) -> int:
+        return len(self._predictions)
+
+    @property
+    def labels(self) -> list[str | None]:
+        """The likeliest class of each image."""
+        return [one.label for one in self]
+
+    def to_json(self, top: int = TOP) -> dict[str, Any]:
+        """Return what `predict --json` prints."""
+        return {"predictions": [one.to_json(top) for one in self]}
+
+    def __repr__(self) -> str:
+        shown = "\n".join(f"  {one!r}" for one in self[:10])
+        more = f"\n  ... {len(self) - 10:,} more" if len(self) > 10 else ""
+        return f"Predictions of {len(self):,} images\n{shown}{more}"
+
+
+def predict(model: Classifier, items: Sequence[Item]) -> Predictions:
+    """Predict images, in the order given; a folder stands for the images below it.
 
     A file that is no image gets a prediction with an `error`, and the others their labels.
-    Raises UsageError where a path does not exist or there is no file at all.
+    Raises UsageError where a path does not exist, an array is no image, or there is nothing.
     """
-    files = _files(paths)
+    images = _expanded(items)
     found: list[Prediction] = []
-    for first in range(0, len(files), _AT_ONCE):
-        some = files[first : first + _AT_ONCE]
-        decoded = [_decoded(file, model.size) for file in some]
-        images = [image for image in decoded if not isinstance(image, str)]
-        shares = iter(_probabilities(model, images))
-        for file, image in zip(some, decoded, strict=True):
-            if isinstance(image, str):
-                found.append(Prediction(str(file), error=image))
+    for first in range(0, len(images), _AT_ONCE):
+        some = images[first : first + _AT_ONCE]
+        decoded = [_decoded(image, model.size) for image in some]
+        pixels = [image for image in decoded if not isinstance(image, str)]
+        values = iter(_probabilities(model, pixels))
+        for image, result in zip(some, decoded, strict=True):
+            file = str(image) if isinstance(image, Path) else None
+            if isinstance(result, str):
+                found.append(Prediction(file, error=result))
             else:
-                found.append(_best(str(file), next(shares), model.classes, top))
-    return found
+                found.append(Prediction(file, model.classes, next(values)))
+    return Predictions(found)
 
 
 def _probabilities(model: Classifier, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
     if not images:
         return np.empty((0, 0), np.float32)
-    found = model.logits(np.stack(images), np.arange(len(images)))
-    return torch.from_numpy(found).softmax(1).numpy()
+    logits = model.logits(np.stack(images), np.arange(len(images)))
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-def _best(file: str, shares: NDArray[np.float32], classes: Sequence[str], top: int) -> Prediction:
-    order = np.argsort(-shares, kind="stable")[:top]
-    return Prediction(
-        file, tuple(classes[k] for k in order), tuple(float(shares[k]) for k in order)
-    )
-
-
-def _decoded(file: Path, size: int) -> NDArray[np.uint8] | str:
+def _decoded(image: Item, size: int) -> NDArray[np.uint8] | str:
     try:
-        return decode(file, size)
+        return decode(image, size)
     except DataError as error:
+        if isinstance(image, np.ndarray):
+            raise UsageError(
+                error.message, remedy="uint8 pixels of shape (height, width, 3)"
+            ) from None
         return error.message
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise UsageError(f"there is no file {str(path)!r}")
-        inside = sorted(f for f in path.rglob("*") if f.is_file() and not f.name.startswith("."))
-        files += inside if path.is_dir() else [path]
-    if not files:
+def _expanded(items: Sequence[Item]) -> list[Item]:
+    images: list[Item] = []
+    for item in items:
+        if not isinstance(item, Path):
+            images.append(item)
+            continue
+        if not item.exists():
+            raise UsageError(f"there is no file {str(item)!r}")
+        inside = sorted(f for f in item.rglob("*") if f.is_file() and not f.name.startswith("."))
+        images += inside if item.is_dir() else [item]
+    if not images:
         raise UsageError("no files to predict", remedy="hundredfold predict latest photos/*.jpg")
-    return files
+    return images

@@ -15,6 +15,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from hundredfold import machine
+from hundredfold.events import is_shown
+
 
 @contextmanager
 def progress(
@@ -22,13 +25,13 @@ def progress(
 ) -> Iterator[Callable[[int], object]]:
     """Yield a function to call with the bytes that were done, or images where `count`.
 
-    Nothing is shown without a text.
+    Nothing is shown without a text, or where nobody wants to see it.
     """
     console = Console(stderr=True, soft_wrap=True)
-    if not text:
+    if not text or not is_shown():
         yield lambda _done: None
         return
-    if not console.is_terminal:
+    if not machine.is_terminal(console.file):
         began = time.monotonic()
         console.print(text, highlight=False, markup=False)
         yield lambda _done: None

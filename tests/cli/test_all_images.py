@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from hundredfold import data, studies
-from hundredfold.cli import _words, main
+from hundredfold.cli import main
 from hundredfold.data import Source
 from hundredfold.run import Run
+from hundredfold.studies import runner
 
 Captured = pytest.CaptureFixture[str]
 TRAIN = ["train", "digits", "--epochs", "2", "--precision", "fp32", "--threads", "1",
@@ -65,7 +66,7 @@ def test_a_run_is_trained_listed_scored_shown_and_used(elsewhere: Path, capsys: 
     capsys.readouterr()
     assert main(["predict", "all", "a.png", "--json"]) == 0
     (prediction,) = json.loads(capsys.readouterr().out)["predictions"]
-    assert prediction["labels"]
+    assert prediction["label"]
 
     assert main(["evaluate", "all", "--split", "test", "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)["scores"]
@@ -102,10 +103,10 @@ def test_where_a_training_stands_is_told_by_what_it_measures(
     (elsewhere / "all.toml").write_text(STUDY, encoding="utf-8")
     member = studies.members(studies.variants(studies.load("all.toml")), 1)[0]
     made = make_run(elsewhere / "runs", member.recipe, status="running")
-    assert _words.standing(member, made.folder) == "starting"
+    assert runner.standing(member, made.folder) == "starting"
     row = {"epoch": 1, "train.top_1": 0.25}
     (made.folder / "curve.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    assert _words.standing(member, made.folder) == "epoch 1 of 1, 25.0 % of the training images"
+    assert runner.standing(member, made.folder) == "epoch 1 of 1, 25.0 % of the training images"
     row["validation.top_1"] = 0.5
     (made.folder / "curve.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    assert _words.standing(member, made.folder) == "epoch 1 of 1, 50.0 %"
+    assert runner.standing(member, made.folder) == "epoch 1 of 1, 50.0 %"

@@ -3,8 +3,9 @@ import json
 import pytest
 
 from hundredfold import spec
+from hundredfold.api.networks import _EXAMPLES
 from hundredfold.cli import main
-from hundredfold.cli.models import _EXAMPLES, models
+from hundredfold.cli.models import models
 
 
 def test_the_list_holds_every_family_and_its_cost(capsys):

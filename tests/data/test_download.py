@@ -13,6 +13,7 @@ import pytest
 from hundredfold.data import _download
 from hundredfold.data._download import download
 from hundredfold.errors import DataError
+from hundredfold.events import shown_progress
 
 CONTENT = bytes(range(256)) * 4000
 SUM = hashlib.sha256(CONTENT).hexdigest()
@@ -86,6 +87,10 @@ def test_progress_stays_off_stdout(
     site: Site, target: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     download(site.url, target, SUM)
+    target.unlink()
+    assert capfd.readouterr() == ("", "")  # a library is silent unless somebody asks
+    with shown_progress():
+        download(site.url, target, SUM)
     out, err = capfd.readouterr()
     assert out == ""
     assert "downloading file.tar.gz" in err and "\x1b" not in err and "\r" not in err

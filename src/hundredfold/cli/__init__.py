@@ -7,6 +7,7 @@ the mount prints that dictionary instead, as the only thing on stdout; all else 
 import json
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Any, get_args
@@ -17,7 +18,8 @@ from hundredfold import __version__, machine
 from hundredfold.cli._failure import told
 from hundredfold.cli._output import lasting_output
 from hundredfold.cli._signals import follow_parent, terminable
-from hundredfold.errors import CheckError, HundredfoldError
+from hundredfold.errors import CheckError, HundredfoldError, HundredfoldWarning
+from hundredfold.events import shown_progress
 
 _LEARN = Group("Learn", sort_key=0)
 _USE = Group("Use", sort_key=1)
@@ -43,6 +45,7 @@ def application() -> App:
     app = App(
         name="hundredfold",
         help="Train image classifiers and learn honestly which one is better.",
+        help_format="plaintext",  # <model> in a text is neither markup nor a tag
         version=f"hundredfold {__version__}",
         default_parameter=Parameter(negative=(), converter=_exactly),
         result_action="return_value",
@@ -74,7 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given[: given.index("--")] if "--" in given else "--json" in given
     with lasting_output() as (out, err):
-        with terminable():
+        with terminable(), warnings.catch_warnings():
+            warnings.simplefilter("always", HundredfoldWarning)
+            warnings.showwarning = _say_warning
             follow_parent()
             code, result = _carry_out(given, as_json)
         if as_json and result is not None:
@@ -90,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _carry_out(given: list[str], as_json: bool) -> tuple[int, Any]:
     """Return the exit code and what belongs on stdout with --json."""
     try:
-        with redirect_stdout(sys.stderr if as_json else sys.stdout):
+        with redirect_stdout(sys.stderr if as_json else sys.stdout), shown_progress():
             result = application()(given, exit_on_error=False, print_error=False)
             return result.get("exit_code", 0) if isinstance(result, dict) else 0, result
     except (Exception, KeyboardInterrupt) as problem:
@@ -98,6 +103,12 @@ def _carry_out(given: list[str], as_json: bool) -> tuple[int, Any]:
         sys.stdout.flush()
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code, _as_json(error)
+
+
+def _say_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    own = issubclass(category, HundredfoldWarning)
+    text = str(message) if own else f"{category.__name__}: {message}"
+    sys.stderr.write(f"warning: {text}\n")
 
 
 def _as_json(error: HundredfoldError) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from cyclopts import CycloptsError, UnknownCommandError
+from cyclopts import CycloptsError, UnknownCommandError, UnknownOptionError
 from platformdirs import user_log_path
 
 from hundredfold.errors import (
@@ -56,13 +56,25 @@ def _usage(problem: CycloptsError, given: Sequence[str]) -> UsageError:
         return UsageError(
             f"{chain} has no verb {token!r}", remedy=did_you_mean(token, verbs), see=f"{chain} -h"
         )
-    message, _, close = " ".join(str(problem).split()).partition(" Did you mean ")
+    message = " ".join(str(problem).split()).partition(" Did you mean ")[0]
     message = message.rstrip(".") or f"cannot read {' '.join(given)!r}"
     return UsageError(
         message[0].lower() + message[1:],
-        remedy=f"did you mean {close}" if close else None,
+        remedy=_meant(problem),
         see=f"{chain} --help",
     )
+
+
+def _meant(problem: CycloptsError) -> str | None:
+    """Return the option that was meant, where one is close or another word for it."""
+    if not isinstance(problem, UnknownOptionError) or not problem.argument_collection:
+        return None
+    from hundredfold.api.options import closest  # loads what no other error needs
+
+    given = problem.token.keyword or problem.token.value
+    names = [name for argument in problem.argument_collection for name in argument.names]
+    near = closest(given, [n for n in names if n.startswith("--")])
+    return f"did you mean {near}?" if near else None
 
 
 def _internal(problem: BaseException, given: Sequence[str]) -> HundredfoldError:

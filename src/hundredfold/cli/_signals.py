@@ -3,13 +3,12 @@
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from hundredfold import machine
 from hundredfold.errors import Terminated
-from hundredfold.studies.processes import PARENT
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -17,19 +16,17 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 @contextmanager
 def terminable() -> Iterator[None]:
     """Let SIGTERM raise Terminated within, so that files are closed and states are saved."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {n: signal.signal(n, _terminate) for n in machine.heeded_signals("SIGTERM")}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 def follow_parent() -> None:
     """Get SIGTERM when the parent that started this command dies, even by kill -9 (Linux)."""
-    parent = os.environ.pop(PARENT, "")
+    parent = os.environ.pop(machine.PARENT, "")
     if not parent.isdecimal() or sys.platform != "linux":
         return
     import ctypes  # only studies need it

@@ -4,27 +4,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import cyclopts
-import numpy as np
-from numpy.typing import NDArray
+from cyclopts import Parameter
 from rich.console import Console
 
 from hundredfold import spec
-from hundredfold.data import DataSet, Source, load, place, refuse_folder
-from hundredfold.data._check import check_folder, check_set
-from hundredfold.data._preview import examples, save_grid
+from hundredfold.api import images
 from hundredfold.errors import DataError
 
 app = cyclopts.App(name="data", help="Fetch data sets, and check your own images.")
 
-ROWS, COLUMNS = 8, 9  # of a preview
 _NAMES = ", ".join(spec.names("hundredfold.data")) + "; with options as in shapes(size=64)."
 
 
 @app.command
 def fetch(
-    name: Annotated[str, cyclopts.Parameter(help=_NAMES)],
+    name: Annotated[str, Parameter(help=_NAMES)],
     *,
-    data_dir: Path | None = None,
+    data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     json: bool = False,
 ) -> dict[str, Any]:
     """Download a data set, check it and decode it, so that training starts at once.
@@ -36,32 +32,22 @@ def fetch(
     json
         Print one JSON object.
     """
-    source = _source(data_dir)
-    data = load(name, source)
-    refuse_folder(data, source)
-    counts = {part: len(opened()) for part, opened in data.parts.items()}
-    result = {
-        "name": data.name,
-        "classes": len(data.classes),
-        "size": data.size,
-        "images": counts,
-        "digest": data.digest,
-        "cache": str(source.cache),
-    }
+    found = images.fetch(name, data_dir=data_dir)
     if not json:
-        held = ", ".join(f"{count:,} {part}" for part, count in counts.items())
+        held = ", ".join(f"{count:,} {part}" for part, count in found["images"].items())
         console = Console(highlight=False, soft_wrap=True)
-        console.print(f"{data.name}: {held} images, {len(data.classes)} classes, in {source.cache}")
-    return result
+        where = f"{found['classes']} classes, in {found['cache']}"
+        console.print(f"{found['name']}: {held} images, {where}")
+    return found
 
 
 @app.command
 def check(
     what: str,
     *,
-    data_dir: Path | None = None,
+    data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     augment: str = "",
-    preview: Path | None = None,
+    preview: Annotated[Path | None, Parameter(show_default="none")] = None,
     json: bool = False,
 ) -> dict[str, Any]:
     """Look for unreadable files, empty classes, duplicates and the like before training.
@@ -82,45 +68,10 @@ def check(
     json
         Print one JSON object.
     """
-    chain = spec.chain(augment, "hundredfold.augment")
-    text, source = place(what, _source(data_dir))
-    report = _checked(text, source)
-    if (chain or preview) and not report["problems"]:
-        report["preview"] = str(preview or Path("preview.png"))
-        save_grid(_cells(load(text, source), chain), Path(report["preview"]))
+    report = images.check(what, data_dir=data_dir, augment=augment, preview=preview)
     if not json:
         _tell(report)
     return report | {"exit_code": DataError.exit_code if report["problems"] else 0}
-
-
-def _source(data_dir: Path | None) -> Source:
-    return Source(folder=data_dir) if data_dir else Source()
-
-
-def _checked(text: str, source: Source) -> dict[str, Any]:
-    if spec.parse(text).name == "image_folder" and source.folder is not None:
-        return check_folder(source.folder, source.cache)
-    data = load(text, source)
-    refuse_folder(data, source)
-    return check_set(data, source.cache)
-
-
-def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:
-    """Return rows of images: each as it is and then augmented; or of its class if no augment."""
-    if not chain:
-        return examples(data.parts["train"](), ROWS, COLUMNS)
-    import torch
-
-    from hundredfold import augment
-
-    first = examples(data.parts["train"](), ROWS, 1)[:, 0]
-    images = torch.from_numpy(first).permute(0, 3, 1, 2)  # (rows, 3, size, size), channels-last
-    labels = torch.eye(len(first))
-    change = augment.pipeline(chain)
-    made = [images]
-    for column in range(1, COLUMNS):
-        made.append(change(images, labels, torch.Generator().manual_seed(column))[0])
-    return np.asarray(torch.stack(made, dim=1).permute(0, 1, 3, 4, 2))
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 import hundredfold
-from hundredfold import run, wording
+from hundredfold import wording
 from hundredfold.cli._table import table
 from hundredfold.data import Source
 from hundredfold.machine import cores, instruction_sets, place_to_write, processor, quota
@@ -20,7 +20,7 @@ _SIDE = 1024  # of the matrices that the probe multiplies
 _SECONDS = 0.3
 
 
-def doctor(*, out: Path = run.RUNS, json: bool = False) -> dict[str, Any]:
+def doctor(*, out: Path = Path("runs"), json: bool = False) -> dict[str, Any]:
     """Look at this machine: cores, precision, memory, disk, data; and say what to mend.
 
     Parameters
@@ -35,7 +35,7 @@ def doctor(*, out: Path = run.RUNS, json: bool = False) -> dict[str, Any]:
         "extras": _versions(_EXTRAS),
         "processor": _processor(),
         "memory": _memory(),
-        "disk": _disk(out),
+        "disk": _disk(out.expanduser()),
         "cache": _cache(Source()),
         "torch": _torch(),
     }

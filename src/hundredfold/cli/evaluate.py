@@ -1,7 +1,5 @@
 """`hundredfold evaluate`: the only reader of the test split."""
 
-import json as jsons
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hundredfold import metrics, wording
-from hundredfold import run as runs
-from hundredfold.run import Run
+from hundredfold.api.runs import Run, Score, load
+from hundredfold.api.studying import find
 
 _SPLIT = (
     "test or validation. Each evaluation of the test split is counted in the run. Scores: "
@@ -25,10 +23,10 @@ def evaluate(
     run: str = "latest",
     *,
     split: Annotated[str, Parameter(help=_SPLIT)] = "test",
-    data_dir: Path | None = None,
+    data_dir: Annotated[Path | None, Parameter(show_default="where they lay")] = None,
     device: str = "auto",
     threads: int = 0,
-    out: Path = runs.RUNS,
+    out: Path = Path("runs"),
     json: bool = False,
 ) -> dict[str, Any]:
     """Score a run, or every run of a study, with 95 % intervals.
@@ -48,39 +46,24 @@ def evaluate(
     json
         Print one JSON object.
     """
-    members = _members(run, out)
-    from hundredfold import evaluation
-    from hundredfold.compute import device as devices
-    from hundredfold.engines import engine_for
-
-    place = devices.choose(device)
-    devices.use_threads(threads)
+    study = find(run, out)
+    many = study.members if study else [load(run, out=out)]
     found = {}
-    for member in members:
-        source = evaluation.source_of(member, data_dir)
-        found[member.name] = evaluation.evaluate(
-            member, split, source, partial(engine_for(member.recipe).open, member, place)
-        )
+    for one in many:
+        scores = one.evaluate(split, data_dir=data_dir, device=device, threads=threads)
+        found[one.name] = scores
         if not json:
-            _show(member, split, found[member.name])
-    if len(members) == 1:
-        only = members[0]
-        return {"run": str(only.folder), "test_evaluations": only.info["test_evaluations"],
-                "scores": found[only.name]}  # fmt: skip
-    return {"runs": found}
+            _show(one, scores)
+    if study:
+        return {"runs": found}
+    (only,) = many
+    evaluations = only.info["test_evaluations"]
+    return {"run": str(only.folder), "test_evaluations": evaluations, "scores": found[only.name]}
 
 
-def _members(text: str, out: Path) -> list[Run]:
-    for folder in (Path(text), out / text):
-        if (folder / "study.json").is_file():
-            study = jsons.loads((folder / "study.json").read_text(encoding="utf-8"))
-            return [runs.open_run(str(folder.parent / m["run"])) for m in study["members"]]
-    return [runs.open_run(text, out)]
-
-
-def _show(member: Run, split: str, scores: dict[str, dict[str, Any]]) -> None:
-    title = f"{member.name}, {split}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+def _show(run: Run, scores: dict[str, Score]) -> None:
+    split = next(iter(scores)).partition(".")[0]
+    table = Table(title=f"{run.name}, {split}", title_justify="left", box=box.SIMPLE_HEAD)
     for head in ("score", "value", "95 % interval", "images"):
         table.add_column(head, justify="left" if head == "score" else "right")
     for name, score in scores.items():
@@ -94,5 +77,5 @@ def _show(member: Run, split: str, scores: dict[str, dict[str, Any]]) -> None:
         seen = scores["test.top_1"]["n"] - unseen["n"]
         console.print(f"top_1_unseen leaves out {seen:,} images that training saw nearly the same")
     if split == "test":
-        times = wording.times(member.info["test_evaluations"])
+        times = wording.times(run.info["test_evaluations"])
         console.print(f"the test split of this run was evaluated {times}")

@@ -1,20 +1,21 @@
 """`hundredfold report`: the HTML page of a run or a study."""
 
+import sys
 import webbrowser
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from hundredfold import reports
-from hundredfold import run as runs
-from hundredfold.data import Source
+from cyclopts import Parameter
+
+from hundredfold.api.runs import load
+from hundredfold.api.studying import find
 
 
 def report(
     run_or_study: str = "latest",
     *,
-    out: Path = runs.RUNS,
-    data_dir: Path | None = None,
+    out: Path = Path("runs"),
+    data_dir: Annotated[Path | None, Parameter(show_default="where they lay")] = None,
     open: bool = False,
     json: bool = False,
 ) -> dict[str, Any]:
@@ -33,23 +34,11 @@ def report(
     json
         Print one JSON object.
     """
-    source = Source()
-    source = replace(source, folder=data_dir) if data_dir else source
-    study = _study(run_or_study, out)
-    if study:
-        page = reports.write_study(study, source)
-    else:
-        page = reports.write_run(runs.open_run(run_or_study, out), source)
+    found = find(run_or_study, out) or load(run_or_study, out=out)
+    page = found.report(data_dir=data_dir)
     if not json:
-        print(page)  # noqa: T201
+        sys.stdout.write(f"{page}\n")
     if open:
         webbrowser.open(page.resolve().as_uri())
-    return {
-        "report": str(page),
-        "figures": sorted(map(str, (page.parent / "figures").glob("*.svg"))),
-    }
-
-
-def _study(text: str, out: Path) -> Path | None:
-    places = (Path(text), out / text)
-    return next((place for place in places if (place / "study.json").is_file()), None)
+    figures = sorted(map(str, (page.parent / "figures").glob("*.svg")))
+    return {"report": str(page), "figures": figures}

@@ -2,17 +2,24 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from hundredfold import run, wording
+from cyclopts import Parameter
+
+from hundredfold import wording
+from hundredfold.api.runs import Run, list_runs, load
 from hundredfold.cli._table import table
 from hundredfold.errors import HundredfoldError
-from hundredfold.run import Run
 
 _HEAD = ("run", "status", "model", "data", "epochs", "validation", "test", "time", "size")
 
 
-def runs(name: str | None = None, *, out: Path = run.RUNS, json: bool = False) -> dict[str, Any]:
+def runs(
+    name: Annotated[str | None, Parameter(show_default="all")] = None,
+    *,
+    out: Path = Path("runs"),
+    json: bool = False,
+) -> dict[str, Any]:
     """List the runs in a folder, or show one: its recipe, how it ended, its scores.
 
     Parameters
@@ -25,8 +32,8 @@ def runs(name: str | None = None, *, out: Path = run.RUNS, json: bool = False) -
         Print one JSON object.
     """
     if name is not None:
-        return _one(run.open_run(name, out), json)
-    found = [_facts(one) for one in run.all_runs(out)]
+        return _one(load(name, out=out), json)
+    found = [_facts(one) for one in list_runs(out)]
     if not json:
         text = table(_HEAD, [_row(facts) for facts in found], left=4)
         sys.stdout.write(text if found else f"no runs in {out}; hundredfold train makes one\n")
@@ -63,7 +70,7 @@ def _facts(one: Run) -> dict[str, Any]:
     return facts | {
         "status": info.get("status", "damaged"),
         "reason": info.get("reason", ""),
-        "model": what.model,
+        "model": str(what.model),
         "data": info.get("data", {}).get("name"),
         "epochs": info.get("epochs"),
         "validation": scores.get("validation.top_1", {}).get("value"),

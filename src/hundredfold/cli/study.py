@@ -1,35 +1,29 @@
 """`hundredfold study`: train what is missing, compare, and write the page."""
 
-import tempfile
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 
-from hundredfold import reports, run
-from hundredfold import studies as studies
-from hundredfold.cli._words import say_estimate, say_plan, say_result, standing, trained
-from hundredfold.data import Source
-from hundredfold.errors import CheckError, Interrupted
-from hundredfold.recipe import QUICK
-from hundredfold.run import Run
-from hundredfold.studies import LeftOut, Member
-from hundredfold.studies import plan as plans
-from hundredfold.studies.plan import Plan
-from hundredfold.studies.processes import Children, Outcome
+from hundredfold.api import studying
+from hundredfold.cli._study_words import say_estimate, say_plan, say_result
+from hundredfold.displays import Terminal
+from hundredfold.errors import Interrupted
 
 
 def study(
     name: Annotated[str, Parameter(name="study", allow_leading_hyphen=False)],
     /,
     *,
-    seeds: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    seeds: Annotated[
+        int | None, Parameter(validator=Number(gte=1), show_default="the study's")
+    ] = None,
     jobs: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
-    data_dir: Path | None = None,
-    weights: Path | None = None,
-    out: Path = run.RUNS,
+    data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
+    weights: Annotated[Path | None, Parameter(show_default="none")] = None,
+    out: Path = Path("runs"),
     device: str = "auto",
     threads: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
     quick: bool = False,
@@ -66,82 +60,25 @@ def study(
     json
         Print one JSON object.
     """
-    source = Source(folder=data_dir) if data_dir else Source()
-    what = studies.load(name)
-    changes = {"seeds": seeds or what.seeds, "name": f"{what.name}-quick" if quick else what.name}
-    what = what.model_copy(update=changes)
-    options = plans.options(data_dir, device, threads, jobs)
-    plan = plans.make(what, QUICK if quick else {}, source, out, options, weights)
+    given = {"seeds": seeds, "jobs": jobs, "data_dir": data_dir, "weights": weights, "out": out,
+             "device": device, "threads": threads, "quick": quick}  # fmt: skip
+    plan = studying.prepare(name, given)
     if not json:
         say_plan(plan)
     if dry_run:
-        cost: dict[str, Any] = plans.estimate(plan, jobs)
+        cost = studying.estimate(plan, jobs)
         if not json:
             say_estimate(cost)
         return cost
     try:
-        failures = _train(plan, jobs, Console(stderr=True, highlight=False))
+        result = studying.carry_out(plan, jobs, Terminal(sys.stderr))
     except Interrupted as error:
         error.remedy = f"the same command goes on: hundredfold study {name}"
         raise
-    left_out = [
-        LeftOut(m.label, m.seed, outcome.reason, plan.place(m).name)
-        for m, outcome in failures.items()
-    ]
-    found = studies.conclude(plan.study, plan.folder, plan.runs, left_out)
-    page = _write_pages(plan)
     if not json:
-        say_result(plan, found, page)
-    if failures:
-        raise _failed(plan, failures, page)
-    return {
-        "study": str(plan.folder),
-        "report": str(page),
-        "runs": [str(one.folder) for one in plan.runs.values()],
-        **found.to_json(),
-    }
-
-
-def _train(plan: Plan, jobs: int, console: Console) -> dict[Member, Outcome]:
-    """Train what is missing; return those that failed."""
-    failures: dict[Member, Outcome] = {}
-    places = {member: plan.place(member) for member in plan.missing}
-    with tempfile.TemporaryDirectory() as scratch, console.status("starting") as status:
-        commands = {m: plan.command(m, place, Path(scratch)) for m, place in places.items()}
-
-        def watch(running: tuple[Member, ...]) -> None:
-            now = "  ".join(f"{m}: {standing(m, places[m])}" for m in running)
-            status.update(f"{len(plan.done)} of {len(plan.members)} done  {now}")
-
-        for member, outcome in Children(commands, jobs, plan.environment).outcomes(watch):
-            if outcome.code:
-                failures[member] = outcome
-            else:
-                plan.done[member] = Run(places[member])
-            said = f"failed   {member}: {outcome.reason}" if outcome.code else trained(plan, member)
-            console.print(said, markup=False, soft_wrap=True)
-    return failures
-
-
-def _write_pages(plan: Plan) -> Path:
-    """Write the study's page, and those of its runs that are older than the run."""
-    for one in plan.runs.values():
-        page = one.folder / reports.PAGE
-        newest = max(path.stat().st_mtime for path in one.folder.glob("*.json"))
-        if not page.exists() or page.stat().st_mtime < newest:
-            reports.write_run(one, plan.source)
-    return reports.write_study(plan.folder, plan.source)
-
-
-def _failed(plan: Plan, failures: dict[Member, Outcome], page: Path) -> CheckError:
-    """Return one error for all members that failed, with their exit code where they agree."""
-    member, outcome = next(iter(failures.items()))
-    error = CheckError(
-        f"{len(failures)} of {len(plan.members)} runs failed and were left out",
-        found=f"{member}: {outcome.reason}",
-        remedy="the same command tries them again",
-        see=str(page),
-    )
-    codes = {outcome.code for outcome in failures.values()}
-    error.exit_code = codes.pop() if len(codes) == 1 else error.exit_code
-    return error
+        say_result(plan, result)
+    if result.failed:
+        raise result.failed
+    runs = [str(one.folder) for one in plan.runs.values()]
+    said = {"study": str(plan.folder), "report": str(result.page), "runs": runs}
+    return {**said, **result.comparison.to_json()}

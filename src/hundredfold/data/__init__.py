@@ -5,27 +5,38 @@ from dataclasses import replace
 from pathlib import Path
 
 from hundredfold import spec
+from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
-from hundredfold.data._image import decode
+from hundredfold.data._given import Indexed, given
+from hundredfold.data._image import Picture, decode
+from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._split import limited, training
-from hundredfold.data._types import DataSet, Source, Split
+from hundredfold.data._types import DataSet, Given, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
 from hundredfold.progress_bar import progress
 
 __all__ = [
     "DataSet",
+    "Given",
+    "Indexed",
+    "Picture",
     "Source",
     "Split",
+    "check_folder",
+    "check_set",
     "decode",
     "download",
+    "examples",
     "fingerprint",
+    "given",
     "limited",
     "load",
     "place",
     "progress",
     "refuse_folder",
+    "save_grid",
     "training",
     "unseen",
 ]

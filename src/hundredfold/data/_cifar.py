@@ -5,7 +5,7 @@ folder as an archive. All four hold the same images in the same order, so they g
 digest. An archive is read where it is: nothing of it is ever extracted to the disk.
 """
 
-import logging
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,11 @@ from hundredfold.data import _archive, _files, _store
 from hundredfold.data._official import Copy, Labelled, Official, find
 from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
-from hundredfold.errors import DataError
+from hundredfold.errors import DataError, HundredfoldWarning
 
 SIDE = 32
 PLANES = 3 * SIDE * SIDE  # bytes of an image: red, green and blue plane
 _BLOCK = 4096
-_LOG = logging.getLogger(__name__)
 
 
 def cifar(source: Source, official: Official) -> DataSet:
@@ -73,7 +72,8 @@ def _unofficial(official: Official, copy: Copy, name: str) -> None:
     text = f"the {name} images in {copy.path} are not the official ones of {official.name}"
     if copy.downloaded:
         raise DataError(text, remedy=f"delete {copy.path} and start again")
-    _LOG.warning("warning: %s; they are used, and told apart by their digest", text)
+    text += "; they are used, and told apart by their digest"
+    warnings.warn(text, HundredfoldWarning, stacklevel=2)
 
 
 def _sources(copy: Copy, name: str) -> list[Path]:

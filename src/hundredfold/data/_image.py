@@ -8,6 +8,7 @@
 
 import io
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,15 +32,22 @@ _TURNS = {
 }
 
 
-def decode(file: Path | bytes, size: int, name: str = "") -> NDArray[np.uint8]:
-    """Return an image file, or its bytes, as (size, size, 3) uint8.
+Picture: TypeAlias = Path | bytes | Image.Image | NDArray[np.uint8]
+
+
+def decode(file: Picture, size: int, name: str = "") -> NDArray[np.uint8]:
+    """Return an image as (size, size, 3) uint8: a file, its bytes, a PIL image or an array.
+
+    An array is (height, width, 3) or, grey, (height, width) uint8.
 
     Raises DataError with the reason, and `name` or the path, for whatever is not an image of
     one of FORMATS, has over MOST_PIXELS pixels or takes over MOST_BYTES bytes.
     """
     name = name or (str(file) if isinstance(file, Path) else "the image")
     try:
-        return _decoded(_bytes(file), size)
+        if isinstance(file, np.ndarray):
+            return _resized(_from_array(file), size)
+        return _resized(file, size) if isinstance(file, Image.Image) else _decoded(file, size)
     except Exception as error:  # decoders raise anything, SyntaxError and struct.error included
         raise DataError(
             f"cannot read {name}: {_reason(error)}",
@@ -62,19 +70,35 @@ def _bytes(file: Path | bytes) -> bytes:
     return file
 
 
-def _decoded(data: bytes, size: int) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > MOST_PIXELS:
-            raise DataError(
-                f"it has {width} x {height} pixels, over {MOST_PIXELS // 10**6} million"
-            )
+def _decoded(file: Path | bytes, size: int) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(_bytes(file)), formats=FORMATS) as image:
+        _need_few_pixels(image)
         image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at half, quarter ... its size
         image.load()
-        square = _square(_eight_bit(image), size)
-        turn = _TURNS.get(_orientation(image))
+        return _resized(image, size)
+
+
+def _resized(image: Image.Image, size: int) -> NDArray[np.uint8]:
+    _need_few_pixels(image)
+    square = _square(_eight_bit(image), size)
+    turn = _TURNS.get(_orientation(image))
     square = square.transpose(turn) if turn is not None else square
     return np.asarray(_opaque(square))
+
+
+def _need_few_pixels(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise DataError(f"it has {width} x {height} pixels, over {MOST_PIXELS // 10**6} million")
+
+
+def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
+    shape = " x ".join(map(str, pixels.shape))
+    if pixels.dtype != np.uint8:
+        raise DataError(f"it is {pixels.dtype}, not uint8")
+    if (pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[2] != 3)) or not pixels.size:
+        raise DataError(f"it is {shape or 'a number'}, not height x width x 3")
+    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ def write(folder: Path, rows: Rows) -> dict[str, Any]:
     labels = np.ascontiguousarray(rows.labels[kept], "<i8")
     np.save(folder / "labels.npy", labels)
     return {
-        "digest": _digest(folder / "pixels.npy", labels, rows.size),
+        "digest": pixels_digest(_mapped(folder / "pixels.npy", len(labels)), labels, rows.size),
         "names": [rows.names[row] for row in kept] if rows.names else [],
         "left_out": [(rows.names[row], reason) for row, reason in sorted(rows.bad.items())],
     }
@@ -67,11 +67,15 @@ def _write_header(stream: IO[bytes], count: int, size: int) -> None:
     np.lib.format.write_array_header_1_0(stream, header)
 
 
-def _digest(pixels: Path, labels: NDArray[np.int64], size: int) -> str:
+def pixels_digest(pixels: NDArray[np.uint8], labels: NDArray[np.int64], size: int) -> str:
+    """Return the sha256 hex of images (n, size, size, 3) and their labels."""
     total = hashlib.sha256(f"{len(labels)} {size}".encode())
-    if len(labels):
-        images = np.load(pixels, mmap_mode="r", allow_pickle=False)
-        for start in range(0, len(images), _READ):
-            total.update(np.ascontiguousarray(images[start : start + _READ]).data)
+    for start in range(0, len(pixels), _READ):
+        total.update(np.ascontiguousarray(pixels[start : start + _READ]).data)
     total.update(labels.data)
     return total.hexdigest()
+
+
+def _mapped(pixels: Path, count: int) -> NDArray[np.uint8]:
+    mode: Literal["r"] | None = "r" if count else None  # an empty file cannot be mapped
+    return np.load(pixels, mmap_mode=mode, allow_pickle=False)  # type: ignore[no-any-return]

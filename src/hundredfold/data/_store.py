@@ -11,7 +11,7 @@ lie apart: opening one neither opens nor decodes another.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,5 +58,10 @@ def prepare(cache: Path, group: str, key: str, decode: Callable[[], Rows]) -> Pa
 
 def digest(parts: Iterable[Part], classes: Iterable[str]) -> str:
     """Return the sha256 hex of what training sees: the parts' images and labels, the classes."""
-    facts = [[part.digest for part in parts], list(classes)]
+    return digest_of([part.digest for part in parts], classes)
+
+
+def digest_of(parts: Sequence[str], classes: Iterable[str]) -> str:
+    """Return the sha256 hex of the digests of parts, and the classes."""
+    facts = [list(parts), list(classes)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -1,7 +1,7 @@
 """What a data set is: named parts of uint8 images with labels, opened when they are called."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import cache
+from hundredfold.data._image import Picture
 
 
 def _folder() -> Path | None:
@@ -21,17 +22,41 @@ def _offline() -> bool:
 
 
 @dataclass(frozen=True)
+class Labelled:
+    """Images, uint8 (n, height, width, 3) or one object each, and labels, positions in classes."""
+
+    images: NDArray[np.uint8] | Sequence[Picture]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Labelled images that somebody holds in memory.
+
+    parts:   "train", maybe "validation", maybe "test": images and a label each.
+    classes: the names of the classes, in their order.
+    size:    height and width that a run knows; 0 leaves it to `arrays`.
+    """
+
+    parts: Mapping[str, Labelled]
+    classes: tuple[str, ...]
+    size: int = 0
+
+
+@dataclass(frozen=True)
 class Source:
     """Where data lie: options of a command, never of a recipe.
 
     folder:  where the user keeps the data (`--data-dir`, HUNDREDFOLD_DATA); read, never written.
     cache:   where downloads and decoded images go (HUNDREDFOLD_CACHE, else the user's cache).
     offline: whether the network is forbidden (HUNDREDFOLD_OFFLINE=1).
+    given:   images that were handed over in Python; the data set `arrays` takes them.
     """
 
     folder: Path | None = field(default_factory=_folder)
     cache: Path = field(default_factory=cache.location)
     offline: bool = field(default_factory=_offline)
+    given: Given | None = None
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ by name. The folder is read and never written to.
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from warnings import catch_warnings, simplefilter
+from warnings import catch_warnings, simplefilter, warn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +23,11 @@ from hundredfold.data import _files, _notes, _scan, _store
 from hundredfold.data._image import decode
 from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
-from hundredfold.errors import DataError, UsageError
+from hundredfold.errors import DataError, HundredfoldWarning, UsageError
 from hundredfold.machine import cores
 from hundredfold.progress_bar import progress
 
 _BLOCK = 256
-_LOG = logging.getLogger(__name__)
 _SHOWN = 1000  # so many images take long enough to show progress
 
 Labelled = list[tuple[Path, int]]
@@ -88,7 +86,7 @@ def _part(
     decode_all = partial(_decode, layout.root, files, size)
     part = _store.prepare(source.cache, group, key, decode_all)
     if name == "test" and part.left_out:
-        _LOG.warning("warning: %s", _notes.left_out(layout.root, part))
+        warn(_notes.left_out(layout.root, part), HundredfoldWarning, stacklevel=2)
     return part
 
 

@@ -12,12 +12,25 @@ from hundredfold.data import Source
 from hundredfold.errors import UsageError
 from hundredfold.reports.charts import standalone
 from hundredfold.reports.exhibits import Section, sections
+from hundredfold.reports.inline import (
+    predictions_html,
+    progress_html,
+    run_html,
+    study_html,
+)
 from hundredfold.reports.layout import page
 from hundredfold.reports.run_evidence import RunEvidence
 from hundredfold.reports.study_evidence import StudyEvidence
 from hundredfold.run import Run
 
-__all__ = ["write_run", "write_study"]
+__all__ = [
+    "predictions_html",
+    "progress_html",
+    "run_html",
+    "study_html",
+    "write_run",
+    "write_study",
+]
 
 PAGE = "report.html"
 

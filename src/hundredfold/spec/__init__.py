@@ -12,7 +12,7 @@ A part of a user's own is written with its file: "my_nets.py:net(width=32)".
 
 from hundredfold.spec._call import Call, literal, parse, parse_chain
 from hundredfold.spec._own import OwnCode, OwnFiles, own_code, part_of
-from hundredfold.spec._part import Chain, Part, chain, part, resolve
+from hundredfold.spec._part import Chain, Part, chain, own_part, part, resolve
 from hundredfold.spec._signature import Option, Signature, constants, describe, names
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "literal",
     "names",
     "own_code",
+    "own_part",
     "parse",
     "parse_chain",
     "part",

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hundredfold.errors import UsageError, did_you_mean
 from hundredfold.spec._call import Call, parse, parse_chain
-from hundredfold.spec._own import PYTHON, OwnCode, OwnFiles, own_code
+from hundredfold.spec._own import PYTHON, OwnCode, OwnFiles, own_code, part_of
 from hundredfold.spec._signature import Option, Signature, describe, describe_own
 
 _TYPES = {t.__name__: t for t in (int, float, bool, str, tuple)} | {"Literal": Literal}
@@ -83,6 +83,14 @@ def part(text: str, package: str, files: OwnFiles | None = None) -> Part:
 def chain(text: str, package: str, files: OwnFiles | None = None) -> Chain:
     """Read parts joined by |, as `part` does each; "" and "none" are empty."""
     return Chain(_read(call, package, files or OwnFiles()) for call in parse_chain(text))
+
+
+def own_part(value: Any, package: str) -> Part:
+    """Return a function, a class or an object that Python was given as a part; see `part_of`."""
+    name, own = part_of(value)
+    signature = Part(name, {}, package, own).signature
+    options = {option.name: option.default for option in signature.options if not option.required}
+    return Part(name, options, package, own)
 
 
 def resolve(text: str | Part, package: str) -> Callable[..., Any]:

@@ -15,6 +15,8 @@ source = "He et al. 2016, table 6"
 values = { shallow = 0.9125 }
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -49,13 +51,13 @@ class Study(BaseModel):
     vary:      label -> fields of the recipe ("model") or their options ("model.depth").
     grid:      field -> values; every combination, of each of `vary` where both are given.
     reference: what others measured, shown beside the variants and never part of a comparison.
-    file:      the study's file; recipes are looked for beside it.
+    file:      the study's file; recipes are looked for beside it. "" is one made in Python.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     title: str = ""
-    base: str = ""
+    base: str | Recipe = ""
     overrides: dict[str, Any] = {}
     seeds: int = Field(3, ge=1, le=1000)
     metric: str = "top_1"
@@ -91,6 +93,22 @@ class Member:
         return f"{self.label}, seed {self.seed}"
 
 
+def define(fields: Mapping[str, Any]) -> Study:
+    """Make a study of fields as a file has them; of vary, a name alone is that recipe.
+
+    Without a base it is Keras' defaults, as in a training; without a name it is "study-" and
+    what identifies its fields. Raises UsageError for a field that is wrong.
+    """
+    given = {"base": Recipe(), **fields}
+    given["vary"] = {
+        label: {"base": one} if isinstance(one, str) else dict(one)
+        for label, one in fields.get("vary", {}).items()
+    }
+    told = json.dumps({k: str(v) for k, v in given.items()}, sort_keys=True)
+    named = f"study-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    return _checked({"name": named, **given}, "the study")
+
+
 def load(text: str) -> Study:
     """Read a study from a TOML file, or by the name of one that ships. Raises UsageError."""
     known = recipes.shipped("studies")
@@ -102,13 +120,17 @@ def load(text: str) -> Study:
     for key in fields:
         if key not in public:
             raise UsageError(f"a study has no key {key!r}", remedy=did_you_mean(key, public))
+    return _checked(fields | {"name": path.stem, "file": str(path)}, f"the study {str(path)!r}")
+
+
+def _checked(fields: Mapping[str, Any], called: str) -> Study:
     try:
-        found = Study(**fields, name=path.stem, file=str(path))
+        found = Study(**fields)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(
-            f"the study {str(path)!r} will not do", found=f"{place}: {first['msg']}".strip(": ")
+            f"{called} will not do", found=f"{place}: {first['msg']}".strip(": ")
         ) from None
     metrics.about(found.metric)
     return found
@@ -174,6 +196,8 @@ def _variant(
 
 
 def _base(name: Any, study: Study) -> Recipe:
+    if isinstance(name, Recipe):
+        return name
     if not isinstance(name, str) or not name:
         raise UsageError("it has no base", remedy='base = "simple-cnn"')
     beside = Path(study.file).parent / name

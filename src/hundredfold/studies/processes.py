@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import IO, Any, Generic, TypeVar
 
+from hundredfold import machine
 from hundredfold.errors import Interrupted
 
 Key = TypeVar("Key")
 
-PARENT = "HUNDREDFOLD_PARENT"  # the process that a command has been started by, and ends with
 _POLL = 0.1  # seconds
 _PATIENCE = 30.0  # seconds that children have to save after a signal
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,19 @@ class _Child:
     err: IO[bytes]
 
     def tell(self, number: int) -> None:
-        """Send a signal to the child and to all that it started."""
+        """Send a signal to the child and, where there are process groups, to all it started."""
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, number)
+            else:
+                self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """Make an end of the child and of all that it started."""
+        if hasattr(signal, "SIGKILL"):
+            self.tell(signal.SIGKILL)
+        else:
+            self.process.kill()
 
     def outcome(self) -> Outcome:
         self.process.wait()
@@ -80,7 +90,8 @@ class Children(Generic[Key]):
 
         Raises Interrupted, when all children have ended, where a signal asked to stop.
         """
-        before = {number: signal.signal(number, self._forward) for number in _SIGNALS}
+        heeded = machine.heeded_signals(*_SIGNALS)
+        before = {number: signal.signal(number, self._forward) for number in heeded}
         try:
             while not self._caught and (self._waiting or self._running):
                 self._start()
@@ -102,7 +113,7 @@ class Children(Generic[Key]):
             process = subprocess.Popen(
                 [sys.executable, "-m", "hundredfold", *arguments],
                 stdin=subprocess.DEVNULL,
-                env=os.environ | self._environment | {PARENT: str(os.getpid())},
+                env=os.environ | self._environment | {machine.PARENT: str(os.getpid())},
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
@@ -112,7 +123,7 @@ class Children(Generic[Key]):
     def _forward(self, number: int, _frame: FrameType | None) -> None:
         self._caught = number
         for child in self._running.values():
-            child.tell(signal.SIGTERM if number == signal.SIGHUP else number)
+            child.tell(number if number == signal.SIGINT else signal.SIGTERM)
 
     def _end(self) -> None:
         """Wait for those that still run, and make an end of those that do not stop."""
@@ -123,7 +134,7 @@ class Children(Generic[Key]):
         for child in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 child.process.wait(max(0.0, limit - time.monotonic()))
-            child.tell(signal.SIGKILL)
+            child.kill()
             child.outcome()
         self._running.clear()
 

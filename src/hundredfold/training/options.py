@@ -18,6 +18,7 @@ class Options:
     compiled: whether torch.compile makes the step.
     explicit: fields of the recipe that the user named in this very command or call: one that
         cannot be followed is an error, where a default gives way.
+    command: the command or call that run.json records; "" is this process' command line.
     """
 
     source: Source
@@ -29,3 +30,4 @@ class Options:
     weights: Path | None = None
     compiled: bool = False
     explicit: frozenset[str] = frozenset()
+    command: str = ""

@@ -48,6 +48,7 @@ def recorded(run: Run, job: Job, loop: Loop, progress: Progress) -> Iterator[Non
         number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
         message = "stopped; it can be resumed"
         interrupted = Interrupted(message, signal_number=number, remedy=remedy)
+        interrupted.run = run.folder
         _leave(run, job, loop, "stopped", interrupted)
         raise interrupted from None
     except OSError as error:
@@ -57,6 +58,8 @@ def recorded(run: Run, job: Job, loop: Loop, progress: Progress) -> Iterator[Non
         _leave(run, job, loop, "failed", failure)
         raise failure from error
     except HundredfoldError as error:
+        if isinstance(error, Interrupted):
+            error.run = run.folder
         _leave(run, job, loop, "stopped" if isinstance(error, Interrupted) else "failed", error)
         raise
     except BaseException as error:

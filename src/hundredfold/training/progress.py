@@ -1,17 +1,14 @@
-"""What a person sees while training: a live line on a terminal, plain lines elsewhere."""
+"""What a training says of itself while it goes on: lines for its log, events to show."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from hundredfold import wording
 from hundredfold.data import DataSet
+from hundredfold.events import Display, Event
 
-_REFRESH = 0.2
+_REFRESH = 0.2  # seconds between steps that are shown
 
 
 class Status(NamedTuple):
@@ -43,23 +40,19 @@ class Status(NamedTuple):
 class Progress:
     """Say things, keep them for the run's log, and show how far an epoch is.
 
-    console: where to print.
+    display: what shows them; None shows nothing.
     """
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, display: Display | None = None) -> None:
+        self._display = display
         self._log: Callable[[str], None] | None = None
         self._unlogged: list[str] = []
-        self._live: Live | None = None
         self._shown = 0.0
 
     def say(self, line: str) -> None:
-        """Print a line and keep it."""
-        if self._log:
-            self._log(line)
-        else:
-            self._unlogged.append(line)
-        self.console.print(Text(line), soft_wrap=True)
+        """Show a line and keep it."""
+        self._keep(line)
+        self._show({"event": "message", "text": line})
 
     def log_to(self, log: Callable[[str], None]) -> None:
         """Keep lines there from now on, and those that were said before."""
@@ -69,26 +62,35 @@ class Progress:
         self._unlogged = []
 
     def step(self, status: Callable[[], Status]) -> None:
-        """Refresh the live line at most five times a second; nothing off a terminal."""
+        """Show how far the epoch is, at most five times a second."""
         now = time.monotonic()
-        if not self.console.is_terminal or now - self._shown < _REFRESH:
+        if self._display is None or not self._display.live or now - self._shown < _REFRESH:
             return
         self._shown = now
-        if self._live is None:
-            self._live = Live(console=self.console, auto_refresh=False, transient=True)
-            self._live.start()
-        self._live.update(Text(str(status()), overflow="ellipsis", no_wrap=True), refresh=True)
+        current = status()
+        self._show({"event": "step", "text": str(current), **current._asdict()})
 
     def epoch(self, row: Mapping[str, float], epochs: int, speed: float, best: bool) -> None:
         """Report an epoch's row of the curve, images a second, and whether its weights are kept."""
-        self.say(epoch_line(row, epochs, speed, best))
+        line = epoch_line(row, epochs, speed, best)
+        self._keep(line)
+        facts = {"epochs": epochs, "images_per_second": round(speed, 1), "best": best}
+        self._show({"event": "epoch", "text": line, **row, **facts})
 
     def close(self) -> None:
-        """Take the live line away, and end the log: what is said next is another run's."""
+        """End the log, what is said next is another run's; and let the display end."""
         self._log = None
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self._show({"event": "end"})
+
+    def _keep(self, line: str) -> None:
+        if self._log:
+            self._log(line)
+        else:
+            self._unlogged.append(line)
+
+    def _show(self, event: Event) -> None:
+        if self._display is not None:
+            self._display.show(event)
 
 
 def describe_data(data: DataSet, training: int, validation: int, progress: Progress) -> None:

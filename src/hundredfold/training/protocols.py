@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hundredfold.classifier import Classifier
 from hundredfold.data import DataSet, Source, Split
-from hundredfold.inference import Classifier
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run

@@ -19,8 +19,11 @@ _LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
 _ENGINE = ("tensorflow", "keras")  # where they compute; tensorflow-cpu is the same module
 
 
-def start(name: str, job: Job, recipe: Recipe) -> dict[str, Any]:
-    """Return run.json as it stands before training begins; `recipe` is the one as written."""
+def start(name: str, job: Job, recipe: Recipe, command: str) -> dict[str, Any]:
+    """Return run.json as it stands before training begins.
+
+    recipe: the one as written. command: what began the training; "" is this process' own.
+    """
     return {
         "status": "stopped",
         "reason": "it has not begun",
@@ -36,7 +39,7 @@ def start(name: str, job: Job, recipe: Recipe) -> dict[str, Any]:
         },
         "machine": platform.platform(),
         "git": _git(Path(hundredfold.__file__).resolve().parent),
-        "command": shlex.join(["hundredfold", *sys.argv[1:]]),
+        "command": command or shlex.join(["hundredfold", *sys.argv[1:]]),
         "test_evaluations": 0,
     }
 

@@ -56,7 +56,7 @@ def train_job(
     name = options.name or run.default_name(written, job.data.name)
     remedy = "free some space, or choose another --out"
     need_room(options.out, run_bytes(job, learner), remedy)
-    info = record.start(name, job, written)
+    info = record.start(name, job, written, options.command)
     if budget:
         info["budget"] = budget.to_json()
     contents = {"run.json": info, "model.json": _model_facts(job.summary)}

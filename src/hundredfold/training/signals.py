@@ -1,11 +1,12 @@
 """SIGINT and SIGTERM ask training to finish its step and save; a second one ends at once."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+from hundredfold import machine
 
 
 class Signals:
@@ -17,9 +18,8 @@ class Signals:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._catch)
+        for number in machine.heeded_signals("SIGINT", "SIGTERM"):
+            self._before[number] = signal.signal(number, self._catch)
         return self
 
     def __exit__(

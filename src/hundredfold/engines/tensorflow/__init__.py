@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
+from hundredfold.classifier import Classifier
 from hundredfold.data import Source
 from hundredfold.errors import MissingError, pip_install
-from hundredfold.inference import Classifier
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training.options import Options

@@ -1,0 +1,112 @@
+"""Where images lie, or who hands them over; and what is wrong with them before training."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold import data as sets
+from hundredfold import spec
+from hundredfold.api.options import Data, File, path
+from hundredfold.data import DataSet, Source
+from hundredfold.run import Run
+
+_ARRAYS = "arrays"
+_ROWS, _COLUMNS = 8, 9  # of a preview
+
+
+def source_in(data_dir: File | None) -> Source:
+    """Return where data lie: in a folder that somebody names, else where the environment says."""
+    folder = path(data_dir)
+    return Source(folder=folder) if folder else Source()
+
+
+def placed(data: Data, source: Source) -> tuple[str, Source]:
+    """Return how a recipe names data, and where they lie: a name, a folder, or images handed over.
+
+    Raises UsageError for a path that is no folder, and DataError for images that cannot be used.
+    """
+    if isinstance(data, str | os.PathLike):
+        return sets.place(os.fspath(data), source)
+    return _ARRAYS, replace(source, folder=None, given=sets.given(data))
+
+
+def source_of(run: Run, data: Data | None, data_dir: File | None, part: str = "train") -> Source:
+    """Return where the data of a run lie: as they are handed over, named, or in training.
+
+    part: what images are that are handed over, "train" or "test".
+    """
+    facts = run.info["data"]
+    if data is not None and not isinstance(data, str | os.PathLike):
+        held = sets.given(data, facts["classes"], part, facts["size"])
+        return Source(folder=None, given=held)
+    if data is not None:
+        return sets.place(os.fspath(data), source_in(data_dir))[1]
+    if data_dir is None and facts.get("folder"):
+        return Source(folder=Path(facts["folder"]))
+    return source_in(data_dir)
+
+
+def fetch(name: str, *, data_dir: File | None = None) -> dict[str, Any]:
+    """Download a data set, check it and decode it, so that training starts at once."""
+    source = source_in(data_dir)
+    data = sets.load(name, source)
+    sets.refuse_folder(data, source)
+    return {
+        "name": data.name,
+        "classes": len(data.classes),
+        "size": data.size,
+        "images": {part: len(opened()) for part, opened in data.parts.items()},
+        "digest": data.digest,
+        "cache": str(source.cache),
+    }
+
+
+def check(
+    data: Data, /, *, data_dir: File | None = None, augment: str = "", preview: File | None = None
+) -> dict[str, Any]:
+    """Look for unreadable files, empty classes, duplicates and the like before training.
+
+    data: a folder of images, the name of a data set, or images as `train` takes them.
+    augment: an augmentation such as "pad_crop(pixels=4) | flip", drawn into `preview`.
+    preview: a PNG file to draw examples in; preview.png where there is an augmentation.
+
+    Returns the report: "images", "classes", "bad", "duplicates", "problems", "advice" and more.
+    Training would refuse data with "problems". Raises UsageError for data that are nowhere.
+    """
+    chain = spec.chain(augment, "hundredfold.augment")
+    text, source = placed(data, source_in(data_dir))
+    report = _checked(text, source)
+    if (chain or preview) and not report["problems"]:
+        report["preview"] = str(path(preview) or Path("preview.png"))
+        sets.save_grid(_cells(sets.load(text, source), chain), Path(report["preview"]))
+    return report
+
+
+def _checked(text: str, source: Source) -> dict[str, Any]:
+    if spec.parse(text).name == "image_folder" and source.folder is not None:
+        return sets.check_folder(source.folder, source.cache)
+    data = sets.load(text, source)
+    sets.refuse_folder(data, source)
+    return sets.check_set(data, source.cache)
+
+
+def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:
+    """Return rows of images: each as it is and then augmented; or of its class if no augment."""
+    if not chain:
+        return sets.examples(data.parts["train"](), _ROWS, _COLUMNS)
+    import torch
+
+    from hundredfold import augment
+
+    first = sets.examples(data.parts["train"](), _ROWS, 1)[:, 0]
+    images = torch.from_numpy(first).permute(0, 3, 1, 2)  # (rows, 3, size, size), channels-last
+    labels = torch.eye(len(first))
+    change = augment.pipeline(chain)
+    made = [images]
+    for column in range(1, _COLUMNS):
+        made.append(change(images, labels, torch.Generator().manual_seed(column))[0])
+    return np.asarray(torch.stack(made, dim=1).permute(0, 1, 3, 4, 2))

@@ -1,0 +1,81 @@
+"""The networks there are, with what each costs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hundredfold import spec
+from hundredfold.backbones import network_of
+from hundredfold.errors import UsageError
+from hundredfold.spec import Part
+
+if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is counted
+    from hundredfold.models import Summary
+
+_PACKAGE = "hundredfold.models"
+_EXAMPLES = (
+    "resnet(depth=20)",
+    "resnet(depth=50)",
+    "wrn(depth=16, width=4)",
+    "densenet(depth=121)",
+    "vgg(depth=11)",
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and its cost for images of one size.
+
+    model: as a recipe names it. parameters, macs (multiply-accumulates an image): None where
+    it cannot be built for that size, which `error` says.
+    """
+
+    model: str
+    parameters: int | None = None
+    macs: int | None = None
+    error: str = ""
+
+
+def list_models(*, classes: int = 100, size: int = 32) -> list[Network]:
+    """Return each family's default network and some examples, with parameters and cost.
+
+    size: height and width of the images in pixels. Raises UsageError where none can be built.
+    """
+    networks, wrong = [], None
+    for family in spec.names(_PACKAGE):
+        needs = any(option.required for option in spec.describe(family, _PACKAGE).options)
+        examples = [spec.part(text, _PACKAGE) for text in _EXAMPLES]
+        default = [] if needs else [spec.part(family, _PACKAGE)]
+        for part in (*default, *(one for one in examples if one.name == family)):
+            try:
+                counted = summary(part, classes, size)
+                networks.append(Network(str(part), counted.parameters, counted.macs))
+            except UsageError as error:
+                wrong = error
+                networks.append(Network(str(part), error=error.message))
+    if wrong is not None and all(network.error for network in networks):
+        raise wrong
+    return networks
+
+
+def families() -> list[dict[str, Any]]:
+    """Return name, summary and options of each file of networks."""
+    found = (spec.describe(name, _PACKAGE) for name in spec.names(_PACKAGE))
+    return [
+        {"name": f.name, "summary": f.summary, "options": [asdict(o) for o in f.options]}
+        for f in found
+    ]
+
+
+def summary(part: Part, classes: int, size: int) -> Summary:
+    """Count a network: parameters, multiply-accumulates, layers, diagram."""
+    from hundredfold import models
+
+    return models.summary(models.outline(part, classes=classes, size=size), size)
+
+
+def resolved(text: str) -> tuple[Part, spec.Signature]:
+    """Return a network with every option spelled out, and what its source says of it."""
+    part = spec.part(network_of(text) or text, _PACKAGE)
+    return part, part.signature

@@ -1,0 +1,19 @@
+"""What scores and predictions ask of a trained network, whatever engine computes it."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Classifier(Protocol):
+    """A trained network of any engine, the names of its classes, the size of its images."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def size(self) -> int: ...
+
+    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
+        ...

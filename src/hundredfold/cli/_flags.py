@@ -1,0 +1,91 @@
+"""The flags of `train`: one for each field of a recipe, and the command's own."""
+
+from inspect import Parameter as Argument
+from inspect import Signature
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from cyclopts import Group, Parameter
+
+from hundredfold.api.options import COMMAND_DEFAULTS, CommandOptions
+from hundredfold.recipe import Recipe
+
+_SPELLINGS = {
+    "batch_size": ("--batch-size", "--batch"),
+    "image_size": ("--image-size", "--imgsz"),
+}
+_RECIPE = Group("Recipe (defaults are those without a recipe)", sort_key=1)
+_OPTIONS = Group("Options", sort_key=2)
+_OUTPUT = {
+    "dry_run": "Say what would be trained, how long it would take and how much disk; write "
+    "nothing.",
+    "json": "Print one JSON object.",
+}
+
+
+def train_signature() -> Signature:
+    """Return the signature of the verb `train`, from the recipe's fields and its options."""
+    recipe = Annotated[
+        str,
+        Parameter(
+            name="recipe",
+            allow_leading_hyphen=False,
+            show_default="none",
+            help="A recipe that ships (see hundredfold recipes) or a .toml file; none is Keras' "
+            "defaults: a simple CNN, Adam, batches of 128, early stopping with patience 25.",
+        ),
+    ]
+    first = Argument("recipe", Argument.POSITIONAL_ONLY, default="", annotation=recipe)
+    return Signature([first, *_of_recipe(), *_of_command(), *_of_output()])
+
+
+def _of_recipe() -> list[Argument]:
+    return [
+        _flag(name, _kind(field.annotation) | None, None, field.description, field.default, _RECIPE)
+        for name, field in Recipe.model_fields.items()
+        if get_origin(field.annotation) is not dict  # filled in, not set
+    ]
+
+
+def _of_command() -> list[Argument]:
+    flags = []
+    for name, hint in get_type_hints(CommandOptions, include_extras=True).items():
+        kind, words = get_args(hint)
+        default = COMMAND_DEFAULTS[name]
+        if Path in get_args(kind) or any("PathLike" in str(one) for one in get_args(kind)):
+            kind = Path | None
+        flags.append(_flag(name, kind, default, words, default, _OPTIONS))
+    return flags
+
+
+def _of_output() -> list[Argument]:
+    return [_flag(name, bool, False, words, False, _OPTIONS) for name, words in _OUTPUT.items()]
+
+
+def _flag(
+    name: str, kind: Any, default: Any, words: str | None, shown: Any, group: Group
+) -> Argument:
+    parameter = Parameter(
+        name=_SPELLINGS.get(name, f"--{name.replace('_', '-')}"),
+        help=words,
+        group=group,
+        show_default=_shown(shown),
+        negative="",
+    )
+    return Argument(
+        name, Argument.KEYWORD_ONLY, default=default, annotation=Annotated[kind, parameter]
+    )
+
+
+def _kind(annotation: Any) -> Any:
+    """Return what a flag is read as: numbers and choices as they are, all else as text."""
+    if get_origin(annotation) is Literal or annotation in (int, float, bool):
+        return annotation
+    return float if float in get_args(annotation) else str
+
+
+def _shown(default: Any) -> str:
+    """Return a default as the help shows it."""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return "none" if default is None or default == "" else str(default)

@@ -1,0 +1,41 @@
+"""Progress on a stream: plain lines, and a live line under them where it is a terminal."""
+
+from typing import IO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from hundredfold import machine
+from hundredfold.events import Event
+
+_STAYS = ("message", "epoch")
+
+
+class Terminal:
+    """Print lines; on a terminal show steps in one line that is drawn again and again."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._live: Live | None = None
+        self.live = machine.is_terminal(stream)
+
+    def show(self, event: Event) -> None:
+        kind = event["event"]
+        if kind in _STAYS:
+            self._console.print(Text(event["text"]), soft_wrap=True)
+        elif kind == "end":
+            self._stop()
+        elif self.live:
+            self._redraw(event["text"])
+
+    def _redraw(self, line: str) -> None:
+        if self._live is None:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._live.update(Text(line, overflow="ellipsis", no_wrap=True), refresh=True)
+
+    def _stop(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None

@@ -1,0 +1,136 @@
+"""Runs, studies and predictions as they show themselves in a notebook.
+
+Style stands in each element, drawings are inline SVG, and nothing is fetched or run, so that
+viewers of notebooks show the same as the kernel's page.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hundredfold import metrics, wording
+from hundredfold.data import Source
+from hundredfold.errors import HundredfoldError
+from hundredfold.prediction import Predictions
+from hundredfold.reports.exhibits.curves import curve_charts
+from hundredfold.reports.exhibits.headline import sentence
+from hundredfold.reports.exhibits.variant_curves import variant_curves
+from hundredfold.reports.exhibits.verdict import verdict
+from hundredfold.reports.html import Child, Markup, join, tag
+from hundredfold.reports.plain_svg import inlined
+from hundredfold.reports.run_evidence import RunEvidence
+from hundredfold.reports.study_evidence import StudyEvidence
+from hundredfold.run import Run
+
+_EPOCHS = 12  # rows of the table while training goes on
+_PREDICTIONS = 25  # rows
+_CELL = "padding:2px 10px 2px 0;text-align:left;border:0"
+_NUMBER = "padding:2px 10px;text-align:right;border:0;font-variant-numeric:tabular-nums"
+_SOFT = "color:#5b6572;margin:2px 0"
+_HEADS = ("epoch", "train loss", "train top-1", "validation loss", "validation top-1", "seconds")
+
+
+def run_html(run: Run) -> str:
+    """Return a run's title, score and curves."""
+    evidence = RunEvidence(run, Source(offline=True))
+    try:
+        status, charts = str(evidence.info["status"]), _charts(evidence.curve, evidence.info)
+        title, score = evidence.title, _score(evidence)
+    except (HundredfoldError, KeyError) as error:
+        return _box(tag("b", {}, run.name), _line(f"cannot be read: {error}"))
+    state = status if status == "done" else f"{status}: {evidence.info.get('reason', '')}"
+    spent = wording.seconds(evidence.info.get("seconds"))
+    about = f"{state}; {wording.plural(len(evidence.curve), 'epoch')} in {spent}; {run.folder}"
+    return _box(tag("b", {}, title), score, _line(about), charts)
+
+
+def study_html(folder: Path) -> str:
+    """Return a study's comparison: a table of variants, what may be said, and drawings."""
+    study = StudyEvidence(folder, Source(offline=True))
+    systems = study.comparison.get("systems", [])
+    rows = [
+        (
+            str(system["label"]),
+            str(system["n"]),
+            study.text(system["mean"]),
+            f"{study.text(system.get('low'), with_unit=False)} to {study.text(system.get('high'))}"
+            if system.get("low") is not None
+            else "",
+        )
+        for system in systems
+    ]
+    pairs = [_line(str(pair["sentence"])) for pair in study.comparison.get("pairs", [])]
+    drawings = [*verdict(study).figures.values(), *list(variant_curves(study).figures.values())[:1]]
+    head = ("variant", "seeds", metrics.words(study.metric), "95 % interval")
+    charts = [inlined(svg) for svg in drawings]
+    return _box(tag("b", {}, study.title), _table(head, rows), *pairs[:6], *charts)
+
+
+def predictions_html(predictions: Predictions) -> str:
+    """Return a table of the labels and probabilities of images, the first of many."""
+    rows: list[Sequence[Child]] = []
+    for place, one in enumerate(predictions[:_PREDICTIONS]):
+        others = ", ".join(f"{k} {wording.percent(v)}" for k, v in list(one.top(3).items())[1:])
+        what = [tag("b", {}, one.label or ""), wording.percent(one.probability), others]
+        rows.append(
+            [one.file or f"image {place}", *(what if not one.error else [one.error, "", ""])]
+        )
+    more = len(predictions) - len(rows)
+    rest = _line(f"and {more:,} more") if more > 0 else Markup()
+    return _box(_table(("image", "label", "probability", "then"), rows), rest)
+
+
+def progress_html(lines: Sequence[str], rows: Sequence[Mapping[str, Any]], status: str) -> str:
+    """Return how a training goes: what was said last, its newest epochs, its curves.
+
+    rows: an epoch's row of the curve each, with "best". status: the line of the current step.
+    """
+    said = tag("pre", {"style": "margin:0;white-space:pre-wrap;font-size:12px"}, "\n".join(lines))
+    cells = [_epoch(row) for row in rows[-_EPOCHS:]]
+    table = _table(_HEADS, cells) if cells else Markup()
+    charts = _charts([dict(row) for row in rows], {}) if len(rows) > 1 else Markup()
+    return _box(said, table, charts, _line(status) if status else Markup())
+
+
+def _epoch(row: Mapping[str, Any]) -> Sequence[str]:
+    star = " ★" if row.get("best") else ""
+    scores = [
+        words(row.get(f"{split}.{name}"))
+        for split in ("train", "validation")
+        for name, words in (("loss", wording.decimal), ("top_1", wording.percent))
+    ]
+    return (f"{row['epoch']:.0f}{star}", *scores, wording.decimal(row.get("seconds"), 1))
+
+
+def _score(evidence: RunEvidence) -> Markup:
+    for split in ("test", "validation"):
+        score = evidence.score("top_1", split)
+        if score:
+            return tag("div", {"style": "font-size:16px;margin:2px 0"}, sentence(score, split))
+    return Markup()
+
+
+def _charts(curve: list[dict[str, float]], info: Mapping[str, Any]) -> Markup:
+    charts = curve_charts(curve, info.get("best_epoch"))
+    return join([inlined(svg) for svg in charts.values()])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Markup:
+    style = {"style": "border-collapse:collapse;margin:4px 0;font-size:13px"}
+    lines = [
+        tag("tr", {}, *(_cell("th", k, cell) for k, cell in enumerate(head))),
+        *(tag("tr", {}, *(_cell("td", k, cell) for k, cell in enumerate(row))) for row in rows),
+    ]
+    return tag("table", style, *lines)
+
+
+def _cell(name: str, place: int, cell: Child) -> Markup:
+    return tag(name, {"style": _CELL if place == 0 else _NUMBER}, cell)
+
+
+def _line(text: str) -> Markup:
+    return tag("div", {"style": _SOFT}, text)
+
+
+def _box(*children: Child) -> str:
+    return tag("div", {"style": "font-family:system-ui,sans-serif;font-size:13px"}, *children)

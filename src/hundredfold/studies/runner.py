@@ -1,0 +1,124 @@
+"""Carry out a study: train what it lacks as processes, compare, write its pages."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hundredfold import reports, wording
+from hundredfold.comparison import Comparison
+from hundredfold.errors import CheckError
+from hundredfold.events import Display
+from hundredfold.run import Run
+from hundredfold.studies import LeftOut, Member, conclude
+from hundredfold.studies.plan import Plan
+from hundredfold.studies.processes import Children, Outcome
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a study: its comparison, its page, and an error for members that failed."""
+
+    comparison: Comparison
+    page: Path
+    failed: CheckError | None
+
+
+def carry_out(plan: Plan, jobs: int, display: Display | None) -> Result:
+    """Train the members that have no finished run, compare all, write the pages.
+
+    Raises Interrupted, when every state is saved, where a signal asks to stop, and UsageError
+    where no run can be compared.
+    """
+    failures = _train(plan, jobs, display)
+    left_out = [
+        LeftOut(m.label, m.seed, outcome.reason, plan.place(m).name)
+        for m, outcome in failures.items()
+    ]
+    found = conclude(plan.study, plan.folder, plan.runs, left_out)
+    page = _write_pages(plan)
+    return Result(found, page, _failed(plan, failures, page) if failures else None)
+
+
+def value_text(metric: str, number: float | None) -> str:
+    """Return a score as it is printed: a share in percent, a loss as a number."""
+    if number is None:
+        return "-"
+    return f"{number:.4f}" if metric.endswith("loss") else wording.percent(number, 2)
+
+
+def _train(plan: Plan, jobs: int, display: Display | None) -> dict[Member, Outcome]:
+    """Train what is missing; return those that failed."""
+    failures: dict[Member, Outcome] = {}
+    places = {member: plan.place(member) for member in plan.missing}
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            commands = {m: plan.command(m, place, Path(scratch)) for m, place in places.items()}
+
+            def watch(running: tuple[Member, ...]) -> None:
+                _show(display, "status", _standings(plan, running, places))
+
+            for member, outcome in Children(commands, jobs).outcomes(watch):
+                if outcome.code:
+                    failures[member] = outcome
+                    _show(display, "message", f"failed   {member}: {outcome.reason}")
+                else:
+                    plan.done[member] = Run(places[member])
+                    _show(display, "message", _trained(plan, member))
+    finally:
+        _show(display, "end", "")
+    return failures
+
+
+def _show(display: Display | None, kind: str, text: str) -> None:
+    if display is not None and (kind != "status" or display.live):
+        display.show({"event": kind, "text": text})
+
+
+def _standings(plan: Plan, running: tuple[Member, ...], places: Mapping[Member, Path]) -> str:
+    now = "  ".join(f"{m}: {standing(m, places[m])}" for m in running)
+    return f"{len(plan.done)} of {len(plan.members)} done  {now}"
+
+
+def standing(member: Member, place: Path) -> str:
+    """Return how far the training in a folder is."""
+    curve = Run(place).curve
+    if not curve:
+        return "starting"
+    last = curve[-1]
+    accuracy = wording.percent(last.get("validation.top_1", last.get("train.top_1")), 1)
+    seen = "" if "validation.top_1" in last else " of the training images"
+    return f"epoch {last['epoch']:.0f} of {member.recipe.epochs}, {accuracy}{seen}"
+
+
+def _trained(plan: Plan, member: Member) -> str:
+    """Return a line about a member that has just been trained."""
+    one, metric = plan.done[member], plan.study.metric
+    shown = value_text(metric, one.scores.get(f"validation.{metric}", {}).get("value"))
+    width = max(len(str(m)) for m in plan.members)
+    spent = f"{one.info['epochs']} epochs in {wording.seconds(one.info['seconds'])}"
+    return f"trained  {member!s:<{width}}  {shown:>8}  {spent}"
+
+
+def _write_pages(plan: Plan) -> Path:
+    """Write the study's page, and those of its runs that are older than the run."""
+    for one in plan.runs.values():
+        page = one.folder / reports.PAGE
+        newest = max(path.stat().st_mtime for path in one.folder.glob("*.json"))
+        if not page.exists() or page.stat().st_mtime < newest:
+            reports.write_run(one, plan.source)
+    return reports.write_study(plan.folder, plan.source)
+
+
+def _failed(plan: Plan, failures: Mapping[Member, Outcome], page: Path) -> CheckError:
+    """Return one error for all members that failed, with their exit code where they agree."""
+    member, outcome = next(iter(failures.items()))
+    error = CheckError(
+        f"{len(failures)} of {len(plan.members)} runs failed and were left out",
+        found=f"{member}: {outcome.reason}",
+        remedy="the same command tries them again",
+        see=str(page),
+    )
+    codes = {outcome.code for outcome in failures.values()}
+    error.exit_code = codes.pop() if len(codes) == 1 else error.exit_code
+    return error
