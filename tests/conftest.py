@@ -67,7 +67,7 @@ def _server() -> Iterator[list[subprocess.Popen[str]]]:
 @pytest.fixture
 def carry_out(
     _server: list[subprocess.Popen[str]],
-    isolated: None,  # noqa: ARG001  the server gets its environment
+    isolated: None,
 ) -> Callable[[Tasks], list[list[int]]]:
     """Return a function that carries out command lines as `children.py` has it."""
     if not _server:

@@ -122,7 +122,7 @@ def test_a_side_that_fails_costs_only_itself(monkeypatch):
 def test_a_training_that_fails_is_said_and_the_other_way_is_still_tried(monkeypatch):
     import _gpu_steps
 
-    def training(seed, flags, options):  # noqa: ARG001
+    def training(seed, flags, options):
         if flags:
             raise RuntimeError("Triton is not there")
         return {"test": 0.5, "wall_seconds": 2.0, "seconds": 1.0}
@@ -138,7 +138,7 @@ def test_seeds_are_trained_until_the_time_is_not_enough_for_another(monkeypatch)
 
     clock = [0.0]
 
-    def training(seed, flags, options):  # noqa: ARG001
+    def training(seed, flags, options):
         clock[0] += 20
         return {"test": 0.5 + seed / 100, "wall_seconds": 20.0, "seconds": 15.0}
 

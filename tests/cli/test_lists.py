@@ -46,7 +46,7 @@ def test_a_damaged_run_is_listed_as_such(
     assert "damaged" in capsys.readouterr().out
 
 
-def test_no_runs_is_said(elsewhere: Path, capsys: Captured) -> None:  # noqa: ARG001
+def test_no_runs_is_said(elsewhere: Path, capsys: Captured) -> None:
     assert main(["runs"]) == 0
     assert "no runs in runs" in capsys.readouterr().out
 
@@ -89,7 +89,7 @@ def test_the_doctor_looks_at_everything(elsewhere: Path, capsys: Captured) -> No
     assert isinstance(seen["advice"], list)
 
 
-def test_the_doctor_speaks_in_lines(elsewhere: Path, capsys: Captured) -> None:  # noqa: ARG001
+def test_the_doctor_speaks_in_lines(elsewhere: Path, capsys: Captured) -> None:
     assert main(["doctor"]) == 0
     text = capsys.readouterr().out
     assert "processor cores" in text

@@ -26,7 +26,7 @@ def run(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
 def replace(monkeypatch: pytest.MonkeyPatch, verb: str, problem: BaseException) -> None:
     """Let a verb raise."""
 
-    def command(*, json: bool = False) -> None:  # noqa: ARG001
+    def command(*, json: bool = False) -> None:
         raise problem
 
     module = ModuleType(f"hundredfold.cli.{verb}")
@@ -152,7 +152,7 @@ def test_with_json_wrong_usage_is_an_object_too(capsys: pytest.CaptureFixture[st
 def test_with_json_nothing_else_is_on_stdout(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def runs(*, json: bool = False) -> dict[str, object]:  # noqa: ARG001
+    def runs(*, json: bool = False) -> dict[str, object]:
         sys.stdout.write("said aloud\n")
         return {"path": Path("a"), "bad": float("nan"), "pair": (1, 2)}
 

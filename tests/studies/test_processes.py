@@ -64,7 +64,7 @@ def test_an_error_in_the_caller_ends_the_children() -> None:
     children = Children({"a": ["import time; time.sleep(60)"]}, 1)
     before = signal.getsignal(signal.SIGINT)
 
-    def watch(running: tuple[str, ...]) -> None:  # noqa: ARG001
+    def watch(running: tuple[str, ...]) -> None:
         raise RuntimeError("of the caller")
 
     with pytest.raises(RuntimeError, match="of the caller"):

@@ -121,6 +121,7 @@ class StudyOptions(RecipeFields, total=False):
     device: str
     threads: int
     quick: bool
+    trust: Iterable[File] | None
     progress: Progress
 
 

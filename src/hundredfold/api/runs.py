@@ -16,7 +16,7 @@ from hundredfold import prediction, reports, wording
 from hundredfold import run as folders
 from hundredfold.api import images
 from hundredfold.api.answers import Predictions
-from hundredfold.api.options import Data, File, home
+from hundredfold.api.options import Data, File, home, trusted
 from hundredfold.recipe import Recipe
 
 if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is
@@ -36,8 +36,10 @@ class Run:
     A run shows itself in a notebook.
     """
 
-    def __init__(self, folder: File) -> None:
-        self._files = folders.Run(Path(folder))
+    def __init__(
+        self, folder: File, *, model: Any = None, trusted: frozenset[str] = frozenset()
+    ) -> None:
+        self._files = folders.Run(Path(folder), trusted, model)
 
     @property
     def folder(self) -> Path:
@@ -150,12 +152,22 @@ class Run:
         return reports.run_html(self._files)
 
 
-def load(name: File = "latest", *, out: File = folders.RUNS) -> Run:
+def load(
+    name: File = "latest",
+    *,
+    out: File = folders.RUNS,
+    model: Any = None,
+    trust: Iterable[File] | None = None,
+) -> Run:
     """Open a run by its folder, by its name in `out`, or the newest as "latest".
 
-    Raises UsageError with "did you mean" where there is none.
+    A network of your own is code that does not run because a run names it. model: the function,
+    class or network itself. trust: .py files that may run, each the one that was trained.
+
+    Raises UsageError with "did you mean" where there is no such run.
     """
-    return Run(folders.open_run(home(name), Path(home(out))).folder)
+    folder = folders.open_run(home(name), Path(home(out))).folder
+    return Run(folder, model=model, trusted=trusted(trust))
 
 
 def list_runs(out: File = folders.RUNS) -> list[Run]:

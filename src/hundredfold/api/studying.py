@@ -3,18 +3,19 @@
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
 from hundredfold import displays, reports, run, studies
 from hundredfold.api import images
-from hundredfold.api.options import File, StudyOptions, home, known, path, recipe_changes
+from hundredfold.api.options import File, StudyOptions, home, known, path, recipe_changes, trusted
 from hundredfold.api.runs import Run, Score
 from hundredfold.comparison import System
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
 from hundredfold.recipe import QUICK
+from hundredfold.spec import OwnFiles
 from hundredfold.studies import plan as plans
 from hundredfold.studies.plan import Plan, estimate
 from hundredfold.studies.runner import Result, carry_out, value_text
@@ -36,8 +37,8 @@ __all__ = [
 class Study:
     """A study's folder: its comparison, its runs, its page. It shows itself in a notebook."""
 
-    def __init__(self, folder: File) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: File, *, trusted: frozenset[str] = frozenset()) -> None:
+        self.folder, self._trusted = Path(folder), trusted
 
     @property
     def name(self) -> str:
@@ -54,7 +55,7 @@ class Study:
         found: dict[str, list[Run]] = {}
         for member in _read(self.folder / "study.json")["members"]:
             place = self.folder.parent / str(member["run"])
-            found.setdefault(str(member["label"]), []).append(Run(place))
+            found.setdefault(str(member["label"]), []).append(Run(place, trusted=self._trusted))
         return found
 
     @property
@@ -116,7 +117,7 @@ def study(name: str = "", /, **options: Unpack[StudyOptions]) -> Study:
         raise
     if result.failed:
         warnings.warn(str(result.failed), HundredfoldWarning, stacklevel=2)
-    return Study(plan.folder)
+    return Study(plan.folder, trusted=plan.trusted)
 
 
 def prepare(name: str, options: Mapping[str, Any]) -> Plan:
@@ -143,12 +144,19 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
     )
     out = Path(home(given.get("out", run.RUNS)))
     wanted = (QUICK if quick else {}) | (changes if name else {})
-    return plans.make(what, wanted, source, out, settings, path(given.get("weights")))
+    files = OwnFiles(Path(what.file).parent, trusted(given.get("trust")) if name else None)
+    weights = path(given.get("weights"))
+    return plans.make(what, wanted, source, out, settings, weights=weights, files=files)
 
 
 def _definition(name: str, given: Mapping[str, Any], changes: Mapping[str, Any]) -> studies.Study:
     """Return a study by name, or one of keywords, where fields of all lose to a variant's own."""
     own = {key: given[key] for key in ("vary", "grid", "base", "metric", "name") if key in given}
+    if "vary" in own:
+        own["vary"] = {
+            label: one if isinstance(one, str) else dict(one) | recipe_changes(one)
+            for label, one in own["vary"].items()
+        }
     if not name:
         return studies.define({**own, "overrides": dict(changes)})
     if own:
@@ -158,10 +166,14 @@ def _definition(name: str, given: Mapping[str, Any], changes: Mapping[str, Any])
     return studies.load(home(name))
 
 
-def find(name: File, out: File = run.RUNS) -> Study | None:
-    """Return the study of a name or folder, or None where there is none."""
-    places = (Path(home(name)), Path(home(out)) / home(name))
-    return next((Study(place) for place in places if (place / "study.json").is_file()), None)
+def find(name: File, out: File = run.RUNS, trust: Iterable[File] | None = None) -> Study | None:
+    """Return the study of a name or folder, or None where there is none.
+
+    trust: .py files of the user's own that may run.
+    """
+    folders = (Path(home(name)), Path(home(out)) / home(name))
+    found = (folder for folder in folders if (folder / "study.json").is_file())
+    return next((Study(folder, trusted=trusted(trust)) for folder in found), None)
 
 
 def _read(file: Path) -> dict[str, Any]:

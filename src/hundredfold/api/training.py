@@ -54,7 +54,8 @@ def begin(recipe: str, options: Mapping[str, Any], command: str) -> Run:
     with shown_progress(request.display is not None):
         made = _train(request, command, began)
         _write_page(made, request)
-    return Run(made.folder)
+    own = request.recipe.model.own
+    return Run(made.folder, model=own.value if own else None, trusted=request.recipe.trusted)
 
 
 def estimate(recipe: str = "", /, **options: Unpack[TrainOptions]) -> dict[str, Any]:

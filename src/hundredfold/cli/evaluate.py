@@ -27,6 +27,7 @@ def evaluate(
     device: str = "auto",
     threads: int = 0,
     out: Path = Path("runs"),
+    trust: Annotated[list[Path] | None, Parameter(negative="", show_default="none")] = None,
     json: bool = False,
 ) -> dict[str, Any]:
     """Score a run, or every run of a study, with 95 % intervals.
@@ -43,11 +44,13 @@ def evaluate(
         Threads to compute with; 0 takes every core.
     out
         The folder in which runs are.
+    trust
+        A .py file of your own that the run names, and that may run.
     json
         Print one JSON object.
     """
-    study = find(run, out)
-    many = study.members if study else [load(run, out=out)]
+    study = find(run, out, trust)
+    many = study.members if study else [load(run, out=out, trust=trust)]
     found = {}
     for one in many:
         scores = one.evaluate(split, data_dir=data_dir, device=device, threads=threads)

@@ -3,7 +3,9 @@
 import csv
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from hundredfold.api.runs import load
 from hundredfold.errors import DataError
@@ -17,6 +19,7 @@ def predict(
     device: str = "auto",
     threads: int = 0,
     out: Path = Path("runs"),
+    trust: Annotated[list[Path] | None, Parameter(negative="", show_default="none")] = None,
     json: bool = False,
 ) -> dict[str, Any]:
     """Predict image files by a run's best weights: CSV, or JSON with --json.
@@ -35,10 +38,12 @@ def predict(
         Threads to compute with; 0 takes every core.
     out
         The folder in which runs are.
+    trust
+        A .py file of your own that the run names, and that may run.
     json
         Print one JSON object.
     """
-    opened = load(run, out=out)
+    opened = load(run, out=out, trust=trust)
     found = opened.predict(files, device=device, threads=threads)
     if not json:
         writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -26,6 +26,7 @@ def study(
     out: Path = Path("runs"),
     device: str = "auto",
     threads: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    trust: Annotated[list[Path] | None, Parameter(negative="", show_default="none")] = None,
     quick: bool = False,
     dry_run: bool = False,
     json: bool = False,
@@ -42,17 +43,19 @@ def study(
     seeds
         Train each variant with this many seeds instead of the study's.
     jobs
-        Runs side by side; they share the threads.
+        Runs that train concurrently; they share the threads.
     data_dir
         Where the data set lies, if not in the cache.
     weights
-        A folder with the weights that transfers begin with, or a file where they share one.
+        Where the weights lie that variants begin with: a folder, or one file for all.
     out
         The folder in which runs and the study are made.
     device
         auto, cpu, cuda, cuda:1 or mps.
     threads
         Threads to compute with, all runs together; 0 takes every core.
+    trust
+        A .py file of your own that the study names, and that may run.
     quick
         Two epochs on 2,048 images, to see that everything works.
     dry_run
@@ -61,7 +64,7 @@ def study(
         Print one JSON object.
     """
     given = {"seeds": seeds, "jobs": jobs, "data_dir": data_dir, "weights": weights, "out": out,
-             "device": device, "threads": threads, "quick": quick}  # fmt: skip
+             "device": device, "threads": threads, "quick": quick, "trust": trust}  # fmt: skip
     plan = studying.prepare(name, given)
     if not json:
         say_plan(plan)

@@ -1,5 +1,6 @@
 """From "wrn(depth=28)" to a network with weights."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -54,7 +55,7 @@ def make(model: Part | str, classes: int, size: int) -> nn.Module:
 def _own(model: Part, classes: int, size: int) -> Any:
     assert model.own is not None
     if isinstance(model.own.value, nn.Module):
-        return model.own.value
+        return copy.deepcopy(model.own.value)  # training moves the weights of its own copy
     wants_size = "size" in model.signature.handed
     return model.resolve()(classes, size) if wants_size else model.resolve()(classes)
 

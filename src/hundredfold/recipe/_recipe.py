@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import (
@@ -152,6 +153,25 @@ class Recipe(BaseModel):
             )
         self.sources.update(_sources(self))
         return self
+
+    def with_model(self, value: Any) -> Self:
+        """Return the recipe whose network, one of a user's own, is an object that Python holds.
+
+        Raises UsageError where the network is one that ships.
+        """
+        own = self.model.own
+        if own is None:
+            raise UsageError(
+                f"{self.model} ships with Hundredfold and takes no model of yours",
+                remedy="hf.load(RUN) alone",
+            )
+        model = replace(self.model, own=replace(own, value=value, trusted=True))
+        return self.model_copy(update={"model": model})
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """SHA-256 of the user's own code that may run."""
+        return frozenset(p.own.digest for p in self.parts if p.own and p.own.trusted)
 
     @property
     def digest(self) -> str:

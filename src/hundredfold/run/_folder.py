@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,12 @@ class Run:
     """A run's folder. Everything is read from its files when asked for.
 
     trusted: SHA-256 digests of code of a user's own that may run, as with `--trust`.
+    model: the function, class or network that was trained, where Python holds it; else None.
     """
 
     folder: Path
     trusted: frozenset[str] = frozenset()
+    model: Any = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -55,7 +57,8 @@ class Run:
         """What was trained; code of a user's own in it runs only where `trusted` names it."""
         path = self.folder / "recipe.toml"
         fields = recipes.read_toml(path, "recipe")
-        return recipe.from_fields(fields, recipes.own_files(path, self.trusted))
+        written = recipe.from_fields(fields, recipes.own_files(path, self.trusted))
+        return written if self.model is None else written.with_model(self.model)
 
     @property
     def curve(self) -> list[dict[str, float]]:

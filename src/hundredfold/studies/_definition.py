@@ -28,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hundredfold import metrics, recipes
 from hundredfold.errors import UsageError, did_you_mean
 from hundredfold.recipe import Recipe
+from hundredfold.spec import OwnFiles
 
 _TITLES = {"title", "source"}
 
@@ -136,10 +137,13 @@ def _checked(fields: Mapping[str, Any], called: str) -> Study:
     return found
 
 
-def variants(study: Study, changes: Mapping[str, Any] | None = None) -> dict[str, Recipe]:
+def variants(
+    study: Study, changes: Mapping[str, Any] | None = None, files: OwnFiles | None = None
+) -> dict[str, Recipe]:
     """Return label -> recipe, each with the seed 0.
 
-    changes: fields that win over everything the study says.
+    changes: fields that win over everything the study says. files: where code of a user's own
+    lies, and which of it may run.
 
     Raises UsageError for a field that is wrong, and where two labels are the same recipe.
     """
@@ -147,7 +151,7 @@ def variants(study: Study, changes: Mapping[str, Any] | None = None) -> dict[str
     owners: dict[str, str] = {}
     for label, fields in _labelled(study).items():
         try:
-            what = _variant(study, label, fields, changes or {})
+            what = _variant(study, label, fields, changes or {}, files)
         except UsageError as error:
             raise UsageError(
                 f"the study's variant {label!r}: {error.message}",
@@ -183,13 +187,19 @@ def _labelled(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def _variant(
-    study: Study, label: str, fields: Mapping[str, Any], changes: Mapping[str, Any]
+    study: Study,
+    label: str,
+    fields: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    files: OwnFiles | None,
 ) -> Recipe:
     own = dict(fields)
     base = _base(own.pop("base", study.base), study)
     if "seed" in own or "seed" in study.overrides:
         raise UsageError("a study sets the seeds itself", remedy="seeds = 3")
-    what = _changed(_changed(_changed(base, study.overrides), own), changes)
+    what = base
+    for each in (study.overrides, own, changes):
+        what = _changed(what, each, files)
     if what.digest != base.digest and not _TITLES & own.keys():
         what = what.override({"title": f"{study.title or study.name}: {label}", "source": ""})
     return what
@@ -204,8 +214,8 @@ def _base(name: Any, study: Study) -> Recipe:
     return recipes.load(str(beside) if name.endswith(".toml") else name)
 
 
-def _changed(what: Recipe, fields: Mapping[str, Any]) -> Recipe:
+def _changed(what: Recipe, fields: Mapping[str, Any], files: OwnFiles | None) -> Recipe:
     """Replace fields, and set the options that are written with a dot."""
     plain = {key: value for key, value in fields.items() if "." not in key}
     dotted = [f"{key}={value!r}" for key, value in fields.items() if "." in key]
-    return what.override(plain, dotted)
+    return what.override(plain, dotted, files)

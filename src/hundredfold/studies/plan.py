@@ -12,6 +12,7 @@ from hundredfold.errors import CheckError, MissingError, UsageError
 from hundredfold.machine import cores
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
+from hundredfold.spec import OwnFiles
 from hundredfold.studies import Member, Study
 from hundredfold.studies.processes import Children
 
@@ -22,7 +23,7 @@ class Plan:
 
     names: a recipe's data -> the name of that data set.
     options: what every training gets on its command line.
-    weights: where those lie that transfers begin with, if it was said.
+    weights: where those lie that variants begin with, if it was said.
     bundled: those of the recipes' data that read no folder.
     """
 
@@ -36,6 +37,11 @@ class Plan:
     options: list[str]
     weights: Path | None = None
     bundled: frozenset[str] = frozenset()
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """SHA-256 of the user's own code that may run."""
+        return frozenset(digest for m in self.members for digest in m.recipe.trusted)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,12 +73,29 @@ class Plan:
         options = self.options
         if str(member.recipe.data) in self.bundled:
             options = _without("--data-dir", options)
+        folder = scratch / place.name
+        trust = _written(member.recipe, folder / "source")
         if member in self.begun:
-            return ["train", "--resume", str(place), *options]
-        recipe = scratch / f"{place.name}.toml"
+            return ["train", "--resume", str(place), *trust, *options]
+        recipe = folder / f"{place.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
         named = ["--out", str(place.parent), "--name", place.name]
-        return ["train", str(recipe), *named, *options]
+        return ["train", str(recipe), *named, *trust, *options]
+
+
+def _written(recipe: Recipe, folder: Path) -> list[str]:
+    """Write the user's own code beside a recipe; return the options that let it run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trust: list[str] = []
+    for own in (part.own for part in recipe.parts if part.own):
+        if not own.source or not own.file.endswith(".py"):
+            raise UsageError(
+                "a study trains in processes of their own, which cannot see an object in Python",
+                remedy="a function or class that a .py file defines",
+            )
+        (folder / own.file).write_text(own.source, encoding="utf-8")
+        trust += ["--trust", str(folder / own.file)] if own.trusted else []
+    return trust
 
 
 def make(
@@ -81,11 +104,14 @@ def make(
     source: Source,
     out: Path,
     options: list[str],
+    *,
     weights: Path | None = None,
+    files: OwnFiles | None = None,
 ) -> Plan:
     """Compare what a study wants with what lies in `out`; opens training data for digests.
 
-    changes: fields that win over the study's. Raises UsageError or DataError.
+    changes: fields that win over the study's. weights: where those lie that variants begin with.
+    files: where code of a user's own lies, and which of it may run. Raises UsageError or DataError.
     """
     folder = out / what.name
     if (folder / "recipe.toml").exists():
@@ -93,7 +119,7 @@ def make(
             f"{str(folder)!r} is a run, so the study {what.name!r} cannot be written there",
             remedy="another --out, or another name for the study's file",
         )
-    variants = studies.variants(what, changes)
+    variants = studies.variants(what, changes, files)
     pinned = {label: _pinned(one, weights, source) for label, one in variants.items()}
     members = studies.members(pinned, what.seeds)
     sets = {str(m.recipe.data): data.load(m.recipe.data, source) for m in members}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hundredfold import reports, wording
+from hundredfold import metrics, reports, wording
 from hundredfold.comparison import Comparison
 from hundredfold.errors import CheckError
 from hundredfold.events import Display
@@ -41,10 +41,8 @@ def carry_out(plan: Plan, jobs: int, display: Display | None) -> Result:
 
 
 def value_text(metric: str, number: float | None) -> str:
-    """Return a score as it is printed: a share in percent, a loss as a number."""
-    if number is None:
-        return "-"
-    return f"{number:.4f}" if metric.endswith("loss") else wording.percent(number, 2)
+    """Return a score as it is printed: in percent, or as a number."""
+    return "-" if number is None else metrics.about(metric).text(number, 4)
 
 
 def _train(plan: Plan, jobs: int, display: Display | None) -> dict[Member, Outcome]:
@@ -58,7 +56,7 @@ def _train(plan: Plan, jobs: int, display: Display | None) -> dict[Member, Outco
             def watch(running: tuple[Member, ...]) -> None:
                 _show(display, "status", _standings(plan, running, places))
 
-            for member, outcome in Children(commands, jobs).outcomes(watch):
+            for member, outcome in Children(commands, jobs, plan.environment).outcomes(watch):
                 if outcome.code:
                     failures[member] = outcome
                     _show(display, "message", f"failed   {member}: {outcome.reason}")

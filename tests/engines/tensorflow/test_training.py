@@ -81,7 +81,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     whole = train("whole", *options)
     steps = iter(range(100))
 
-    def stop(self: Progress, status: object) -> None:  # noqa: ARG001
+    def stop(self: Progress, status: object) -> None:
         if next(steps) == 6:  # in the second of two epochs of four steps
             os.kill(os.getpid(), signal.SIGTERM)
 
