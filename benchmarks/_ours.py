@@ -105,7 +105,7 @@ def learner(
     if hasattr(model, "fit"):
         model.fit(pixels(256))
     model = model.to(on)
-    if not library and on == "cpu":
+    if on == "cpu" and not (library or compiled):
         use_algorithms(model, recipe, size, precision, sequential=sequential)
     return Learner(
         model, recipe.optimizer.resolve()(model), recipe.loss.resolve(), recipe.schedule.resolve(),

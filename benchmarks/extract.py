@@ -5,8 +5,8 @@
 Both compute the same features of the same images in one process, interleaved block by block.
 Plain means the network's layers as they are, in evaluation mode under `inference_mode`,
 channels-last, on images that were resized before the clock started; in bf16 (autocast) and in
-fp32. Ours is what `engines/pytorch/on_features.py` calls: bytes in, resizing included, norms folded, in the
-precision that is faster here. Weights are drawn, which changes no time.
+fp32. Ours is what `engines/pytorch/on_features.py` calls: bytes in, resizing included, norms
+folded, in the precision that is faster here. Weights are drawn, which changes no time.
 """
 
 import argparse
