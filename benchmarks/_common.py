@@ -1,8 +1,8 @@
-"""What the benchmarks share: sides timed in turn, the machine's GEMM peak, a table, a line of JSON.
+"""What the benchmarks share: interleaved timing, the machine's GEMM peak, a table, a line of JSON.
 
 A side is a piece of work that a process of its own does over and over, so that nothing leaks
 from one to the other (threads, how the C library keeps memory, another framework). A block
-is as many pieces as fit in some seconds. The sides have their blocks in turn, every other
+is as many pieces as fit in some seconds. The blocks of the sides are interleaved, every other
 round in reverse, so that a busy machine slows them alike; a ratio is the median over the
 rounds of the ratio within a round, given with the smallest and the largest.
 """
@@ -119,8 +119,10 @@ def workers(sides: Mapping[str, Side]) -> Iterator[dict[str, Worker]]:
             worker.close()
 
 
-def in_turn(sides: Mapping[str, Side], blocks: int, seconds: float) -> dict[str, list[float]]:
-    """Return the amount a second of each side, a number a block, the sides in turn."""
+def interleaved_processes(
+    sides: Mapping[str, Side], blocks: int, seconds: float
+) -> dict[str, list[float]]:
+    """Return the amount a second of each side, a number a block; see `interleaved`."""
     with workers(sides) as started:
         return interleaved({name: one.rate for name, one in started.items()}, blocks, seconds)
 
@@ -128,7 +130,7 @@ def in_turn(sides: Mapping[str, Side], blocks: int, seconds: float) -> dict[str,
 def interleaved(
     sides: Mapping[str, Callable[[float], float]], blocks: int, seconds: float
 ) -> dict[str, list[float]]:
-    """Return what each side gives for a block, blocks in turn, every other round in reverse."""
+    """Return what each side gives for a block, every other round in reverse order."""
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for block in range(blocks):
         for name in list(sides)[:: 1 if block % 2 == 0 else -1]:

@@ -23,7 +23,7 @@ import _runs
 import time_to_75
 import torch
 from _common import Facts
-from _ours import Recipe, recipe
+from _ours import Recipe, recipes
 
 Options = argparse.Namespace
 
@@ -94,7 +94,7 @@ def one_training(seed: int, flags: tuple[str, ...], options: Options) -> Facts:
     with tempfile.TemporaryDirectory() as out:
         asked = ("speed-75", "--seed", str(seed), "--precision", precision, *flags, *sets, *place)
         run = _runs.train(Path(out), "run", *asked)
-        return run | {"test": _runs.look_at_test(Path(out) / "run", *place)}
+        return run | {"test": _runs.evaluate_on_test(Path(out) / "run", *place)}
 
 
 def summed(runs: list[Facts]) -> Facts:
@@ -109,8 +109,8 @@ def speed(name: str, options: Options) -> Iterator[Facts]:
 
     A side that fails costs only itself. The sides are timed anew with each one that is added.
     """
-    on, precision, what = case(name, options)
-    given = (what, _ours.PIXELS, precision)
+    on, precision, recipe = case(name, options)
+    given = (recipe, _ours.PIXELS, precision)
     sides: dict[str, Callable[[], Any]] = {
         "ours": lambda: _ours.work(*given, on=on),
         "plain": lambda: _plain.work(*given, on=on),
@@ -119,9 +119,9 @@ def speed(name: str, options: Options) -> Iterator[Facts]:
     }
     blocks, seconds = (2, 0.02) if options.toy else (3, 0.5)
     facts: Facts = {
-        "model": what.model,
+        "model": str(recipe.model),
         "precision": precision,
-        "batch": what.batch_size,
+        "batch": recipe.batch_size,
         "n": blocks,
     }
     ready: dict[str, Callable[[float], float]] = {}
@@ -136,7 +136,7 @@ def speed(name: str, options: Options) -> Iterator[Facts]:
             continue
         ready[side] = partial(_common.rate, work)
         rates = _common.interleaved(ready, blocks, seconds)
-        facts |= compared(rates, what.batch_size) | {"errors": errors}
+        facts |= compared(rates, recipe.batch_size) | {"errors": errors}
         yield facts | {"status": "unfinished"}
     yield facts | {"errors": errors, "status": "failed" if errors else "done"}
 
@@ -157,7 +157,7 @@ def case(name: str, options: Options) -> tuple[str, str, Any]:
     """Return device, precision and recipe of a model whose step is timed."""
     on, precision = ("cuda", "bf16") if device_name() and not options.toy else ("cpu", "fp32")
     if name == "speednet":
-        return on, precision, recipe.load("speed-75").override({}, TOY[1:4] if options.toy else ())
+        return on, precision, recipes.load("speed-75").override({}, TOY[1:4] if options.toy else ())
     model = (TOY_MODELS if options.toy else MODELS)[name]
     return on, precision, Recipe(model=model, optimizer=SGD, batch_size=8 if options.toy else 128)
 
@@ -167,10 +167,10 @@ def graph(_: Options) -> Iterator[Facts]:
     if not device_name():
         yield {"status": "not supported", "reason": "a CUDA graph needs a CUDA device"}
         return
-    what = recipe.load("speed-75")
+    recipe = recipes.load("speed-75")
     found: Facts = {}
     for size in (20, 24, 32):
-        given = (what, size, "bf16")
+        given = (recipe, size, "bf16")
         works = {"eager": _ours.work(*given, on="cuda"), "captured": _ours.captured(*given)}
         sides = {side: partial(_common.rate, work) for side, work in works.items()}
         rates = _common.interleaved(sides, 3, 0.5)
@@ -179,7 +179,7 @@ def graph(_: Options) -> Iterator[Facts]:
             "ratio": _common.ratio(rates["captured"], rates["eager"]),
         }
         yield {"status": "unfinished", "n": 3, "precision": "bf16", "sizes": found}
-    counts = time_to_75.images_by_size(what, 50_000)
+    counts = time_to_75.images_by_size(recipe, 50_000)
     seconds = {
         side: sum(n / found[size]["images_per_second"][side] for size, n in counts.items())
         for side in ("eager", "captured")

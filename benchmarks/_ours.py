@@ -11,36 +11,39 @@ from _common import Side, Work
 from torch import nn
 from torch.nn import functional
 
-from hundredfold import call, data, machine, models, recipe, run, wording
+from hundredfold import data, machine, models, recipes, run, wording
 from hundredfold.augment import pipeline
-from hundredfold.call import Call, parse_chain
-from hundredfold.comparison._paired import t_interval
+from hundredfold.comparison import t_interval
+from hundredfold.compute import autotune
+from hundredfold.compute.device import keep_freed_memory
+from hundredfold.compute.precision import autocast
+from hundredfold.compute.replicas import split_work
 from hundredfold.data import Source, Split, _descriptor, _near
-from hundredfold.feed import Feed
-from hundredfold.inference import autocast
-from hundredfold.models.transfer import Transfer, resized
+from hundredfold.engines.pytorch.feed import Feed
+from hundredfold.engines.pytorch.learner import Learner
+from hundredfold.engines.pytorch.network import build
+from hundredfold.engines.pytorch.on_features import extract, folded
+from hundredfold.engines.pytorch.transfer import Transfer, resized
+from hundredfold.planner import parse_duration
 from hundredfold.recipe import Recipe
-from hundredfold.training import device, forms, frozen, seconds_of
-from hundredfold.training.device import keep_freed_memory
-from hundredfold.training.learner import Learner
-from hundredfold.training.team import share
+from hundredfold.spec import Part
 
 __all__ = [
-    "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Call", "Feed", "Recipe", "Source",
-    "Split", "Transfer", "_descriptor", "_near", "a_batch", "autocast", "call", "captured",
-    "data", "device", "frozen", "learner", "machine", "macs", "models", "parse_chain", "pipeline",
-    "pixels", "recipe", "resized", "run", "seconds_of", "side", "t_interval", "use_forms",
-    "wording", "work",
+    "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Feed", "Part", "Recipe",
+    "Source", "Split", "Transfer", "_descriptor", "_near", "a_batch", "autocast", "build",
+    "captured", "data", "extract", "folded", "learner", "machine", "macs", "models",
+    "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "side", "t_interval",
+    "use_algorithms", "wording", "work",
 ]  # fmt: skip
 
 CLASSES, PIXELS = 100, 32
 
 CLI = "import sys\n{before}\nfrom hundredfold import cli\nsys.exit(cli.main(sys.argv[1:]))"
-NO_PROBE = "from hundredfold.training import forms; forms.pays = lambda macs, images: False"
+NO_PROBE = "from hundredfold.compute import autotune; autotune.pays = lambda macs, images: False"
 FIRST_STEP = """
 import os, sys
 from hundredfold import cli
-from hundredfold.training.learner import Learner
+from hundredfold.engines.pytorch.learner import Learner
 step = Learner.step
 Learner.step = lambda *given: (step(*given), os._exit(0))
 sys.exit(cli.main(sys.argv[1:]))
@@ -53,25 +56,25 @@ def side(given: tuple[Any, ...], threads: int) -> Side:
 
 
 def work(
-    what: Recipe,
+    recipe: Recipe,
     size: int,
     precision: str,
     library: bool = False,
     default_memory: bool = False,
-    in_turn: bool = False,
+    sequential: bool = False,
     on: str = "cpu",
     compiled: bool = False,
 ) -> Work:
     """Return a recipe's step on uint8 images of 32 px that it brings to `size` itself.
 
     library: leave every convolution as the library's. default_memory: and the C library's
-    ways with freed memory as they are. in_turn: micro-batches one after another, each by all
+    ways with freed memory as they are. sequential: micro-batches one after another, each by all
     threads. on: the device. compiled: torch.compile makes the step.
     """
     if not default_memory:
         keep_freed_memory()
-    ours = learner(what, size, precision, library, in_turn, on=on, compiled=compiled)
-    batch = what.batch_size
+    ours = learner(recipe, size, precision, library, sequential, on=on, compiled=compiled)
+    batch = recipe.batch_size
     images, targets = a_batch(batch, on)
 
     def step() -> float:
@@ -88,40 +91,38 @@ def a_batch(batch: int, on: str = "cpu") -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def learner(
-    what: Recipe,
+    recipe: Recipe,
     size: int,
     precision: str,
     library: bool = False,
-    in_turn: bool = False,
+    sequential: bool = False,
     *,
     on: str = "cpu",
     compiled: bool = False,
 ) -> Learner:
     """Return what trains a recipe's network on random images; see `work`."""
-    model = models.build(call.parse(what.model), classes=CLASSES, size=PIXELS, seed=0)
+    model = models.build(recipe.model, classes=CLASSES, size=PIXELS, seed=0)
     if hasattr(model, "fit"):
         model.fit(pixels(256))
     model = model.to(on)
-    if not library and on == "cpu":
-        use_forms(model, what, size, precision, in_turn=in_turn)
-    loss, optimizer, schedule = (
-        call.resolve(call.parse(getattr(what, field)), recipe.PACKAGES[field])
-        for field in ("loss", "optimizer", "schedule")
-    )
+    if on == "cpu" and not (library or compiled):
+        use_algorithms(model, recipe, size, precision, sequential=sequential)
     return Learner(
-        model, optimizer(model), loss, schedule, lambda progress, given: size,  # noqa: ARG005
-        precision=precision, micro_batch=what.micro_batch, in_turn=in_turn, compiled=compiled,
+        model, recipe.optimizer.resolve()(model), recipe.loss.resolve(), recipe.schedule.resolve(),
+        lambda progress, own: size,  # noqa: ARG005
+        precision=precision, micro_batch=recipe.micro_batch, sequential=sequential,
+        compiled=compiled,
     )  # fmt: skip
 
 
-def captured(what: Recipe, size: int, precision: str) -> Work:
+def captured(recipe: Recipe, size: int, precision: str) -> Work:
     """Return a recipe's step as a CUDA graph, on images that are `size` px already.
 
     A graph holds its numbers, so the learning rate is the one of its capture: this tells what
     a captured step takes, and trains nothing.
     """
-    ours = learner(what, size, precision, on="cuda")
-    images, targets = a_batch(what.batch_size, "cuda")
+    ours = learner(recipe, size, precision, on="cuda")
+    images, targets = a_batch(recipe.batch_size, "cuda")
     images = functional.interpolate(images.float(), (size, size)).to(torch.uint8)
     images = images.contiguous(memory_format=torch.channels_last)
     aside = torch.cuda.Stream()
@@ -139,23 +140,23 @@ def captured(what: Recipe, size: int, precision: str) -> Work:
     def step() -> float:
         graph.replay()
         float(sums[0])
-        return what.batch_size
+        return recipe.batch_size
 
     return step
 
 
-def use_forms(
-    model: nn.Module, what: Recipe, size: int, precision: str, *, in_turn: bool = False
+def use_algorithms(
+    model: nn.Module, recipe: Recipe, size: int, precision: str, *, sequential: bool = False
 ) -> None:
-    """Let the convolutions take the forms that a training's probe finds, or has found before."""
-    shared = share(model, what.batch_size, what.micro_batch, in_turn=in_turn or None)
-    plan = forms.choose(model, [size], shared, precision, cache=Source().cache)
-    forms.use(model, [size], plan)
+    """Let the convolutions use the algorithms that a training's timing trials choose, or chose."""
+    split = split_work(model, recipe.batch_size, recipe.micro_batch, sequential=sequential or None)
+    plan = autotune.choose(model, [size], split, precision, cache=Source().cache)
+    autotune.use(model, [size], plan)
 
 
-def macs(what: Recipe, size: int) -> int:
+def macs(recipe: Recipe, size: int) -> int:
     """Return the multiply-accumulates of a recipe's network for one image of that size."""
-    outline = models.outline(call.parse(what.model), classes=CLASSES, size=PIXELS)
+    outline = models.outline(recipe.model, classes=CLASSES, size=PIXELS)
     return models.summary(outline, size).macs
 
 

@@ -8,7 +8,7 @@ well the last rows and columns that its poolings then drop, as plain layers do.
 
 import torch
 from _common import Work
-from _ours import Call, Recipe, call
+from _ours import Part, Recipe
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -148,16 +148,16 @@ class SpeedNet(nn.Module):
         return self.head(x.amax((2, 3)) + x.mean((2, 3))) * (1.25 / 9)
 
 
-def network(what: Call) -> nn.Module | None:
+def network(model: Part) -> nn.Module | None:
     """Return the plain counterpart of a model of the zoo, if there is one here."""
-    options = what.options
-    if what.name == "resnet" and options["depth"] in (18, 20, 32, 44, 56, 110):
+    options = model.options
+    if model.name == "resnet" and options["depth"] in (18, 20, 32, 44, 56, 110):
         return resnet(options["depth"])
-    if what.name == "wrn":
+    if model.name == "wrn":
         return wrn(options["depth"], options["width"])
-    if what.name == "speednet":
+    if model.name == "speednet":
         return SpeedNet(options["width"])
-    return simple_cnn() if what.name == "simple_cnn" else None
+    return simple_cnn() if model.name == "simple_cnn" else None
 
 
 class Muon(torch.optim.Optimizer):
@@ -192,17 +192,17 @@ def newton_schulz(gradient: Tensor, steps: int) -> Tensor:
     return x.T if tall else x
 
 
-def optimizers(what: Call, model: nn.Module) -> list[torch.optim.Optimizer]:
+def optimizers(chosen: Part, model: nn.Module) -> list[torch.optim.Optimizer]:
     """Return torch's own optimizer for one of ours; for Muon two."""
-    options = what.options
+    options = chosen.options
     trained = [p for p in model.parameters() if p.requires_grad]
-    if what.name == "adam":
+    if chosen.name == "adam":
         return [torch.optim.Adam(trained, options["lr"], (options["beta1"], options["beta2"]))]
-    if what.name == "sgd":
+    if chosen.name == "sgd":
         names = ("lr", "momentum", "nesterov", "weight_decay")
         return [torch.optim.SGD(trained, **{name: options[name] for name in names})]
-    if what.name != "muon":
-        raise ValueError(f"there is no plain {what.name} here")
+    if chosen.name != "muon":
+        raise ValueError(f"there is no plain {chosen.name} here")
     filters = [p for p in trained if p.ndim == 4]
     muon = Muon(filters, options["lr"], options["momentum"], options["steps"])
     dense = {"params": [p for p in trained if p.ndim == 2]}
@@ -214,17 +214,19 @@ def optimizers(what: Call, model: nn.Module) -> list[torch.optim.Optimizer]:
     return [muon, rest]
 
 
-def work(what: Recipe, size: int, precision: str, on: str = "cpu", compiled: bool = False) -> Work:
+def work(
+    recipe: Recipe, size: int, precision: str, on: str = "cpu", compiled: bool = False
+) -> Work:
     """Return a recipe's step, micro-batches and resizing included, on float images of 32 px.
 
     on: the device. compiled: the network is torch.compile's.
     """
-    model = network(call.parse(what.model))
-    assert model is not None, what.model
+    model = network(recipe.model)
+    assert model is not None, recipe.model
     model = model.to(on, memory_format=torch.channels_last)
-    updates = optimizers(call.parse(what.optimizer), model)
-    loss_of = nn.CrossEntropyLoss(**call.parse(what.loss).options)
-    batch = what.batch_size
+    updates = optimizers(recipe.optimizer, model)
+    loss_of = nn.CrossEntropyLoss(**recipe.loss.options)
+    batch = recipe.batch_size
     images = torch.randn(batch, 3, PIXELS, PIXELS).to(on, memory_format=torch.channels_last)
     labels = torch.randint(0, CLASSES, (batch,)).to(on)
     bf16 = precision == "bf16"
@@ -233,10 +235,10 @@ def work(what: Recipe, size: int, precision: str, on: str = "cpu", compiled: boo
     def step() -> float:
         for update in updates:
             update.zero_grad()
-        pairs = zip(*(t.split(what.micro_batch or batch) for t in (images, labels)), strict=True)
-        for some, known in pairs:
+        pairs = zip(*(t.split(recipe.micro_batch or batch) for t in (images, labels)), strict=True)
+        for part, correct in pairs:
             with torch.autocast(on, torch.bfloat16, enabled=bf16):
-                loss = loss_of(forward(_sized(some, size)), known) * (len(some) / batch)
+                loss = loss_of(forward(_sized(part, size)), correct) * (len(part) / batch)
             loss.backward()
         for update in updates:
             with torch.autocast(on, torch.bfloat16, enabled=bf16):

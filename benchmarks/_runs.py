@@ -21,8 +21,8 @@ def hundredfold(*arguments: str, before: str = "") -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"hundredfold {' '.join(arguments)}: {done.stderr.strip()}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def train(out: Path, name: str, *arguments: str, before: str = "") -> dict[str, Any]:
@@ -38,48 +38,48 @@ def train(out: Path, name: str, *arguments: str, before: str = "") -> dict[str, 
         hundredfold("train", *arguments, "--out", str(out), "--name", name, before=before)
         taken = {"asked": asked, "wall_seconds": time.perf_counter() - began}
         note.write_text(json.dumps(taken), encoding="utf-8")
-    known = json.loads(note.read_text(encoding="utf-8"))
-    if known["asked"] != asked:
+    noted = json.loads(note.read_text(encoding="utf-8"))
+    if noted["asked"] != asked:
         raise RuntimeError(f"{out / name} was trained with other options; give another --out")
-    return read(out / name) | {"wall_seconds": known["wall_seconds"]}
+    return read(out / name) | {"wall_seconds": noted["wall_seconds"]}
 
 
 def read(folder: Path) -> dict[str, Any]:
     """Return seconds and accuracies of a finished run. Raises RuntimeError for another."""
-    made = run.open_run(str(folder))
-    if made.info["status"] != "done":
+    trained = run.open_run(str(folder))
+    if trained.info["status"] != "done":
         raise RuntimeError(f"the run {str(folder)!r} is not finished")
-    scores = {key: made.scores[key]["value"] for key in made.scores if key.endswith(".top_1")}
+    scores = {key: trained.scores[key]["value"] for key in trained.scores if key.endswith(".top_1")}
     return {
-        "run": made.name,
-        "seed": made.recipe.seed,
-        "seconds": made.info["seconds"],
-        "images_per_second": made.info.get("images_per_second"),
+        "run": trained.name,
+        "seed": trained.recipe.seed,
+        "seconds": trained.info["seconds"],
+        "images_per_second": trained.info.get("images_per_second"),
         "validation": scores.get("validation.top_1"),
         "test": scores.get("test.top_1"),
     }
 
 
-def look_at_test(folder: Path, *arguments: str) -> float:
+def evaluate_on_test(folder: Path, *arguments: str) -> float:
     """Score a run on the test split, which its run.json counts; return top-1."""
-    found = hundredfold("evaluate", str(folder), "--split", "test", *arguments)
-    return float(found["scores"]["test.top_1"]["value"])
+    result = hundredfold("evaluate", str(folder), "--split", "test", *arguments)
+    return float(result["scores"]["test.top_1"]["value"])
 
 
 def mean(values: Sequence[float]) -> dict[str, Any]:
     """Return the mean of values with its 95 % interval, which needs two of them, and n."""
-    known = [value for value in values if value is not None]
-    between = t_interval(known) if len(known) > 1 else (None, None)
-    middle = statistics.fmean(known) if known else None
-    return {"value": middle, "low": between[0], "high": between[1], "n": len(known)}
+    measured = [value for value in values if value is not None]
+    low, high = t_interval(measured) if len(measured) > 1 else (None, None)
+    middle = statistics.fmean(measured) if measured else None
+    return {"value": middle, "low": low, "high": high, "n": len(measured)}
 
 
-def worded(found: dict[str, Any], places: int = 1) -> str:
+def worded(estimate: dict[str, Any], places: int = 1) -> str:
     """Return a mean of shares in percent: "52.1 % (51.6-52.6, n = 3)"."""
-    if found["value"] is None:
+    if estimate["value"] is None:
         return "-"
-    text = f"{found['value']:.{places}%}".replace("%", " %")
-    if found["low"] is None:
-        return f"{text} (n = {found['n']})"
-    low, high = (f"{100 * found[bound]:.{places}f}" for bound in ("low", "high"))
-    return f"{text} ({low} to {high}, n = {found['n']})"
+    text = f"{estimate['value']:.{places}%}".replace("%", " %")
+    if estimate["low"] is None:
+        return f"{text} (n = {estimate['n']})"
+    low, high = (f"{100 * estimate[bound]:.{places}f}" for bound in ("low", "high"))
+    return f"{text} ({low} to {high}, n = {estimate['n']})"

@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import tensorflow as tf
 from _common import Work
-from _ours import Call, Recipe, call
+from _ours import Part, Recipe
 from keras import layers, ops
 
 CLASSES, PIXELS = 100, 32
@@ -57,7 +57,7 @@ def wide(channels: Sequence[int], blocks: int) -> Any:
     return _headed(images, layers.ReLU()(layers.BatchNormalization()(x)))
 
 
-def network(model: Call) -> Any:
+def network(model: Part) -> Any:
     """Return the counterpart of one of step.py's networks."""
     depth = model.options.get("depth")
     if model.name == "simple_cnn":
@@ -71,17 +71,17 @@ def network(model: Call) -> Any:
     return wide([16 * width, 32 * width, 64 * width], (depth - 4) // 6)
 
 
-def work(what: Recipe, size: int, precision: str, threads: int) -> Work:
+def work(recipe: Recipe, size: int, precision: str, threads: int) -> Work:
     """Return a recipe's step on float images that lie ready; it returns the images it took."""
     assert size == PIXELS, size
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     keras.config.set_dtype_policy("float32" if precision == "fp32" else "mixed_bfloat16")
-    model, optimizer = network(call.parse(what.model)), _optimizer(call.parse(what.optimizer))
+    model, optimizer = network(recipe.model), _optimizer(recipe.optimizer)
     optimizer.build(model.trainable_variables)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    images = tf.random.normal((what.batch_size, PIXELS, PIXELS, 3))
-    labels = tf.random.uniform((what.batch_size,), 0, CLASSES, tf.int64)
+    images = tf.random.normal((recipe.batch_size, PIXELS, PIXELS, 3))
+    labels = tf.random.uniform((recipe.batch_size,), 0, CLASSES, tf.int64)
 
     def train() -> Any:
         with tf.GradientTape() as tape:
@@ -93,16 +93,16 @@ def work(what: Recipe, size: int, precision: str, threads: int) -> Work:
 
     def step() -> float:
         float(compiled())
-        return what.batch_size
+        return recipe.batch_size
 
     return step
 
 
-def _optimizer(asked: Call) -> Any:
-    options = asked.options
-    if asked.name == "adam":
+def _optimizer(chosen: Part) -> Any:
+    options = chosen.options
+    if chosen.name == "adam":
         return keras.optimizers.Adam(options["lr"])
-    assert asked.name == "sgd", asked
+    assert chosen.name == "sgd", chosen
     return keras.optimizers.SGD(
         options["lr"], options["momentum"], options["nesterov"],
         weight_decay=options["weight_decay"],

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import _common
 import _runs
 from _common import Facts
-from _ours import NO_PROBE, recipe, wording
+from _ours import NO_PROBE, recipes, wording
 
 RECIPE, WHOLE = "speed-75", "whole recipe"
 
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
     options = parser.parse_args()
-    whole = recipe.load(RECIPE).override({}, options.set)
+    whole = recipes.load(RECIPE).override({}, options.set)
     wanted = changes(options.rate or [3, 10], whole.epochs)
     unknown = set(options.only) - set(wanted)
     if unknown:

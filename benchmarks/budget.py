@@ -15,14 +15,14 @@ from statistics import median
 import _common
 import _runs
 from _common import Facts
-from _ours import seconds_of
+from _ours import parse_duration
 
 WITHIN = 0.05
 
 
 def row(budget: str, runs: list[Facts]) -> Facts:
     """Return accuracies and times of a budget's runs, and whether all of them kept it."""
-    over = [run["wall_seconds"] / seconds_of(budget) - 1 for run in runs]
+    over = [run["wall_seconds"] / parse_duration(budget) - 1 for run in runs]
     return {
         "budget": budget,
         "validation": _runs.mean([run["validation"] for run in runs]),
@@ -42,7 +42,7 @@ def trained(budget: str, options: argparse.Namespace) -> list[Facts]:
         given = ["--data", options.data, "--budget", budget, "--seed", str(seed), *place]
         made = _runs.train(options.out, name, *given, "--threads", str(options.threads))
         if options.test:
-            made["test"] = _runs.look_at_test(options.out / name, *place)
+            made["test"] = _runs.evaluate_on_test(options.out / name, *place)
         found.append(made)
     return found
 
@@ -60,12 +60,12 @@ def main() -> None:
     parser.add_argument("--budget", action="append", default=[], help="default: 1m, 5m, 15m, 60m")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--test", action="store_true", help="look at the test split as well")
+    parser.add_argument("--test", action="store_true", help="score the test split as well")
     parser.add_argument("--out", type=Path, default=Path("runs/budget"))
     options = parser.parse_args()
     budgets = options.budget or ["1m", "5m", "15m", "60m"]
     for budget in budgets:
-        seconds_of(budget)  # before hours are spent
+        parse_duration(budget)  # before hours are spent
     rows = [row(budget, trained(budget, options)) for budget in budgets]
     head = ["budget", "validation top-1", "test top-1", "over", "least", "most", "kept"]
     facts = {"data": options.data, "n": options.seeds, "within": WITHIN, "rows": rows}

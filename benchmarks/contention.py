@@ -1,11 +1,11 @@
-"""What a busy neighbour costs a training step: quiet against beside a process that spins.
+"""What a competing process costs a training step: quiet against beside one that spins.
 
     python benchmarks/contention.py [--model simple_cnn] [--wait ours --wait default]
 
-One and two threads, each quiet and beside one Python that spins on one core, the blocks in
-turn. The cost is the rate of the quiet block over that of the busy one that follows. How the
+One and two threads, each quiet and beside one Python that spins on one core, the blocks
+interleaved. The cost is the rate of the quiet block over that of the busy one that follows. How the
 OpenMP threads wait is a column of its own: as the command line lets them ("ours"), as the library
-does it ("default"), asleep at once ("passive": OMP_WAIT_POLICY=passive), or after so many spins
+does it ("default"), blocked at once ("passive": OMP_WAIT_POLICY=passive), or after so many spins
 ("1000": GOMP_SPINCOUNT=1000). "--model speednet" is the step of speed-75.
 The aim is a cost of at most 2.5.
 """
@@ -21,7 +21,7 @@ from statistics import median
 import _common
 import _ours
 from _common import Facts, Side
-from _ours import Recipe, machine, recipe
+from _ours import Recipe, machine, recipes
 
 AIM = 2.5
 SPIN = """
@@ -34,7 +34,7 @@ while True: pass
 
 
 @contextmanager
-def neighbour(core: int) -> Iterator[None]:
+def competing_process(core: int) -> Iterator[None]:
     """Keep one core busy with a Python that spins."""
     command = [sys.executable, "-c", SPIN, str(core)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as spinning:
@@ -64,15 +64,16 @@ def environment(wait: str) -> dict[str, str]:
 
 def trained(options: argparse.Namespace) -> Recipe:
     """Return the recipe whose step is measured."""
-    plain = Recipe(model=options.model, batch_size=options.batch)
-    what = recipe.load("speed-75") if options.model == "speednet" else plain
-    return what.override({}, options.set)
+    other = Recipe(model=options.model, batch_size=options.batch)
+    speed = options.model == "speednet"
+    recipe = recipes.load("speed-75") if speed else other
+    return recipe.override({}, options.set)
 
 
 def measure(threads: int, wait: str, options: argparse.Namespace) -> Facts:
-    """Return images a second of quiet and busy blocks, and what the neighbour costs."""
-    what = trained(options)
-    given = (what, _ours.PIXELS, options.precision, False, False, options.in_turn)
+    """Return images a second of quiet and busy blocks, and what the process costs."""
+    recipe = trained(options)
+    given = (recipe, _ours.PIXELS, options.precision, False, False, options.sequential)
     side = Side(_ours.work, given, threads, environment(wait))
     quiet: list[float] = []
     busy: list[float] = []
@@ -80,7 +81,7 @@ def measure(threads: int, wait: str, options: argparse.Namespace) -> Facts:
         [worker] = started.values()
         for _ in range(options.blocks):
             quiet.append(worker.rate(options.seconds))
-            with neighbour(options.core):
+            with competing_process(options.core):
                 busy.append(worker.rate(options.seconds))
     cost = _common.ratio(quiet, busy)
     return {
@@ -107,12 +108,12 @@ def main() -> None:
     parser.add_argument("--model", default="simple_cnn")
     parser.add_argument("--batch", type=int, default=128, help="but for speednet's")
     parser.add_argument("--set", action="append", default=[], help="change the recipe")
-    parser.add_argument("--in-turn", action="store_true", help="pieces one after another")
+    parser.add_argument("--sequential", action="store_true", help="micro-batches sequentially")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument(
         "--wait", action="append", default=[], help="ours, default, passive, number"
     )
-    parser.add_argument("--core", type=int, default=last_core(), help="of the neighbour")
+    parser.add_argument("--core", type=int, default=last_core(), help="of the competing process")
     options = parser.parse_args()
     rows = [
         measure(threads, wait, options)
@@ -120,20 +121,20 @@ def main() -> None:
         for wait in options.wait or ["ours"]
     ]
     peak = {
-        threads: max(_common.in_turn(
+        threads: max(_common.interleaved_processes(
             {"gemm": Side(_common.gemm, (options.precision, options.gemm), threads)},
             2, options.seconds,
         )["gemm"])
         for threads in sorted({1, options.threads})
     }  # fmt: skip
-    what = trained(options)
-    macs = _ours.macs(what, _ours.PIXELS)
+    recipe = trained(options)
+    macs = _ours.macs(recipe, _ours.PIXELS)
     for row in rows:
         share = _common.share_of_peak(macs, row["blocks"]["quiet"], [peak[row["threads"]]])
         row["share_of_gemm_peak"] = share
     table = [["images a second", "quiet", "busy", "cost", "range"], *(map(cells, rows))]
-    facts = {"model": options.model, "precision": options.precision, "batch": what.batch_size}
-    facts |= {"micro_batch": what.micro_batch, "in_turn": options.in_turn}
+    facts = {"model": options.model, "precision": options.precision, "batch": recipe.batch_size}
+    facts |= {"micro_batch": recipe.micro_batch, "sequential": options.sequential}
     facts |= {"n": options.blocks, "threads": options.threads}
     _common.report("contention", table, facts | {"aim": AIM, "rows": rows}, options.record)
 

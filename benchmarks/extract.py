@@ -2,11 +2,11 @@
 
     python benchmarks/extract.py --backbone densenet169 --resolution 96 --threads 1
 
-Both compute the same features of the same images in one process, in turn, block by block.
+Both compute the same features of the same images in one process, interleaved block by block.
 Plain means the network's layers as they are, in evaluation mode under `inference_mode`,
 channels-last, on images that were resized before the clock started; in bf16 (autocast) and in
-fp32. Ours is what `training/frozen.py` calls: bytes in, resizing included, norms folded, in the
-precision that is faster here. Weights are drawn, which changes no time.
+fp32. Ours is what `engines/pytorch/on_features.py` calls: bytes in, resizing included, norms
+folded, in the precision that is faster here. Weights are drawn, which changes no time.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Any
 
 import _common
 import torch
-from _ours import Transfer, autocast, call, frozen, machine, models, resized
+from _ours import Recipe, Transfer, autocast, build, extract, folded, machine, resized
 from torch import Tensor
 
 CPU = torch.device("cpu")
@@ -27,8 +27,9 @@ def main() -> None:
     """Measure and print."""
     options = _options()
     torch.set_num_threads(options.threads)
-    text = f"transfer(backbone={options.backbone!r}, resolution={options.resolution})"
-    model = models.build(call.parse(text), classes=100, size=32, seed=0).eval()
+    probe = f"linear_probe(input_size={options.resolution})"
+    recipe = Recipe(model=options.backbone, weights="imagenet", strategy=probe)
+    model = build(recipe, classes=100, size=32, input_size=options.resolution).eval()
     assert isinstance(model, Transfer)
     shape = (options.images, 32, 32, 3)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8).permute(0, 3, 1, 2)
@@ -60,16 +61,16 @@ def _options() -> argparse.Namespace:
 
 def _ways(model: Transfer, pixels: Tensor, batch: int) -> dict[str, Callable[[], Tensor]]:
     """Return name -> a function that computes the features of all images."""
-    images = resized(pixels, model.resolution)
-    lighter = frozen.folded(model)
+    images = resized(pixels, model.input_size)
+    lighter = folded(model)
 
     def plain(precision: str) -> Tensor:
         with torch.inference_mode(), autocast(CPU, precision):
             return torch.cat([model.backbone(some).float() for some in torch.split(images, batch)])
 
     return {
-        "ours fp32": lambda: frozen.extract(lighter, CPU, "fp32", pixels),
-        "ours bf16": lambda: frozen.extract(lighter, CPU, "bf16", pixels),
+        "ours fp32": lambda: extract(lighter, CPU, "fp32", pixels),
+        "ours bf16": lambda: extract(lighter, CPU, "bf16", pixels),
         "plain fp32": lambda: plain("fp32"),
         "plain bf16": lambda: plain("bf16"),
     }

@@ -23,17 +23,17 @@ import _ours
 import numpy as np
 import torch
 from _common import Side, Work
-from _ours import Feed, Recipe, parse_chain, pipeline, recipe
+from _ours import Feed, Recipe, pipeline, recipes
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 from torch import Tensor
 from torch.nn import functional
 
-SPEED = recipe.load("speed-75")
+SPEED = recipes.load("speed-75")
 CHAINS = {
     "crop and flip": "pad_crop(pixels=4) | flip",
     "crop and alternating flip": "pad_crop(pixels=4) | alternating_flip",
-    "speed-75": SPEED.augment,
+    "speed-75": str(SPEED.augment),
     "affine four": "flip | shift | zoom | rotate",
     "trivial": "trivial",
 }
@@ -108,7 +108,7 @@ def whole_batch(images: Tensor) -> Callable[[], Tensor]:
 
 
 def ours(images: Tensor, chain: str) -> Callable[[], object]:
-    augment = pipeline(parse_chain(chain))
+    augment = pipeline(chain)
     labels, generator = torch.eye(len(images)), torch.Generator().manual_seed(0)
     return lambda: augment(images, labels, generator)
 
@@ -117,9 +117,9 @@ def fed(pixels: NDArray[np.uint8]) -> Callable[[], object]:
     """Return a run that asks a feed for one more batch: order, rows, labels and the affine four."""
     many = np.tile(pixels, (50, 1, 1, 1))
     labels, rows = np.zeros(len(many), np.int64), np.arange(len(many))
-    augment = pipeline(parse_chain(CHAINS["affine four"]))
-    form = {"classes": 100, "batch_size": len(pixels), "seed": 0}
-    feed = Feed(many, labels, rows, **form, augment=augment, prefetch=0)
+    augment = pipeline(CHAINS["affine four"])
+    options = {"classes": 100, "batch_size": len(pixels), "seed": 0}
+    feed = Feed(many, labels, rows, **options, augment=augment, prefetch=0)
     batches = (batch for epoch in range(10**6) for batch in feed.epoch(epoch))
     return lambda: next(batches)
 
@@ -158,8 +158,8 @@ def processes(options: argparse.Namespace) -> dict[str, Side]:
         "speednet": SPEED.override({}, options.set),
     }
     found = {
-        f"step of {name}": _ours.side((what, _ours.PIXELS, precision), threads)
-        for name, what in recipes.items()
+        f"step of {name}": _ours.side((recipe, _ours.PIXELS, precision), threads)
+        for name, recipe in recipes.items()
     }
     if importlib.util.find_spec("tensorflow"):
         given = (options.batch, options.size, threads)
@@ -167,7 +167,7 @@ def processes(options: argparse.Namespace) -> dict[str, Side]:
     return found
 
 
-def in_turn(
+def interleaved(
     candidates: dict[str, Callable[[], object]], options: argparse.Namespace
 ) -> dict[str, list[float]]:
     """Return images a second, a number a round; each turn is long enough for the clock."""
@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="change speednet's recipe")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    found = summary(in_turn(candidates(options), options))
+    found = summary(interleaved(candidates(options), options))
     facts = {name: getattr(options, name) for name in ("threads", "batch", "size", "rounds")}
     keras_is = "" if importlib.util.find_spec("tensorflow") else "tensorflow is not installed"
     facts |= {"n": options.rounds, "precision": options.precision, "keras_absent": keras_is}

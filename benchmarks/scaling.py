@@ -15,7 +15,7 @@ from pathlib import Path
 import _common
 import _runs
 from _common import Facts
-from _ours import recipe, wording
+from _ours import recipes, wording
 
 CUT = 0.1  # for validation, where a recipe trains on all images
 
@@ -28,7 +28,7 @@ def points(first: int, count: int) -> list[int]:
 def trained(point: int, options: argparse.Namespace) -> list[Facts]:
     """Train a point's seeds, or read those that are finished."""
     changes = [*options.set, f"{options.vary}={point}"]
-    if not recipe.load(options.recipe).validation:
+    if not recipes.load(options.recipe).validation:
         changes.append(f"validation={CUT}")
     given = [text for change in changes for text in ("--set", change)]
     given += ["--data-dir", options.data_dir] if options.data_dir else []

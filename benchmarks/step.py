@@ -4,7 +4,7 @@
     python benchmarks/step.py --model "wrn(depth=16, width=4)" --precision fp32
 
 A step is forward, loss, backward and update on a batch that lies ready. Ours is the step of
-`hundredfold train`: uint8 images, the forms of convolutions that its probe finds, freed
+`hundredfold train`: uint8 images, the convolution algorithms that its timing trials choose, freed
 memory kept. The peers are plain PyTorch (_plain.py) with the same batch, micro-batches and
 resizing, and Keras on TensorFlow where that is installed. Speednet is timed at the three
 sizes of its recipe.
@@ -19,7 +19,7 @@ import _common
 import _ours
 import _plain
 from _common import Side, Work
-from _ours import Recipe, call, recipe
+from _ours import Recipe, recipes
 
 SPEED = "speed-75"
 SGD = "sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)"
@@ -51,7 +51,7 @@ def cases(only: list[str], batch: int, sets: list[str]) -> list[Case]:
         for model in only
         if model not in ZOO and model != "speednet"
     ]
-    speed = recipe.load(SPEED).override({}, sets)
+    speed = recipes.load(SPEED).override({}, sets)
     found += [Case("speednet", speed, size) for size in SIZES]
     return [case for case in found if not only or case.name in only]
 
@@ -65,19 +65,19 @@ def tensorflow_is_absent() -> str:
     return ""
 
 
-def tensorflow(what: Recipe, size: int, precision: str, threads: int) -> Work:
+def tensorflow(recipe: Recipe, size: int, precision: str, threads: int) -> Work:
     """Return the step of Keras on TensorFlow, which is loaded here and nowhere else."""
     import _tensorflow_peer
 
-    return _tensorflow_peer.work(what, size, precision, threads)
+    return _tensorflow_peer.work(recipe, size, precision, threads)
 
 
 def sides_of(case: Case, precision: str, options: argparse.Namespace) -> dict[str, Side]:
     """Return ours, the peers that there are for this model, and the GEMM peak."""
     threads, given = options.threads, (case.recipe, case.size, precision)
-    ours = (*given, options.library, options.default_memory, options.in_turn)
+    ours = (*given, options.library, options.default_memory, options.sequential)
     found = {"ours": _ours.side(ours, threads)}
-    if _plain.network(call.parse(case.recipe.model)):
+    if _plain.network(case.recipe.model):
         found["plain"] = Side(_plain.work, given, threads)
     if not tensorflow_is_absent() and case.name in ZOO:
         found["tensorflow"] = Side(tensorflow, (*given, threads), threads)
@@ -87,7 +87,9 @@ def sides_of(case: Case, precision: str, options: argparse.Namespace) -> dict[st
 
 def measure(case: Case, precision: str, options: argparse.Namespace) -> _common.Facts:
     """Return rates, ratios to the peers with their range, and the share of the GEMM peak."""
-    rates = _common.in_turn(sides_of(case, precision, options), options.blocks, options.seconds)
+    rates = _common.interleaved_processes(
+        sides_of(case, precision, options), options.blocks, options.seconds
+    )
     peaks = rates.pop("gemm")
     macs = _ours.macs(case.recipe, case.size)
     return {
@@ -127,8 +129,10 @@ def main() -> None:
     parser.add_argument("--precision", action="append", choices=("fp32", "bf16"), default=[])
     parser.add_argument("--batch", type=int, default=128, help="but for speednet's")
     parser.add_argument("--set", action="append", default=[], help="change speednet's recipe")
-    parser.add_argument("--library", action="store_true", help="ours without other forms")
-    parser.add_argument("--in-turn", action="store_true", help="ours, pieces one after another")
+    parser.add_argument("--library", action="store_true", help="ours by the library alone")
+    parser.add_argument(
+        "--sequential", action="store_true", help="ours, micro-batches sequentially"
+    )
     parser.add_argument("--default-memory", action="store_true", help="ours, freed memory let go")
     options = parser.parse_args()
     precisions = options.precision or _common.precisions()
@@ -143,7 +147,7 @@ def main() -> None:
     table = [["images a second", "", "ours", *head, "of GEMM peak"]]
     table += [cells(row, peers) for row in rows]
     facts = {"threads": options.threads, "library": options.library}
-    facts |= {"in_turn": options.in_turn, "default_memory": options.default_memory}
+    facts |= {"sequential": options.sequential, "default_memory": options.default_memory}
     facts |= {"tensorflow_absent": absent}
     facts |= {"n": options.blocks, "precision": " and ".join(precisions)}
     _common.report("step", table, facts | {"rows": rows}, options.record)

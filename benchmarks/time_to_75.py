@@ -5,7 +5,7 @@
 
 Seconds and accuracies are those of finished runs, or of `--train` so many seeds now; a test
 accuracy is one that `hundredfold evaluate` has left in the run, or that `--test` looks at.
-What would take days is projected from steps measured in this run, in turn: ResNet-18 (plain
+What would take days is projected from steps measured in this run, interleaved: ResNet-18 (plain
 eager PyTorch, fp32, batch 128, 200 epochs), the recipe in plain PyTorch, and the recipe's own
 steps, at every size it trains on, so that both ratios have blocks of the same minutes behind
 them. Compute is 6 times the multiply-accumulates of a forward pass, image by image at
@@ -22,7 +22,7 @@ import _ours
 import _plain
 import _runs
 from _common import Facts, Side
-from _ours import Recipe, call, models, recipe, wording
+from _ours import Recipe, models, recipes, wording
 
 EPOCHS = 200  # of ResNet-18, as the public repository trains it
 LARGE = Recipe(
@@ -31,45 +31,45 @@ LARGE = Recipe(
 )  # fmt: skip
 
 
-def steps_of(what: Recipe, images: int) -> int:
+def steps_of(recipe: Recipe, images: int) -> int:
     """Return the steps of a recipe with so many images in an epoch."""
-    return max(1, round(what.epochs * (images // what.batch_size)))
+    return max(1, round(recipe.epochs * (images // recipe.batch_size)))
 
 
-def images_by_size(what: Recipe, images: int) -> dict[int, int]:
+def images_by_size(recipe: Recipe, images: int) -> dict[int, int]:
     """Count the images that a recipe trains on at each size, with so many in an epoch."""
-    resolution = call.resolve(call.parse(what.resolution), recipe.PACKAGES["resolution"])
-    steps = steps_of(what, images)
+    resolution = recipe.resolution.resolve()
+    steps = steps_of(recipe, images)
     sizes = Counter(resolution(step / steps, _ours.PIXELS) for step in range(steps))
-    return {size: count * what.batch_size for size, count in sorted(sizes.items())}
+    return {size: count * recipe.batch_size for size, count in sorted(sizes.items())}
 
 
-def muon_flops(what: Recipe, images: int) -> int:
+def muon_flops(recipe: Recipe, images: int) -> int:
     """Count the operations of Muon's matrix products in all of a recipe's updates.
 
     A bank of filters is a matrix of r rows and c columns, r being the fewer. It takes part in
     two products, the first and the last; between them n iterations take 4 n - 3 of r x r by
     r x r (see `optim/_muon.py`). 0 for another optimizer.
     """
-    optimizer = call.parse(what.optimizer)
+    optimizer = recipe.optimizer
     if optimizer.name != "muon":
         return 0
-    model = models.outline(call.parse(what.model), classes=_ours.CLASSES, size=_ours.PIXELS)
+    model = models.outline(recipe.model, classes=_ours.CLASSES, size=_ours.PIXELS)
     banks = [p for p in model.parameters() if p.requires_grad and p.ndim == 4]
     shapes = [sorted((len(p), p[0].numel())) for p in banks]
     squares = 4 * int(optimizer.options["steps"]) - 3
     macs = sum(2 * r * r * c + squares * r**3 for r, c in shapes)
-    return 2 * macs * steps_of(what, images)
+    return 2 * macs * steps_of(recipe, images)
 
 
-def pflop(what: Recipe, images: int) -> float:
+def pflop(recipe: Recipe, images: int) -> float:
     """Return the operations of a whole training in 10^15."""
-    counted = images_by_size(what, images)
-    products = sum(6 * _ours.macs(what, size) * count for size, count in counted.items())
-    return (products + muon_flops(what, images)) / 1e15
+    counted = images_by_size(recipe, images)
+    products = sum(6 * _ours.macs(recipe, size) * count for size, count in counted.items())
+    return (products + muon_flops(recipe, images)) / 1e15
 
 
-def measure(what: Recipe, options: argparse.Namespace) -> dict[int, dict[str, list[float]]]:
+def measure(recipe: Recipe, options: argparse.Namespace) -> dict[int, dict[str, list[float]]]:
     """Return images a second, by size and side, a number a block."""
     threads, precision = options.threads, options.precision
     large = LARGE.override({"batch_size": options.large_batch})
@@ -78,11 +78,11 @@ def measure(what: Recipe, options: argparse.Namespace) -> dict[int, dict[str, li
         "gemm": Side(_common.gemm, (precision, options.gemm), threads),
     }
     found = {}
-    for size in images_by_size(what, options.images):
-        given = (what, size, precision)
+    for size in images_by_size(recipe, options.images):
+        given = (recipe, size, precision)
         sides = {"ours": _ours.side(given, threads)}
         sides |= {"plain": Side(_plain.work, given, threads), **shared}
-        found[size] = _common.in_turn(sides, options.blocks, options.seconds)
+        found[size] = _common.interleaved_processes(sides, options.blocks, options.seconds)
     return found
 
 
@@ -115,7 +115,7 @@ def trainings(options: argparse.Namespace) -> list[Facts]:
             "--threads", str(options.threads), *place, *sets,
         )  # fmt: skip
         if options.test:
-            made["test"] = _runs.look_at_test(options.out / name, *place)
+            made["test"] = _runs.evaluate_on_test(options.out / name, *place)
         found.append(made)
     return found
 
@@ -167,22 +167,22 @@ def main() -> None:
     parser.add_argument("--precision", choices=("fp32", "bf16"), default=_common.precisions()[-1])
     parser.add_argument("--large-batch", type=int, default=128, help="of ResNet-18")
     parser.add_argument("--train", type=int, default=0, help="so many seeds, now")
-    parser.add_argument("--test", action="store_true", help="look at the test split after that")
+    parser.add_argument("--test", action="store_true", help="score the test split after that")
     parser.add_argument("--data-dir", default="")
     parser.add_argument("--out", type=Path, default=Path("runs/time-to-75"))
     options = parser.parse_args()
-    what = recipe.load(options.recipe).override({}, options.set)
-    counted, images = images_by_size(what, options.images), options.images
+    recipe = recipes.load(options.recipe).override({}, options.set)
+    counted, images = images_by_size(recipe, options.images), options.images
     runs = trainings(options)
-    rates = measure(what, options)
+    rates = measure(recipe, options)
     found = summary(runs, project(rates, counted, images))
     found |= {"n": options.blocks, "threads": options.threads, "precision": options.precision}
     found |= {"recipe": options.recipe, "set": options.set, "images_by_size": counted}
-    found["pflop"] = {"ours": pflop(what, images), "resnet-18": pflop(LARGE, images)}
+    found["pflop"] = {"ours": pflop(recipe, images), "resnet-18": pflop(LARGE, images)}
     found["images"] = dict.fromkeys(("ours", "plain"), sum(counted.values()))
     found["images"]["resnet-18"] = EPOCHS * images
     found["share_of_gemm_peak"] = {
-        size: _common.share_of_peak(_ours.macs(what, size), of["ours"], of["gemm"])
+        size: _common.share_of_peak(_ours.macs(recipe, size), of["ours"], of["gemm"])
         for size, of in rates.items()
     }
     _common.report("time_to_75", cells(found), found, options.record)

@@ -24,7 +24,7 @@ from PIL import Image
 
 Rows = NDArray[np.int64]
 
-FROZEN = ["--set", "model.start='logistic'", "--augment", "none",
+FROZEN = ["--strategy", "linear_probe(head='logistic')", "--augment", "none",
           "--optimizer", "adam(lr=0.0003)", "--epochs", "10", "--patience", "3"]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def trained(options: argparse.Namespace) -> dict[str, list[Facts]]:
         batch = ["--batch-size", str(options.batch), "--set", "micro_batch=0",
                  "--set", "validation=0.1"]  # fmt: skip
         scratch = [*same, *on, *batch, "--set", f"epochs={options.epochs}"]
-        transfer = ["--pretrained", known, *on, *batch]
+        transfer = ["--weights", known, *on, *batch]
         tuned = ["speednet-finetuned", *transfer, "--epochs", str(options.tuned_epochs),
                  "--set", f"optimizer.lr={options.tuned_rate}"]  # fmt: skip
         for label, asked in {
@@ -85,7 +85,7 @@ def trained(options: argparse.Namespace) -> dict[str, list[Facts]]:
             "fine-tuned": tuned,
         }.items():
             one = _runs.train(options.out, f"{label}-seed-{seed}", *asked)
-            one["test"] = one["test"] or _runs.look_at_test(options.out / one["run"])
+            one["test"] = one["test"] or _runs.evaluate_on_test(options.out / one["run"])
             runs[label].append(one)
     return runs
 

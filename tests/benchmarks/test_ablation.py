@@ -6,9 +6,9 @@ import pytest
 def test_every_row_changes_what_it_says_of_the_recipe():
     import ablation
 
-    from hundredfold import recipe
+    from hundredfold import recipes
 
-    whole = recipe.load(ablation.RECIPE)
+    whole = recipes.load(ablation.RECIPE)
     for name, change in ablation.changes([0.1], whole.epochs).items():
         changed = whole.override({}, change.sets).model_dump()
         differing = [key for key, value in whole.model_dump().items() if changed[key] != value]

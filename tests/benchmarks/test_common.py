@@ -19,7 +19,7 @@ def test_blocks_that_have_no_partner_are_an_error():
         _common.ratio([1.0, 2.0], [1.0])
 
 
-def test_sides_have_their_blocks_in_turn_and_every_other_round_in_reverse(monkeypatch):
+def test_blocks_are_interleaved_and_every_other_round_is_in_reverse(monkeypatch):
     import _common
 
     turns = []
@@ -37,7 +37,7 @@ def test_sides_have_their_blocks_in_turn_and_every_other_round_in_reverse(monkey
 
     monkeypatch.setattr(_common, "Worker", Noting)
     sides = {name: _common.Side(_common.gemm) for name in "ab"}
-    assert _common.in_turn(sides, 3, 0.5) == {"a": [0.5] * 3, "b": [0.5] * 3}
+    assert _common.interleaved_processes(sides, 3, 0.5) == {"a": [0.5] * 3, "b": [0.5] * 3}
     assert turns == ["a", "b", "b", "a", "a", "b", "a ends", "b ends"]
 
 

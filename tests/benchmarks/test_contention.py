@@ -5,7 +5,7 @@ import pytest
 from hundredfold import machine
 
 
-def test_the_cost_of_a_neighbour_is_quiet_over_busy(benchmark):
+def test_the_cost_of_a_competing_process_is_quiet_over_busy(benchmark):
     table, facts = benchmark(
         "contention", "--threads", "1", "--blocks", "2", "--seconds", "0.05", "--gemm", "128",
         "--batch", "4", "--wait", "default", "--wait", "passive",
@@ -24,9 +24,9 @@ def test_speednet_is_measured_by_its_recipe(benchmark):
     _, facts = benchmark(
         "contention", "--threads", "1", "--blocks", "1", "--seconds", "0.05", "--gemm", "128",
         "--model", "speednet", "--set", "model.width=0.125", "--set", "batch_size=8",
-        "--set", "micro_batch=4", "--in-turn",
+        "--set", "micro_batch=4", "--sequential",
     )  # fmt: skip
-    assert (facts["batch"], facts["micro_batch"], facts["in_turn"]) == (8, 4, True)
+    assert (facts["batch"], facts["micro_batch"], facts["sequential"]) == (8, 4, True)
 
 
 def test_a_way_of_waiting_is_a_variable_of_openmp():
@@ -40,7 +40,7 @@ def test_a_way_of_waiting_is_a_variable_of_openmp():
         contention.environment("patient")
 
 
-def test_the_neighbour_is_gone_afterwards():
+def test_the_competing_process_is_gone_afterwards():
     import contention
     import psutil
 
@@ -48,6 +48,6 @@ def test_the_neighbour_is_gone_afterwards():
         return {child.pid for child in psutil.Process().children()}
 
     before = children()
-    with contention.neighbour(0):
+    with contention.competing_process(0):
         assert len(children() - before) == 1
     assert not children() - before

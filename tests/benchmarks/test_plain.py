@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from hundredfold import models, recipe, spec
-from hundredfold.models._layers import Scale
+from hundredfold import models, recipes
 from hundredfold.optim import optimizers
 from hundredfold.recipe import Recipe
 
@@ -23,8 +22,8 @@ NAMES = (
 def test_the_peer_has_as_many_parameters_and_products_as_ours(name):
     import _plain
 
-    ours = spec.parse(Recipe(model=name).model)
-    plain = nn.Sequential(Scale(), _plain.network(ours))
+    ours = Recipe(model=name).model
+    plain = nn.Sequential(models.Scale(), _plain.network(ours))
     outline = models.outline(ours, classes=100, size=32)
     for module in outline.modules():
         if isinstance(module, models.Conv2d):
@@ -37,19 +36,19 @@ def test_the_peer_has_as_many_parameters_and_products_as_ours(name):
 def test_a_model_without_a_plain_counterpart_has_none():
     import _plain
 
-    assert _plain.network(spec.parse(Recipe(model="densenet").model)) is None
+    assert _plain.network(Recipe(model="densenet").model) is None
 
 
 def test_the_peers_muon_takes_the_steps_of_ours():
     import _plain
 
-    what = recipe.load("speed-75")
+    recipe = recipes.load("speed-75")
     text = "speednet(width=0.125)"
-    one = models.build(spec.parse(text), classes=10, size=16, seed=0)
+    one = models.build(text, classes=10, size=16, seed=0)
     other = copy.deepcopy(one)
     chance = torch.Generator().manual_seed(0)
     ours = optimizers.muon(one)
-    peers = _plain.optimizers(spec.parse(what.optimizer), other)
+    peers = _plain.optimizers(recipe.optimizer, other)
     for _ in range(3):
         for p, q in zip(one.parameters(), other.parameters(), strict=True):
             if p.requires_grad:

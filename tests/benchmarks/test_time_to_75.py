@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hundredfold import models, recipe, spec
+from hundredfold import models, recipes
 from hundredfold.optim import optimizers
 
 TOY = ("--threads", "1", "--blocks", "2", "--seconds", "0.02", "--gemm", "128")
@@ -19,8 +19,8 @@ def test_resnet_18_takes_the_compute_of_its_source():
 def test_every_image_of_a_training_is_counted_at_its_size():
     import time_to_75
 
-    what = recipe.load("speed-75").override({"resolution": "progressive", "epochs": 8.75})
-    counted = time_to_75.images_by_size(what, 50_000)
+    recipe = recipes.load("speed-75").override({"resolution": "progressive", "epochs": 8.75})
+    counted = time_to_75.images_by_size(recipe, 50_000)
     assert list(counted) == [20, 24, 32]
     assert sum(counted.values()) == 8.75 * 48 * 1024
     assert counted[20] == pytest.approx(0.35 * 8.75 * 48 * 1024, rel=0.01)
@@ -29,14 +29,16 @@ def test_every_image_of_a_training_is_counted_at_its_size():
 def test_muons_products_are_those_that_torch_counts():
     import time_to_75
 
-    what = recipe.load("speed-75").override({"epochs": 1, "batch_size": 8}, ["model.width=0.125"])
-    model = models.build(spec.parse(what.model), classes=100, size=32, seed=0)
+    recipe = recipes.load("speed-75").override(
+        {"epochs": 1, "batch_size": 8}, ["model.width=0.125"]
+    )
+    model = models.build(recipe.model, classes=100, size=32, seed=0)
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.grad = torch.ones_like(parameter)
     with FlopCounterMode(display=False) as counter:
         optimizers.muon(model).step()
-    assert time_to_75.muon_flops(what, 8) == counter.get_total_flops()
+    assert time_to_75.muon_flops(recipe, 8) == counter.get_total_flops()
 
 
 def test_a_projection_adds_the_seconds_of_every_size():

@@ -258,3 +258,19 @@ def test_a_single_thread_computes_and_afterwards_all_are_there(
             module(x.requires_grad_()).backward(back)
         assert torch.get_num_threads() == 3
     assert seen == ([1] if fails else [1, 1, 1]), "forward, and both gradients"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own use of torch.jit
+@pytest.mark.parametrize("algorithms", CHOICES.values(), ids=CHOICES)
+def test_a_compiled_convolution_is_one_graph_of_the_librarys(algorithms: Algorithms) -> None:
+    """`fullgraph` raises at a graph break, such as a change of the number of threads."""
+    torch.compiler.reset()
+    case = CASES["3x3"]
+    module = _built(case)
+    x, back = _drawn(case, module)
+    module.algorithms[case.size] = algorithms
+    y = torch.compile(module, backend="eager", fullgraph=True)(x)
+    library = F.conv2d(x, module.weight, module.bias, padding=1)
+    assert torch.equal(y, library)
+    wanted = _wanted(case, x, module, back).output
+    torch.testing.assert_close(y.double(), wanted, rtol=1e-5, atol=1e-5)

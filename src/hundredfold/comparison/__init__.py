@@ -9,6 +9,7 @@ Intervals over seeds speak of training again on the same data, scored on the sam
 """
 
 from hundredfold.comparison._compare import compare
+from hundredfold.comparison._paired import t_interval
 from hundredfold.comparison._types import ENOUGH_SEEDS, Comparison, Pair, System, Verdict
 
-__all__ = ["ENOUGH_SEEDS", "Comparison", "Pair", "System", "Verdict", "compare"]
+__all__ = ["ENOUGH_SEEDS", "Comparison", "Pair", "System", "Verdict", "compare", "t_interval"]

@@ -25,9 +25,10 @@ _WORTH = 1 / 8  # of a map's positions, at least, for leaving them out
 
 
 class Conv2d(nn.Conv2d):
-    """nn.Conv2d, which in training takes the forms that `forms` names for a map's size.
+    """nn.Conv2d, which in training uses the algorithms chosen for its input's size.
 
-    algorithms: (height, width) of the input -> Algorithms; other sizes are the library's.
+    algorithms: (height, width) of the input -> Algorithms; other sizes are the library's, as all
+    are in a graph of torch.compile.
     even: leave out a last row or column that makes an odd number of them, where they are an
     eighth of the map or more: a pooling of 2x2 that follows would drop them. Raises ValueError
     for a kernel of 1 or other padding than "same".
@@ -51,7 +52,8 @@ class Conv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h', w')."""
         size = x.shape[2], x.shape[3]
-        algorithms = self.algorithms.get(size) if self.training else None
+        chosen = self.training and not torch.compiler.is_compiling()  # it knows the library's only
+        algorithms = self.algorithms.get(size) if chosen else None
         geometry = self.geometry(*size) if algorithms else None
         if algorithms is None or geometry is None:
             return self._library(x)
