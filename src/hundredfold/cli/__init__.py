@@ -37,6 +37,7 @@ _VERBS = (
     ("doctor", _LOOK, "Check this machine: cores, precision, memory, disk, data."),
 )
 _APPS = ("data",)  # verbs with verbs of their own
+_PLAIN = ("train",)  # <model> in its help is no tag
 
 
 def application() -> App:
@@ -44,7 +45,6 @@ def application() -> App:
     app = App(
         name="hundredfold",
         help="Train image classifiers and learn honestly which one is better.",
-        help_format="plaintext",  # <model> in a text is neither markup nor a tag
         version=f"hundredfold {__version__}",
         default_parameter=Parameter(negative=(), converter=_exactly),
         result_action="return_value",
@@ -52,7 +52,8 @@ def application() -> App:
     )
     for place, (verb, group, line) in enumerate(_VERBS):
         target = f"hundredfold.cli.{verb}:{'app' if verb in _APPS else verb}"
-        app.command(target, name=verb, group=group, help=line, sort_key=place)
+        own: dict[str, Any] = {"help_format": "plaintext"} if verb in _PLAIN else {}
+        app.command(target, name=verb, group=group, help=line, sort_key=place, **own)
     return app
 
 
