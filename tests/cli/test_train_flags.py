@@ -1,7 +1,6 @@
 """The flags of `train`: from the recipe, explained, with the words that people know."""
 
 import json
-import os
 import re
 from pathlib import Path
 

@@ -294,9 +294,7 @@ def test_a_strange_pickle_runs_nothing(
 
 
 @pytest.mark.real_data
-def test_the_real_cifar100_is_as_published(
-    real_cifar100: Path, tmp_path: Path
-) -> None:
+def test_the_real_cifar100_is_as_published(real_cifar100: Path, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         data = load("cifar100", at(real_cifar100, tmp_path / "cache"))

@@ -21,7 +21,11 @@ def declarations(style: str) -> dict[str, str]:
 
 def test_an_element_gets_what_the_style_sheet_says_of_its_classes() -> None:
     made = drawing(
-        100, 50, "a < b", path([(0, 0), (1, 1)], "line c1 thin"), text(1, 2, "x & y", "name fill c2")
+        100,
+        50,
+        "a < b",
+        path([(0, 0), (1, 1)], "line c1 thin"),
+        text(1, 2, "x & y", "name fill c2"),
     )
     root = ElementTree.fromstring(inlined(made))
     line, words = root[0], root[1]

@@ -61,7 +61,7 @@ class CommandOptions(TypedDict, total=False):
         "A file with the weights that a transfer begins with, or a folder of such files.",
     ]
     pretrained: Annotated[
-        str,
+        File,
         "A run by name or folder, whose network and weights a transfer begins with. Without a "
         "recipe its head is trained anew; the recipe speednet-finetuned trains most of the "
         "network on.",
@@ -93,7 +93,7 @@ class CommandOptions(TypedDict, total=False):
     ]
     out: Annotated[File, "The folder in which runs are made."]
     name: Annotated[str, "The run's name; empty is <model>-<data>-<digest>."]
-    resume: Annotated[str, "Go on with an interrupted run, by name or folder."]
+    resume: Annotated[File, "Go on with an interrupted run, by name or folder."]
     quick: Annotated[bool, "Two epochs on 2,048 images, to see that everything works."]
 
 

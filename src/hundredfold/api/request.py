@@ -1,5 +1,6 @@
 """What the keywords of a training ask for, checked before anything heavy is loaded."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 
 _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "threads", "out",
-                "name", "progress"}  # fmt: skip
+                "progress"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _to_resume(
 ) -> Request:
     """Return a request to go on with a run, whose recipe nothing can change."""
     begun = run.open_run(home(options["resume"]), options["out"])
-    held = "data" in given and not isinstance(given["data"], str)  # images in Python alone
+    held = not isinstance(given.get("data", ""), str | os.PathLike)  # images in Python alone
     if name or given.keys() - _WITH_RESUME or ("data" in given and not held):
         raise UsageError(
             "--resume goes on with the run's own recipe, which nothing can change",

@@ -9,8 +9,8 @@ from typing import Any, Unpack
 
 from hundredfold import displays, reports, run, studies
 from hundredfold.api import images
-from hundredfold.api.options import File, StudyOptions, home, known, path, recipe_changes
-from hundredfold.api.runs import Run, Score
+from hundredfold.api.options import Data, File, StudyOptions, home, known, path, recipe_changes
+from hundredfold.api.runs import Run, Score, load
 from hundredfold.comparison import System
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
@@ -28,16 +28,22 @@ __all__ = [
     "estimate",
     "find",
     "prepare",
+    "report",
     "study",
     "value_text",
 ]
 
 
 class Study:
-    """A study's folder: its comparison, its runs, its page. It shows itself in a notebook."""
+    """A study's folder: its comparison, its runs, its page. It shows itself in a notebook.
+
+    `Study("runs/quickstart")` opens one that was carried out before.
+    """
 
     def __init__(self, folder: File) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(home(folder))
+        if not (self.folder / "study.json").is_file():
+            raise UsageError(f"{str(self.folder)!r} is not a study", found="no study.json in it")
 
     @property
     def name(self) -> str:
@@ -145,9 +151,7 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
     return plans.make(what, wanted, source, out, settings, path(given.get("weights")))
 
 
-def _definition(
-    name: str, given: Mapping[str, Any], changes: Mapping[str, Any]
-) -> studies.Study:
+def _definition(name: str, given: Mapping[str, Any], changes: Mapping[str, Any]) -> studies.Study:
     """Return a study by name, or one of keywords, where fields of all lose to a variant's own."""
     own = {key: given[key] for key in ("vary", "grid", "base", "metric", "name") if key in given}
     if not name:
@@ -163,6 +167,24 @@ def find(name: File, out: File = run.RUNS) -> Study | None:
     """Return the study of a name or folder, or None where there is none."""
     places = (Path(home(name)), Path(home(out)) / home(name))
     return next((Study(place) for place in places if (place / "study.json").is_file()), None)
+
+
+def report(
+    what: Run | Study | File,
+    *,
+    data: Data | None = None,
+    data_dir: File | None = None,
+    out: File = run.RUNS,
+) -> Path:
+    """Write the page of a run or a study, with its figures, and return it.
+
+    what: a run or a study, opened or named. data, data_dir: where the images of a run's worst
+    mistakes are, if not where they were. out: where runs and studies are that are named.
+    """
+    found = what if isinstance(what, Run | Study) else find(what, out) or load(what, out=out)
+    if isinstance(found, Study):
+        return found.report(data_dir=data_dir)
+    return found.report(data=data, data_dir=data_dir)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -72,8 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 internal error, 2 wrong usage or recipe, 3 bad data, 4 missing extra or weights,
     5 a check failed, 130 or 143 interrupted.
     """
-    if not machine.WAITING.keys() & os.environ.keys():  # before torch is loaded
-        os.environ.update(machine.WAITING)
+    machine.wait_briefly()
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given[: given.index("--")] if "--" in given else "--json" in given
     out = sys.stdout
