@@ -29,6 +29,12 @@ _TASKS = Path("/proc/self/task")  # a folder for each thread of this process, on
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
 
+def wait_briefly() -> None:
+    """Let threads wait as WAITING says, unless the user has said how or torch is loaded already."""
+    if "torch" not in sys.modules and not WAITING.keys() & os.environ.keys():
+        os.environ.update(WAITING)
+
+
 def allowed() -> set[int]:
     """Return the numbers of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

@@ -11,7 +11,7 @@ from pkgutil import walk_packages
 import hundredfold as hf
 
 PACKAGE = Path(hf.__file__).parent
-EXTRAS = ("engines.tensorflow", "models._timm")
+LEFT_OUT = ("engines.tensorflow", "models._timm", "__main__")  # extras, and the command
 
 
 def test_importing_it_is_quick_and_loads_nothing_heavy() -> None:
@@ -47,8 +47,7 @@ def test_type_checkers_see_every_public_name_and_no_other() -> None:
 def test_no_module_takes_a_public_name_away() -> None:
     """Importing a module `hundredfold.x` sets `hf.x`, whatever stood there."""
     for module in walk_packages([str(PACKAGE)], "hundredfold."):
-        is_extra = module.name.removeprefix("hundredfold.").startswith(EXTRAS)
-        if not is_extra and module.name != "hundredfold.__main__":
+        if not module.name.removeprefix("hundredfold.").startswith(LEFT_OUT):
             import_module(module.name)
     for name in hf.__all__:
         assert type(getattr(hf, name)).__name__ != "module", name

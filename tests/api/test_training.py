@@ -43,9 +43,7 @@ def facts(run: hf.Run) -> dict[str, Any]:
     return {k: v for k, v in run.info.items() if k not in TIMES | {"command"}}
 
 
-def test_python_and_the_command_leave_the_same_run(
-    tmp_path: Path, small: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_python_and_the_command_leave_the_same_run(tmp_path: Path, small: dict[str, Any]) -> None:
     options = small | {"model": "resnet(depth=20)", "augment": "flip", "seed": 5}
     one = hf.train(**options, lr=0.002, out=tmp_path / "one", name="a")
     line = [*flags(options), "--lr", "0.002", "--out", str(tmp_path / "two"), "--name", "a"]
@@ -156,10 +154,9 @@ def test_an_interrupt_in_a_session_returns_a_run_that_goes_on(tmp_path: Path) ->
     code = (
         "run = hf.train(**asked)\n"
         "print(run.status, run.curve[-1]['epoch'])\n"
-        "more = []\n"
-        "asked = {'progress': lambda e: (more.append(e), watch({**e, 'epoch': e.get('epoch', 0)"
-        " - 2}))[0], 'resume': run.folder}\n"
-        "again = hf.train(**asked)\n"
+        "def later(event):\n"
+        "    watch({**event, 'epoch': event.get('epoch', 0) - 2})\n"
+        "again = hf.train(progress=later, resume=run.folder)\n"
         "print(again.status, again.folder == run.folder, again.curve[-1]['epoch'])\n"
     )
     done = interrupted(code, tmp_path, "-i")
@@ -169,8 +166,7 @@ def test_an_interrupt_in_a_session_returns_a_run_that_goes_on(tmp_path: Path) ->
 def test_an_interrupt_in_a_script_is_an_exception_that_names_the_run(tmp_path: Path) -> None:
     code = (
         "try:\n    hf.train(**asked)\n"
-        "except hf.Interrupted as stopped:\n"
-        "    print(stopped.exit_code, stopped.run, stopped.remedy)\n"
+        "except hf.Interrupted as e:\n    print(e.exit_code, e.run, e.remedy)\n"
     )
     done = interrupted(code, tmp_path)
     wanted = f"{128 + signal.SIGINT} runs/a hundredfold train --resume runs/a"

@@ -6,8 +6,8 @@ Nothing here loads torch before something is computed.
 from hundredfold.api.answers import Predictions
 from hundredfold.api.images import check
 from hundredfold.api.networks import Network, list_models
-from hundredfold.api.runs import Run, evaluate, list_runs, load, predict, report
-from hundredfold.api.studying import Study, study
+from hundredfold.api.runs import Run, evaluate, list_runs, load, predict
+from hundredfold.api.studying import Study, report, study
 from hundredfold.api.training import train
 from hundredfold.prediction import Prediction
 

@@ -90,7 +90,7 @@ class CommandOptions(TypedDict, total=False):
         list[File] | None,
         "A .py file of your own that a recipe or a run names, and that may run.",
     ]
-    resume: Annotated[str, "Go on with an interrupted run, by name or folder."]
+    resume: Annotated[File, "Go on with an interrupted run, by name or folder."]
     quick: Annotated[bool, "Two epochs on 2,048 images, to see that everything works."]
 
 

@@ -1,5 +1,6 @@
 """What the keywords of a training ask for, checked before anything heavy is loaded."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def _to_resume(
     """Return a request to go on with a run, whose recipe nothing can change."""
     begun = run.open_run(home(options["resume"]), options["out"])
     begun = run.Run(begun.folder, trusted(options["trust"]))
-    held = "data" in given and not isinstance(given["data"], str)  # images in Python alone
+    held = not isinstance(given.get("data", ""), str | os.PathLike)  # images in Python alone
     if name or given.keys() - _WITH_RESUME or ("data" in given and not held):
         raise UsageError(
             "--resume goes on with the run's own recipe, which nothing can change",

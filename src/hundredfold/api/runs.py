@@ -127,8 +127,8 @@ class Run:
     def model(self, *, device: str = "auto") -> nn.Module:
         """Return the network with its best weights, in evaluation mode.
 
-        It takes uint8 (batch, 3, height, width) and returns logits (batch, classes). A run of
-        TensorFlow returns a Keras model, which takes (batch, height, width, 3).
+        It takes uint8 (batch, 3, height, width) and returns logits (batch, classes). Of a
+        network that TensorFlow alone has, it is the Keras model.
         """
         network: nn.Module = self._open(device, 0).network  # type: ignore[attr-defined]
         return network
@@ -205,17 +205,6 @@ def predict(
 ) -> Predictions:
     """Predict images by a run, as `Run.predict` does. out: where runs are that are named."""
     return opened(run, out).predict(pictures, device=device, threads=threads)
-
-
-def report(
-    run: Run | File,
-    *,
-    data: Data | None = None,
-    data_dir: File | None = None,
-    out: File = folders.RUNS,
-) -> Path:
-    """Write the page of a run, as `Run.report` does. out: where runs are that are named."""
-    return opened(run, out).report(data=data, data_dir=data_dir)
 
 
 def _pictures(pictures: Picture | Iterable[Picture]) -> list[prediction.Item]:

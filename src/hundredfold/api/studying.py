@@ -9,8 +9,17 @@ from typing import Any, Unpack
 
 from hundredfold import displays, reports, run, studies
 from hundredfold.api import images
-from hundredfold.api.options import File, StudyOptions, home, known, path, recipe_changes, trusted
-from hundredfold.api.runs import Run, Score
+from hundredfold.api.options import (
+    Data,
+    File,
+    StudyOptions,
+    home,
+    known,
+    path,
+    recipe_changes,
+    trusted,
+)
+from hundredfold.api.runs import Run, Score, load
 from hundredfold.comparison import System
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
@@ -29,16 +38,22 @@ __all__ = [
     "estimate",
     "find",
     "prepare",
+    "report",
     "study",
     "value_text",
 ]
 
 
 class Study:
-    """A study's folder: its comparison, its runs, its page. It shows itself in a notebook."""
+    """A study's folder: its comparison, its runs, its page. It shows itself in a notebook.
+
+    `Study("runs/quickstart")` opens one that was carried out before.
+    """
 
     def __init__(self, folder: File, *, trusted: frozenset[str] = frozenset()) -> None:
-        self.folder, self._trusted = Path(folder), trusted
+        self.folder, self._trusted = Path(home(folder)), trusted
+        if not (self.folder / "study.json").is_file():
+            raise UsageError(f"{str(self.folder)!r} is not a study", found="no study.json in it")
 
     @property
     def name(self) -> str:
@@ -174,6 +189,24 @@ def find(name: File, out: File = run.RUNS, trust: Iterable[File] | None = None) 
     folders = (Path(home(name)), Path(home(out)) / home(name))
     found = (folder for folder in folders if (folder / "study.json").is_file())
     return next((Study(folder, trusted=trusted(trust)) for folder in found), None)
+
+
+def report(
+    what: Run | Study | File,
+    *,
+    data: Data | None = None,
+    data_dir: File | None = None,
+    out: File = run.RUNS,
+) -> Path:
+    """Write the page of a run or a study, with its figures, and return it.
+
+    what: a run or a study, opened or named. data, data_dir: where the images of a run's worst
+    mistakes are, if not where they were. out: where runs and studies are that are named.
+    """
+    found = what if isinstance(what, Run | Study) else find(what, out) or load(what, out=out)
+    if isinstance(found, Study):
+        return found.report(data_dir=data_dir)
+    return found.report(data=data, data_dir=data_dir)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
-from hundredfold import reports, run
+from hundredfold import machine, reports, run
 from hundredfold.api.options import TrainOptions, call_text
 from hundredfold.api.request import Request, read
 from hundredfold.api.runs import Run
@@ -50,6 +50,7 @@ def train(recipe: str = "", /, **options: Unpack[TrainOptions]) -> Run:
 def begin(recipe: str, options: Mapping[str, Any], command: str) -> Run:
     """Train as `train` does. command: what run.json records, a call or a command line."""
     began = time.monotonic()
+    machine.wait_briefly()
     request = read(recipe, options)
     with shown_progress(request.display is not None):
         made = _train(request, command, began)

@@ -38,6 +38,7 @@ _VERBS = (
     ("doctor", _LOOK, "Check this machine: cores, precision, memory, disk, data."),
 )
 _APPS = ("data",)  # verbs with verbs of their own
+_PLAIN = ("train",)  # <model> in its help is no tag
 
 
 def application() -> App:
@@ -45,7 +46,6 @@ def application() -> App:
     app = App(
         name="hundredfold",
         help="Train image classifiers and learn honestly which one is better.",
-        help_format="plaintext",  # <model> in a text is neither markup nor a tag
         version=f"hundredfold {__version__}",
         default_parameter=Parameter(negative=(), converter=_exactly),
         result_action="return_value",
@@ -53,7 +53,8 @@ def application() -> App:
     )
     for place, (verb, group, line) in enumerate(_VERBS):
         target = f"hundredfold.cli.{verb}:{'app' if verb in _APPS else verb}"
-        app.command(target, name=verb, group=group, help=line, sort_key=place)
+        own: dict[str, Any] = {"help_format": "plaintext"} if verb in _PLAIN else {}
+        app.command(target, name=verb, group=group, help=line, sort_key=place, **own)
     return app
 
 
@@ -72,8 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 internal error, 2 wrong usage or recipe, 3 bad data, 4 missing extra or weights,
     5 a check failed, 130 or 143 interrupted.
     """
-    if not machine.WAITING.keys() & os.environ.keys():  # before torch is loaded
-        os.environ.update(machine.WAITING)
+    machine.wait_briefly()
     given = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given[: given.index("--")] if "--" in given else "--json" in given
     with lasting_output() as (out, err):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from cyclopts import Group, Parameter
 
-from hundredfold.api.options import COMMAND_DEFAULTS, CommandOptions
+from hundredfold.api.options import COMMAND_DEFAULTS, CommandOptions, File
 from hundredfold.recipe import Recipe
 
 _SPELLINGS = {
@@ -52,7 +52,9 @@ def _of_command() -> list[Argument]:
     for name, hint in get_type_hints(CommandOptions, include_extras=True).items():
         kind, words = get_args(hint)
         default = COMMAND_DEFAULTS[name]
-        if Path in get_args(kind) or any("PathLike" in str(one) for one in get_args(kind)):
+        if kind == File:  # a name or a folder
+            kind = str if default == "" else Path
+        elif kind == File | None:
             kind = Path | None
         flags.append(_flag(name, kind, default, words, default, _OPTIONS))
     return flags

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from hundredfold.api.runs import load
-from hundredfold.api.studying import find
+from hundredfold.api import studying
 
 
 def report(
@@ -34,8 +33,7 @@ def report(
     json
         Print one JSON object.
     """
-    found = find(run_or_study, out) or load(run_or_study, out=out)
-    page = found.report(data_dir=data_dir)
+    page = studying.report(run_or_study, data_dir=data_dir, out=out)
     if not json:
         sys.stdout.write(f"{page}\n")
     if open:
