@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hundredfold.weights import files
 from hundredfold.errors import DataError
+from hundredfold.weights import files
 
 WATCHED = ("open", "socket.", "subprocess.", "os.", "exec", "compile", "ctypes.", "import")
 events: list[str] = []

@@ -9,8 +9,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from hundredfold.weights import files
 from hundredfold.errors import DataError, MissingError
+from hundredfold.weights import files
 
 
 def _tensors() -> dict[str, Tensor]:

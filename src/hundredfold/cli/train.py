@@ -180,6 +180,8 @@ def train(
         if not dry_run:
             return _result(training.train_job(job, options, progress, time_budget))
         what = job.recipe
+        if "weights" in job.transfer:  # the recipe names them by their digest alone
+            options = replace(options, weights=Path(job.transfer["weights"]["file"]))
     computing = engine_for(what)
     if dry_run:
         return training.estimate(what, options, progress, computing)

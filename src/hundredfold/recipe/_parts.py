@@ -50,7 +50,7 @@ def network_for(text: str, package: str) -> str:
     if not tensorflow and (network := network_of(text)):
         return network
     call = spec.parse(text)
-    known = spec.names(package) if tensorflow else (*spec.names(package), *BACKBONES)
+    known = spec.names(package) if tensorflow else {*spec.names(package), *BACKBONES}
     if call.name not in known and (tensorflow or not call.file):
         who = "the TensorFlow engine has no model" if tensorflow else "no model is called"
         raise UsageError(f"{who} {call.name!r}", remedy=did_you_mean(call.name, known))
