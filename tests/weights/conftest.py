@@ -7,32 +7,44 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hundredfold import models, spec
+from hundredfold import models
 from hundredfold.backbones import BACKBONES
+from hundredfold.data import Source
+from hundredfold.engines.pytorch import network
+from hundredfold.engines.pytorch.transfer import Transfer
+from hundredfold.recipe import Recipe
+from hundredfold.spec import Call
+from hundredfold.weights.load import load_weights
+from hundredfold.weights.locate import resolve_weights
 
-TEXT = "transfer(backbone={!r}, resolution=32)"
+SIDE = 32  # pixels of the images, which are not enlarged
 
 
-def _made(backbone: str, seed: int = 0, **options: object) -> nn.Module:
-    """Build a transfer with random weights in evaluation mode."""
-    text = TEXT.format(backbone)
-    parsed = spec.parse(text)
-    parsed = spec.Call(parsed.name, {**parsed.options, **options})
-    return models.build(parsed, classes=3, size=32, seed=seed).eval()
+def _recipe(backbone: str, strategy: str = "linear_probe", **options: object) -> Recipe:
+    """Return a recipe that begins with weights of a backbone, which sees 32 pixels."""
+    text = str(Call(strategy, {"input_size": SIDE, **options}))
+    return Recipe(model=backbone, weights="imagenet", strategy=text)
 
 
-def _completed(backbone: str, **options: object) -> spec.Call:
-    """Return the call of `_made` with every default."""
-    parsed = spec.parse(TEXT.format(backbone))
-    return spec.complete(
-        spec.Call(parsed.name, {**parsed.options, **options}), "hundredfold.models"
-    )
+def _made(backbone: str, strategy: str = "linear_probe", **options: object) -> Transfer:
+    """Build a network under a new head, with random weights, in evaluation mode."""
+    recipe = _recipe(backbone, strategy, **options)
+    side = network.input_size_for(recipe, SIDE, own=False)
+    built = network.build(recipe, classes=3, size=SIDE, input_size=side)
+    assert isinstance(built, Transfer)
+    return built.eval()
+
+
+def _load(model: Transfer, backbone: str, file: Path) -> None:
+    """Read a file of weights into the network of `_made`."""
+    recipe, found = resolve_weights(_recipe(backbone), Source(offline=True), file)
+    assert found is not None
+    load_weights(model.backbone, recipe.model, found)
 
 
 def _published(backbone: str, seed: int = 1) -> dict[str, Tensor]:
     """Return the tensors of a whole ImageNet network, by torchvision's names."""
-    network = spec.parse(BACKBONES[backbone].network)
-    model = models.build(network, classes=1000, size=224, seed=seed)
+    model = models.build(BACKBONES[backbone].network, classes=1000, size=224, seed=seed)
     chance = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -63,13 +75,18 @@ def images() -> Callable[[int], Tensor]:
 
 
 @pytest.fixture(scope="session")
-def made() -> Callable[..., nn.Module]:
+def recipe_with() -> Callable[..., Recipe]:
+    return _recipe
+
+
+@pytest.fixture(scope="session")
+def made() -> Callable[..., Transfer]:
     return _made
 
 
 @pytest.fixture(scope="session")
-def completed() -> Callable[..., spec.Call]:
-    return _completed
+def load() -> Callable[..., None]:
+    return _load
 
 
 @pytest.fixture(scope="session")

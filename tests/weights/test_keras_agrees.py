@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from hundredfold import models, spec
-from hundredfold.weights.load import fill
+from hundredfold.data import Source
+from hundredfold.engines.pytorch import network
+from hundredfold.weights.load import load_weights
+from hundredfold.weights.locate import resolve_weights
 
 BACKBONES = {
     "vgg16": "VGG16",
@@ -42,11 +44,15 @@ def saved(tmp_path_factory: pytest.TempPathFactory):
 @pytest.mark.parametrize("file", ["published.h5", "saved.weights.h5"])
 @pytest.mark.parametrize("size", [64, 75])
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_features_are_those_of_keras(saved, backbone: str, size: int, file: str) -> None:
+def test_features_are_those_of_keras(
+    saved, recipe_with, backbone: str, size: int, file: str
+) -> None:
     folder = saved(BACKBONES[backbone], size)
-    text = f"transfer(backbone={backbone!r}, form='keras', resolution={size})"
-    model = models.build(text, classes=2, size=size, seed=0).eval()
-    fill(model, spec.part(text, "hundredfold.models"), folder / file)
+    recipe, weights = resolve_weights(recipe_with(backbone), Source(offline=True), folder / file)
+    assert weights.layout == "keras"
+    options = {"layout": weights.layout, "input_size": size}
+    model = network.build(recipe, classes=2, size=size, **options).eval()
+    load_weights(model.backbone, recipe.model, weights)
     images = torch.from_numpy(np.load(folder / "images.npy")).permute(0, 3, 1, 2)
     with torch.no_grad():
         found = model.features(images).numpy()

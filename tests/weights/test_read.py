@@ -8,8 +8,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from hundredfold import weights
 from hundredfold.errors import DataError, MissingError
+from hundredfold.weights import files
 
 
 def _tensors() -> dict[str, Tensor]:
@@ -46,7 +46,7 @@ def _torch_module(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def _own(path: Path, tensors: dict[str, Tensor]) -> None:
-    weights.write(path, tensors, {})
+    files.write(path, tensors, {})
 
 
 def _library(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -68,7 +68,7 @@ WRITERS: dict[str, Callable[[Path, dict[str, Tensor]], None]] = {
 def test_what_was_written_is_read_bit_for_bit(tmp_path: Path, file: str) -> None:
     tensors = _tensors()
     WRITERS[file](tmp_path / file, tensors)
-    with weights.opened(tmp_path / file) as contents:
+    with files.opened(tmp_path / file) as contents:
         found = contents.tensors(contents.entries)
     if file == "module.bin":
         tensors = {f"b_{name.replace('.', '_')}": tensor for name, tensor in tensors.items()}
@@ -90,14 +90,14 @@ def test_a_file_of_torch_before_04_by_python_2_is_read(tmp_path: Path) -> None:
         assert content.count(new) == 1
         content = content.replace(new, old)
     (tmp_path / "old.pth").write_bytes(content)
-    with weights.opened(tmp_path / "old.pth") as contents:
+    with files.opened(tmp_path / "old.pth") as contents:
         found = contents.tensors(contents.entries)
     assert found["conv.weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_what_is_written_another_library_reads(tmp_path: Path) -> None:
     tensors = _tensors() | {"brain": torch.randn(3).bfloat16()}
-    weights.write(tmp_path / "a.safetensors", tensors, {"classes": '["ä", "b"]'})
+    files.write(tmp_path / "a.safetensors", tensors, {"classes": '["ä", "b"]'})
     with safetensors.safe_open(tmp_path / "a.safetensors", framework="pt") as file:
         assert file.metadata() == {"classes": '["ä", "b"]'}
         for name, tensor in tensors.items():
@@ -107,22 +107,22 @@ def test_what_is_written_another_library_reads(tmp_path: Path) -> None:
 def test_equal_content_gives_equal_bytes_and_the_size_is_foretold(tmp_path: Path) -> None:
     tensors = _tensors()
     turned = dict(reversed(tensors.items()))
-    one = weights.write(tmp_path / "a.safetensors", tensors, {})
-    assert weights.write(tmp_path / "b.safetensors", turned, {}) == one
-    assert weights.digest_of(tensors) == one
+    one = files.write(tmp_path / "a.safetensors", tensors, {})
+    assert files.write(tmp_path / "b.safetensors", turned, {}) == one
+    assert files.digest_of(tensors) == one
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-    assert (tmp_path / "a.safetensors").stat().st_size == weights.size(tensors)
+    assert (tmp_path / "a.safetensors").stat().st_size == files.size(tensors)
 
 
 def test_only_the_tensors_that_are_wanted_are_read(tmp_path: Path) -> None:
     """One that is not finite harms nobody who does not want it."""
     tensors = {"good": torch.ones(2), "bad": torch.tensor([1.0, float("nan")])}
     torch.save(tensors, tmp_path / "a.pt")
-    with weights.opened(tmp_path / "a.pt") as contents:
+    with files.opened(tmp_path / "a.pt") as contents:
         assert contents.tensors(["good"])["good"].tolist() == [1, 1]
     with (
         pytest.raises(DataError, match="cannot read") as caught,
-        weights.opened(tmp_path / "a.pt") as contents,
+        files.opened(tmp_path / "a.pt") as contents,
     ):
         contents.tensors(["bad"])
     assert caught.value.found == "bad holds numbers that are not finite"
@@ -130,9 +130,9 @@ def test_only_the_tensors_that_are_wanted_are_read(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_or_of_no_known_kind_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a.zip").touch()
-    with pytest.raises(MissingError, match="no file of weights"), weights.opened(tmp_path / "b.pt"):
+    with pytest.raises(MissingError, match="no file of weights"), files.opened(tmp_path / "b.pt"):
         pass
-    with pytest.raises(DataError, match="not a kind of file"), weights.opened(tmp_path / "a.zip"):
+    with pytest.raises(DataError, match="not a kind of file"), files.opened(tmp_path / "a.zip"):
         pass
-    with pytest.raises(MissingError), weights.opened(Path("/dev/zero")):
+    with pytest.raises(MissingError), files.opened(Path("/dev/zero")):
         pass

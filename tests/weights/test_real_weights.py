@@ -7,24 +7,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from hundredfold import data, models, spec
+from hundredfold import data
 from hundredfold.data import Source, Split
 from hundredfold.engines.pytorch.probes import nearest
 from hundredfold.models._fold import fold
-from hundredfold.weights.load import fill
-from hundredfold.weights.locate import locate
 
 _WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "densenet169-imagenet"
-TEXT = "transfer(backbone='densenet169', resolution=64)"
 
 
 @pytest.fixture(scope="module")
-def densenet() -> torch.nn.Module:
+def densenet(made, load, tmp_path_factory: pytest.TempPathFactory) -> torch.nn.Module:
     if not _WEIGHTS.is_dir():
         pytest.skip(f"the weights of DenseNet-169 are not at hand: there is no {_WEIGHTS}")
-    model = models.build(TEXT, classes=2, size=32, seed=0).eval()
-    file = locate("densenet169", _WEIGHTS, Source(offline=True))
-    fill(model, spec.part(TEXT, "hundredfold.models"), file)
+    model = made("densenet169", input_size=64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUNDREDFOLD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        load(model, "densenet169", _WEIGHTS)
     model.backbone = fold(model.backbone)
     return model
 

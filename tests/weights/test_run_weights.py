@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from hundredfold import models, recipe, recipes, run, weights
-from hundredfold.engines.pytorch import inference
+from hundredfold import models, recipe, recipes, run
+from hundredfold.engines.pytorch.inference import open_model
 from hundredfold.errors import DataError, HundredfoldError, UsageError
 from hundredfold.recipe import Recipe
+from hundredfold.weights import files
 
 CPU = torch.device("cpu")
 GOOD = {"classes": '["a", "b", "c"]', "size": "18"}
@@ -29,14 +30,14 @@ def made(tmp_path: Path) -> Callable[..., run.Run]:
 
     def make(tensors: dict[str, Tensor] | None = None, **metadata: str) -> run.Run:
         found = run.create(tmp_path, "a", Recipe())
-        weights.write(found.best(), tensors or _tensors(), GOOD | metadata)
+        files.write(found.best(), tensors or _tensors(), GOOD | metadata)
         return found
 
     return make
 
 
 def test_a_run_that_fits_opens(made: Callable[..., run.Run]) -> None:
-    opened = inference.open_model(made(), CPU)
+    opened = open_model(made(), CPU)
     assert opened.classes == ("a", "b", "c")
     for name, tensor in opened.network.state_dict().items():
         assert torch.equal(tensor, _tensors()[name])
@@ -60,14 +61,14 @@ def test_metadata_that_say_nothing_of_use_are_refused(
     made: Callable[..., run.Run], metadata: dict[str, str]
 ) -> None:
     with pytest.raises(DataError, match="does not say which classes"):
-        inference.open_model(made(**metadata), CPU)
+        open_model(made(**metadata), CPU)
 
 
 def test_more_classes_than_the_weights_have_logits_are_refused(
     made: Callable[..., run.Run],
 ) -> None:
     with pytest.raises(DataError, match="do not fit the model"):
-        inference.open_model(made(classes=json.dumps([str(k) for k in range(50_000)])), CPU)
+        open_model(made(classes=json.dumps([str(k) for k in range(50_000)])), CPU)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
@@ -77,7 +78,7 @@ def test_weights_that_are_not_finite_are_refused(
     tensors = _tensors()
     tensors["dense1.bias"] = torch.full_like(tensors["dense1.bias"], number)
     with pytest.raises(DataError) as caught:
-        inference.open_model(made(tensors), CPU)
+        open_model(made(tensors), CPU)
     assert "not finite" in str(caught.value)
 
 
@@ -85,7 +86,7 @@ def test_weights_of_another_type_are_refused(
     made: Callable[..., run.Run],
 ) -> None:
     with pytest.raises(DataError, match="do not fit"):
-        inference.open_model(made({n: t.to(torch.int32) for n, t in _tensors().items()}), CPU)
+        open_model(made({n: t.to(torch.int32) for n, t in _tensors().items()}), CPU)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_recipe_that_would_run_code_or_fill_the_memory_is_one_sentence(
     (found.folder / "recipe.toml").write_text("\n".join(lines))
     began = time.monotonic()
     with pytest.raises((UsageError, DataError)):
-        inference.open_model(run.Run(found.folder), CPU)
+        open_model(run.Run(found.folder), CPU)
     assert time.monotonic() - began < 5
     assert not (elsewhere / "canary").exists()
 

@@ -5,6 +5,8 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from hundredfold import machine, reports, run
@@ -71,7 +73,10 @@ def estimate(recipe: str = "", /, **options: Unpack[TrainOptions]) -> dict[str, 
     settings, progress, what = _settings(request, ""), _progress(request), request.recipe
     with shown_progress(request.display is not None):
         if request.options["budget"]:
-            what = _plan(request, settings, progress, began, dry_run=True)[0].recipe
+            job, _ = _plan(request, settings, progress, began, dry_run=True)
+            what = job.recipe
+            if "weights" in job.transfer:  # the recipe names them by their digest alone
+                settings = replace(settings, weights=Path(job.transfer["weights"]["file"]))
         return training.estimate(what, settings, progress, engine_for(what))
 
 

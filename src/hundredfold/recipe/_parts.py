@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, InstanceOf, PlainSerializer, ValidationInfo
 
 from hundredfold import spec
-from hundredfold.backbones import network_of
+from hundredfold.backbones import BACKBONES, network_of
 from hundredfold.errors import UsageError, did_you_mean
 from hundredfold.spec import Chain, Part
 
@@ -46,14 +46,14 @@ def _read_chain(value: Any, info: ValidationInfo) -> Any:
 
 def network_for(text: str, package: str) -> str:
     """Return the network that a model's text stands for; a backbone's name is one."""
-    if package != TENSORFLOW_MODELS:
-        return network_of(text) or text
-    name = spec.parse(text).name
-    if name not in spec.names(package):
-        raise UsageError(
-            f"the TensorFlow engine has no model {name!r}",
-            remedy=did_you_mean(name, spec.names(package)),
-        )
+    tensorflow = package == TENSORFLOW_MODELS
+    if not tensorflow and (network := network_of(text)):
+        return network
+    call = spec.parse(text)
+    known = spec.names(package) if tensorflow else {*spec.names(package), *BACKBONES}
+    if call.name not in known and (tensorflow or not call.file):
+        who = "the TensorFlow engine has no model" if tensorflow else "no model is called"
+        raise UsageError(f"{who} {call.name!r}", remedy=did_you_mean(call.name, known))
     return text
 
 
