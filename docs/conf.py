@@ -15,7 +15,6 @@ release = version = __version__
 extensions = ["myst_parser", "_site"]
 exclude_patterns = ["_site"]
 myst_heading_anchors = 4
-suppress_warnings = ["toc.empty_glob"]  # a folder of parts that a version does not have
 
 html_theme = "furo"
 html_title = f"Hundredfold {release}"

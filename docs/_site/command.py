@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from _site.docstrings import markdown
 from cyclopts import App
 from cyclopts.argument import Argument
+
+from _site.docstrings import markdown
 from hundredfold.cli import application
 from hundredfold.recipe import Recipe
 

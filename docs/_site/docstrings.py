@@ -46,5 +46,4 @@ def _is_numpy_list(lines: list[str]) -> bool:
 
 
 def _numpy_list(lines: list[str]) -> str:
-    entries = [f"- `{line}`:" if not line.startswith(" ") else f"  {line.strip()}" for line in lines]
-    return "\n".join(entries)
+    return "\n".join(f"  {e.strip()}" if e.startswith(" ") else f"- `{e}`:" for e in lines)

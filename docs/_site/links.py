@@ -1,4 +1,4 @@
-"""Relative links that lead out of docs/ become links to the repository."""
+"""Relative links to what is no page of the site become links to the repository."""
 
 import re
 from pathlib import Path
@@ -19,11 +19,11 @@ def lead_out(app: Any, name: str, content: list[str]) -> None:
 
 
 def rewritten(text: str, folder: Path, docs: Path) -> str:
-    """Return a page's text with the links from `folder` that leave `docs` made absolute."""
+    """Return a page's text with the links from `folder` to no page of `docs` made absolute."""
 
     def absolute(link: re.Match[str]) -> str:
         target = (folder / link[1]).resolve()
-        if target.is_relative_to(docs.resolve()):
+        if target.is_relative_to(docs.resolve()) and target.suffix == ".md":
             return link[1]
         if not target.exists():
             log.warning("%s links to %s, which does not exist", folder.name, link[1])

@@ -19,14 +19,21 @@ FOLDERS = {
     "data-sets": ("Data sets", "hundredfold.data", "`--data`, field `data`"),
 }
 
+_HEAD = """# Parts
+
+A part is a function that a recipe or a flag names, with options: `wrn(depth=28, width=10)`.
+
+"""
+
 
 def pages() -> dict[str, str]:
-    """Return a page for each folder of parts that the package has."""
-    return {
+    """Return a page for each folder of parts that the package has, and one that lists them."""
+    made = {
         name: _page(title, package, where)
         for name, (title, package, where) in FOLDERS.items()
         if importlib.util.find_spec(package)
     }
+    return {"parts": _HEAD + "\n".join(["```{toctree}", *made, "```", ""]), **made}
 
 
 def _page(title: str, package: str, where: str) -> str:

@@ -18,4 +18,5 @@ def _moved(text: str) -> str:
 
 
 def _relative(link: str) -> str:
-    return f"../{link.removeprefix('docs/')}" if link.startswith("docs/") else f"../../{link}"
+    page = link.startswith("docs/") and link.endswith(".md")
+    return f"../{link.removeprefix('docs/')}" if page else f"../../{link}"
