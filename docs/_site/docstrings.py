@@ -3,7 +3,9 @@
 import inspect
 import re
 
-_ENTRY = re.compile(r"^(?P<name>[\w, *]+): +(?=\S)")  # "depth: layers of a block."
+_ENTRY = re.compile(
+    r"^(?P<name>\*{0,2}\w+(?:, \*{0,2}\w+)*): +(?=\S)"
+)  # "depth: layers of a block."
 _SECTION = re.compile(r"^(Parameters|Returns|Raises|Yields)\n-+\n", re.MULTILINE)
 
 

@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import hundredfold
+from _site import signatures
 from _site.docstrings import markdown
 from hundredfold import errors
 
@@ -12,9 +13,10 @@ def pages() -> dict[str, str]:
     """Return the page of the public names and the page of the errors."""
     names = [name for name in getattr(hundredfold, "__all__", ()) if not name.startswith("_")]
     public = {name: getattr(hundredfold, name) for name in names}
-    body = "\n".join(_entry(name, value) for name, value in public.items() if not _error(value))
-    head = "# Python reference\n\n```python\nimport hundredfold as hf\n```\n\n"
-    return {"python": f"{head}{markdown(hundredfold.__doc__)}\n\n{body}", "errors": _errors()}
+    functions = [_entry(name, v) for name, v in public.items() if not isinstance(v, type)]
+    classes = [_entry(n, v) for n, v in public.items() if isinstance(v, type) and not _error(v)]
+    text = "\n".join(["# Python reference\n", markdown(hundredfold.__doc__), *functions, *classes])
+    return {"python": text, "errors": _errors()}
 
 
 def _error(value: Any) -> bool:
@@ -35,10 +37,10 @@ def _entry(name: str, value: Any) -> str:
         return f"## {name}\n\n{markdown(value.__doc__)}"
     if not callable(value):
         return ""
-    pieces = [f"## {name}", f"```python\n{name}{_signature(value)}\n```", markdown(value.__doc__)]
+    pieces = [f"## {name}", _code(name, value), markdown(value.__doc__), signatures.options(value)]
     if isinstance(value, type):
         pieces += [_member(name, *member) for member in vars(value).items() if _public(*member)]
-    return "\n\n".join(pieces) + "\n"
+    return "\n\n".join(piece for piece in pieces if piece) + "\n"
 
 
 def _public(name: str, value: Any) -> bool:
@@ -53,14 +55,9 @@ def _function(value: Any) -> Any:
 
 def _member(owner: str, name: str, value: Any) -> str:
     function = _function(value)
-    signature = _signature(function) if inspect.isfunction(value) else ""
-    code = f"```python\n{owner}.{name}{signature}\n```"
+    code = _code(f"{owner}.{name}", value) if inspect.isfunction(value) else ""
     return f"### {owner}.{name}\n\n{code}\n\n{markdown(function.__doc__)}"
 
 
-def _signature(value: Any) -> str:
-    try:
-        text = str(inspect.signature(value))
-    except (TypeError, ValueError):
-        return "(...)"
-    return text if len(text) < 90 else text.replace(", ", ",\n    ").replace("(", "(\n    ", 1)
+def _code(name: str, value: Any) -> str:
+    return f"```python\n{name}{signatures.text(value)}\n```"

@@ -21,7 +21,7 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 # A reader waits minutes for these; a test does not. All else runs as it is printed.
 QUICKER = {
     "--budget 5m": "--budget 10s",
-    "study quickstart": "study quickstart --quick",
+    "study quickstart": "study quickstart --quick --seeds 1",
     'data="digits", seeds=3': 'data="digits", seeds=2, quick=True',
 }
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold import spec
+import hundredfold
+from hundredfold import errors, spec
 from hundredfold.recipe import Recipe
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -69,6 +70,14 @@ def test_every_verb_and_every_flag_of_a_recipe_is_in_the_command_reference(site)
     for flag in ("--model", "--epochs", "--batch-size", "--seed", "--budget", "--json"):
         assert flag in text
     assert re.search(rf"--batch-size\s*\n?\s*{Recipe().batch_size}\b", text)
+
+
+def test_every_public_name_and_every_error_has_an_entry(site):
+    public = {name for name in getattr(hundredfold, "__all__", ()) if not name.startswith("_")}
+    pages = [site / "reference" / f"{name}.html" for name in ("python", "errors")]
+    known = set().union(*(headings(page) for page in pages))
+    raised = {name for name in vars(errors) if name.endswith("Error")}
+    assert public | raised <= known
 
 
 def test_no_page_loads_anything_from_elsewhere(site):
