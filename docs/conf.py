@@ -22,7 +22,6 @@ html_show_sphinx = False
 html_show_copyright = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-html_extra_path = ["scratch-vs-transfer.html"]
 smartquotes = False  # "--set" is an option, not a dash
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
