@@ -15,7 +15,8 @@ PAGES = [
     *(page for page in sorted(DOCS.rglob("*.md")) if page.parent != GENERATED),
 ]
 ROOTS = (REPOSITORY, REPOSITORY / "src" / "hundredfold", REPOSITORY / "tests", DOCS)
-READERS = ("my_", "photos/", "runs/", "weights/", "build/", "docs/reference/")  # made by a reader or a build
+# What a reader or a build makes:
+READERS = ("my_", "photos/", "runs/", "weights/", "build/", "docs/reference/")
 
 FENCE = re.compile(r"^(```+|~~~+).*?^\1", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\((?!https?:|mailto:)([^)\s]+)\)")
