@@ -4,14 +4,14 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup check test faults demo
+.PHONY: setup check test docs faults demo
 
 setup: $(BIN)/hundredfold
 
 $(BIN)/hundredfold: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@
 
 check: setup
@@ -22,6 +22,10 @@ check: setup
 
 test: setup
 	$(BIN)/pytest -n 2 --dist worksteal
+
+docs: setup
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo build/docs/index.html
 
 faults: setup
 	rm -f build/faults.jsonl && mkdir -p build
