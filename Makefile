@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup check test docs faults demo
+.PHONY: setup check test docs notebooks faults demo
 
 setup: $(BIN)/hundredfold
 
@@ -26,6 +26,10 @@ test: setup
 docs: setup
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 	@echo build/docs/index.html
+
+notebooks: setup
+	cd examples && for book in *.ipynb; do \
+		../$(BIN)/jupyter execute --inplace --timeout 3600 $$book || exit 1; done
 
 faults: setup
 	rm -f build/faults.jsonl && mkdir -p build

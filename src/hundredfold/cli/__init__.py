@@ -5,7 +5,6 @@ the mount prints that dictionary instead, as the only thing on stdout; all else 
 """
 
 import json
-import os
 import sys
 import warnings
 from collections.abc import Sequence

@@ -187,6 +187,9 @@ class Recipe(BaseModel):
             p for value in values for p in (value if isinstance(value, Chain) else [value])
         )
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def toml(self) -> str:
         """Return the recipe as a TOML text with every default spelled out."""
         return "".join(f"{key:<11} = {_toml(v)}\n" for key, v in self.model_dump().items())
