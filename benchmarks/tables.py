@@ -11,6 +11,7 @@ lines share, the commands and the records.
 """
 
 import argparse
+import html
 import json
 import os
 import re
@@ -157,10 +158,17 @@ def rendered(table: Table, page: Path, results: Path) -> str:
     if not table.get("commands", True):
         return f"{text}\n{facts}\n" if facts else text
     commands = dict.fromkeys(command for line in lines for command in line["command"])
-    block = "\n".join(["```sh", *commands, "```"])
     cited = links(table, page, results)
     line = f"{facts} · {cited}" if facts else f"R{cited[1:]}"
-    return f"{text}\n{line}\n\n{block}\n"
+    return f"{text}\n{line}\n{block(list(commands))}\n"
+
+
+def block(commands: Sequence[str]) -> str:
+    """Return the commands in one line: a code span, or for several an element to open."""
+    if len(commands) == 1:
+        return f"· `{commands[0]}`"
+    codes = "<br>".join(f"<code>{html.escape(one, quote=False)}</code>" for one in commands)
+    return f"<details><summary>commands</summary>{codes}</details>"
 
 
 def links(table: Table, page: Path, results: Path) -> str:

@@ -52,7 +52,16 @@ def test_a_table_has_its_numbers_machine_date_n_command_and_record(project):
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| simple | 50.00 % (41.00 to 59.20) |" in text
     assert "abacus · 1 thread · 2026-01-01 · n = 1 · records: " in text
-    assert "[one](benchmarks/results/one.json)" in text and "```sh\ntrain it\n```" in text
+    assert "[one](benchmarks/results/one.json)" in text and "· `train it`\n" in text
+
+
+def test_several_commands_are_one_line_that_opens(project):
+    record = project / "benchmarks" / "results" / "one.json"
+    record.write_text(record.read_text().replace('"train it"', '"train a<b", "score it"'))
+    assert check(project).returncode == 0
+    [line] = [one for one in (project / "README.md").read_text().splitlines() if "score" in one]
+    codes = "<code>train a&lt;b</code><br><code>score it</code>"
+    assert line == f"<details><summary>commands</summary>{codes}</details>"
 
 
 def test_a_changed_record_fails_the_check_and_changes_nothing(project):
