@@ -18,10 +18,11 @@ _FILES = {str(path.relative_to(_SOURCE)): path for path in sorted(_SOURCE.rglob(
 _TEXTS = {name: path.read_text(encoding="utf-8") for name, path in _FILES.items()}
 
 # To shrink: what is over a limit. An entry that is no longer needed fails its test.
-_LONG_FILES = {"compute/convolution.py", "reports/_svg.py"}
-_LONG_FUNCTIONS = {"cli/study.py study", "cli/train.py train", "models/transfer.py transfer"}
-_LONG_SIGNATURES = {"cli/train.py train", "models/transfer.py transfer"}
-_TYPE_CHECKING = {"cli/models.py"}
+_LONG_FILES: set[str] = set()
+_LONG_FUNCTIONS: set[str] = set()
+_LONG_SIGNATURES: set[str] = set()
+# torch takes a second: the door names its types and loads it when something is computed
+_TYPE_CHECKING = {"api/networks.py", "api/runs.py", "api/training.py"}
 
 _MOST_LINES = 300
 _MEDIAN_LINES = 100

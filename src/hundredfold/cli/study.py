@@ -68,11 +68,17 @@ def study(
     plan = studying.prepare(name, given)
     if not json:
         say_plan(plan)
-    if dry_run:
-        cost = studying.estimate(plan, jobs)
-        if not json:
-            say_estimate(cost)
-        return cost
+    return _estimate(plan, jobs, json) if dry_run else _carry_out(name, plan, jobs, json)
+
+
+def _estimate(plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
+    cost = studying.estimate(plan, jobs)
+    if not json:
+        say_estimate(cost)
+    return cost
+
+
+def _carry_out(name: str, plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
     try:
         result = studying.carry_out(plan, jobs, Terminal(sys.stderr))
     except Interrupted as error:
@@ -82,6 +88,6 @@ def study(
         say_result(plan, result)
     if result.failed:
         raise result.failed
-    runs = [str(one.folder) for one in plan.runs.values()]
-    said = {"study": str(plan.folder), "report": str(result.page), "runs": runs}
-    return {**said, **result.comparison.to_json()}
+    runs = [str(run.folder) for run in plan.runs.values()]
+    facts = {"study": str(plan.folder), "report": str(result.page), "runs": runs}
+    return {**facts, **result.comparison.to_json()}
