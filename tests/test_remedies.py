@@ -10,7 +10,7 @@ import torch
 
 import hundredfold
 from hundredfold.errors import MissingError, pip_install
-from hundredfold.models import _timm
+from hundredfold.models import timm
 from hundredfold.weights import _hdf5
 
 SOURCES = sorted(Path(hundredfold.__file__).parent.rglob("*.py"))
@@ -52,7 +52,7 @@ def test_timm_is_installed_beside_a_cpus_torch_without_replacing_it(
         monkeypatch.setattr(torch.version, "cuda", cuda)
         monkeypatch.setattr(torch.version, "hip", None)
         with pytest.raises(MissingError) as caught:
-            _timm.names("resnet50d")
+            timm.names("resnet50d")
         remedy = str(caught.value.remedy)
         assert remedy.startswith("pip install timm")
         assert ("whl/cpu" in remedy) is bool(wanted)
