@@ -23,7 +23,7 @@ _CORE = {
     "safetensors",
     "torch",
 }
-_MODULES = {"pillow": "PIL"}  # where a package is imported by another name
+_MODULES = {"pillow": "PIL", "ipython": "IPython"}  # where a package is imported by another name
 _MOST = 150e6  # bytes beside torch; 128e6 with bytecode when this was written (Linux, Python 3.11)
 _DEVELOPMENT = "dev"
 

@@ -52,7 +52,7 @@ def test_timm_is_installed_beside_a_cpus_torch_without_replacing_it(
         monkeypatch.setattr(torch.version, "cuda", cuda)
         monkeypatch.setattr(torch.version, "hip", None)
         with pytest.raises(MissingError) as caught:
-            timm.names("resnet50d")
+            timm.tensor_names("resnet50d")
         remedy = str(caught.value.remedy)
         assert remedy.startswith("pip install timm")
         assert ("whl/cpu" in remedy) is bool(wanted)

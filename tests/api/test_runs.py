@@ -120,4 +120,6 @@ def test_a_folder_is_checked_before_training(photos: list[Path], tmp_path: Path)
         path.rename(place)
     assert hf.check(str(tmp_path / "classes"))["problems"] == []
     place.write_text("no image")
-    assert hf.check(tmp_path / "classes")["problems"] == ["1 files cannot be read"]
+    report = hf.check(tmp_path / "classes")
+    assert [bad["file"] for bad in report["bad"]] == [f"{place.parent.name}/{place.name}"]
+    assert report["problems"] == [], "training leaves an unreadable file out"

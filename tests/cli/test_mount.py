@@ -70,6 +70,7 @@ def test_how_threads_wait_is_set_unless_the_user_has(
         monkeypatch.delenv(name)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)  # OpenMP reads them as torch loads
     assert cli.main(["--version"]) == 0
     found = {name: os.environ[name] for name in machine.WAITING if name in os.environ}
     assert found == (given or machine.WAITING)

@@ -81,7 +81,8 @@ def _page(run: Run) -> str:
 
 
 @pytest.mark.parametrize(("git", "blamed"), [
-    (None, False), ({"commit": "c", "changed": False}, False), ({"commit": "c", "changed": True}, True)
+    (None, False), ({"commit": "c", "changed": False}, False),
+    ({"commit": "c", "changed": True}, True),
 ])  # fmt: skip
 def test_a_page_blames_the_code_only_where_the_package_was_changed(
     run: Run, git: object, blamed: bool

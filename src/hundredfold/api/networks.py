@@ -27,8 +27,9 @@ _EXAMPLES = (
 class Network:
     """A network and its cost for images of one size.
 
-    model: as a recipe names it. parameters, macs (multiply-accumulates an image): None where
-    it cannot be built for that size, which `error` says.
+    model: as a recipe names it, options at their defaults left out. parameters, macs
+    (multiply-accumulates per image): None where it cannot be built for that size, which `error`
+    says.
     """
 
     model: str
@@ -45,15 +46,14 @@ def list_models(*, classes: int = 100, size: int = 32) -> list[Network]:
     networks, wrong = [], None
     for family in spec.names(_PACKAGE):
         needs = any(option.required for option in spec.describe(family, _PACKAGE).options)
-        examples = [spec.part(text, _PACKAGE) for text in _EXAMPLES]
-        default = [] if needs else [spec.part(family, _PACKAGE)]
-        for part in (*default, *(one for one in examples if one.name == family)):
+        examples = [text for text in _EXAMPLES if spec.parse(text).name == family]
+        for text in examples if needs else [family, *examples]:
             try:
-                counted = summary(part, classes, size)
-                networks.append(Network(str(part), counted.parameters, counted.macs))
+                counted = summary(spec.part(text, _PACKAGE), classes, size)
+                networks.append(Network(text, counted.parameters, counted.macs))
             except UsageError as error:
                 wrong = error
-                networks.append(Network(str(part), error=error.message))
+                networks.append(Network(text, error=error.message))
     if wrong is not None and all(network.error for network in networks):
         raise wrong
     return networks

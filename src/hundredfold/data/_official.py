@@ -58,7 +58,7 @@ def find(source: Source, official: Official) -> Copy:
     downloads = source.cache / "downloads"
     if source.folder is not None:
         if not source.folder.exists():
-            raise DataError(f"there is no folder {source.folder}", remedy="check --data-dir")
+            raise DataError(f"there is no folder {str(source.folder)!r}", remedy="check --data-dir")
         if (copy := among(source.folder, official, downloaded=False)) is not None:
             return copy
         _LOG.warning("warning: %s holds no %s; looking elsewhere", source.folder, official.name)

@@ -33,7 +33,7 @@ def layout(root: Path) -> Layout:
     Raises DataError where there is no training part, or two of a kind.
     """
     if not root.is_dir():
-        raise DataError(f"there is no folder {root}", remedy="check --data-dir")
+        raise DataError(f"there is no folder {str(root)!r}", remedy="check --data-dir")
     folders = _folders(root, root)
     parts: dict[str, Path] = {}
     for folder in folders:

@@ -13,8 +13,11 @@ def unseen(data: DataSet, cache: Path) -> NDArray[np.bool_] | None:
     """Return (n,) for the test images: True where training saw nothing nearly the same.
 
     What training may have seen are the training part and, where the data set brings one, its
-    validation part. None where there are too many images to compare. Opens the test part.
+    validation part. None where there are too many images to compare, or none of training are
+    at hand. Opens the test part.
     """
+    if "train" not in data.parts:
+        return None
     test = data.parts["test"]()
     images = duplicates.thumbnails(test.pixels, test.indices)
     fresh = np.ones(len(test), bool)

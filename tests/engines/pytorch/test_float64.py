@@ -106,7 +106,7 @@ def test_an_update_has_none(optimizer: str) -> None:
         "cutmix",
         "erase | alternating_flip",
         "pad_crop(mode='reflect')",
-    ],  # fmt: skip
+    ],
 )
 def test_an_augmentation_has_none(chain: str) -> None:
     images, targets = _batch(torch.device("cpu"))
@@ -143,7 +143,7 @@ def test_folding_a_network_computes_on_the_cpu(name: str, monkeypatch: pytest.Mo
         return to(self, *given, **more)
 
     monkeypatch.setattr(nn.Module, "to", watched)
-    monkeypatch.setattr(nn.Module, "cpu", lambda self: _model(name).eval())  # meta holds no numbers
+    monkeypatch.setattr(nn.Module, "cpu", lambda _: _model(name).eval())  # meta has no numbers
     with NoFloat64():
         folded = fold(network.to(META))
     assert moved[-1] == META
