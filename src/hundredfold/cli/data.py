@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from hundredfold import spec
+from hundredfold import spec, wording
 from hundredfold.data import DataSet, Source, load, place, refuse_folder
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._preview import examples, save_grid
@@ -143,8 +143,8 @@ def _tell(report: dict[str, Any]) -> None:
     if "preview" in report:
         console.print(f"drawn: {report['preview']}")
     if not report["problems"]:
-        bad = len(report["bad"])
-        console.print(f"ready to train{f', without {bad} unreadable files' if bad else ''}")
+        bad = wording.plural(len(report["bad"]), "unreadable file")
+        console.print("ready to train" + (f", without {bad}" if report["bad"] else ""))
 
 
 def _tell_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:

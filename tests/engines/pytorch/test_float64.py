@@ -97,8 +97,16 @@ def test_an_update_has_none(optimizer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "chain", ["flip | shift | zoom | rotate", "pad_crop | cutout", "trivial", "mixup", "cutmix",
-              "erase | alternating_flip", "pad_crop(mode='reflect')"]  # fmt: skip
+    "chain",
+    [
+        "flip | shift | zoom | rotate",
+        "pad_crop | cutout",
+        "trivial",
+        "mixup",
+        "cutmix",
+        "erase | alternating_flip",
+        "pad_crop(mode='reflect')",
+    ],  # fmt: skip
 )
 def test_an_augmentation_has_none(chain: str) -> None:
     images, targets = _batch(torch.device("cpu"))
@@ -123,9 +131,7 @@ def test_sums_on_the_way_are_of_the_type_that_steps_give() -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet(depth=20)", "densenet(depth=22, growth=4)", "vgg"])
-def test_folding_a_network_computes_on_the_cpu(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folding_a_network_computes_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its float64 stays there, and what comes back lies on the network's device."""
     network = _model(name).eval()
     wanted = {key: tensor.clone() for key, tensor in fold(network).state_dict().items()}

@@ -25,7 +25,7 @@ def test_a_missing_tensorflow_is_one_sentence_and_exit_code_4(
     assert cli.main(["train", "--engine", "tensorflow"]) == 4
     error = capsys.readouterr().err
     assert error.startswith("error: TensorFlow is not installed\n")
-    assert "pip install 'hundredfold[tensorflow]'" in error
+    assert "pip install tensorflow keras" in error
     assert not list(elsewhere.iterdir())
 
 
