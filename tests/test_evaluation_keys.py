@@ -188,7 +188,7 @@ def _no_weights(folder: Path) -> None:
 
 @pytest.mark.parametrize("fault", [_no_test, _gone, _other_classes, _no_weights])
 def test_an_evaluation_that_fails_counts_nothing(
-    elsewhere: Path, capsys: pytest.CaptureFixture[str], fault: Callable[[Path], None]
+    elsewhere: Path, fault: Callable[[Path], None]
 ) -> None:
     folder = _folder(elsewhere / "photos")
     assert cli.main(["train", "--data", str(folder), *TRAIN, "--name", "a"]) == 0

@@ -96,18 +96,11 @@ def test_an_update_has_none(optimizer: str) -> None:
             learner.step(images, targets, 0.5, 1)
 
 
-@pytest.mark.parametrize(
-    "chain",
-    [
-        "flip | shift | zoom | rotate",
-        "pad_crop | cutout",
-        "trivial",
-        "mixup",
-        "cutmix",
-        "erase | alternating_flip",
-        "pad_crop(mode='reflect')",
-    ],  # fmt: skip
-)
+CHAINS = ["flip | shift | zoom | rotate", "pad_crop | cutout", "trivial", "mixup", "cutmix",
+          "erase | alternating_flip", "pad_crop(mode='reflect')"]  # fmt: skip
+
+
+@pytest.mark.parametrize("chain", CHAINS)
 def test_an_augmentation_has_none(chain: str) -> None:
     images, targets = _batch(torch.device("cpu"))
     change = augment.pipeline(parse_chain(chain))
@@ -143,7 +136,7 @@ def test_folding_a_network_computes_on_the_cpu(name: str, monkeypatch: pytest.Mo
         return to(self, *given, **more)
 
     monkeypatch.setattr(nn.Module, "to", watched)
-    monkeypatch.setattr(nn.Module, "cpu", lambda self: _model(name).eval())  # meta holds no numbers
+    monkeypatch.setattr(nn.Module, "cpu", lambda _: _model(name).eval())  # meta holds no numbers
     with NoFloat64():
         folded = fold(network.to(META))
     assert moved[-1] == META
