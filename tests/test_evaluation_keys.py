@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from hundredfold import cli
 from hundredfold.run import Run
+from hundredfold.training import saves
 
 TRAIN = ["--epochs", "3", "--batch-size", "8", "--precision", "fp32", "--threads", "1"]
 COLOURS = {"a": (220, 30, 30), "b": (30, 220, 30), "c": (30, 30, 220)}
@@ -150,9 +151,18 @@ def test_what_is_stored_is_shown_aloud_where_the_data_are_gone(
     assert run.info["test_evaluations"] == 3
 
 
+@pytest.mark.parametrize("saved", [False, True])
 def test_validation_as_training_scored_it_is_known_and_not_scored_anew(
-    run: Run, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    saved: bool,
 ) -> None:
+    monkeypatch.setattr(saves, "SHARE_OF_TIME", float("inf") if saved else 0.01)
+    folder = _folder(elsewhere / "photos")
+    assert cli.main(["train", "--data", str(folder), *TRAIN, "--name", "a"]) == 0
+    run = Run(elsewhere / "runs" / "a")
     before = (run.folder / "validation.logits.npy").stat().st_mtime_ns
     _evaluate(capsys, "--split", "validation")
     assert (run.folder / "validation.logits.npy").stat().st_mtime_ns == before
@@ -178,7 +188,7 @@ def _no_weights(folder: Path) -> None:
 
 @pytest.mark.parametrize("fault", [_no_test, _gone, _other_classes, _no_weights])
 def test_an_evaluation_that_fails_counts_nothing(
-    elsewhere: Path, capsys: pytest.CaptureFixture[str], fault: Callable[[Path], None]
+    elsewhere: Path, fault: Callable[[Path], None]
 ) -> None:
     folder = _folder(elsewhere / "photos")
     assert cli.main(["train", "--data", str(folder), *TRAIN, "--name", "a"]) == 0

@@ -70,11 +70,10 @@ def test_one_that_is_written_runs(killed: Run) -> None:
 
 
 def test_looking_at_a_run_never_keeps_its_writer_out(killed: Run) -> None:
-    look = (
-        "from pathlib import Path; from hundredfold.run import Run\n"
-        f"while True: Run(Path({str(killed.folder)!r})).info"
-    )
-    lookers = [subprocess.Popen([sys.executable, "-c", look]) for _ in range(2)]
+    look = "import pathlib, sys; from hundredfold.run import Run\nwhile True: "
+    look += "Run(pathlib.Path(sys.argv[1])).info"
+    command = [sys.executable, "-c", look, str(killed.folder)]
+    lookers = [subprocess.Popen(command) for _ in range(2)]
     try:
         time.sleep(1.0)
         for _ in range(50):

@@ -98,7 +98,7 @@ def _bring_up_to_date(
 ) -> None:
     """Compute a split's logits, unless those of the same images and weights are stored."""
     part = _part(run, split, dataset)
-    scored = _digests(run, part, dataset.classes)
+    scored = _digests(part, dataset.classes, _weights(run))
     stored = run.logits(split) is not None
     if stored and scored.items() <= run.scored(split).items():
         return
@@ -113,24 +113,30 @@ def _bring_up_to_date(
     logits = open_classifier().logits(part.pixels, part.indices)
     if split == "test":
         run.save_unseen(data.unseen(dataset, cache))  # None: too many images to compare
-    store(run, split, part, logits, dataset.classes)
-
-
-def store(
-    run: Run, split: str, part: Split, logits: NDArray[np.float32], classes: Sequence[str]
-) -> None:
-    """Store logits of images with the digests of what they are of; only for the one writer."""
     labels = part.labels[part.indices]
-    run.save_logits(split, logits, labels, part.indices, _digests(run, part, classes))
+    run.save_logits(split, logits, labels, part.indices, scored)
 
 
-def _digests(run: Run, part: Split, classes: Sequence[str]) -> dict[str, str]:
+def _weights(run: Run) -> Path | None:
+    with suppress(MissingError):
+        return run.weights_to_use()[0]
+    return None
+
+
+def store_validation(
+    run: Run, part: Split, logits: NDArray[np.float32], classes: Sequence[str]
+) -> None:
+    """Store logits by weights/best with the digests of what they are of; for the one writer."""
+    scored = _digests(part, classes, run.best())
+    run.save_logits("validation", logits, part.labels[part.indices], part.indices, scored)
+
+
+def _digests(part: Split, classes: Sequence[str], weights: Path | None) -> dict[str, str]:
     """Return the SHA-256 of images with their labels, and of the weights where they are there."""
     digests = {"images": _digest(part, classes)}
-    with suppress(MissingError):
-        file, _ = run.weights_to_use()
-        with file.open("rb") as stream:
-            digests["weights"] = hashlib.file_digest(stream, "sha256").hexdigest()
+    if weights is not None:
+        with weights.open("rb") as file:
+            digests["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hundredfold import cli
 from hundredfold.cli.data import app, check, fetch
 from hundredfold.data import _check
 from hundredfold.errors import UsageError
@@ -32,17 +33,15 @@ def test_all_unreadable_files_are_listed_with_a_reason(photos) -> None:
     report = check_folder(root)
     assert [bad["file"] for bad in report["bad"]] == ["a/1.png", "b/2.png"]
     assert report["bad"][0]["reason"].startswith("it is not a JPEG")
-    assert report["problems"] == ["2 files cannot be read"]
+    assert report["problems"] == [], "training leaves them out"
 
 
 def test_empty_single_uneven_and_unknown_classes_are_told(photos) -> None:
     report = check_folder(photos({"train/a": 30, "train/b": 1, "train/c": 0, "test/d": 1}))
     assert (report["empty"], report["single"]) == (["c"], ["b"])
     assert report["imbalance"] == 30
-    assert report["problems"] == [
-        "'c' has no training images",
-        "'d' is in the test part and not in the training part",
-    ]
+    assert report["problems"] == ["'c' has no training images"]
+    assert any("'d' is in the test part" in text for text in report["advice"])
     assert any("uneven (30 to 1)" in text for text in report["advice"])
 
 
@@ -119,15 +118,47 @@ def test_ten_test_images_of_cifar100_are_in_its_training_part(
     assert sum(name.startswith("test[") for name in across) == 10
 
 
-def test_bad_files_give_exit_code_three_and_are_printed(
-    photos, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_files_are_printed_and_left_out(photos, capsys: pytest.CaptureFixture[str]) -> None:
     root = photos({"a": 3, "b": 3})
     (root / "a" / "1.png").write_bytes(b"no image")
-    assert check(str(root))["exit_code"] == 3
+    assert check(str(root))["exit_code"] == 0
     printed = capsys.readouterr().out
     assert "unreadable: a/1.png: it is not a JPEG" in printed
-    assert "ready" not in printed
+    assert "ready to train, without 1 unreadable file" in printed
+
+
+def _break(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).write_bytes(b"no image")
+
+
+FOLDERS: dict[str, tuple[dict[str, int], tuple[str, ...]]] = {
+    "sound": ({"a": 3, "b": 3}, ()),
+    "one file unreadable": ({"a": 3, "b": 3}, ("a/0.png",)),
+    "a class unreadable": ({"a": 3, "b": 1}, ("b/0.png",)),
+    "an empty class": ({"a": 3, "b": 0}, ()),
+    "one class": ({"a": 3}, ()),
+    "one image a class": ({"a": 1, "b": 1}, ()),
+    "one image a class, validation apart": (
+        {"train/a": 1, "train/b": 1, "val/a": 1, "val/b": 1}, ()),
+    "an unknown class in validation": ({"train/a": 3, "train/b": 3, "val/c": 1}, ()),
+    "an unknown class in test": ({"train/a": 3, "train/b": 3, "test/c": 1}, ()),
+    "an empty validation part": ({"train/a": 3, "train/b": 3, "val/a": 0}, ()),
+    "an unreadable test part": ({"train/a": 3, "train/b": 3, "test/a": 1}, ("test/a/0.png",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_a_check_fails_exactly_where_training_refuses(
+    photos, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    counts, broken = FOLDERS[case]
+    root = photos(counts)
+    _break(root, *broken)
+    checked = check(str(root))["exit_code"]
+    trained = cli.main(["train", "--data", str(root), "--epochs", "1", "--threads", "1"])
+    assert (checked != 0) == (trained != 0), trained
 
 
 def test_json_prints_nothing_itself(photos, capfd: pytest.CaptureFixture[str]) -> None:

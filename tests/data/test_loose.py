@@ -24,7 +24,7 @@ Photos = Callable[..., Path]
     ],
 )
 def test_loose_images_are_counted_where_they_lie(
-    photos: Photos, source: Source, counts: dict[str, int], where: str, said: str
+    photos: Photos, counts: dict[str, int], where: str, said: str
 ) -> None:
     root = photos(counts)
     with pytest.raises(DataError, match="no training images") as caught:

@@ -106,9 +106,10 @@ def differences() -> Callable[[Path, Path], list[str]]:
 def _differences(one: Path, other: Path) -> list[str]:
     """Return in what two runs differ, apart from what clocks say.
 
-    Compared byte by byte: weights, the newest state (model, average, optimizer), the best
-    weights in it, logits, scores, tables, recipe, and curve.jsonl without "seconds". Of
-    run.json: status, reason, best epoch, epochs. Of the commit: all but the clocks.
+    Compared byte by byte: weights, logits, scores and their digests, tables, recipe, and
+    curve.jsonl without "seconds"; of runs that are not done the newest state (model, average,
+    optimizer), the best weights in it, and of its commit all but the clocks. Of run.json:
+    status, reason, best epoch, epochs.
     """
     names = {f.relative_to(one).as_posix() for f in _files(one)}
     others = {f.relative_to(other).as_posix() for f in _files(other)}
@@ -132,6 +133,8 @@ def _curve(folder: Path) -> str:
 
 
 def _state(folder: Path) -> tuple[Any, ...]:
+    if Run(folder).info["status"] == "done":  # and keeps none
+        return tuple((folder / "state").iterdir())
     newest = max((folder / "state").glob("[0-9]*.json"))
     commit = json.loads(newest.read_text())
     position = {k: v for k, v in commit["position"].items() if k not in (*_CLOCK, "curve")}

@@ -28,13 +28,15 @@ def _recipe(plain: list[str], chance: random.Random) -> list[str]:
     """Draw a recipe from all that could make a resumed run differ."""
     optimizers = spec.names("hundredfold.optim.optimizers")
     sizes = [] if (model := chance.choice(MODELS)).startswith("simple") else ["progressive"]
+    select = chance.choice(SELECT)
+    patience = 0 if select == "last" else chance.randint(0, 2)  # elsewhere it cannot act
     return [
         *plain, "--model", model, "--set", f"epochs={chance.choice((2.5, 3, 4, 5))}",
         "--augment", chance.choice(AUGMENT), "--schedule", chance.choice(SCHEDULES),
         "--optimizer", chance.choice(optimizers), "--resolution", chance.choice(["full", *sizes]),
-        "--patience", str(chance.randint(0, 2)), "--seed", str(chance.randrange(1000)),
+        "--patience", str(patience), "--seed", str(chance.randrange(1000)),
         "--set", f"micro_batch={chance.choice((0, 0, 5))}",
-        "--set", f"ema={chance.choice((0.0, 0.9))}", "--set", f'select="{chance.choice(SELECT)}"',
+        "--set", f"ema={chance.choice((0.0, 0.9))}", "--set", f'select="{select}"',
         *chance.choice(([], ["--set", 'precision="bf16"'])),
     ]  # fmt: skip
 

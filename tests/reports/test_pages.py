@@ -173,7 +173,8 @@ def test_a_fresh_run_says_what_is_missing(
     run = build(tmp_path / "fresh", digits, splits=(), status="running", best_epoch=None)
     for name in ("curve.jsonl", "model.json"):
         (run.folder / name).unlink()
-    reports.write_run(run, source)
+    with run.writer():  # as training holds it
+        reports.write_run(run, source)
     page = read(run.folder)
     for words in (
         "still training", "There is no score yet", "No epoch is finished yet",

@@ -13,7 +13,8 @@ from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.errors import CheckError
 from hundredfold.models import build
 from hundredfold.optim import losses, resolutions
-from hundredfold.training import checkpoint
+from hundredfold.run import commits
+from hundredfold.training import checkpoint, disk
 from hundredfold.training.position import step_seed
 
 OPTIMIZERS = ("sgd", "sgd(momentum=0.0, nesterov=False)", "adam", "adamw")
@@ -282,7 +283,7 @@ def test_a_commit_names_no_file_of_another_folder(tmp_path: Path) -> None:
     commit = json.loads((folder / "0000000010.json").read_text())
     commit["tensors"]["file"] = "../else.safetensors"
     del commit["sha256"]
-    signed = commit | {"sha256": checkpoint._digest(commit)}
+    signed = commit | {"sha256": commits.digest(commit)}
     (folder / "0000000010.json").write_text(json.dumps(signed))
     said: list[str] = []
     with pytest.raises(CheckError, match="every saved state"):
@@ -296,4 +297,4 @@ def test_a_save_takes_no_more_room_than_was_foreseen(tmp_path: Path) -> None:
     tensors, best = learner.tensors(), learner.weights()
     checkpoint.save(tmp_path, 1, tensors, {"curve": ""}, best, 1)
     taken = sum(path.stat().st_size for path in tmp_path.iterdir())
-    assert taken <= checkpoint.room(tensors, best) < taken + (1 << 16)
+    assert taken <= disk.save_bytes(learner, "") < taken + (1 << 17)

@@ -23,10 +23,10 @@ def _bytes(folder: Path) -> int:
     return sum(path.stat().st_size for kind in kinds for path in folder.rglob(kind))
 
 
+@pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_dry_run_the_check_and_the_saves_agree_with_what_is_written(
-    elsewhere: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     optimizer: str,

@@ -80,10 +80,14 @@ def _page(run: Run) -> str:
     return (run.folder / "report.html").read_text()
 
 
-@pytest.mark.parametrize(("git", "blamed"), [
-    (None, False), ({"commit": "c", "changed": False}, False),
+CODE = [
+    (None, False),
+    ({"commit": "c", "changed": False}, False),
     ({"commit": "c", "changed": True}, True),
-])  # fmt: skip
+]
+
+
+@pytest.mark.parametrize(("git", "blamed"), CODE)
 def test_a_page_blames_the_code_only_where_the_package_was_changed(
     run: Run, git: object, blamed: bool
 ) -> None:

@@ -122,9 +122,7 @@ def test_a_batch_that_the_user_names_is_an_error_where_it_is_too_large(
     assert not (elsewhere / "runs").exists()
 
 
-def test_a_small_set_is_resumed_in_the_batches_that_it_began_with(
-    photos: Photos, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_small_set_is_resumed_in_the_batches_that_it_began_with(photos: Photos) -> None:
     folder, options = photos("d", a=20, b=20), ["--threads", "1", "--precision", "fp32"]
     options += ["--data", str(folder), "--epochs", "3"]
     assert cli.main(["train", *options, "--name", "whole"]) == 0
@@ -161,9 +159,9 @@ def test_no_recipe_that_ships_has_a_patience_that_cannot_act(name: str) -> None:
     assert one.patience == 0 or one.select != "last"
 
 
+@pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("data", ["digits", "shapes(size=18, classes=4, images=24)"])
 def test_a_folder_for_data_that_need_none_is_refused_by_every_verb(
-    elsewhere: Path,
     photos: Photos,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -197,7 +195,8 @@ def _facts(name: str) -> dict[str, Any]:
     return Run(Path("runs") / name).info
 
 
-def test_a_run_says_what_auto_became_and_its_digest_tells_equal_numbers(elsewhere: Path) -> None:
+@pytest.mark.usefixtures("elsewhere")
+def test_a_run_says_what_auto_became_and_its_digest_tells_equal_numbers() -> None:
     auto = [*SHAPES, "--batch-size", "16", "--epochs", "1", "--threads", "1"]
     assert cli.main(["train", *auto, "--name", "auto"]) == 0
     found = _facts("auto")

@@ -19,9 +19,8 @@ def test_saving_takes_a_hundredth_of_a_run_however_short(elsewhere: Path, epochs
     assert Run(elsewhere / "runs" / "a").info["saving_share"] <= 0.02  # a busy disk doubles one
 
 
-def test_a_save_waits_until_it_costs_little(
-    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("elsewhere")
+def test_a_save_waits_until_it_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that stands still but for saves and steps, all shares are exact."""
     now, began, ended = [0.0], [], []
     save, due = checkpoint.save, saves.Saves.due

@@ -7,7 +7,7 @@ import cyclopts
 from cyclopts import Parameter
 from rich.console import Console
 
-from hundredfold import spec
+from hundredfold import spec, wording
 from hundredfold.api import images
 from hundredfold.errors import DataError
 
@@ -98,8 +98,8 @@ def _tell(report: dict[str, Any]) -> None:
     if "preview" in report:
         console.print(f"drawn: {report['preview']}")
     if not report["problems"]:
-        bad = len(report["bad"])
-        console.print(f"ready to train{f', without {bad} unreadable files' if bad else ''}")
+        bad = wording.plural(len(report["bad"]), "unreadable file")
+        console.print("ready to train" + (f", without {bad}" if report["bad"] else ""))
 
 
 def _tell_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:

@@ -133,7 +133,7 @@ def _score(run: Run, job: Job, loop: Loop) -> None:
     logits = loop.learner.final(loop.best.weights, split.pixels, split.indices)
     recipe = run.recipe  # the split above may hold features
     _, split = data.training(job.data, share=recipe.validation, seed=recipe.seed)
-    evaluation.store(run, "validation", split, logits, job.data.classes)
+    evaluation.store_validation(run, split, logits, job.data.classes)
     evaluation.score(run, "validation")
 
 
