@@ -9,7 +9,7 @@ from PIL import Image
 
 from hundredfold.data import DataSet, Source, load, training
 from hundredfold.errors import HundredfoldError
-from hundredfold.spec import Call, describe, names, resolve
+from hundredfold.spec import describe, names, resolve
 
 PACKAGE = "hundredfold.data"
 SETS = names(PACKAGE)
@@ -60,7 +60,7 @@ def test_a_source_is_all_it_is_handed(name: str) -> None:
     signature = describe(name, PACKAGE)
     assert signature.handed == ("source",)
     assert signature.summary.endswith(".") and signature.module_doc
-    function = resolve(Call(name), PACKAGE).func
+    function = resolve(name, PACKAGE).func
     assert inspect.signature(function, eval_str=True).return_annotation is DataSet
 
 
