@@ -10,7 +10,7 @@ import pytest
 
 from hundredfold.data import DataSet, Given, Source, given, load, training
 from hundredfold.errors import HundredfoldError
-from hundredfold.spec import Call, describe, names, resolve
+from hundredfold.spec import describe, names, resolve
 
 PACKAGE = "hundredfold.data"
 SETS = names(PACKAGE)
@@ -57,7 +57,7 @@ def test_a_source_is_all_it_is_handed(name: str) -> None:
     signature = describe(name, PACKAGE)
     assert signature.handed == ("source",)
     assert signature.summary.endswith(".") and signature.module_doc
-    function = resolve(Call(name), PACKAGE).func
+    function = resolve(name, PACKAGE).func
     assert inspect.signature(function, eval_str=True).return_annotation is DataSet
 
 

@@ -68,13 +68,15 @@ def plan(
     _need_time(needed, time.monotonic() - began, seconds)
     if dry_run:
         job, end = on_features.dry_run(job), end - needed
+        if base and base.weights:  # an estimate looks for them again, as the user named them
+            chosen = chosen.override({"weights": base.weights})
     else:
         job = on_features.compute_features(job, cache, progress)
     times = timing.step_times(job)
     left = end - time.monotonic() - 2 * times.validation - _END
     epochs = round(times.steps_within(0, left) / job.feed.steps, 4)
     enough = job.strategy.frozen and chosen.epochs <= epochs
-    job = job if enough else replace(job, recipe=chosen.override({"epochs": epochs}))
+    job = replace(job, recipe=chosen if enough else chosen.override({"epochs": epochs}))
     progress.say(
         f"budget     {wording.seconds(seconds)}: {chosen.model} at {chosen.resolution}, "
         f"{job.recipe.epochs:g} epochs in batches of {chosen.batch_size}"
