@@ -131,6 +131,6 @@ def test_a_chain_blends_once_where_its_moves_fill_alike() -> None:
 
 def test_what_keras_cannot_do_and_too_few_images_are_refused() -> None:
     with pytest.raises(UsageError, match="half of the images"):
-        augment.flip(share=0.3)
+        augment.flip(probability=0.3)
     with pytest.raises(UsageError, match="larger than the 4 training images"):
         _feed(_smooth(4))

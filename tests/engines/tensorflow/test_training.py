@@ -109,7 +109,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         (["--set", "ema=0.9"], "does not take ema"),
         (["--model", "wrn(depth=16)"], "the TensorFlow engine has no model 'wrn'"),
         (["--device", "cuda:7"], "TensorFlow has no device 'cuda:7'"),
-        (["--augment", "flip(share=0.2)"], "Keras mirrors half of the images"),
+        (["--augment", "flip(probability=0.2)"], "Keras mirrors half of the images"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_anything_is_written(
