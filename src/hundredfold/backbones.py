@@ -2,7 +2,7 @@
 
 It holds what a user should not have to know. Weights come in two layouts: torchvision's and that
 of `keras.applications`. They differ in scaling, in the order of channels, and for two families
-in the network itself (`stride_first`, `late`).
+in the network itself (`stride_first`, `same_padding`).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Every image is seen from both sides in any two consecutive epochs."""
+"""Any two consecutive epochs show every image both ways."""
 
 import numpy as np
 import pytest
@@ -13,36 +13,36 @@ COUNT = 64
 
 def _images() -> torch.Tensor:
     """Noise: no image is its own mirror image."""
-    chance = torch.Generator().manual_seed(0)
-    return torch.randint(0, 256, (COUNT, 8, 8, 3), dtype=torch.uint8, generator=chance)
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (COUNT, 8, 8, 3), dtype=torch.uint8, generator=generator)
 
 
-def _turned(epoch: int, keys: torch.Tensor) -> list[bool]:
-    """Return which images came out mirrored; the others have to be as they were."""
+def _mirrored(epoch: int, keys: torch.Tensor) -> list[bool]:
+    """Return which images came out mirrored; the others must be unchanged."""
     images = _images().permute(0, 3, 1, 2)
-    found, _ = FLIP(images, torch.eye(COUNT), torch.Generator(), epoch, keys)
-    turned = [torch.equal(a, b.flip(2)) for a, b in zip(found, images, strict=True)]
-    assert all(t or torch.equal(a, b) for t, a, b in zip(turned, found, images, strict=True))
-    return turned
+    results, _ = FLIP(images, torch.eye(COUNT), torch.Generator(), epoch, keys)
+    mirrored = [torch.equal(a, b.flip(2)) for a, b in zip(results, images, strict=True)]
+    assert all(m or torch.equal(a, b) for m, a, b in zip(mirrored, results, images, strict=True))
+    return mirrored
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2, 17])
-def test_the_next_epoch_shows_every_image_from_its_other_side(epoch: int) -> None:
+def test_the_next_epoch_shows_every_image_the_other_way(epoch: int) -> None:
     keys = torch.randint(2**62, (COUNT,), generator=torch.Generator().manual_seed(1))
-    now, later = _turned(epoch, keys), _turned(epoch + 1, keys)
+    now, later = _mirrored(epoch, keys), _mirrored(epoch + 1, keys)
     assert all(a != b for a, b in zip(now, later, strict=True))
-    assert _turned(epoch + 2, keys) == now
+    assert _mirrored(epoch + 2, keys) == now
 
 
 def test_about_half_begin_mirrored_whatever_their_order() -> None:
     keys = torch.randint(2**62, (COUNT,), generator=torch.Generator().manual_seed(1))
-    turned = _turned(0, keys)
-    assert COUNT // 4 < sum(turned) < 3 * COUNT // 4
-    assert turned != [k % 2 == 0 for k in range(COUNT)]
-    assert turned != [k % 2 == 1 for k in range(COUNT)]
+    mirrored = _mirrored(0, keys)
+    assert COUNT // 4 < sum(mirrored) < 3 * COUNT // 4
+    assert mirrored != [k % 2 == 0 for k in range(COUNT)]
+    assert mirrored != [k % 2 == 1 for k in range(COUNT)]
 
 
-def test_a_feed_shows_both_sides_of_each_image_though_its_order_changes() -> None:
+def test_a_feed_shows_each_image_both_ways_in_any_order() -> None:
     pixels, labels = _images().numpy(), np.arange(COUNT)
     with Feed(
         pixels, labels, np.arange(COUNT), classes=COUNT, batch_size=16, seed=5, augment=FLIP

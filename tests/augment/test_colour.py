@@ -18,7 +18,7 @@ def photographs(count: int = 5, size: int = 24) -> torch.Tensor:
 
 
 def differences(result: torch.Tensor, change) -> np.ndarray:
-    """Return |result - Pillow's| for each image; `change` is told the image and its number."""
+    """Return |result - Pillow's| for each image; `change` takes an image and its index."""
     source = photographs().permute(0, 2, 3, 1).contiguous().numpy()
     theirs = [np.asarray(change(Image.fromarray(s), k)) for k, s in enumerate(source)]
     return np.abs(np.stack(theirs).astype(int) - result.permute(0, 2, 3, 1).numpy())

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from hundredfold.augment import pipeline
-from hundredfold.augment._geometry import Move, move_images, together
+from hundredfold.augment._geometry import Move, compose, move_images
 from hundredfold.augment.flip import flip
 from hundredfold.augment.pad_crop import pad_crop
 from hundredfold.augment.rotate import rotate
@@ -15,14 +15,14 @@ from hundredfold.augment.zoom import zoom
 from hundredfold.errors import UsageError
 
 
-def chance(seed: int = 0) -> torch.Generator:
+def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 def photographs(count: int = 16, size: int = 32) -> torch.Tensor:
     """Smooth colourful images, so that half a pixel makes a small difference."""
-    generator = np.random.default_rng(3)
-    small = generator.integers(0, 256, (count, 5, 5, 3), dtype=np.uint8)
+    numpy_generator = np.random.default_rng(3)
+    small = numpy_generator.integers(0, 256, (count, 5, 5, 3), dtype=np.uint8)
     large = [np.asarray(Image.fromarray(s).resize((size, size), 3)) for s in small]
     return torch.from_numpy(np.stack(large)).permute(0, 3, 1, 2)
 
@@ -44,15 +44,15 @@ def pillow(image: torch.Tensor, matrix: torch.Tensor, border: str) -> np.ndarray
 
 @pytest.mark.parametrize("border", ["reflect", "zero"])
 @pytest.mark.parametrize("size", [16, 32])
-def test_a_chain_of_moves_is_what_pillow_makes_of_its_matrix(border, size):
+def test_a_chain_of_moves_agrees_with_pillow(border, size):
     images = photographs(size=size)
-    move = shift(16, chance(1), horizontal=0.2, vertical=0.2, fill=border)
+    move = shift(16, generator(1), horizontal=0.2, vertical=0.2, fill=border)
     for other in (
-        zoom(16, chance(2), low=0.8, high=1.25, fill=border),
-        rotate(16, chance(3), degrees=30.0, fill=border),
-        flip(16, chance(4)),
+        zoom(16, generator(2), low=0.8, high=1.25, fill=border),
+        rotate(16, generator(3), degrees=30.0, fill=border),
+        flip(16, generator(4)),
     ):
-        move = together(move, other)
+        move = compose(move, other)
     moved = move_images(images, move)
     for image, matrix, result in zip(images, move.matrix, moved, strict=True):
         expected = pillow(image, matrix, border)
@@ -60,29 +60,29 @@ def test_a_chain_of_moves_is_what_pillow_makes_of_its_matrix(border, size):
         assert difference.max() <= 2
 
 
-def test_moves_are_done_in_the_order_they_are_written():
-    first = shift(1, chance(0), horizontal=0.4, vertical=0.4, fill="zero")
-    second = rotate(1, chance(1), degrees=180.0, fill="zero")
+def test_moves_are_applied_in_written_order():
+    first = shift(1, generator(0), horizontal=0.4, vertical=0.4, fill="zero")
+    second = rotate(1, generator(1), degrees=180.0, fill="zero")
     image = photographs(1)
     middle = image.clone()
     middle[:] = 0
     middle[..., 12:20, 12:20] = image[..., 12:20, 12:20]
     one_by_one = move_images(move_images(middle, first), second).int()
-    at_once = move_images(middle, together(first, second)).int()
-    wrong = move_images(middle, together(second, first)).int()
-    assert (one_by_one - at_once).abs().float().mean() < 3
+    composed = move_images(middle, compose(first, second)).int()
+    wrong = move_images(middle, compose(second, first)).int()
+    assert (one_by_one - composed).abs().float().mean() < 3
     assert (one_by_one - wrong).abs().float().mean() > 3
 
 
 def test_a_flip_mirrors_columns_exactly():
     images = photographs()
-    moved, _ = pipeline("flip(share=1.0)")(images, torch.eye(16), chance())
+    moved, _ = pipeline("flip(probability=1.0)")(images, torch.eye(16), generator())
     assert torch.equal(moved, images.flip(-1))
 
 
 def test_about_half_of_the_images_are_flipped():
     images = photographs(1).expand(2000, -1, -1, -1)
-    moved, _ = pipeline("flip")(images, torch.zeros(2000, 2), chance())
+    moved, _ = pipeline("flip")(images, torch.zeros(2000, 2), generator())
     flipped = (moved != images).flatten(1).any(1).double().mean()
     assert 0.45 < flipped < 0.55
 
@@ -94,17 +94,17 @@ def test_pad_crop_makes_each_crop_of_the_padded_image(mode, numpy_mode):
     padded = np.pad(pixels, ((2, 2), (2, 2), (0, 0)), mode=numpy_mode)
     crops = {padded[y : y + 16, x : x + 16].tobytes() for y in range(5) for x in range(5)}
     chain = pipeline(f"pad_crop(pixels=2, mode={mode!r})")
-    moved, _ = chain(image.expand(600, -1, -1, -1), torch.zeros(600, 2), chance())
+    moved, _ = chain(image.expand(600, -1, -1, -1), torch.zeros(600, 2), generator())
     assert {m.permute(1, 2, 0).contiguous().numpy().tobytes() for m in moved} == crops
 
 
 def test_pad_crop_and_flip_together_are_pad_crop_then_flip():
-    images, labels, generator = photographs(), torch.eye(16), chance(5)
-    at_once, _ = pipeline("pad_crop | flip")(images, labels, generator)
-    generator = chance(5)
-    cropped, _ = pipeline("pad_crop")(images, labels, generator)
-    flipped, _ = pipeline("flip")(cropped, labels, generator)
-    assert torch.equal(at_once, flipped)
+    images, labels = photographs(), torch.eye(16)
+    composed, _ = pipeline("pad_crop | flip")(images, labels, generator(5))
+    same = generator(5)
+    cropped, _ = pipeline("pad_crop")(images, labels, same)
+    flipped, _ = pipeline("flip")(cropped, labels, same)
+    assert torch.equal(composed, flipped)
 
 
 def test_a_crop_far_outside_is_black_or_a_mirror_image():
@@ -114,29 +114,29 @@ def test_a_crop_far_outside_is_black_or_a_mirror_image():
     assert torch.equal(move_images(images, Move(offset, "reflect", whole=True)), images)
 
 
-def test_moves_that_fill_differently_are_not_joined():
-    zero, reflect = pad_crop(2, 8, chance()), rotate(2, chance())
-    assert together(zero, reflect) is None
-    assert together(zero, flip(2, chance())).fill == "zero"
+def test_moves_with_different_fills_are_not_composed():
+    zero, reflect = pad_crop(2, 8, generator()), rotate(2, generator())
+    assert compose(zero, reflect) is None
+    assert compose(zero, flip(2, generator())).fill == "zero"
 
 
 def test_shifts_stay_within_their_fraction_and_use_all_of_it():
-    move = shift(4000, chance(), horizontal=0.1, vertical=0.25)
+    move = shift(4000, generator(), horizontal=0.1, vertical=0.25)
     across, down = (move.matrix[:, :, 2] / 2).unbind(1)
     assert 0.09 < across.abs().max() <= 0.1
     assert 0.24 < down.abs().max() <= 0.25
     assert across.mean().abs() < 0.005
 
 
-def test_zoom_shows_things_larger_by_the_factor():
+def test_zoom_enlarges_by_the_factor():
     image = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
     image[..., 12:20, 12:20] = 255
     chain = pipeline("zoom(low=2.0, high=2.0)")
-    moved, _ = chain(image, torch.ones(1, 1), chance())
+    moved, _ = chain(image, torch.ones(1, 1), generator())
     assert moved[0, 0, 16].gt(127).sum() == 16
 
 
-def test_a_rotation_by_half_a_turn_turns_rows_and_columns_around():
+def test_a_rotation_by_180_degrees_reverses_rows_and_columns():
     half = torch.tensor([[[-1.0, 0, 0], [0, -1.0, 0]]])
     image = photographs(1)
     turned = move_images(image, Move(half)).int()
@@ -144,7 +144,7 @@ def test_a_rotation_by_half_a_turn_turns_rows_and_columns_around():
 
 
 def test_rotations_stay_within_their_degrees():
-    matrix = rotate(4000, chance(), degrees=15.0).matrix
+    matrix = rotate(4000, generator(), degrees=15.0).matrix
     degrees = torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0]).rad2deg()
     assert 14.8 < degrees.abs().max() <= 15.001
     assert degrees.mean().abs() < 0.5
@@ -153,7 +153,7 @@ def test_rotations_stay_within_their_degrees():
 @pytest.mark.parametrize(
     "text",
     [
-        "flip(share=1.5)",
+        "flip(probability=1.5)",
         "shift(horizontal=-0.1)",
         "shift(vertical=2.0)",
         "zoom(low=0.0)",
@@ -170,7 +170,7 @@ def test_a_wrong_option_is_refused_before_anything_runs(text):
         pipeline(text)
 
 
-def test_the_remedy_is_the_nearest_value_that_is_right():
+def test_the_remedy_is_the_nearest_valid_value():
     with pytest.raises(UsageError) as caught:
         pipeline("rotate(degrees=400.0)")
     assert str(caught.value.message) == "rotate(degrees=400.0) is out of range"

@@ -1,4 +1,4 @@
-"""Operations that blend, paste and cover: pixels and labels tell the same story."""
+"""Operations that blend, paste and cover: labels follow the pixels."""
 
 import pytest
 import torch
@@ -60,7 +60,9 @@ def test_no_strength_is_the_identity(chain):
     assert torch.equal(result[1], labels)
 
 
-@pytest.mark.parametrize("chain", ["mixup(share=0.3)", "cutmix(share=0.3)", "erase(share=0.3)"])
+@pytest.mark.parametrize(
+    "chain", ["mixup(probability=0.3)", "cutmix(probability=0.3)", "erase(probability=0.3)"]
+)
 def test_a_fraction_of_the_images_is_changed(chain):
     size, count = 16, 2000
     pixels = torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8)
@@ -84,7 +86,7 @@ def test_cutout_covers_a_square_that_may_hang_over_the_edge():
 
 def test_erased_areas_and_aspects_are_in_range():
     images = torch.zeros(2000, 3, 64, 64, dtype=torch.uint8)
-    erased, _ = run("erase(share=1.0, low=0.1, high=0.2)", images, torch.zeros(2000, 2))
+    erased, _ = run("erase(probability=1.0, low=0.1, high=0.2)", images, torch.zeros(2000, 2))
     changed = (erased != 0).any(1)
     height, width = changed.any(2).sum(1), changed.any(1).sum(1)
     area = (height * width) / 64**2
@@ -97,7 +99,7 @@ def test_erased_areas_and_aspects_are_in_range():
 
 def test_erased_pixels_are_random():
     images = torch.zeros(300, 3, 32, 32, dtype=torch.uint8)
-    erased, _ = run("erase(share=1.0, low=0.3)", images, torch.zeros(300, 2))
+    erased, _ = run("erase(probability=1.0, low=0.3)", images, torch.zeros(300, 2))
     noise = erased[erased != 0].double()
     assert abs(noise.mean() - 128) < 2
     assert abs(noise.std() - 73.6) < 2
@@ -107,7 +109,7 @@ def test_erased_pixels_are_random():
     "chain",
     [
         "mixup(alpha=-1.0)",
-        "cutmix(share=2.0)",
+        "cutmix(probability=2.0)",
         "cutout(size=-8)",
         "cutout(fill=300)",
         "erase(low=0.5, high=0.1)",

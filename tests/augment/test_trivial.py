@@ -1,11 +1,11 @@
-"""TrivialAugment's space: each operation at its ends, and how often each is taken."""
+"""TrivialAugment's space: each operation at its extremes, and how often each is drawn."""
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from hundredfold.augment.trivial import OPERATIONS, _do, trivial
+from hundredfold.augment.trivial import OPERATIONS, _apply, trivial
 
 
 def photographs(count: int, size: int = 32) -> torch.Tensor:
@@ -16,7 +16,7 @@ def photographs(count: int, size: int = 32) -> torch.Tensor:
 
 
 def full(operation: str, images: torch.Tensor, sign: float) -> torch.Tensor:
-    return _do(operation, images, torch.ones(len(images)), sign * torch.ones(len(images)))
+    return _apply(operation, images, torch.ones(len(images)), sign * torch.ones(len(images)))
 
 
 def test_there_are_the_fourteen_operations_of_the_paper():
@@ -28,7 +28,7 @@ def test_there_are_the_fourteen_operations_of_the_paper():
 )
 def test_level_zero_changes_nothing(operation):
     images = photographs(4)
-    result = _do(operation, images, torch.zeros(4), torch.ones(4)).int()
+    result = _apply(operation, images, torch.zeros(4), torch.ones(4)).int()
     assert (result - images.int()).abs().max() <= 1
 
 
@@ -72,7 +72,7 @@ def test_solarize_inverts_everything_at_most():
     assert torch.equal(full("solarize", images, 1.0), 255 - images)
 
 
-def test_images_are_changed_as_often_as_the_draw_says():
+def test_images_stay_as_often_as_the_draw_predicts():
     images = photographs(1).expand(3000, -1, -1, -1)
     changed, _ = trivial(images, torch.zeros(3000, 2), torch.Generator().manual_seed(0))
     same = (changed == images).flatten(1).all(1).float().mean()

@@ -35,7 +35,7 @@ def test_one_is_shown_with_its_table_options_diagram_and_layers(capsys):
     assert [option["name"] for option in result["options"]] == ["depth", "width", "dropout"]
     out = capsys.readouterr().out
     assert "Zagoruyko & Komodakis" in out
-    assert "share of activations dropped" in out
+    assert "probability between a block's convolutions" in out
     assert result["diagram"] in out
     assert "group3.1.conv2" in out
 

@@ -327,9 +327,9 @@ def test_the_plan_goes_into_the_run_and_a_resumed_run_takes_it_from_there(
 
 @pytest.mark.usefixtures("tuned")
 def test_every_size_of_a_progressive_run_has_its_algorithms(small_run: Train) -> None:
-    made = small_run(
+    run = small_run(
         data="shapes(size=32, classes=4, images=24)", model="resnet(depth=20)", epochs=1,
         resolution="progressive",
     )  # fmt: skip
-    sizes = {key.split()[-2] for key in made.info["algorithms"]}
+    sizes = {key.split()[-2] for key in run.info["algorithms"]}
     assert {"20x20", "24x24", "32x32"} <= sizes

@@ -48,8 +48,8 @@ def test_bf16_is_taken_only_where_it_is_worth_it_and_that_is_remembered(
 def test_what_cannot_be_trusted_is_used_once_and_not_remembered(
     tmp_path: Path, product: float, ratio: float, agreed: bool, chosen: str, reason: str
 ) -> None:
-    found, why = choose(tmp_path, product, Trial(ratio, agreed))
-    assert found == chosen
+    actual, why = choose(tmp_path, product, Trial(ratio, agreed))
+    assert actual == chosen
     assert "not remembered" in why and reason in why
     assert not remembered(tmp_path)
 

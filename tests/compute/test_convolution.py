@@ -80,10 +80,10 @@ def _drawn(case: Case, module: Conv2d) -> tuple[Tensor, Tensor]:
     """Return an input, and the gradient that comes back to the output."""
     torch.manual_seed(2)
     x = torch.randn(3, 5, *case.size).to(memory_format=torch.channels_last)
-    return x, torch.randn_like(_wanted(case, x, module, torch.zeros(())).output.float())
+    return x, torch.randn_like(_expected(case, x, module, torch.zeros(())).output.float())
 
 
-def _wanted(case: Case, x: Tensor, module: Conv2d, back: Tensor) -> Sums:
+def _expected(case: Case, x: Tensor, module: Conv2d, back: Tensor) -> Sums:
     """Do it in float64 with zeros laid around the input."""
     x, weight, bias = (
         t.detach().double().requires_grad_() for t in (x, module.weight, module.bias)
@@ -93,7 +93,7 @@ def _wanted(case: Case, x: Tensor, module: Conv2d, back: Tensor) -> Sums:
     return Sums(y.detach(), x.grad, weight.grad, bias.grad)
 
 
-def _found(x: Tensor, module: Conv2d, back: Tensor) -> Sums:
+def _actual(x: Tensor, module: Conv2d, back: Tensor) -> Sums:
     x = x.clone(memory_format=torch.preserve_format).requires_grad_()
     module.zero_grad()
     y = module(x)
@@ -107,9 +107,11 @@ def test_every_algorithm_is_the_plain_convolution(case: Case, algorithms: Algori
     module = _built(case)
     x, back = _drawn(case, module)
     module.algorithms[case.size] = algorithms
-    for found, wanted in zip(_found(x, module, back), _wanted(case, x, module, back), strict=True):
-        assert found.shape == wanted.shape
-        torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
+    for actual, expected in zip(
+        _actual(x, module, back), _expected(case, x, module, back), strict=True
+    ):
+        assert actual.shape == expected.shape
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5)
 
 
 @geometry
@@ -125,14 +127,14 @@ def test_under_autocast_every_algorithm_is_within_the_rounding_of_bf16(
     x, back = (t.bfloat16().float() for t in _drawn(case, module))
     module.algorithms[case.size] = algorithms
     with torch.autocast("cpu", torch.bfloat16):
-        found = _found(x, module, back)
-    assert found.output.dtype == torch.bfloat16
-    wanted = _wanted(case, x, module, back)
+        actual = _actual(x, module, back)
+    assert actual.output.dtype == torch.bfloat16
+    expected = _expected(case, x, module, back)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.abs_()
-    sizes = _wanted(case, x.abs(), module, back.abs())
-    for one, other, size in zip(found, wanted, sizes, strict=True):
+    sizes = _expected(case, x.abs(), module, back.abs())
+    for one, other, size in zip(actual, expected, sizes, strict=True):
         assert ((one.double() - other).abs() <= 2**-7 * size).all()
 
 
@@ -140,8 +142,10 @@ def test_under_autocast_every_algorithm_is_within_the_rounding_of_bf16(
 def test_without_a_choice_it_is_the_library(case: Case) -> None:
     module = _built(case)
     x, back = _drawn(case, module)
-    for found, wanted in zip(_found(x, module, back), _wanted(case, x, module, back), strict=True):
-        torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
+    for actual, expected in zip(
+        _actual(x, module, back), _expected(case, x, module, back), strict=True
+    ):
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (1, "same"), ((1, 3), "same")])
@@ -160,8 +164,10 @@ def test_an_input_that_is_not_trained_gets_no_gradient(name: str) -> None:
     module.algorithms[case.size] = CHOICES[name]
     module(x).backward(back)
     assert x.grad is None
-    wanted = _wanted(case, x, module, back)
-    torch.testing.assert_close(module.weight.grad.double(), wanted.of_weight, rtol=1e-5, atol=1e-5)
+    expected = _expected(case, x, module, back)
+    torch.testing.assert_close(
+        module.weight.grad.double(), expected.of_weight, rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ["im2col", "direct"])
@@ -170,9 +176,11 @@ def test_weights_need_not_lie_channels_last(name: str) -> None:
     module = _built(case).to(memory_format=torch.contiguous_format)
     x, back = _drawn(case, module)
     module.algorithms[case.size] = CHOICES[name]
-    pairs = zip(_found(x.contiguous(), module, back), _wanted(case, x, module, back), strict=True)
-    for found, wanted in pairs:
-        torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
+    pairs = zip(
+        _actual(x.contiguous(), module, back), _expected(case, x, module, back), strict=True
+    )
+    for actual, expected in pairs:
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_choice_is_for_training_and_for_its_size(
@@ -212,8 +220,8 @@ def test_what_has_one_algorithm_is_the_librarys(
     x = torch.randn(2, 4, 9, 9, generator=torch.Generator().manual_seed(0))
     total = dilation * (kernel - 1)
     pads = (2, 2, 2, 2) if padding == 2 else (total // 2, total - total // 2) * 2
-    wanted = F.conv2d(F.pad(x, pads), module.weight, module.bias, 1, 0, dilation, groups)
-    torch.testing.assert_close(module(x), wanted, rtol=1e-5, atol=1e-5)
+    expected = F.conv2d(F.pad(x, pads), module.weight, module.bias, 1, 0, dilation, groups)
+    torch.testing.assert_close(module(x), expected, rtol=1e-5, atol=1e-5)
 
 
 @geometry
@@ -272,5 +280,5 @@ def test_a_compiled_convolution_is_one_graph_of_the_librarys(algorithms: Algorit
     y = torch.compile(module, backend="eager", fullgraph=True)(x)
     library = F.conv2d(x, module.weight, module.bias, padding=1)
     assert torch.equal(y, library)
-    wanted = _wanted(case, x, module, back).output
-    torch.testing.assert_close(y.double(), wanted, rtol=1e-5, atol=1e-5)
+    expected = _expected(case, x, module, back).output
+    torch.testing.assert_close(y.double(), expected, rtol=1e-5, atol=1e-5)

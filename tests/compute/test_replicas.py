@@ -82,18 +82,18 @@ def delayed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_threads_do_not_change_the_last_bit(network: str, precision: str) -> None:
-    wanted = _trained(_learner(network, precision), 1)
+    expected = _trained(_learner(network, precision), 1)
     for count in (2, 5):
-        _same(_trained(_learner(network, precision), count), wanted)
+        _same(_trained(_learner(network, precision), count), expected)
 
 
 @pytest.mark.parametrize("slow", [0, 1, 5])
 def test_nor_does_which_micro_batch_is_done_first(
     slow: int, delayed: Callable[[Callable[[int], float]], list[int]]
 ) -> None:
-    wanted = _trained(_learner("speednet(width=0.125)"), 2)
+    expected = _trained(_learner("speednet(width=0.125)"), 2)
     delayed(lambda number: 0.1 if number == slow else 0.0)
-    _same(_trained(_learner("speednet(width=0.125)"), 2), wanted)
+    _same(_trained(_learner("speednet(width=0.125)"), 2), expected)
 
 
 def test_a_thread_that_is_delayed_computes_fewer_micro_batches(
@@ -106,16 +106,16 @@ def test_a_thread_that_is_delayed_computes_fewer_micro_batches(
 
 
 def test_concurrent_micro_batches_give_what_sequential_ones_give() -> None:
-    concurrent, wanted = (_learner("speednet(width=0.125)", sequential=s) for s in (False, True))
+    concurrent, expected = (_learner("speednet(width=0.125)", sequential=s) for s in (False, True))
     with threads(2):
-        sums = [learner.gradients(*_batch()) for learner in (concurrent, wanted)]
+        sums = [learner.gradients(*_batch()) for learner in (concurrent, expected)]
     torch.testing.assert_close(*sums)
-    pairs = zip(concurrent.model.parameters(), wanted.model.parameters(), strict=True)
+    pairs = zip(concurrent.model.parameters(), expected.model.parameters(), strict=True)
     for one, other in pairs:
         assert (one.grad is None) == (other.grad is None)
         if one.grad is not None and other.grad is not None:
             torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-6)
-    for name, tensor in wanted.model.state_dict().items():
+    for name, tensor in expected.model.state_dict().items():
         torch.testing.assert_close(concurrent.model.state_dict()[name], tensor)
     norm = next(m for m in concurrent.model.modules() if isinstance(m, nn.BatchNorm2d))
     assert norm.num_batches_tracked == 6
@@ -135,8 +135,8 @@ def test_a_gradient_lies_in_memory_as_its_parameter_does() -> None:
         return (model(pair[0]) * pair[1]).sum(), torch.tensor(1)
 
     model, x, y = Turned(), torch.rand(8, 3), torch.rand(8, 2)
-    found = replicas.ReplicaPool(model, loss_fn).gradients([(x[:4], y[:4]), (x[4:], y[4:])], 0)
-    assert float(found[1]) == 2
+    actual = replicas.ReplicaPool(model, loss_fn).gradients([(x[:4], y[:4]), (x[4:], y[4:])], 0)
+    assert float(actual[1]) == 2
     assert model.weight.grad is not None
     assert model.weight.grad.stride() == model.weight.stride()
     torch.testing.assert_close(model.weight.grad, y.T @ x / 2)
@@ -149,9 +149,9 @@ def test_each_micro_batch_drops_other_units_and_the_key_decides_which() -> None:
     loss_fn = learner._loss_fn
 
     def note(model: nn.Module, *pair: Tensor) -> tuple[Tensor, Tensor]:
-        found = loss_fn(model, *pair)
-        losses_of.append(float(found[0].detach()))
-        return found
+        actual = loss_fn(model, *pair)
+        losses_of.append(float(actual[0].detach()))
+        return actual
 
     learner._replicas = replicas.ReplicaPool(learner.model, note)
     for key in (3, 3, 9):
@@ -163,7 +163,7 @@ def test_each_micro_batch_drops_other_units_and_the_key_decides_which() -> None:
 
 def test_an_error_of_a_micro_batch_ends_the_step_and_frees_its_memory() -> None:
     learner = _learner("speednet(width=0.125)")
-    wanted = _trained(_learner("speednet(width=0.125)"), 2)
+    expected = _trained(_learner("speednet(width=0.125)"), 2)
     loss_fn, held = learner._loss_fn, []
 
     def fail(*_: object) -> tuple[Tensor, Tensor]:
@@ -182,7 +182,7 @@ def test_an_error_of_a_micro_batch_ends_the_step_and_frees_its_memory() -> None:
         gc.enable()
     learner._replicas._loss_fn = loss_fn
     learner.optimizer.zero_grad()
-    _same(_trained(learner, 2), wanted)
+    _same(_trained(learner, 2), expected)
 
 
 def test_each_worker_has_its_part_of_the_threads_and_afterwards_all_is_as_before() -> None:

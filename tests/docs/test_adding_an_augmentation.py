@@ -13,10 +13,10 @@ def test_the_new_file_keeps_every_law(copy):
 
 def test_the_images_are_grey(copy):
     code = (
-        "import torch; from hundredfold.augment import pipeline; from hundredfold.spec import *\n"
+        "import torch; from hundredfold.augment import pipeline\n"
         "images = torch.randint(256, (8, 3, 16, 16), dtype=torch.uint8)\n"
         "images = images.contiguous(memory_format=torch.channels_last)\n"
-        "change = pipeline(parse_chain('grey(share=1.0)'))\n"
+        "change = pipeline('grey(probability=1.0)')\n"
         "out, _ = change(images, torch.eye(8), torch.Generator().manual_seed(0))\n"
         "print(bool((out == out[:, :1]).all()))"
     )
@@ -24,10 +24,10 @@ def test_the_images_are_grey(copy):
 
 
 def test_a_recipe_knows_it(copy):
-    chain = "shift | grey(share=0.1)"
+    chain = "shift | grey(probability=0.1)"
     quick = ("--epochs", "1", "--set", "limit=200", "--out", "runs", "--name", "one")
     copy.python("-m", "hundredfold", "train", "--data", "digits", "--augment", chain, *quick)
-    assert "grey(share=0.1)" in (copy.folder / "runs" / "one" / "recipe.toml").read_text()
+    assert "grey(probability=0.1)" in (copy.folder / "runs" / "one" / "recipe.toml").read_text()
 
 
 def test_the_new_file_is_tidy(copy):

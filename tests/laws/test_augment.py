@@ -9,7 +9,7 @@ from hundredfold.spec import names
 
 PACKAGE = "hundredfold.augment"
 OPERATIONS = names(PACKAGE)
-SHARED = [n for n in OPERATIONS if "share" in spec.part(n, PACKAGE).options]
+RANDOM = [n for n in OPERATIONS if "probability" in spec.part(n, PACKAGE).options]
 CHAINS = (
     *OPERATIONS,
     "none",
@@ -79,9 +79,9 @@ def test_epoch_and_keys_matter_to_those_alone_that_ask_for_them(chain):
     keys = torch.randint(2**62, (19,), generator=generator(3))
     first = augment(images, labels, generator(), 0, keys)
     for asked, epoch, others in (("epoch", 1, keys), ("keys", 0, keys.roll(1))):
-        found = augment(images, labels, generator(), epoch, others)
-        assert torch.equal(first[0], found[0]) == (asked not in handed(chain))
-        assert torch.equal(first[1], found[1])
+        result = augment(images, labels, generator(), epoch, others)
+        assert torch.equal(first[0], result[0]) == (asked not in handed(chain))
+        assert torch.equal(first[1], result[1])
     again = augment(images, labels, generator(), 0, keys)
     assert torch.equal(first[0], again[0])
 
@@ -106,10 +106,10 @@ def test_the_number_of_threads_changes_nothing(chain):
     assert torch.equal(results[0][1], results[1][1])
 
 
-@pytest.mark.parametrize("name", SHARED)
-def test_an_operation_done_to_no_image_is_the_identity(name):
+@pytest.mark.parametrize("name", RANDOM)
+def test_a_probability_of_0_is_the_identity(name):
     images, labels = batch(19, 16)
-    result = pipeline(f"{name}(share=0.0)")(images, labels, generator())
+    result = pipeline(f"{name}(probability=0.0)")(images, labels, generator())
     assert torch.equal(result[0], images)
     assert torch.equal(result[1], labels)
 

@@ -24,14 +24,14 @@ CHANCES = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
 
 @pytest.mark.parametrize("k", [1, 2, 5, 7])
 def test_top_k_is_scikit_learns(k):
-    wanted = oracle.top_k_accuracy_score(LABELS, LOGITS, k=k, labels=range(8))
-    assert top_k(LOGITS, LABELS, k=k).value == pytest.approx(wanted)
+    expected = oracle.top_k_accuracy_score(LABELS, LOGITS, k=k, labels=range(8))
+    assert top_k(LOGITS, LABELS, k=k).value == pytest.approx(expected)
 
 
 def test_equal_logits_go_by_the_order_of_classes_as_argmax_has_it():
     labels = np.arange(4)
-    found = [top_k(np.zeros((4, 4)), labels, k=k).value for k in (1, 2, 3, 4)]
-    assert found == [0.25, 0.5, 0.75, 1.0]
+    actual = [top_k(np.zeros((4, 4)), labels, k=k).value for k in (1, 2, 3, 4)]
+    assert actual == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_top_0_is_refused():
@@ -52,9 +52,9 @@ def test_loss_of_a_sure_mistake_is_the_distance_of_the_logits():
 
 
 def test_brier_is_scikit_learns_twice_for_two_classes():
-    wanted = 2 * oracle.brier_score_loss(LABELS > 3, CHANCES[:, 4:].sum(axis=1))
+    expected = 2 * oracle.brier_score_loss(LABELS > 3, CHANCES[:, 4:].sum(axis=1))
     two = np.log(np.stack([CHANCES[:, :4].sum(axis=1), CHANCES[:, 4:].sum(axis=1)], axis=1))
-    assert brier(two, (LABELS > 3).astype(int)).value == pytest.approx(wanted)
+    assert brier(two, (LABELS > 3).astype(int)).value == pytest.approx(expected)
 
 
 def test_brier_of_a_sure_mistake_is_2():
@@ -62,8 +62,8 @@ def test_brier_of_a_sure_mistake_is_2():
 
 
 def test_macro_f1_is_scikit_learns():
-    wanted = oracle.f1_score(LABELS, PREDICTED, average="macro")
-    assert macro_f1(LOGITS, LABELS).value == pytest.approx(wanted)
+    expected = oracle.f1_score(LABELS, PREDICTED, average="macro")
+    assert macro_f1(LOGITS, LABELS).value == pytest.approx(expected)
 
 
 def test_macro_f1_leaves_out_classes_that_never_occur():
@@ -72,8 +72,8 @@ def test_macro_f1_leaves_out_classes_that_never_occur():
 
 
 def test_balanced_accuracy_is_scikit_learns():
-    wanted = oracle.balanced_accuracy_score(LABELS, PREDICTED)
-    assert balanced_accuracy(LOGITS, LABELS).value == pytest.approx(wanted)
+    expected = oracle.balanced_accuracy_score(LABELS, PREDICTED)
+    assert balanced_accuracy(LOGITS, LABELS).value == pytest.approx(expected)
 
 
 def test_balanced_accuracy_is_top_1_where_classes_are_equally_many():
@@ -87,8 +87,8 @@ GROUPS = (0, 0, 1, 1, 2, 2, 2, 2)
 
 def test_coarse_top_1_scores_the_superclass_of_the_prediction():
     group = np.array(GROUPS)
-    wanted = oracle.accuracy_score(group[LABELS], group[PREDICTED])
-    assert coarse_top_1(LOGITS, LABELS, GROUPS).value == pytest.approx(wanted)
+    expected = oracle.accuracy_score(group[LABELS], group[PREDICTED])
+    assert coarse_top_1(LOGITS, LABELS, GROUPS).value == pytest.approx(expected)
 
 
 def test_summed_probabilities_can_prefer_another_superclass():
@@ -109,8 +109,8 @@ def test_calibration_error_of_a_worked_example():
 
 
 def test_calibration_error_of_one_bin_is_confidence_less_accuracy():
-    wanted = abs(CHANCES.max(axis=1).mean() - (PREDICTED == LABELS).mean())
-    assert ece(LOGITS, LABELS, bins=1).value == pytest.approx(wanted)
+    expected = abs(CHANCES.max(axis=1).mean() - (PREDICTED == LABELS).mean())
+    assert ece(LOGITS, LABELS, bins=1).value == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
@@ -118,12 +118,12 @@ def test_calibration_error_follows_its_definition(adaptive):
     confidence, right = CHANCES.max(axis=1), PREDICTED == LABELS
     ends = np.quantile(confidence, np.arange(16) / 15) if adaptive else np.arange(16) / 15
     ends[0] = 0
-    wanted = 0.0
+    expected = 0.0
     for low, high in pairwise(ends):
         inside = (confidence > low) & (confidence <= high)
         if inside.any():
-            wanted += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
-    assert ece(LOGITS, LABELS, adaptive=adaptive).value == pytest.approx(wanted)
+            expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert ece(LOGITS, LABELS, adaptive=adaptive).value == pytest.approx(expected)
 
 
 def test_no_bins_are_refused():

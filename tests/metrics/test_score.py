@@ -23,8 +23,8 @@ from hundredfold.metrics.top_k import top_k
     ],
 )
 def test_wilsons_interval_is_the_published_one(right, n, low, high):
-    found = _score.wilson(right / n, n)
-    assert found == pytest.approx((low, high), abs=5e-5)
+    actual = _score.wilson(right / n, n)
+    assert actual == pytest.approx((low, high), abs=5e-5)
 
 
 def test_wilsons_bounds_solve_their_equation():
@@ -40,13 +40,13 @@ def test_a_fraction_of_nothing_or_everything_keeps_a_width():
 
 
 def test_a_mean_of_two_values_has_the_normal_interval():
-    found = _score.mean_score(np.array([1.0, 3.0]))
-    assert (found.value, found.low, found.high) == pytest.approx((2.0, 0.040036, 3.959964))
+    actual = _score.mean_score(np.array([1.0, 3.0]))
+    assert (actual.value, actual.low, actual.high) == pytest.approx((2.0, 0.040036, 3.959964))
 
 
 def test_a_mean_of_one_value_is_known_to_nobody():
-    found = _score.mean_score(np.array([0.7]), most=2.0)
-    assert (found.low, found.value, found.high) == (0.0, 0.7, 2.0)
+    actual = _score.mean_score(np.array([0.7]), most=2.0)
+    assert (actual.low, actual.value, actual.high) == (0.0, 0.7, 2.0)
 
 
 def population(classes, skew, size=40_000):
@@ -64,8 +64,8 @@ def test_intervals_cover_the_truth_in_about_95_percent_of_draws(metric, skew):
     logits, labels = population(6, skew)
     truth, generator = metric(logits, labels).value, np.random.default_rng(1)
     draws = [generator.integers(len(labels), size=500) for _ in range(400)]
-    found = [metric(logits[chosen], labels[chosen]) for chosen in draws]
-    covered = np.mean([score.low <= truth <= score.high for score in found])
+    actual = [metric(logits[chosen], labels[chosen]) for chosen in draws]
+    covered = np.mean([score.low <= truth <= score.high for score in actual])
     assert 0.92 <= covered <= 0.98
 
 
@@ -73,8 +73,8 @@ def test_the_calibration_errors_interval_covers_the_truth_in_about_95_percent_of
     logits, labels = population(6, 0)
     truth, generator = ece(logits * 4, labels).value, np.random.default_rng(1)
     draws = [generator.integers(len(labels), size=1000) for _ in range(200)]
-    found = [ece(4 * logits[chosen], labels[chosen]) for chosen in draws]
-    covered = np.mean([score.low <= truth <= score.high for score in found])
+    actual = [ece(4 * logits[chosen], labels[chosen]) for chosen in draws]
+    covered = np.mean([score.low <= truth <= score.high for score in actual])
     assert 0.88 <= covered <= 0.99
 
 

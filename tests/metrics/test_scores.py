@@ -21,12 +21,19 @@ def example(n: int, classes: int):
 
 
 def test_every_default_score_is_there_in_order():
-    found = scores(*example(200, 10), superclass_of=(0, 0, 0, 0, 0, 1, 1, 1, 1, 1))
-    assert list(found) == list(default())
-    assert list(found)[:2] == ["top_1", "top_5"]
-    assert found.keys() >= {"loss", "coarse_top_1", "ece", "macro_f1", "balanced_accuracy", "brier"}
-    assert found["top_1"].value < found["coarse_top_1"].value
-    assert found["top_1"].value < found["top_5"].value
+    actual = scores(*example(200, 10), superclass_of=(0, 0, 0, 0, 0, 1, 1, 1, 1, 1))
+    assert list(actual) == list(default())
+    assert list(actual)[:2] == ["top_1", "top_5"]
+    assert actual.keys() >= {
+        "loss",
+        "coarse_top_1",
+        "ece",
+        "macro_f1",
+        "balanced_accuracy",
+        "brier",
+    }
+    assert actual["top_1"].value < actual["coarse_top_1"].value
+    assert actual["top_1"].value < actual["top_5"].value
 
 
 def test_without_superclasses_their_score_is_left_out():
@@ -35,14 +42,14 @@ def test_without_superclasses_their_score_is_left_out():
 
 @pytest.mark.parametrize(("classes", "there"), [(2, False), (5, False), (6, True)])
 def test_a_top_5_that_everyone_reaches_is_left_out(classes, there):
-    found = scores(*example(50, classes))
-    assert ("top_5" in found) == there
-    assert "top_1" in found
+    actual = scores(*example(50, classes))
+    assert ("top_5" in actual) == there
+    assert "top_1" in actual
 
 
 def test_metrics_can_be_chosen_with_options():
-    found = scores(*example(50, 10), metrics={"top_3": "top_k(k=3)", "error": "ece(bins=5)"})
-    assert list(found) == ["top_3", "error"]
+    actual = scores(*example(50, 10), metrics={"top_3": "top_k(k=3)", "error": "ece(bins=5)"})
+    assert list(actual) == ["top_3", "error"]
 
 
 def test_an_unknown_metric_is_answered_with_the_nearest():

@@ -6,7 +6,7 @@ from hundredfold.models import build, outline
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("resnett", "did you mean 'resnet'"),
         ("resnet(deepth=18)", "did you mean 'depth'"),
@@ -25,10 +25,10 @@ from hundredfold.models import build, outline
         ("simple_cnn(dropout=1.0)", "below 1"),
     ],
 )
-def test_a_wrong_call_says_what_would_be_right(text, says):
+def test_an_invalid_call_names_valid_values(text, message):
     with pytest.raises(UsageError) as caught:
         build(text, classes=10, size=32, seed=0)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,6 @@ def test_an_outline_has_the_shapes_and_no_memory():
     assert shapes == {key: t.shape for key, t in real.state_dict().items()}
 
 
-def test_an_outline_leaves_drawing_as_it_was():
+def test_an_outline_leaves_initialisation_as_it_was():
     outline("simple_cnn", classes=10, size=32)
     assert torch.empty(9).normal_(generator=torch.Generator().manual_seed(0)).std() > 0.1

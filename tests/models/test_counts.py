@@ -85,11 +85,11 @@ def test_multiply_accumulates_are_the_published_number(text: str, giga: float) -
 
 def test_speednets_multiply_accumulates_are_those_of_its_stage_table() -> None:
     """Places x filters x channels x kernel, layer by layer; 14 and 6 are what poolings keep."""
-    wanted = 31**2 * 24 * 3 * 4
-    wanted += 31**2 * 64 * 24 * 9 + 2 * 15**2 * 64 * 64
-    wanted += 14**2 * 256 * 64 * 9 + 7**2 * 192 * 256 * 9 + 7**2 * 256 * 192
-    wanted += 6**2 * 768 * 256 * 4 + 2 * 3**2 * 768 * 512 * 9
-    wanted += 768 * 100
+    expected = 31**2 * 24 * 3 * 4
+    expected += 31**2 * 64 * 24 * 9 + 2 * 15**2 * 64 * 64
+    expected += 14**2 * 256 * 64 * 9 + 7**2 * 192 * 256 * 9 + 7**2 * 256 * 192
+    expected += 6**2 * 768 * 256 * 4 + 2 * 3**2 * 768 * 512 * 9
+    expected += 768 * 100
     with torch.device("meta"):
         model = build("speednet", classes=100, size=32, seed=0)
-    assert summary(model, 32).macs == wanted == 160_480_032
+    assert summary(model, 32).macs == expected == 160_480_032

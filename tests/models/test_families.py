@@ -154,7 +154,7 @@ def test_a_dense_layer_passes_its_input_on():
     assert torch.equal(y[:, :24], x)
 
 
-def test_growth_follows_the_depth_unless_it_is_said():
+def test_growth_follows_the_depth_unless_it_is_named():
     for text, growth in [
         ("densenet", 12),
         ("densenet(depth=190)", 40),
@@ -166,7 +166,7 @@ def test_growth_follows_the_depth_unless_it_is_said():
         assert features.denseblock1.denselayer1.conv2.out_channels == growth
 
 
-def test_heads_of_vgg_follow_the_size_unless_they_are_said():
+def test_heads_of_vgg_follow_the_size_unless_they_are_named():
     hidden = {
         ("vgg", 32): [512, 10],
         ("vgg", 64): [512, 10],

@@ -43,15 +43,15 @@ def test_a_folded_network_computes_the_same(text: str) -> None:
     before = copy.deepcopy(model.state_dict())
     folded = fold(model)
     with torch.inference_mode():
-        expected, found = model(images()), folded(images())
+        expected, folded_output = model(images()), folded(images())
     largest = float(expected.abs().max())
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * largest)
+    torch.testing.assert_close(folded_output, expected, rtol=1e-3, atol=1e-4 * largest)
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
 
 
 @pytest.mark.parametrize("text", ["vgg(batch_norm=True, head='pool')", "resnet(depth=18)",
                                   "mobilenet_v2", "efficientnet"])  # fmt: skip
-def test_nothing_is_left_of_norms_behind_convolutions(text: str) -> None:
+def test_no_norm_remains_after_a_convolution(text: str) -> None:
     assert not any(isinstance(m, nn.BatchNorm2d) for m in fold(backbone(text)).modules())
 
 
@@ -61,9 +61,11 @@ def test_a_cut_densenet_is_folded_too(groups: int) -> None:
     model.classifier = nn.Identity()
     channels = model.cut(groups)
     with torch.inference_mode():
-        expected, found = model(images()), fold(model)(images())
-    assert found.shape == (3, channels)
-    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * float(expected.max()))
+        expected, folded_output = model(images()), fold(model)(images())
+    assert folded_output.shape == (3, channels)
+    torch.testing.assert_close(
+        folded_output, expected, rtol=1e-3, atol=1e-4 * float(expected.max())
+    )
 
 
 def test_in_bf16_a_folded_densenet_is_not_further_off_than_the_plain_one() -> None:
@@ -72,5 +74,5 @@ def test_in_bf16_a_folded_densenet_is_not_further_off_than_the_plain_one() -> No
         exact = model(images())
         with torch.autocast("cpu", torch.bfloat16):
             plain, folded = (net(images()).float() for net in (model, fold(model)))
-    errors = [float((found - exact).norm() / exact.norm()) for found in (plain, folded)]
+    errors = [float((output - exact).norm() / exact.norm()) for output in (plain, folded)]
     assert 0 < errors[1] < 1.5 * errors[0]

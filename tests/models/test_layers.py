@@ -37,7 +37,7 @@ def test_scale_passes_gradients_to_float_images():
 
 
 @pytest.mark.parametrize("count", [1, 7, 300])
-def test_fitting_finds_numpy_mean_and_deviation(count):
+def test_fitted_mean_and_deviation_agree_with_numpy(count):
     scale, images = Scale(), pixels(count)
     scale.fit(images)
     array = images.numpy().astype(np.float64)
@@ -60,7 +60,7 @@ def test_a_constant_channel_is_only_shifted():
     assert not scale(torch.full((1, 3, 5, 5), 200, dtype=torch.uint8)).any()
 
 
-def test_what_was_fitted_travels_with_the_weights():
+def test_fitted_values_are_stored_with_the_weights():
     scale, other = Scale(), Scale()
     scale.fit(pixels(3))
     other.load_state_dict(scale.state_dict())
@@ -68,7 +68,7 @@ def test_what_was_fitted_travels_with_the_weights():
 
 
 @pytest.mark.parametrize("size", [1, 4, 5])
-def test_the_shortcut_takes_every_other_pixel_and_fills_up_with_zeros(size):
+def test_the_shortcut_takes_every_other_pixel_and_appends_zeros(size):
     images = torch.randn(2, 3, size, size)
     short = pad_shortcut(images, 7, 2)
     assert short.shape == (2, 7, (size + 1) // 2, (size + 1) // 2)
@@ -76,7 +76,7 @@ def test_the_shortcut_takes_every_other_pixel_and_fills_up_with_zeros(size):
     assert not short[:, 3:].any()
 
 
-def test_the_stem_follows_the_size_unless_it_is_said():
+def test_the_stem_follows_the_size_unless_it_is_named():
     assert [stem_for("auto", size) for size in (32, 64, 95, 96, 224)] == [
         *["cifar"] * 3,
         *["imagenet"] * 2,
@@ -98,10 +98,10 @@ def test_images_that_are_too_small_are_refused():
         need_size("vgg", 31, 32)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
-def test_dropout_is_a_probability(share):
-    with pytest.raises(UsageError, match="share"):
-        drop(share)
+@pytest.mark.parametrize("probability", [-0.1, 1.0, float("nan")])
+def test_dropout_is_a_probability(probability):
+    with pytest.raises(UsageError, match="probability"):
+        drop(probability)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -119,11 +119,11 @@ def test_dropout_drops_its_fraction_and_scales_the_rest(shape, dtype):
         kept = (dropped > 0).float()
         deviation = (0.2 * 0.8) ** 0.5
         assert abs(kept.mean() - 0.8) < 4 * deviation / kept.numel() ** 0.5
-        # Contention in memory are drawn apart, though a number from the generator holds four.
+        # Adjacent values are independent, though one 64-bit number serves four of them.
         flat = kept.as_strided((kept.numel(),), (1,)) - 0.8
-        for apart in range(1, 5):
-            together = float((flat[apart:] * flat[:-apart]).mean()) / deviation**2
-            assert abs(together) < 4 / kept.numel() ** 0.5
+        for lag in range(1, 5):
+            correlation = float((flat[lag:] * flat[:-lag]).mean()) / deviation**2
+            assert abs(correlation) < 4 / kept.numel() ** 0.5
 
 
 def test_dropout_follows_the_seed_and_leaves_inference_alone():
@@ -138,5 +138,5 @@ def test_dropout_follows_the_seed_and_leaves_inference_alone():
     assert drop(0.0)(x) is x
 
 
-def test_dropout_of_nearly_everything_is_finite():
+def test_dropout_with_a_probability_near_1_is_finite():
     assert drop(1 - 1e-9)(torch.ones(1000)).isfinite().all()

@@ -40,31 +40,31 @@ def test_whitened_patches_of_the_fitted_images_have_the_identity_as_covariance()
     raw = np.cov(_patches(scaled.numpy()).astype(np.float64), rowvar=False)
     assert np.abs(raw - np.eye(12)).max() > 0.5, "they were far from it before"
     with torch.no_grad():
-        found = F.conv2d(scaled, model.whiten.weight).double()
-    rows = found.permute(0, 2, 3, 1).reshape(-1, 24).numpy()
+        projected = F.conv2d(scaled, model.whiten.weight).double()
+    rows = projected.permute(0, 2, 3, 1).reshape(-1, 24).numpy()
     covariance = np.cov(rows[:, :12], rowvar=False)
     np.testing.assert_allclose(covariance, np.eye(12), atol=0.05)
     np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0, atol=1e-3)
     np.testing.assert_array_equal(rows[:, 12:], -rows[:, :12])
 
 
-def test_the_first_direction_varies_most_and_signs_are_settled() -> None:
+def test_filters_are_sorted_by_variance_with_defined_signs() -> None:
     model, images = _network(), _photographs()
     model.fit(images)
     filters = model.whiten.weight[:12].flatten(1).double()
     assert (filters.sum(1) >= -1e-6).all()
     lengths = filters.norm(dim=1)
-    assert (lengths.diff() >= -1e-6).all(), "the more a direction varies, the smaller its filter"
+    assert (lengths.diff() >= -1e-6).all(), "a component of larger variance has a smaller filter"
 
 
-def test_flat_images_are_not_blown_up() -> None:
+def test_constant_images_have_bounded_filters() -> None:
     whiten = Whiten()
     whiten.fit(torch.zeros(2, 3, 4, 4), eps=1e-2)
     assert whiten.weight.isfinite().all()
     assert whiten.weight.flatten(1).norm(dim=1).max() <= 10.001
 
 
-def test_thousands_of_images_are_thinned_out_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whitening_is_fitted_on_2000_images_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
     monkeypatch.setattr(Whiten, "fit", lambda _, images: seen.append(images))
     _network().fit(torch.zeros(5000, 3, 4, 4, dtype=torch.uint8))
@@ -90,7 +90,7 @@ def test_a_size_is_halved_three_times_and_trains(size: int, maps: tuple[int, ...
 @pytest.mark.parametrize(
     ("size", "sides"), [(20, (19, 8, 4)), (24, (23, 10, 4)), (32, (31, 14, 6)), (48, (47, 23, 10))]
 )
-def test_what_a_pooling_would_drop_is_not_computed_where_it_is_much(
+def test_rows_that_pooling_drops_are_left_out_from_an_eighth_of_the_map(
     size: int, sides: tuple[int, ...]
 ) -> None:
     model, seen = _network(size).double().eval(), []
@@ -99,13 +99,13 @@ def test_what_a_pooling_would_drop_is_not_computed_where_it_is_much(
     with torch.no_grad():
         for group in groups:
             group.conv1.register_forward_hook(lambda _m, _i, output: seen.append(output.shape[2:]))
-        found = model(images)
+        even = model(images)
         for group in groups:
             group.conv1.even = False
-        wanted = model(images)
+        full = model(images)
     assert seen[:3] == [(side, side) for side in sides]
     assert seen[3:] != seen[:3]
-    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(even, full)
 
 
 def test_a_size_that_leaves_no_pixel_is_refused() -> None:
@@ -123,30 +123,30 @@ def test_the_head_adds_the_largest_and_the_mean_of_each_map() -> None:
     model, kept = _network().eval(), []
     model.group3.register_forward_hook(lambda _m, _i, output: kept.append(output.double()))
     with torch.no_grad():
-        found = model(_photographs(4)).double()
+        logits = model(_photographs(4)).double()
     maps = kept[0].numpy()
     pooled = maps.max(axis=(2, 3)) + maps.mean(axis=(2, 3))
-    wanted = pooled @ model.head.weight.detach().double().numpy().T * 1.25 / 9
-    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-4, atol=1e-5)
+    expected = pooled @ model.head.weight.detach().double().numpy().T * 1.25 / 9
+    np.testing.assert_allclose(logits.numpy(), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_gradients_of_maps_lie_as_the_maps_do() -> None:
+def test_gradients_of_maps_are_channels_last_too() -> None:
     model = _network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    found: list[bool] = []
+    channels_last: list[bool] = []
 
-    def follow(_module: nn.Module, _given: object, maps: Tensor) -> None:
+    def follow(_module: nn.Module, _inputs: object, maps: Tensor) -> None:
         note(maps)
         maps.register_hook(note)
 
     def note(tensor: Tensor) -> None:
-        found.append(tensor.is_contiguous(memory_format=torch.channels_last))
+        channels_last.append(tensor.is_contiguous(memory_format=torch.channels_last))
 
     model.group3.register_forward_hook(follow)
     model(_photographs(4).contiguous(memory_format=torch.channels_last)).sum().backward()
-    assert found == [True, True]
+    assert channels_last == [True, True]
 
 
-def test_filters_begin_as_the_identity_on_the_channels_there_are() -> None:
+def test_filters_are_initially_the_identity_on_the_input_channels() -> None:
     model = _network(width=1.0, classes=2)
     x = torch.randn(1, 64, 4, 4, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

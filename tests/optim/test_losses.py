@@ -16,19 +16,19 @@ def _case() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
 def test_cross_entropy_of_certain_targets_is_that_of_their_labels(smoothing: float) -> None:
     logits, labels = _case()
-    found = losses.cross_entropy(logits, functional.one_hot(labels, 7).float(),
+    actual = losses.cross_entropy(logits, functional.one_hot(labels, 7).float(),
                                  label_smoothing=smoothing)  # fmt: skip
-    wanted = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    torch.testing.assert_close(found, wanted)
+    expected = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    torch.testing.assert_close(actual, expected)
 
 
 def test_cross_entropy_of_a_mixture_is_the_mixture_of_cross_entropies() -> None:
     logits, labels = _case()
     one = functional.one_hot(labels, 7).float()
     other = functional.one_hot((labels + 2) % 7, 7).float()
-    found = losses.cross_entropy(logits, 0.3 * one + 0.7 * other)
+    actual = losses.cross_entropy(logits, 0.3 * one + 0.7 * other)
     parts = [functional.cross_entropy(logits, t) for t in (labels, (labels + 2) % 7)]
-    torch.testing.assert_close(found, 0.3 * parts[0] + 0.7 * parts[1])
+    torch.testing.assert_close(actual, 0.3 * parts[0] + 0.7 * parts[1])
 
 
 def test_knowing_nothing_costs_the_logarithm_of_the_classes() -> None:

@@ -40,9 +40,9 @@ def test_directions_stay_and_singular_values_follow_the_quintic(
     rows: int, columns: int, steps: int
 ) -> None:
     matrices = _drawn(3, rows, columns) * torch.tensor([1e-4, 1.0, 300.0]).view(3, 1, 1)
-    for matrix, found in zip(matrices, orthogonal(matrices, steps), strict=True):
-        wanted = _by_decomposition(matrix, steps)
-        torch.testing.assert_close(found.double(), wanted, rtol=1e-3, atol=2e-3)
+    for matrix, actual in zip(matrices, orthogonal(matrices, steps), strict=True):
+        expected = _by_decomposition(matrix, steps)
+        torch.testing.assert_close(actual.double(), expected, rtol=1e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(64, 96), (96, 64)])
@@ -51,8 +51,8 @@ def test_three_steps_leave_singular_values_in_the_band_that_is_stated(
 ) -> None:
     spread = torch.logspace(0, -1.5, 64, dtype=torch.float64)
     shares = spread / spread.norm()
-    (found,) = orthogonal(_with_values(spread, rows, columns)[None], 3)
-    values = torch.linalg.svdvals(found.double())
+    (actual,) = orthogonal(_with_values(spread, rows, columns)[None], 3)
+    values = torch.linalg.svdvals(actual.double())
     assert values.max() < HIGH
     assert (values > LOW).sum() >= (shares > 0.02).sum() > 40
     assert values.min() < 0.5, "the smallest are to be outside, or nothing is shown"
@@ -62,19 +62,19 @@ def test_no_singular_value_ends_far_above_one() -> None:
     """On a fine grid of shares of the norm, each the largest of a matrix of two."""
     share = torch.linspace(0.02, 0.9999, 2000, dtype=torch.float64)
     pairs = torch.stack([share, (1 - share**2).sqrt()], 1)
-    found = orthogonal(torch.diag_embed(pairs).float(), 3).diagonal(dim1=1, dim2=2)
-    assert LOW < found[:, 0].min() < LOW + 0.01
-    assert HIGH - 0.01 < found[:, 0].max() < HIGH
+    actual = orthogonal(torch.diag_embed(pairs).float(), 3).diagonal(dim1=1, dim2=2)
+    assert LOW < actual[:, 0].min() < LOW + 0.01
+    assert HIGH - 0.01 < actual[:, 0].max() < HIGH
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(64, 256), (256, 64)])
 def test_bf16_is_off_by_a_few_hundredths(rows: int, columns: int) -> None:
     matrix = _drawn(1, rows, columns)
     with torch.autocast("cpu", torch.bfloat16):
-        (found,) = orthogonal(matrix, 3)
-    wanted = _by_decomposition(matrix[0], 3)
-    assert (found.double() - wanted).norm() < 0.05 * wanted.norm()
-    values = torch.linalg.svdvals(found.double())
+        (actual,) = orthogonal(matrix, 3)
+    expected = _by_decomposition(matrix[0], 3)
+    assert (actual.double() - expected).norm() < 0.05 * expected.norm()
+    values = torch.linalg.svdvals(actual.double())
     assert values.min() > LOW - 0.03
     assert values.max() < HIGH + 0.03
 
@@ -113,18 +113,18 @@ def _walk(model: nn.Module, optimizer: Optimizer, steps: range) -> None:
 def test_filters_are_put_at_one_norm_and_moved_along_the_orthogonalised_momentum() -> None:
     model = _banks()
     optimizer = optimizers.muon(model, lr=0.1, momentum=0.6)
-    wanted = [p.detach().double().clone() for p in model.banks]
-    momenta = [torch.zeros_like(p) for p in wanted]
+    expected = [p.detach().double().clone() for p in model.banks]
+    momenta = [torch.zeros_like(p) for p in expected]
     places = [[id(q) for q in model.parameters()].index(id(p)) for p in model.banks]
     for step in range(3):
         _walk(model, optimizer, range(step, step + 1))
-        for p, momentum, place in zip(wanted, momenta, places, strict=True):
+        for p, momentum, place in zip(expected, momenta, places, strict=True):
             gradient = _drawn(*p.shape, seed=100 * step + place).double()
             momentum.mul_(0.6).add_(gradient)
             rows = (gradient + 0.6 * momentum).flatten(1)
             p.mul_(len(p) ** 0.5 / p.norm()).sub_(0.1 * _by_decomposition(rows, 3).view(p.shape))
-    for found, want in zip(model.banks, wanted, strict=True):
-        torch.testing.assert_close(found.detach().double(), want, rtol=1e-3, atol=1e-3)
+    for actual, want in zip(model.banks, expected, strict=True):
+        torch.testing.assert_close(actual.detach().double(), want, rtol=1e-3, atol=1e-3)
 
 
 def test_banks_of_one_shape_are_updated_together_as_they_would_be_alone() -> None:

@@ -56,8 +56,8 @@ def _walk(make: Make, steps: int = 6) -> list[torch.Tensor]:
 )
 def test_the_fused_update_is_the_plain_one(ours: Make, plain: Make) -> None:
     unfused: Make = lambda m: _unfused(plain(m))  # noqa: E731
-    for found, wanted in zip(_walk(ours), _walk(unfused), strict=True):
-        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    for actual, expected in zip(_walk(ours), _walk(unfused), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])

@@ -29,18 +29,18 @@ def _ours(schedule: object, **options: object) -> list[float]:
 
 
 def test_cosine_is_torchs_cosine_annealing() -> None:
-    wanted = _torch_rates(lambda o: lr_scheduler.CosineAnnealingLR(o, STEPS, eta_min=0.1))
-    assert _ours(schedules.cosine, final=0.1) == pytest.approx(wanted, abs=1e-6)
+    expected = _torch_rates(lambda o: lr_scheduler.CosineAnnealingLR(o, STEPS, eta_min=0.1))
+    assert _ours(schedules.cosine, final=0.1) == pytest.approx(expected, abs=1e-6)
 
 
 def test_steps_are_torchs_multi_step() -> None:
-    wanted = _torch_rates(lambda o: lr_scheduler.MultiStepLR(o, [10, 30], gamma=0.2))
-    assert _ours(schedules.steps, at=(0.25, 0.75), factor=0.2) == pytest.approx(wanted)
+    expected = _torch_rates(lambda o: lr_scheduler.MultiStepLR(o, [10, 30], gamma=0.2))
+    assert _ours(schedules.steps, at=(0.25, 0.75), factor=0.2) == pytest.approx(expected)
 
 
 def test_linear_is_torchs_linear() -> None:
-    wanted = _torch_rates(lambda o: lr_scheduler.LinearLR(o, 1.0, 0.25, total_iters=STEPS))
-    assert _ours(schedules.linear, final=0.25) == pytest.approx(wanted)
+    expected = _torch_rates(lambda o: lr_scheduler.LinearLR(o, 1.0, 0.25, total_iters=STEPS))
+    assert _ours(schedules.linear, final=0.25) == pytest.approx(expected)
 
 
 def test_one_cycle_is_torchs_one_cycle() -> None:

@@ -40,16 +40,16 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_file_is_read_for_its_options_and_does_not_run(file: Path) -> None:
-    found = part("my_nets.py:net(width=8)", MODELS, OwnFiles(file.parent))
-    assert str(found) == "my_nets.py:net(width=8, bias=True)"
-    assert found.signature.handed == ("classes",)
+    model = part("my_nets.py:net(width=8)", MODELS, OwnFiles(file.parent))
+    assert str(model) == "my_nets.py:net(width=8, bias=True)"
+    assert model.signature.handed == ("classes",)
     assert not (file.parent / "has_run").exists()
 
 
 def test_code_that_nobody_named_is_refused_with_the_way_to_trust_it(file: Path) -> None:
-    found = part("my_nets.py:net", MODELS, OwnFiles(file.parent))
+    model = part("my_nets.py:net", MODELS, OwnFiles(file.parent))
     with pytest.raises(UsageError, match=r"does not run unless you name it") as error:
-        found.resolve()
+        model.resolve()
     assert "--trust my_nets.py" in str(error.value)
     assert not (file.parent / "has_run").exists()
 
@@ -90,31 +90,31 @@ def test_what_is_wrong_is_one_sentence(file: Path, text: str, message: str) -> N
 
 def test_a_file_that_fails_says_so_and_is_not_left_half_loaded(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("def net(classes): ...\nraise ValueError('oh')\n")
-    found = part("broken.py:net", MODELS, OwnFiles(tmp_path, None))
+    model = part("broken.py:net", MODELS, OwnFiles(tmp_path, None))
     for _ in range(2):
         with pytest.raises(UsageError, match="cannot be run: ValueError: oh"):
-            found.resolve()
+            model.resolve()
 
 
 def test_a_run_keeps_a_copy_and_its_recipe_knows_the_digest(file: Path, tmp_path: Path) -> None:
     recipe = Recipe().override({"model": f"{file}:net"}, (), OwnFiles(trusted=None))
     assert recipe.sources == {"my_nets.py": hashlib.sha256(file.read_bytes()).hexdigest()}
-    made = run.create(tmp_path / "runs", "one", recipe)
-    assert (made.folder / "source" / "my_nets.py").read_text() == SOURCE
-    again = run.Run(made.folder).recipe
+    new_run = run.create(tmp_path / "runs", "one", recipe)
+    assert (new_run.folder / "source" / "my_nets.py").read_text() == SOURCE
+    again = run.Run(new_run.folder).recipe
     assert again.digest == recipe.digest
     with pytest.raises(UsageError, match="does not run"):
         again.model.resolve()
-    trusted = run.Run(made.folder, frozenset(recipe.sources.values())).recipe
+    trusted = run.Run(new_run.folder, frozenset(recipe.sources.values())).recipe
     assert callable(trusted.model.resolve())
 
 
 def test_a_copy_that_was_changed_is_refused(file: Path, tmp_path: Path) -> None:
     recipe = Recipe().override({"model": f"{file}:net"}, (), OwnFiles(trusted=None))
-    made = run.create(tmp_path / "runs", "one", recipe)
-    (made.folder / "source" / "my_nets.py").write_text(SOURCE + "# changed\n")
+    new_run = run.create(tmp_path / "runs", "one", recipe)
+    (new_run.folder / "source" / "my_nets.py").write_text(SOURCE + "# changed\n")
     with pytest.raises(UsageError, match="is not the file that the recipe was made with"):
-        _ = run.Run(made.folder).recipe
+        _ = run.Run(new_run.folder).recipe
 
 
 def test_a_recipe_file_finds_the_code_beside_it_and_does_not_run_it(file: Path) -> None:

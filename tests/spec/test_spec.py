@@ -92,9 +92,9 @@ def test_an_option_on_the_command_line_is_read_as_in_a_call(text: str, value: ob
 
 
 def test_parts_are_the_files_that_define_a_function_of_their_name() -> None:
-    found = spec.names("hundredfold.models")
-    assert {"resnet", "simple_cnn", "wrn"} <= set(found)
-    assert not any(name.startswith("_") for name in found)
+    actual = spec.names("hundredfold.models")
+    assert {"resnet", "simple_cnn", "wrn"} <= set(actual)
+    assert not any(name.startswith("_") for name in actual)
 
 
 def test_parts_of_a_module_are_its_public_functions() -> None:

@@ -67,11 +67,11 @@ def test_a_step_after_loading_is_the_step_without_a_save(
     resumed.load(saved.tensors)
     for number in range(3, 8):
         torch.testing.assert_close(_step(resumed, number), _step(unbroken, number), rtol=0, atol=0)
-    wanted, found = unbroken.tensors(), resumed.tensors()
-    assert wanted.keys() == found.keys()
-    for name, tensor in wanted.items():
-        assert torch.equal(tensor, found[name]), name
-        assert tensor.dtype == found[name].dtype, name
+    expected, actual = unbroken.tensors(), resumed.tensors()
+    assert expected.keys() == actual.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, actual[name]), name
+        assert tensor.dtype == actual[name].dtype, name
 
 
 def test_a_loaded_optimizer_state_lies_in_memory_as_its_parameter(tmp_path: Path) -> None:

@@ -47,10 +47,10 @@ def _trained(compiled: bool, size: int) -> tuple[list[Tensor], dict[str, Tensor]
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's own use of torch.jit
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_step_is_the_plain_one_but_for_rounding() -> None:
-    wanted, found = _trained(False, 32), _trained(True, 32)
-    torch.testing.assert_close(found[0], wanted[0], rtol=1e-4, atol=0)
-    for name, tensor in wanted[1].items():
-        torch.testing.assert_close(found[1][name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+    expected, actual = _trained(False, 32), _trained(True, 32)
+    torch.testing.assert_close(actual[0], expected[0], rtol=1e-4, atol=0)
+    for name, tensor in expected[1].items():
+        torch.testing.assert_close(actual[1][name], tensor, rtol=1e-3, atol=1e-4, msg=name)
 
 
 def test_a_run_keeps_its_compiled_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,12 +199,12 @@ def _facts(name: str) -> dict[str, Any]:
 def test_a_run_says_what_auto_became_and_its_digest_tells_equal_numbers() -> None:
     auto = [*SHAPES, "--batch-size", "16", "--epochs", "1", "--threads", "1"]
     assert cli.main(["train", *auto, "--name", "auto"]) == 0
-    found = _facts("auto")
-    assert found["resolved"] == {"precision": found["precision"]}
-    assert found["recipe_digest"] == Run(Path("runs") / "auto").recipe.digest
+    actual = _facts("auto")
+    assert actual["resolved"] == {"precision": actual["precision"]}
+    assert actual["recipe_digest"] == Run(Path("runs") / "auto").recipe.digest
     assert cli.main(["train", *auto, "--name", "again"]) == 0
-    assert _facts("again")["resolved_digest"] == found["resolved_digest"]
-    digests = {found["resolved_digest"]}
+    assert _facts("again")["resolved_digest"] == actual["resolved_digest"]
+    digests = {actual["resolved_digest"]}
     for number, change in enumerate((["--seed", "1"], ["--precision", "fp32"]), 1):
         assert cli.main(["train", *auto, *change, "--name", f"other{number}"]) == 0
         digests.add(_facts(f"other{number}")["resolved_digest"])

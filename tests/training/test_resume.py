@@ -88,12 +88,12 @@ def test_a_run_stopped_by_a_signal_says_so_and_goes_on_to_the_same_end(
     codes = carry_out([whole, *stopped])
     assert codes == [[0], [130], [143]]
     for task in stopped:
-        found = run.Run(Path(task["run"]))
-        assert found.info["status"] == "stopped"
-        assert "the state is saved" in found.info["reason"]
-        assert found.best().is_file()
-        assert 2 <= len(found.curve) < 7
-        assert found.scores == {}
+        trained_run = run.Run(Path(task["run"]))
+        assert trained_run.info["status"] == "stopped"
+        assert "the state is saved" in trained_run.info["reason"]
+        assert trained_run.best().is_file()
+        assert 2 <= len(trained_run.curve) < 7
+        assert trained_run.scores == {}
     resumed = [{"arguments": task["resume"]} for task in stopped]
     assert carry_out(resumed) == [[0], [0]]
     for task in stopped:

@@ -37,9 +37,9 @@ def _made(backbone: str, strategy: str = "linear_probe", **options: object) -> T
 
 def _load(model: Transfer, backbone: str, file: Path) -> None:
     """Read a file of weights into the network of `_made`."""
-    recipe, found = resolve_weights(_recipe(backbone), Source(offline=True), file)
-    assert found is not None
-    load_weights(model.backbone, recipe.model, found)
+    recipe, actual = resolve_weights(_recipe(backbone), Source(offline=True), file)
+    assert actual is not None
+    load_weights(model.backbone, recipe.model, actual)
 
 
 def _published(backbone: str, seed: int = 1) -> dict[str, Tensor]:

@@ -195,12 +195,12 @@ UNWANTED = ("a memo place of 2^31", "a frame of 2^60")  # fmt: skip
 def test_a_hostile_file_is_refused_in_a_sentence(
     told: dict[str, dict[str, Any]], name: str
 ) -> None:
-    found = told[name]
-    assert found["events"] == []
-    assert found["seconds"] < SECONDS
-    assert found["bytes"] < BYTES
+    actual = told[name]
+    assert actual["events"] == []
+    assert actual["seconds"] < SECONDS
+    assert actual["bytes"] < BYTES
     if name in UNWANTED:
-        assert found["said"] == "refused as it does not fit"
+        assert actual["said"] == "refused as it does not fit"
     else:
-        assert found["said"].startswith("cannot read the weights")
-        assert len(found["said"]) < 400
+        assert actual["said"].startswith("cannot read the weights")
+        assert len(actual["said"]) < 400

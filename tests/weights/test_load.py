@@ -37,8 +37,8 @@ def test_a_file_by_torchvisions_names_computes_the_networks_own_features(
     load(model, backbone, tmp_path / "w.pth")
     with torch.no_grad():
         whole(scaled)
-        found = model.features(pixels)
-    torch.testing.assert_close(found, inputs[0], rtol=1e-4, atol=1e-4 * float(inputs[0].max()))
+        actual = model.features(pixels)
+    torch.testing.assert_close(actual, inputs[0], rtol=1e-4, atol=1e-4 * float(inputs[0].max()))
 
 
 def test_densenets_old_names_are_known(tmp_path: Path, made, load, published) -> None:
@@ -64,8 +64,8 @@ def test_a_safetensors_file_says_its_epsilon(tmp_path: Path, made, load, publish
     save_file(tensors, tmp_path / "w.safetensors", {"bn_eps": "0.001"})
     model = made("resnet18")
     load(model, "resnet18", tmp_path / "w.safetensors")
-    found, given = model.backbone.bn1.running_var, tensors["bn1.running_var"]
-    torch.testing.assert_close(found, given + (1e-3 - 1e-5), rtol=1e-6, atol=1e-7)
+    actual, given = model.backbone.bn1.running_var, tensors["bn1.running_var"]
+    torch.testing.assert_close(actual, given + (1e-3 - 1e-5), rtol=1e-6, atol=1e-7)
 
 
 def test_a_cut_backbone_reads_a_whole_file(resnet18: Path, images, made, load) -> None:

@@ -136,27 +136,27 @@ def test_published_weights_keep_their_name_wherever_they_lie(
     file.write_bytes(b"2")
     monkeypatch.setenv("HUNDREDFOLD_WEIGHTS", str(tmp_path))
     for place in (None, tmp_path, file):
-        recipe, found = resolve_weights(given, source, place)
+        recipe, actual = resolve_weights(given, source, place)
         assert recipe == given
-        assert found is not None
-        assert found.to_json() == {"file": str(file), "sha256": sha256(b"2"), "layout": "keras"}
+        assert actual is not None
+        assert actual.to_json() == {"file": str(file), "sha256": sha256(b"2"), "layout": "keras"}
 
 
 def test_a_runs_weights_are_pinned_by_its_name(
     tmp_path: Path, source: Source, make_run: Callable[..., Run]
 ) -> None:
-    made = make_run(tmp_path, Recipe(), name="mine")
-    given = Recipe(weights=str(made.folder))
+    run = make_run(tmp_path, Recipe(), name="mine")
+    given = Recipe(weights=str(run.folder))
     with pytest.raises(MissingError, match="has no weights yet") as caught:
         resolve_weights(given, source)
-    assert f"--resume {made.folder}" in str(caught.value)
+    assert f"--resume {run.folder}" in str(caught.value)
     tensors = models.build("simple_cnn", classes=3, size=18, seed=0).state_dict()
-    files.write(made.best(), tensors, {"recipe_digest": made.recipe.digest, "layout": "keras"})
+    files.write(run.best(), tensors, {"recipe_digest": run.recipe.digest, "layout": "keras"})
     recipe, file = resolve_weights(given, source)
     assert file is not None
-    assert recipe.weights == f"mine@{sha256(made.best().read_bytes())}"
-    assert (file.path, file.own, file.layout) == (made.best(), True, "keras")
-    files.write(made.best(), {n: torch.zeros_like(t) for n, t in tensors.items()}, {})
+    assert recipe.weights == f"mine@{sha256(run.best().read_bytes())}"
+    assert (file.path, file.own, file.layout) == (run.best(), True, "keras")
+    files.write(run.best(), {n: torch.zeros_like(t) for n, t in tensors.items()}, {})
     assert resolve_weights(given, source)[0].digest != recipe.digest
 
 

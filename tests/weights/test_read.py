@@ -69,15 +69,15 @@ def test_what_was_written_is_read_bit_for_bit(tmp_path: Path, file: str) -> None
     tensors = _tensors()
     WRITERS[file](tmp_path / file, tensors)
     with files.opened(tmp_path / file) as contents:
-        found = contents.tensors(contents.entries)
+        actual = contents.tensors(contents.entries)
     if file == "module.bin":
         tensors = {f"b_{name.replace('.', '_')}": tensor for name, tensor in tensors.items()}
     assert {name: tuple(e.shape) for name, e in contents.entries.items()} == {
         name: tuple(tensor.shape) for name, tensor in tensors.items()
     }
     for name, tensor in tensors.items():
-        assert torch.equal(found[name], tensor), name
-        assert found[name].dtype == tensor.dtype == contents.entries[name].dtype
+        assert torch.equal(actual[name], tensor), name
+        assert actual[name].dtype == tensor.dtype == contents.entries[name].dtype
 
 
 def test_a_file_of_torch_before_04_by_python_2_is_read(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_a_file_of_torch_before_04_by_python_2_is_read(tmp_path: Path) -> None:
         content = content.replace(new, old)
     (tmp_path / "old.pth").write_bytes(content)
     with files.opened(tmp_path / "old.pth") as contents:
-        found = contents.tensors(contents.entries)
-    assert found["conv.weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
+        actual = contents.tensors(contents.entries)
+    assert actual["conv.weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_what_is_written_another_library_reads(tmp_path: Path) -> None:

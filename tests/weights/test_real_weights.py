@@ -40,8 +40,8 @@ def test_nearest_neighbours_on_its_features_are_correct_far_more_often(
     densenet: torch.nn.Module, real_cifar100: Path
 ) -> None:
     """300 training images, 150 others that were held out of training; chance is 5 %."""
-    found = data.load("cifar100", Source(folder=real_cifar100))
-    training, held_out = data.training(found, share=0.1, seed=0)
+    dataset = data.load("cifar100", Source(folder=real_cifar100))
+    training, held_out = data.training(dataset, share=0.1, seed=0)
     known, labels = some(training, 300, 0)
     others, their = some(held_out, 150, 1)
 

@@ -29,9 +29,9 @@ def made(tmp_path: Path) -> Callable[..., run.Run]:
     """Return a function that makes a run with weights and metadata of any kind."""
 
     def make(tensors: dict[str, Tensor] | None = None, **metadata: str) -> run.Run:
-        found = run.create(tmp_path, "a", Recipe())
-        files.write(found.best(), tensors or _tensors(), GOOD | metadata)
-        return found
+        new_run = run.create(tmp_path, "a", Recipe())
+        files.write(new_run.best(), tensors or _tensors(), GOOD | metadata)
+        return new_run
 
     return make
 
@@ -108,14 +108,14 @@ def test_weights_of_another_type_are_refused(
 def test_a_recipe_that_would_run_code_or_fill_the_memory_is_one_sentence(
     made: Callable[..., run.Run], elsewhere: Path, model: str
 ) -> None:
-    found = made()
-    text = (found.folder / "recipe.toml").read_text()
+    actual = made()
+    text = (actual.folder / "recipe.toml").read_text()
     lines = [line for line in text.splitlines() if not line.startswith("model")]
     lines.append(f"model = {json.dumps(model)}")
-    (found.folder / "recipe.toml").write_text("\n".join(lines))
+    (actual.folder / "recipe.toml").write_text("\n".join(lines))
     began = time.monotonic()
     with pytest.raises((UsageError, DataError)):
-        open_model(run.Run(found.folder), CPU)
+        open_model(run.Run(actual.folder), CPU)
     assert time.monotonic() - began < 5
     assert not (elsewhere / "canary").exists()
 

@@ -78,8 +78,8 @@ def test_features_are_those_of_the_network_on_images_scaled_as_it_says(
     pixels = images(32)
     scaled = (pixels / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     with torch.no_grad():
-        wanted = whole.bn(whole.conv(scaled)).mean((2, 3))
-        torch.testing.assert_close(model.features(pixels), wanted, rtol=1e-4, atol=1e-4)
+        expected = whole.bn(whole.conv(scaled)).mean((2, 3))
+        torch.testing.assert_close(model.features(pixels), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -103,12 +103,12 @@ def test_a_network_of_timm_trains_from_scratch_and_opens_again(
 ) -> None:
     place = ["--out", str(tmp_path / "runs"), "--name", "a"]
     assert cli.main([*SMALL, "--model", f"timm/{NAME}", *place]) == 0
-    made = Run(tmp_path / "runs" / "a")
-    assert str(made.recipe.model) == f"timm(name={NAME!r})"
-    assert made.recipe.strategy.name == "scratch"
-    held = made.summary["parameters"]
+    run = Run(tmp_path / "runs" / "a")
+    assert str(run.recipe.model) == f"timm(name={NAME!r})"
+    assert run.recipe.strategy.name == "scratch"
+    held = run.summary["parameters"]
     assert held == (3 * 9 * 6 + 6) + 2 * 6 + (6 * 4 + 4), "convolution, norm, head of 4 classes"
-    assert cli.main(["evaluate", str(made.folder), "--split", "validation"]) == 0
+    assert cli.main(["evaluate", str(run.folder), "--split", "validation"]) == 0
     assert "validation" in capsys.readouterr().out
 
 
@@ -156,7 +156,7 @@ def test_timm_itself(tmp_path: Path, images, made, load) -> None:
         about, pixels = whole.pretrained_cfg, images(64)
         mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
         with torch.no_grad():
-            wanted = whole.forward_head(
+            expected = whole.forward_head(
                 whole.forward_features((pixels / 255 - mean) / std), pre_logits=True
             )
-            torch.testing.assert_close(model.features(pixels), wanted, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(model.features(pixels), expected, rtol=1e-4, atol=1e-4)

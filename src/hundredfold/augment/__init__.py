@@ -1,10 +1,9 @@
 """Augmentation of whole batches on their device, as a function of images, labels and a generator.
 
-A file holds one operation. There are two kinds, told apart by what stands before the star:
-`images, labels, generator` return new images and labels; the others take any of `count`,
-`size`, `generator`, `epoch` and `keys` and return a Move. Consecutive moves are done as one:
-one blend of pixels for flip, shift, zoom and rotate together, and no blend at all for
-pad_crop and flip.
+A file holds one operation. There are two kinds, which differ in their positional parameters.
+Those with `images, labels, generator` return new images and labels. The others take any of
+`count`, `size`, `generator`, `epoch` and `keys`, and return a Move. Consecutive moves become one:
+flip, shift, zoom and rotate interpolate pixels once, pad_crop and flip not at all.
 """
 
 from typing import Protocol
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hundredfold import spec
-from hundredfold.augment._geometry import Move, move_images, together
+from hundredfold.augment._geometry import Move, compose, move_images
 from hundredfold.spec import Chain
 
 
@@ -31,15 +30,14 @@ class Augment(Protocol):
 
 
 def pipeline(chain: Chain | str) -> Augment:
-    """Return the parts of a chain as one function, done in their order.
+    """Return one function that applies the operations of a chain in order.
 
-    It takes images, labels, a generator, the epoch (from 0) and keys: int64 (batch,), each
-    image's own number, the same in every epoch (0, 1, ... if not given). Images are uint8 (batch,
-    3, size, size) channels-last, labels float32 (batch, classes) distributions; so are the
-    results. Nothing is changed in place, and all other chance comes from the generator. An
-    empty chain is the identity.
+    The function takes and returns images, uint8 (batch, 3, size, size) channels-last, and labels,
+    float32 (batch, classes) distributions. It also takes a generator, the epoch (from 0) and keys:
+    int64 (batch,), one fixed number per image (default 0, 1, ...). It changes nothing in place,
+    and draws from the generator alone. An empty chain is the identity.
 
-    Raises UsageError for an unknown name or option, or a value that is out of range.
+    Raises UsageError for an unknown name or option, or a value out of range.
     """
     parts = spec.chain(chain, __name__) if isinstance(chain, str) else chain
     steps = [(part.resolve(), part.signature.handed) for part in parts]
@@ -51,32 +49,32 @@ def pipeline(chain: Chain | str) -> Augment:
         epoch: int = 0,
         keys: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        waiting: Move | None = None
+        pending: Move | None = None
         count = len(images)
-        known = {"count": count, "size": images.shape[-1], "generator": generator}
-        known |= {"epoch": epoch, "keys": torch.arange(count) if keys is None else keys}
+        arguments = {"count": count, "size": images.shape[-1], "generator": generator}
+        arguments |= {"epoch": epoch, "keys": torch.arange(count) if keys is None else keys}
         for operation, handed in steps:
             if "images" in handed:
-                images, waiting = _settled(images, waiting), None
+                images, pending = _moved(images, pending), None
                 images, labels = operation(images, labels, generator)
                 continue
-            move: Move = operation(*(known[name] for name in handed))
-            both = together(waiting, move) if waiting else move
-            if both is None:
-                images = _settled(images, waiting)
-            waiting = both or move
-        return _settled(images, waiting), labels
+            move: Move = operation(*(arguments[name] for name in handed))
+            composed = compose(pending, move) if pending else move
+            if composed is None:
+                images = _moved(images, pending)
+            pending = composed or move
+        return _moved(images, pending), labels
 
     _try_out(augment)
     return augment
 
 
-def _settled(images: Tensor, move: Move | None) -> Tensor:
+def _moved(images: Tensor, move: Move | None) -> Tensor:
     return move_images(images, move) if move else images
 
 
 def _try_out(augment: Augment) -> None:
-    """Run once on two grey images, so that a wrong option is found before anything is read."""
+    """Run once on two grey images, so that a wrong option raises before data are read."""
     images = torch.full((2, 3, 8, 8), 128, dtype=torch.uint8)
     images = images.contiguous(memory_format=torch.channels_last)
     augment(images, torch.eye(2), torch.Generator().manual_seed(0))

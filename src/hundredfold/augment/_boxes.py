@@ -1,14 +1,13 @@
-"""Rectangles in images, one for each image of a batch."""
+"""Masks of rectangles, one rectangle per image of a batch."""
 
 import torch
 from torch import Tensor
 
 
 def boxes(left: Tensor, top: Tensor, width: Tensor, height: Tensor, images: Tensor) -> Tensor:
-    """Return a bool mask (batch, 1, size, size) on the images' device, true inside of the boxes.
+    """Return a bool mask (batch, 1, size, size) on the images' device, true inside the boxes.
 
-    left, top, width, height: (batch,) whole numbers of pixels; what lies outside of the
-    image is cut off.
+    left, top, width, height: (batch,) in whole pixels; boxes are cut at the image's edges.
     """
     rows = torch.arange(images.shape[2], device=images.device)[None, :, None]
     columns = torch.arange(images.shape[3], device=images.device)[None, None, :]

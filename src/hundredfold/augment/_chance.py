@@ -1,4 +1,4 @@
-"""Numbers drawn from the generator that is handed over, and from nothing else."""
+"""Random numbers that depend on the given generator alone."""
 
 import numpy as np
 import torch
@@ -17,9 +17,9 @@ def integers(count: int, high: int, generator: torch.Generator) -> Tensor:
 
 
 def beta(count: int, alpha: float, generator: torch.Generator) -> Tensor:
-    """Return `count` float32 numbers of Beta(alpha, alpha) in the memory of the CPU.
+    """Return `count` float32 numbers of Beta(alpha, alpha) on the CPU.
 
-    NumPy draws them, seeded by the generator: torch's own sampler takes none.
+    NumPy draws them, seeded by the generator: torch's own sampler accepts no generator.
     """
     seed = int(integers(1, 2**62, generator))
     drawn = np.random.default_rng(seed).beta(alpha, alpha, count)

@@ -1,4 +1,4 @@
-"""Ranges of options, checked where an operation is called."""
+"""Check the ranges of an operation's options."""
 
 from hundredfold.errors import UsageError
 

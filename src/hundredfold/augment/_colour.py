@@ -1,6 +1,7 @@
 """Changes of colour of whole batches, each as Pillow's ImageEnhance or ImageOps defines it.
 
-Images are uint8 (batch, 3, height, width), strengths float32 (batch,) on the same device.
+Images are uint8 (batch, 3, height, width). Factors are float32 (batch,) on the same device, in
+[0, 2]; above 1 they extrapolate.
 """
 
 import torch
@@ -9,22 +10,22 @@ from torch.nn import functional
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with black: 0 is black, 1 the image itself."""
+    """Blend with black: factor 0 is black, 1 the image."""
     return _blend(torch.zeros_like(images, dtype=torch.float32), images, factor)
 
 
 def colour(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the grey image: 0 is grey, 1 the image itself."""
+    """Blend with the grey image: factor 0 is grey, 1 the image."""
     return _blend(_grey(images), images, factor)
 
 
 def contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the mean grey: 0 is flat, 1 the image itself."""
+    """Blend with the mean grey: factor 0 is uniform grey, 1 the image."""
     return _blend(_grey(images).mean((2, 3), keepdim=True).round(), images, factor)
 
 
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with a smoothed image: 0 is smooth, 1 the image itself; the edge pixels stay."""
+    """Blend with a smoothed image: factor 0 is smooth, 1 the image; edge pixels stay."""
     kernel = torch.ones(3, 1, 3, 3, device=images.device)
     kernel[:, :, 1, 1] = 5
     smooth = images.to(torch.float32)
@@ -33,13 +34,13 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
-    """Keep the highest bits of each value, in [0, 8]."""
+    """Keep the highest bits of each value; bits: (batch,) in [0, 8]."""
     mask = 256 - torch.exp2(8 - bits)
     return images & mask.to(torch.uint8)[:, None, None, None]
 
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
-    """Invert the values from the threshold on, in [0, 256]."""
+    """Invert values that reach the threshold; threshold: (batch,) in [0, 256]."""
     return torch.where(images < threshold[:, None, None, None], images, 255 - images)
 
 

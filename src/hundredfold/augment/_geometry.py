@@ -1,6 +1,6 @@
 """Moves of whole batches: chained flips, shifts, zooms and rotations become one resampling.
 
-A move says for each output place where to look in the input: a 2x3 matrix per image in the
+A move maps each output position to an input position: a 2x3 matrix per image in the
 coordinates of `torch.nn.functional.grid_sample` (x to the right, y down, -1 and 1 are the
 outer edges of the image, 0 is its centre).
 """
@@ -18,12 +18,12 @@ Fill = Literal["reflect", "zero"]
 
 @dataclass(frozen=True)
 class Move:
-    """Where each output place looks in the input, and what lies outside of the input.
+    """An affine map from output to input positions, and the pixels outside the input.
 
     matrix: (batch, 2, 3) float32.
     fill: "reflect" mirrors the image at its edges (d c b a | a b c d | d c b a), "zero" is
-        black, None goes with either, for moves that never look outside.
-    whole: true where the move only mirrors and shifts by whole pixels: no blending is needed.
+        black. None is compatible with both, for moves that never read outside.
+    whole: true for mirrors and shifts by whole pixels, which need no interpolation.
     """
 
     matrix: Tensor
@@ -37,11 +37,10 @@ def matrices(rows: Sequence[Sequence[Tensor | float]], count: int) -> Tensor:
     return torch.stack(flat, 1).view(count, 2, 3)
 
 
-def together(first: Move, second: Move) -> Move | None:
-    """Return the one move that does `first` and then `second`.
+def compose(first: Move, second: Move) -> Move | None:
+    """Return one move for `first` and then `second`; None where their fills differ.
 
-    None where they fill differently and so need two. The edges of the first move's result
-    stay open: what it shifts out of sight the second can bring back.
+    Pixels that the first move shifts out of the image can return with the second.
     """
     if first.fill and second.fill and first.fill != second.fill:
         return None
@@ -59,18 +58,17 @@ def move_images(images: Tensor, move: Move) -> Tensor:
 
 
 def _resample(images: Tensor, matrix: Tensor, fill: Fill) -> Tensor:
-    """Blend the four nearest pixels, channel by channel: that is how grid_sample is fastest.
+    """Interpolate bilinearly, in contiguous channels: 14 us per image; 33 us channels-last.
 
-    33 us an image on one core at 32x32 before the places came from one product and the
-    channels lay apart, 14 us after.
+    (32x32, one core.)
     """
     count, _, size, _ = images.shape
     centres = (torch.arange(size, device=images.device) * 2 + 1) / size - 1
     across, down = centres.expand(size, size), centres[:, None].expand(size, size)
-    places = matrix @ torch.stack([across, down, torch.ones_like(across)]).view(3, -1)
+    sources = matrix @ torch.stack([across, down, torch.ones_like(across)]).view(3, -1)
     moved = functional.grid_sample(
         images.to(torch.float32, memory_format=torch.contiguous_format),
-        places.view(count, 2, size, size).permute(0, 2, 3, 1),
+        sources.view(count, 2, size, size).permute(0, 2, 3, 1),
         padding_mode="reflection" if fill == "reflect" else "zeros",
         align_corners=False,
     )
@@ -78,24 +76,24 @@ def _resample(images: Tensor, matrix: Tensor, fill: Fill) -> Tensor:
 
 
 def _gather(images: Tensor, matrix: Tensor, fill: Fill) -> Tensor:
-    """Look pixels up, four bytes at a time, in images with one pixel of black around them."""
+    """Copy pixels as 4-byte words from images padded with one black pixel on each side."""
     count, _, size, _ = images.shape
     padded = images.new_zeros(count, size + 2, size + 2, 4)
     padded[:, 1:-1, 1:-1, :3] = images.permute(0, 2, 3, 1)
-    columns = _looked_up(matrix[:, 0, 0], matrix[:, 0, 2], size, fill)
-    rows = _looked_up(matrix[:, 1, 1], matrix[:, 1, 2], size, fill)
-    places = rows[:, :, None] * (size + 2) + columns[:, None, :]
-    pixels = padded.view(torch.int32).view(count, -1).gather(1, places.view(count, -1))
+    columns = _source_indices(matrix[:, 0, 0], matrix[:, 0, 2], size, fill)
+    rows = _source_indices(matrix[:, 1, 1], matrix[:, 1, 2], size, fill)
+    indices = rows[:, :, None] * (size + 2) + columns[:, None, :]
+    pixels = padded.view(torch.int32).view(count, -1).gather(1, indices.view(count, -1))
     moved = pixels.view(torch.uint8).view(count, size, size, 4)[..., :3]
     return moved.contiguous().permute(0, 3, 1, 2)
 
 
-def _looked_up(sign: Tensor, offset: Tensor, size: int, fill: Fill) -> Tensor:
+def _source_indices(sign: Tensor, offset: Tensor, size: int, fill: Fill) -> Tensor:
     """Return (batch, size) indices into a padded row: 1..size inside, 0 and size + 1 black."""
     centres = torch.arange(size, device=sign.device) - (size - 1) / 2
-    places = sign[:, None] * centres + offset[:, None] * (size / 2) + (size - 1) / 2
-    places = places.round().to(torch.int64)
+    indices = sign[:, None] * centres + offset[:, None] * (size / 2) + (size - 1) / 2
+    indices = indices.round().to(torch.int64)
     if fill == "zero":
-        return places.clamp_(-1, size) + 1
-    places = places.remainder(2 * size)
-    return torch.minimum(places, 2 * size - 1 - places) + 1
+        return indices.clamp_(-1, size) + 1
+    indices = indices.remainder(2 * size)  # reflection repeats after twice the size
+    return torch.minimum(indices, 2 * size - 1 - indices) + 1

@@ -7,10 +7,10 @@ from hundredfold.augment._geometry import Move, matrices
 
 
 def alternating_flip(count: int, epoch: int, keys: Tensor) -> Move:
-    """Mirror half of the images at first, and then each in every other epoch.
+    """Mirror each image where the sum of its key and the epoch is odd.
 
-    Two epochs show both sides of every image, where a random flip shows a half of them the
-    same side twice. Which half begins mirrored, the images' keys decide.
+    epoch: from 0. keys: int64 (count,). Two epochs show each image both ways; a random flip
+    shows half of the images the same way twice.
     """
     sign = torch.where((keys + epoch) % 2 == 0, 1.0, -1.0)
     return Move(matrices([[sign, 0.0, 0.0], [0.0, 1.0, 0.0]], count), fill=None, whole=True)

@@ -14,20 +14,20 @@ def cutmix(
     generator: torch.Generator,
     *,
     alpha: float = 1.0,
-    share: float = 1.0,
+    probability: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Paste a rectangle of another image of the batch into each, and mix labels by area.
 
-    alpha: the rectangle's share of the area is 1 - Beta(alpha, alpha), each image its own,
-        in [0, 100]; 0 pastes nothing. Its centre is anywhere; what hangs over is cut off.
-    share: probability of each image to be pasted into, in [0, 1]; the paper's code for
-        CIFAR uses 0.5.
+    alpha: in [0, 100]. Each image draws a rectangle's fraction of the area from
+        1 - Beta(alpha, alpha); 0 pastes nothing. The centre is uniform over the image, and the
+        rectangle is cut at the edges.
+    probability: of each image to be pasted into, in [0, 1]; the paper's code for CIFAR uses 0.5.
     """
     within("cutmix", "alpha", alpha, 0, 100)
-    within("cutmix", "share", share, 0, 1)
+    within("cutmix", "probability", probability, 0, 1)
     count, _, rows, columns = images.shape
     pasted = 1 - beta(count, alpha, generator) if alpha else torch.zeros(count)
-    chosen = uniform(count, 0, 1, generator).cpu() < share
+    chosen = uniform(count, 0, 1, generator).cpu() < probability
     side = (pasted * chosen).sqrt()
     height, width = (side * rows).floor(), (side * columns).floor()
     top = integers(count, rows, generator).cpu() - (height / 2).floor()

@@ -17,22 +17,22 @@ def cutout(
     generator: torch.Generator,
     *,
     size: int = 8,
-    share: float = 1.0,
+    probability: float = 1.0,
     fill: int = 128,
 ) -> tuple[Tensor, Tensor]:
     """Cover a square of each image with grey.
 
-    size: side of the square in pixels, in [0, 1024]. Its centre is anywhere in the image,
-        so that it may hang over the edge, as in the paper.
-    share: probability of each image to be covered, in [0, 1].
-    fill: the grey, in [0, 255]; the paper covers with the mean, which is near 128.
+    size: side of the square in pixels, in [0, 1024]. The centre is uniform over the image, and
+        the square is cut at the edges, as in the paper.
+    probability: of each image to be covered, in [0, 1].
+    fill: the grey value, in [0, 255]; the paper fills with the mean, which is near 128.
     """
     within("cutout", "size", size, 0, 1024)
-    within("cutout", "share", share, 0, 1)
+    within("cutout", "probability", probability, 0, 1)
     within("cutout", "fill", fill, 0, 255)
     count, _, height, width = images.shape
     left = integers(count, width, generator) - size // 2
     top = integers(count, height, generator) - size // 2
-    side = torch.where(uniform(count, 0, 1, generator) < share, size, 0)
+    side = torch.where(uniform(count, 0, 1, generator) < probability, size, 0)
     grey = torch.tensor(fill, dtype=torch.uint8, device=images.device)
     return torch.where(boxes(left, top, side, side, images), grey, images), labels

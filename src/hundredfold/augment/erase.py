@@ -20,19 +20,21 @@ def erase(
     labels: Tensor,
     generator: torch.Generator,
     *,
-    share: float = 0.5,
+    probability: float = 0.5,
     low: float = 0.02,
     high: float = 0.4,
     aspect: float = 0.3,
 ) -> tuple[Tensor, Tensor]:
-    """Replace a rectangle in a random share of the images by random pixels.
+    """Replace a rectangle of each image by random pixels, with a probability.
 
-    share: probability of each image to be erased, in [0, 1].
-    low, high: the rectangle's share of the image's area is uniform in [low, high] in [0, 1].
-    aspect: height / width is between aspect and 1 / aspect, log-uniform; in [0.01, 1].
+    probability: of each image to be erased, in [0, 1].
+    low, high: bounds of the rectangle's fraction of the area, in [0, 1]; uniform between them.
+    aspect: in [0.01, 1]; height / width is log-uniform between aspect and 1 / aspect.
         Sides longer than the image are cut to it.
+
+    Raises UsageError for a value out of range, or low > high.
     """
-    for option, value in (("share", share), ("low", low), ("high", high)):
+    for option, value in (("probability", probability), ("low", low), ("high", high)):
         within("erase", option, value, 0, 1)
     within("erase", "aspect", aspect, 0.01, 1)
     if low > high:
@@ -41,8 +43,8 @@ def erase(
             remedy=f"erase(low={high!r}, high={low!r})",
         )
     count, _, rows, columns = images.shape
-    drawn = uniform(count, 0, 1, generator) < share
-    area = uniform(count, low, high, generator) * rows * columns * drawn
+    chosen = uniform(count, 0, 1, generator) < probability
+    area = uniform(count, low, high, generator) * rows * columns * chosen
     shape = uniform(count, math.log(aspect), -math.log(aspect), generator).exp()
     height = (area * shape).sqrt().round().clamp_(max=rows)
     width = (area / shape).sqrt().round().clamp_(max=columns)

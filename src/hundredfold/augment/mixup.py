@@ -13,21 +13,21 @@ def mixup(
     generator: torch.Generator,
     *,
     alpha: float = 0.2,
-    share: float = 1.0,
+    probability: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Blend each image and its label with those of another image of the batch.
 
-    alpha: an image keeps a part drawn from Beta(alpha, alpha), each its own, in [0, 100];
-        0 blends nothing, 1 is the paper's for CIFAR, 0.2 its for ImageNet.
-    share: probability of each image to be blended, in [0, 1].
+    alpha: in [0, 100]. Each image draws its own weight from Beta(alpha, alpha); 0 blends
+        nothing. The paper uses 1 for CIFAR and 0.2 for ImageNet.
+    probability: of each image to be blended, in [0, 1].
     """
     within("mixup", "alpha", alpha, 0, 100)
-    within("mixup", "share", share, 0, 1)
+    within("mixup", "probability", probability, 0, 1)
     count = len(images)
     kept = beta(count, alpha, generator) if alpha else torch.ones(count)
-    chosen = uniform(count, 0, 1, generator).cpu() < share
+    chosen = uniform(count, 0, 1, generator).cpu() < probability
     kept = torch.where(chosen, kept, 1.0).to(images.device)[:, None]
     other = torch.randperm(count, generator=generator, device=generator.device).to(images.device)
-    part = kept[:, :, None, None]
-    mixed = torch.lerp(images[other].to(torch.float32), images.to(torch.float32), part)
+    weight = kept[:, :, None, None]
+    mixed = torch.lerp(images[other].to(torch.float32), images.to(torch.float32), weight)
     return mixed.round_().to(torch.uint8), torch.lerp(labels[other], labels, kept)

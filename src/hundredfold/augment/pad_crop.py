@@ -20,17 +20,16 @@ def pad_crop(
     pixels: int = 4,
     mode: Literal["zero", "reflect"] = "zero",
 ) -> Move:
-    """Shift each image by up to `pixels` whole pixels to any side: pad, then crop at random.
+    """Shift each image by up to `pixels` whole pixels: pad each side, then crop at random.
 
-    pixels: padding on each side, in [0, 256]; each of the (2 * pixels + 1)^2 crops is
-        equally likely.
-    mode: what the padding is: black, or the mirrored image.
+    pixels: padding on each side, in [0, 256]; all (2 * pixels + 1)^2 crops are equally likely.
+    mode: the padding: black, or the mirrored image.
     """
     within("pad_crop", "pixels", pixels, 0, 256)
-    moves = torch.randint(
+    offsets = torch.randint(
         -pixels, pixels + 1, (count, 2), generator=generator, device=generator.device
     )
-    across, down = moves.unbind(1)
+    across, down = offsets.unbind(1)
     step = 2 / size
     matrix = matrices([[1.0, 0.0, across * step], [0.0, 1.0, down * step]], count)
     return Move(matrix, mode, whole=True)

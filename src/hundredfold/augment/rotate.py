@@ -1,4 +1,4 @@
-"""Random rotation about the centre, as Keras' RandomRotation, said in degrees."""
+"""Random rotation about the centre, as Keras' RandomRotation, but in degrees."""
 
 import math
 from typing import Literal
@@ -20,7 +20,7 @@ def rotate(
     """Rotate each image about its centre by a random angle.
 
     degrees: the largest angle, in [0, 180]; uniform in [-degrees, degrees].
-    fill: what comes in at the corners: the mirrored image, or black.
+    fill: pixels from outside the image: the mirrored image, or black.
     """
     within("rotate", "degrees", degrees, 0, 180)
     angle = uniform(count, -math.radians(degrees), math.radians(degrees), generator)

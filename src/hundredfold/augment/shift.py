@@ -17,11 +17,11 @@ def shift(
     vertical: float = 0.1,
     fill: Literal["reflect", "zero"] = "reflect",
 ) -> Move:
-    """Shift each image by a random share of its size, to either side.
+    """Shift each image by a random fraction of its size, to either side.
 
-    horizontal, vertical: the largest shift as a share of width and height, in [0, 1];
-        uniform in [-share, share], not rounded to whole pixels.
-    fill: what comes in at the edges: the mirrored image, or black.
+    horizontal, vertical: the largest shift as a fraction of width and height, in [0, 1];
+        uniform in [-largest, largest], not rounded to whole pixels.
+    fill: pixels from outside the image: the mirrored image, or black.
     """
     within("shift", "horizontal", horizontal, 0, 1)
     within("shift", "vertical", vertical, 0, 1)

@@ -26,32 +26,32 @@ _FACTORS = {
     "contrast": _colour.contrast,
     "sharpness": _colour.sharpness,
 }
-_PLAIN = {"autocontrast": _colour.autocontrast, "equalize": _colour.equalize}
-OPERATIONS = ("identity", *_MOVES, *_FACTORS, "posterize", "solarize", *_PLAIN)
+_WITHOUT_STRENGTH = {"autocontrast": _colour.autocontrast, "equalize": _colour.equalize}
+OPERATIONS = ("identity", *_MOVES, *_FACTORS, "posterize", "solarize", *_WITHOUT_STRENGTH)
 _LEVELS = 31
 
 
 def trivial(images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Do one random operation of fourteen to each image, at one of 31 random strengths.
+    """Apply one of 14 operations to each image, at one of 31 strengths, both drawn at random.
 
-    It has no options, as in the paper. Moves blend the four nearest pixels, where the
-    paper's code takes the nearest; what comes in from outside is black.
+    It has no options, as in the paper. Moves interpolate bilinearly, where the paper's code
+    takes the nearest pixel. Pixels from outside the image are black.
     """
     count = len(images)
-    drawn = integers(count, len(OPERATIONS), generator)
+    chosen = integers(count, len(OPERATIONS), generator)
     level = integers(count, _LEVELS, generator) / (_LEVELS - 1)
     sign = 1.0 - 2.0 * integers(count, 2, generator)
     result = images.clone(memory_format=torch.channels_last)
-    chosen, level, sign = (x.to(images.device) for x in (drawn, level, sign))
+    chosen, level, sign = (x.to(images.device) for x in (chosen, level, sign))
     for number, operation in enumerate(OPERATIONS):
-        where = (chosen == number).nonzero()[:, 0]
-        if operation != "identity" and len(where):
-            result[where] = _do(operation, images[where], level[where], sign[where])
+        rows = (chosen == number).nonzero()[:, 0]
+        if operation != "identity" and len(rows):
+            result[rows] = _apply(operation, images[rows], level[rows], sign[rows])
     return result, labels
 
 
-def _do(operation: str, images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
-    """Do one operation to all images; level in [0, 1], sign -1 or 1, both (batch,)."""
+def _apply(operation: str, images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
+    """Apply one operation to all images; level in [0, 1], sign -1 or 1, both (batch,)."""
     if operation in _MOVES:
         return move_images(images, _move(operation, level * sign, images.shape[-1]))
     if operation in _FACTORS:
@@ -60,7 +60,7 @@ def _do(operation: str, images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
         return _colour.posterize(images, 8 - (6 * level).round())
     if operation == "solarize":
         return _colour.solarize(images, 256 * (1 - level))
-    return _PLAIN[operation](images)
+    return _WITHOUT_STRENGTH[operation](images)
 
 
 def _move(operation: str, signed: Tensor, size: int) -> Move:

@@ -1,4 +1,4 @@
-"""Random magnification, as Keras' RandomZoom, said as a factor."""
+"""Random magnification, as Keras' RandomZoom, but as a factor."""
 
 from typing import Literal
 
@@ -20,9 +20,11 @@ def zoom(
 ) -> Move:
     """Magnify each image about its centre by a random factor; the aspect is kept.
 
-    low, high: the factor is uniform in [low, high], both in [0.1, 10]; 1.1 shows things
-        10 % larger, 0.9 shows them smaller and brings in what lies outside.
-    fill: what lies outside: the mirrored image, or black.
+    low, high: bounds of the factor, in [0.1, 10]; uniform between them. 1.1 enlarges by 10 %;
+        0.9 shrinks and shows pixels from outside the image.
+    fill: pixels from outside the image: the mirrored image, or black.
+
+    Raises UsageError for a value out of range, or low > high.
     """
     within("zoom", "low", low, 0.1, 10)
     within("zoom", "high", high, 0.1, 10)

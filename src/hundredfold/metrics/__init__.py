@@ -1,10 +1,10 @@
 """Scores of stored logits, each with a 95 % interval; NumPy only.
 
-A file is a metric: `top_k.py` defines `top_k(logits, labels, *, k=1) -> Score`. What a metric
-wants is handed over by name: logits (n, classes), labels (n,), superclass_of (classes,). Its
-constants say what others need: TITLE for people, FORMAT ("percent" or "number"), BEST (1 or 0),
-RANGE, ORDER in tables. It is computed by default under its own name, or under the names of
-SCORES with the options given there; SCORES = {} leaves it out.
+A file is a metric: `top_k.py` defines `top_k(logits, labels, *, k=1) -> Score`. A metric takes
+any of logits (n, classes), labels (n,) and superclass_of (classes,), by name. Constants of the
+file describe it: TITLE, FORMAT ("percent" or "number"), BEST (1 or 0), RANGE, and ORDER in tables.
+It is computed by default under its own name, or under the names in SCORES with their options;
+SCORES = {} leaves it out.
 
 Tables for reports -- confusion, per class, reliability, temperature -- are in `tables`.
 """
@@ -40,7 +40,7 @@ def default() -> Mapping[str, Metric]:
 
 
 def about(key: str) -> Metric:
-    """Return what is known of a score such as "top_1", "test.loss" or "test.top_1_unseen".
+    """Return the description of a score such as "top_1", "test.loss" or "test.top_1_unseen".
 
     Raises UsageError with "did you mean" for a name that is not there.
     """
@@ -51,7 +51,7 @@ def about(key: str) -> Metric:
 
 
 def words(key: str) -> str:
-    """Return "validation.top_1" as "validation top-1 accuracy"; an unknown score is its name."""
+    """Return "validation.top_1" as "validation top-1 accuracy"; an unknown score keeps its name."""
     split, _, name = key.rpartition(".")
     title = default()[name].title if name in default() else name
     return f"{split} {title}".strip()
@@ -66,21 +66,22 @@ def scores(
 ) -> dict[str, Score]:
     """Score logits (n, classes) against labels (n,) by every metric that applies.
 
-    metrics: the name of each score and the call that computes it; else the default ones.
+    metrics: name -> call, such as {"top_3": "top_k(k=3)"}; None takes the default ones.
 
-    Left out are metrics of superclasses where there are none, and a top k that every
-    network would reach, k >= classes. Raises DataError, CheckError or UsageError.
+    Metrics of superclasses are left out without superclass_of, and top k where k >= classes, as
+    it is always 1. Raises DataError for arrays that do not fit, CheckError for logits that are not
+    finite, and UsageError for an unknown metric.
     """
     values, truth = checked(logits, labels)
-    handed: dict[str, Any] = {"logits": values, "labels": truth}
+    arguments: dict[str, Any] = {"logits": values, "labels": truth}
     if len(superclass_of):
-        handed["superclass_of"] = superclass_of
+        arguments["superclass_of"] = superclass_of
     scored = {}
     for key, call in _calls(metrics).items():
-        wanted = spec.describe(call.name, __name__).handed
-        if set(wanted) <= set(handed) and call.options.get("k", 1) < values.shape[1]:
+        names = spec.describe(call.name, __name__).handed
+        if set(names) <= set(arguments) and call.options.get("k", 1) < values.shape[1]:
             metric = spec.resolve(str(call), __name__)
-            scored[key] = metric(**{name: handed[name] for name in wanted})
+            scored[key] = metric(**{name: arguments[name] for name in names})
     return scored
 
 
@@ -91,7 +92,7 @@ def _calls(metrics: Mapping[str, str] | None) -> dict[str, Call]:
 
 
 def _described(part: str) -> list[Metric]:
-    """Return the scores that a metric's file says it gives by default."""
+    """Return the default scores of a metric, from the constants of its file."""
     constants = spec.constants(part, __name__)
     return [
         Metric(

@@ -1,4 +1,4 @@
-"""Confidence in bins: shared by the calibration error and the reliability diagram."""
+"""Bins of confidence, for the calibration error and the reliability diagram."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,13 +7,16 @@ from hundredfold.errors import UsageError
 
 
 def edges(confidence: NDArray[np.float64], bins: int, adaptive: bool) -> NDArray[np.float64]:
-    """Return the bins + 1 edges: equal widths on [0, 1], or about equal numbers of images."""
+    """Return bins + 1 edges on [0, 1]: of equal width, or adaptive, with equally many images.
+
+    confidence: (n,) in [0, 1]. Raises UsageError for bins below 1.
+    """
     if bins < 1:
         raise UsageError(f"bins={bins} is less than 1", remedy="bins=15")
-    ends = np.linspace(0, 1, bins + 1)
+    bounds = np.linspace(0, 1, bins + 1)
     if adaptive:
-        ends[1:-1] = np.quantile(confidence, ends[1:-1])
-    return ends
+        bounds[1:-1] = np.quantile(confidence, bounds[1:-1])
+    return bounds
 
 
 def assign(confidence: NDArray[np.float64], ends: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Logits and labels: checked at the border, then turned into probabilities and predictions."""
+"""Check logits and labels, and derive probabilities, ranks and counts."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ Labels = NDArray[np.int64]
 def checked(logits: ArrayLike, labels: ArrayLike) -> tuple[Logits, Labels]:
     """Return logits (n, classes) as float64 and labels (n,) as int64.
 
-    Raises DataError for no images, shapes that do not fit or a label that is no class, and
+    Raises DataError for no images, shapes that do not match or a label outside the classes, and
     CheckError for logits that are not finite.
     """
     scores, truth = np.asarray(logits, dtype=np.float64), np.asarray(labels)
@@ -45,7 +45,7 @@ def checked(logits: ArrayLike, labels: ArrayLike) -> tuple[Logits, Labels]:
 
 
 def checked_superclasses(superclass_of: Sequence[int], classes: int) -> NDArray[np.int64]:
-    """Return the superclass of each class as (classes,). Raises DataError where some lack."""
+    """Return the superclass of each class, (classes,). Raises DataError where one is missing."""
     groups = np.asarray(superclass_of, dtype=np.int64)
     if groups.shape != (classes,) or groups.min() < 0:
         raise DataError(
@@ -57,25 +57,25 @@ def checked_superclasses(superclass_of: Sequence[int], classes: int) -> NDArray[
 
 
 def rank(logits: Logits, labels: Labels) -> NDArray[np.int64]:
-    """Return how many classes come before the label, (n,); 0 is a correct prediction.
+    """Return how many classes rank before the label, (n,); 0 is a correct prediction.
 
-    Equal logits go by the order of the classes, as argmax has it.
+    Ties rank the smaller class index first, as argmax does.
     """
     own = np.take_along_axis(logits, labels[:, None], axis=1)
     before = np.arange(logits.shape[1]) < labels[:, None]
-    ahead: NDArray[np.int64] = ((logits > own) | ((logits == own) & before)).sum(axis=1)
-    return ahead
+    ranks: NDArray[np.int64] = ((logits > own) | ((logits == own) & before)).sum(axis=1)
+    return ranks
 
 
 def softmax(logits: Logits) -> NDArray[np.float64]:
-    """Return probabilities (n, classes) whose rows sum to 1, for logits of any size."""
+    """Return probabilities (n, classes) whose rows sum to 1; large logits do not overflow."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
 
 
 def cross_entropy(logits: Logits, labels: Labels) -> NDArray[np.float64]:
-    """Return -log of the label's probability in nats, (n,), finite for logits of any size."""
+    """Return -log of the label's probability in nats, (n,); large logits do not overflow."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     own = np.take_along_axis(shifted, labels[:, None], axis=1)[:, 0]
     nats: NDArray[np.float64] = np.log(np.exp(shifted).sum(axis=1)) - own
@@ -83,13 +83,13 @@ def cross_entropy(logits: Logits, labels: Labels) -> NDArray[np.float64]:
 
 
 def counts(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
-    """Return (classes, classes): images of the row's class taken for the column's."""
+    """Return the confusion matrix (classes, classes): rows are labels, columns predictions."""
     cells = np.bincount(labels * classes + predicted, minlength=classes**2)
     return cells.reshape(classes, classes).astype(np.int64)
 
 
 def f1(table: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the F1 of each class from a table of counts; 0 where a class never occurs."""
+    """Return the F1 of each class from a confusion matrix; 0 where a class never occurs."""
     return ratio(2 * np.diag(table), table.sum(axis=0) + table.sum(axis=1))
 
 

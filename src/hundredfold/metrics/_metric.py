@@ -1,4 +1,4 @@
-"""What others need to know of a score; the constants of the metric's file say it."""
+"""The description of a score, from the constants of its metric's file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from hundredfold.spec import Call
 
 @dataclass(frozen=True)
 class Metric:
-    """A score that is computed by default, as tables, pages and studies see it.
+    """A score that is computed by default, as tables, reports and studies show it.
 
-    name:   its key in scores.json, behind the split: "top_1" of "test.top_1".
-    call:   what computes it, top_k(k=1).
-    title:  what people read in the middle of a sentence, "top-1 accuracy".
+    name:   its key in scores.json after the split: "top_1" of "test.top_1".
+    call:   the metric that computes it, such as top_k(k=1).
+    title:  its name within a sentence, such as "top-1 accuracy".
     format: "percent" for a fraction that is printed in percent, else "number".
     best:   the value of a perfect network, 1 or 0.
-    range:  the least and the largest value; None where there is no largest.
-    order:  its place in a table; small numbers come first.
+    range:  smallest and largest value; None where it is unbounded.
+    order:  its position in a table, ascending.
     """
 
     name: str
@@ -40,13 +40,13 @@ class Metric:
 
     @property
     def heading(self) -> str:
-        """The title with a capital, as it heads a column."""
+        """The title with a capital letter, for the head of a column."""
         return self.title[:1].upper() + self.title[1:]
 
     def text(self, value: Any, places: int = 3) -> str:
-        """Return a value as it is printed: 0.512 as "51.2 %" or "0.512"; missing is a dash.
+        """Return a value as text: 0.512 as "51.2 %" or "0.512"; a missing one as a dash.
 
-        places: decimal places of the value itself, two of which percent takes away.
+        places: decimal places of the value as a number; percent shows two fewer.
         """
         if self.percent:
             return wording.percent(value, places - 2)
@@ -54,7 +54,7 @@ class Metric:
 
     def interval(self, score: Mapping[str, Any], places: int = 3) -> str:
         """Return the bounds of a score without a sign: "50.2–52.2"."""
-        ends = (score.get("low"), score.get("high"))
-        if not all(wording.finite(end) for end in ends):
+        bounds = (score.get("low"), score.get("high"))
+        if not all(wording.finite(bound) for bound in bounds):
             return wording.NOTHING
-        return "–".join(self.text(end, places).removesuffix(" %") for end in ends)
+        return "–".join(self.text(bound, places).removesuffix(" %") for bound in bounds)

@@ -1,4 +1,4 @@
-"""A score: a value, its 95 % interval, and how many images it rests on."""
+"""A score: a value, its 95 % interval, and the number of images."""
 
 import math
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ Z95 = 1.959963984540054  # 0.975 quantile of the standard normal distribution
 class Score:
     """A value with its 95 % interval; `n` is the number of images.
 
-    The interval speaks of the draw of the images: other images of the same kind, the same
-    network. It says nothing of training once more with another seed.
+    The interval is over samples of images for a fixed network. It does not cover the variation
+    between trainings with different seeds.
     """
 
     value: float
@@ -24,7 +24,7 @@ class Score:
     n: int
 
     def to_json(self) -> dict[str, float | int | None]:
-        """Return a dictionary that JSON can hold; a bound that is not finite is None."""
+        """Return a dictionary for JSON; a bound that is not finite becomes None."""
         return {
             "value": self.value,
             "low": self.low if math.isfinite(self.low) else None,
@@ -34,7 +34,7 @@ class Score:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, float | None]) -> "Score":
-        """Read what `to_json` wrote; a missing bound is an infinite one."""
+        """Read the result of `to_json`; a missing bound becomes infinite."""
         low, high = stored.get("low"), stored.get("high")
         return cls(
             value=float(stored["value"] or 0.0),
@@ -45,10 +45,10 @@ class Score:
 
 
 def wilson(fraction: float, n: float) -> tuple[float, float]:
-    """Return the 95 % interval of a fraction seen in `n` draws (Wilson 1927, JASA 22, 209-212).
+    """Return the 95 % interval of a fraction in `n` trials (Wilson 1927, JASA 22, 209-212).
 
-    Unlike fraction +/- 1.96 sd it stays within [0, 1] and keeps a width at 0 and at 1.
-    `n` may be an effective number of draws and need not be whole.
+    Unlike fraction +/- 1.96 sd it stays within [0, 1] and has a width above 0 at 0 and at 1.
+    `n` may be an effective number of trials and need not be whole.
     """
     shrink = 1 + Z95**2 / n
     centre = (fraction + Z95**2 / (2 * n)) / shrink
@@ -63,9 +63,9 @@ def fraction_score(correct: NDArray[np.bool_]) -> Score:
 
 
 def mean_score(values: NDArray[np.float64], *, most: float = math.inf) -> Score:
-    """Return the mean of values in [0, most] with the normal interval of the sample deviation.
+    """Return the mean of values in [0, most] with its normal 95 % interval.
 
-    One image has no deviation: its interval is all of [0, most].
+    For one image the interval is [0, most].
     """
     n, mean = len(values), float(np.mean(values))
     half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
@@ -77,16 +77,16 @@ def class_mean_score(
 ) -> Score:
     """Return a mean over classes with the Wilson interval of an effective number of images.
 
-    influence: (n,) how far each image moves the value, to first order (the delta method); the
+    influence: (n,) the change of the value by each image, to first order (the delta method); the
                variance of the value is the sum of their squares.
-    support:   (classes,) images of each class that has any.
+    support:   (classes,) number of images, for classes that have any.
 
     The effective number is value (1 - value) / variance, as for fractions in surveys (Korn and
-    Graubard 1998), never more than n. Where every image was correct, or every one wrong, the
-    variance is 0 and the number is the one that equal recalls in all classes would give.
+    Graubard 1998), and at most n. Where the variance is 0, it is the one for equal recalls in all
+    classes, classes^2 / sum(1 / support).
     """
     n = len(influence)
     variance = float(np.sum(influence**2))
-    alike = len(support) ** 2 / float(np.sum(1 / support))
-    effective = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else alike
+    equal_recalls = len(support) ** 2 / float(np.sum(1 / support))
+    effective = value * (1 - value) / variance if variance > 0 and 0 < value < 1 else equal_recalls
     return Score(value, *wilson(value, min(n, max(effective, 1.0))), n=n)

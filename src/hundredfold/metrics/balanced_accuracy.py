@@ -1,4 +1,4 @@
-"""Recall averaged over classes, each counting alike (Brodersen et al. 2010, ICPR)."""
+"""Recall averaged over classes with equal weight (Brodersen et al. 2010, ICPR)."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +14,10 @@ RANGE = (0, 1)
 
 
 def balanced_accuracy(logits: ArrayLike, labels: ArrayLike) -> Score:
-    """Return the mean over classes of the fraction of their images that is predicted correctly.
+    """Return the mean over classes of recall, in [0, 1].
 
-    Classes without images are left out; with as many images in each class it is top 1. The
-    interval is Wilson's with the variance of the recalls' mean.
+    Classes without images are left out. With equally many images per class it equals top-1
+    accuracy. The interval is Wilson's with the variance of the mean recall.
     """
     scored, truth = checked(logits, labels)
     correct = (scored.argmax(axis=1) == truth).astype(np.float64)

@@ -14,10 +14,10 @@ RANGE = (0, 2)
 
 
 def brier(logits: ArrayLike, labels: ArrayLike) -> Score:
-    """Return the mean squared distance of the probabilities from the truth, from 0 to 2.
+    """Return the mean squared error of the probabilities, summed over classes, in [0, 2].
 
-    Summed over classes, as Brier wrote it; of two classes that is twice what the binary form
-    gives. The interval is the normal one of the sample deviation.
+    This is Brier's definition; for two classes it is twice the binary form. The interval is the
+    normal one.
     """
     scored, truth = checked(logits, labels)
     error = softmax(scored)

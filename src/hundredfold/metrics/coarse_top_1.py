@@ -18,10 +18,10 @@ RANGE = (0, 1)
 def coarse_top_1(
     logits: ArrayLike, labels: ArrayLike, superclass_of: Sequence[int], *, summed: bool = False
 ) -> Score:
-    """Return the fraction of images that fall into the superclass of their label.
+    """Return the fraction of images whose predicted superclass is that of their label.
 
-    summed=False takes the superclass of the likeliest class; summed=True adds up the
-    probabilities of the classes of each superclass and takes the likeliest superclass.
+    summed: False takes the superclass of the likeliest class. True sums the probabilities within
+    each superclass and takes the likeliest superclass.
     superclass_of: (classes,) the superclass of each class. The interval is Wilson's.
     """
     scored, truth = checked(logits, labels)

@@ -15,8 +15,7 @@ RANGE = (0, None)
 def loss(logits: ArrayLike, labels: ArrayLike) -> Score:
     """Return the mean cross-entropy in nats, from 0 to infinity, computed in float64.
 
-    Guessing among c classes costs log(c): 4.605 for 100. The interval is the normal one of
-    the sample deviation; with one image it is [0, infinity], and where
-    only a handful of images are wrong it is too narrow.
+    A uniform prediction over c classes has the loss log(c): 4.605 for 100. The interval is the
+    normal one. For one image it is [0, infinity]; where few images are wrong it is too narrow.
     """
     return mean_score(cross_entropy(*checked(logits, labels)))

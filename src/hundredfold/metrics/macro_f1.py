@@ -1,4 +1,4 @@
-"""F1 averaged over classes, each counting alike."""
+"""F1 averaged over classes with equal weight."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,9 +16,9 @@ RANGE = (0, 1)
 def macro_f1(logits: ArrayLike, labels: ArrayLike) -> Score:
     """Return the mean over classes of F1 = 2 correct / (images + predictions).
 
-    Classes with neither images nor predictions are left out; a class with no correct prediction
-    counts 0. The interval is Wilson's with the delta method's variance (Takahashi et al. 2022,
-    Applied Intelligence 52, 4961-4972), the number of images in each class taken as given.
+    Classes with neither images nor predictions are left out; a class without a correct prediction
+    counts as 0. The interval is Wilson's with the delta method's variance (Takahashi et al. 2022,
+    Applied Intelligence 52, 4961-4972), for a fixed number of images per class.
     """
     scored, truth = checked(logits, labels)
     predicted = scored.argmax(axis=1)
@@ -27,6 +27,6 @@ def macro_f1(logits: ArrayLike, labels: ArrayLike) -> Score:
     each, classes = f1(table), np.count_nonzero(total)
     value = float(each.sum() / classes)
     # One more prediction of class c adds -F1_c / total_c to F1_c, and 2 / total_c if correct.
-    moved = (2.0 * (predicted == truth) - each[predicted]) / total[predicted]
-    centre = np.bincount(truth, moved, minlength=len(support)) / np.maximum(support, 1)
-    return class_mean_score(value, (moved - centre[truth]) / classes, support[support > 0])
+    change = (2.0 * (predicted == truth) - each[predicted]) / total[predicted]
+    centre = np.bincount(truth, change, minlength=len(support)) / np.maximum(support, 1)
+    return class_mean_score(value, (change - centre[truth]) / classes, support[support > 0])

@@ -17,8 +17,8 @@ SCORES = {"top_1": {"k": 1}, "top_5": {"k": 5}}
 def top_k(logits: ArrayLike, labels: ArrayLike, *, k: int = 1) -> Score:
     """Return the fraction of images whose label is among the k largest logits.
 
-    Equal logits go by the order of the classes, so that k=1 is exactly argmax. With k >= classes
-    the score is 1. The interval is Wilson's.
+    Ties rank the smaller class index first, so k=1 is exactly argmax. With k >= classes the score
+    is 1. The interval is Wilson's.
     """
     if k < 1:
         raise UsageError(f"top_k(k={k}) is less than 1", remedy="top_k(k=1)")

@@ -1,9 +1,9 @@
-"""Networks, one family a file; `build` makes one, `summary` counts it."""
+"""Networks, one family per file; `build` builds one, `summary` counts its parameters and MACs."""
 
 from hundredfold.compute.conv_algorithms import ALGORITHMS, Algorithms, ConvAlgorithm
 from hundredfold.compute.convolution import Conv2d, directions, products
 from hundredfold.compute.dropout import Dropout
-from hundredfold.models._build import build, make, outline, undrawn
+from hundredfold.models._build import build, make, outline, without_weights
 from hundredfold.models._layers import Scale
 from hundredfold.models._summary import Layer, Stage, Summary, stages, summary
 
@@ -24,5 +24,5 @@ __all__ = [
     "products",
     "stages",
     "summary",
-    "undrawn",
+    "without_weights",
 ]

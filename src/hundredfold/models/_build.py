@@ -1,4 +1,4 @@
-"""From "wrn(depth=28)" to a network with weights."""
+"""Build a network with weights from a text such as "wrn(depth=28)"."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,12 +16,13 @@ PACKAGE = "hundredfold.models"
 
 
 def build(model: Part | str, *, classes: int, size: int, seed: int) -> nn.Module:
-    """Build a network in training mode, its weights a function of the seed alone.
+    """Build a network in training mode; the seed alone determines its weights.
 
     classes: number of logits, at least 2.
-    size: height and width of the images in pixels; handed to models that ask for it.
-    The weights lie channels-last. The global generator is left as it was.
-    Raises UsageError for an unknown model or option, or a value the model cannot have.
+    size: height and width of the images in pixels, for models with a parameter `size`.
+
+    Weights are in channels-last memory. The global generator keeps its state.
+    Raises UsageError for an unknown model or option, or a value out of range.
     """
     if classes < 2:
         raise UsageError(f"a classifier needs at least 2 classes, not {classes}")
@@ -34,20 +35,20 @@ def build(model: Part | str, *, classes: int, size: int, seed: int) -> nn.Module
 
 
 def make(model: Part | str, classes: int, size: int) -> nn.Module:
-    """Build a network, its weights drawn from the global generator.
+    """Build a network with weights from the global generator.
 
-    A network of a user's own is called with the number of classes, and with the size where it
-    has a parameter of that name.
+    A user's own function takes the number of classes, and the size if it has a parameter `size`.
+    Raises UsageError where it returns anything but an nn.Module.
     """
-    chosen = model if isinstance(model, Part) else part(model, PACKAGE)
-    handed = {"classes": classes, "size": size}
-    if chosen.own is None:
-        network = chosen.resolve()(**{name: handed[name] for name in chosen.signature.handed})
+    model = model if isinstance(model, Part) else part(model, PACKAGE)
+    arguments = {"classes": classes, "size": size}
+    if model.own is None:
+        network = model.resolve()(**{name: arguments[name] for name in model.signature.handed})
     else:
-        network = _own(chosen, classes, size)
+        network = _own(model, classes, size)
     if not isinstance(network, nn.Module):
         raise UsageError(
-            f"{chosen} is no network", found=f"it returns {type(network).__name__}, not nn.Module"
+            f"{model} is no network", found=f"it returns {type(network).__name__}, not nn.Module"
         )
     return network
 
@@ -55,26 +56,26 @@ def make(model: Part | str, classes: int, size: int) -> nn.Module:
 def _own(model: Part, classes: int, size: int) -> Any:
     assert model.own is not None
     if isinstance(model.own.value, nn.Module):
-        return copy.deepcopy(model.own.value)  # training moves the weights of its own copy
+        return copy.deepcopy(model.own.value)  # training changes the copy's weights only
     wants_size = "size" in model.signature.handed
     return model.resolve()(classes, size) if wants_size else model.resolve()(classes)
 
 
 def outline(model: Part | str, *, classes: int, size: int) -> nn.Module:
-    """Build a network on the meta device, shapes without weights, to count it in no time."""
-    with undrawn():
+    """Build a network on the meta device: shapes without memory, fast to count."""
+    with without_weights():
         return build(model, classes=classes, size=size, seed=0)
 
 
 @contextmanager
-def undrawn() -> Iterator[None]:
-    """Build networks on the meta device within: shapes without weights."""
-    with torch.device("meta"), _Undrawn():
+def without_weights() -> Iterator[None]:
+    """Within this context, build networks on the meta device: shapes without memory."""
+    with torch.device("meta"), _SkipInitialisation():
         yield
 
 
-class _Undrawn(TorchFunctionMode):
-    """Skip the drawing of weights: even without memory it would load 800 modules."""
+class _SkipInitialisation(TorchFunctionMode):
+    """Skip the initialisation of weights: on the meta device it would import 800 modules."""
 
     def __torch_function__(
         self,

@@ -1,7 +1,7 @@
-"""The same function of images with less to compute, for inference: norms put into convolutions.
+"""Fold BatchNorm into convolutions for inference: the same function in fewer operations.
 
-A norm in inference mode is a x + b for each channel, which a convolution before it can do as
-well. DenseNets have their norms before the convolutions, see `_fold_densenet.py`.
+BatchNorm in inference mode is a x + b per channel, which the convolution before it can absorb.
+DenseNets have BatchNorm before the convolutions, see `_fold_densenet.py`.
 """
 
 import copy
@@ -16,31 +16,32 @@ from hundredfold.models.mobilenet_v2 import MobileNetV2
 from hundredfold.models.resnet import ResNet
 from hundredfold.models.vgg import VGG
 
-_FOLLOWED = (VGG, ResNet, MobileNetV2, EfficientNet)  # each norm stands behind its convolution
+_NORM_AFTER = (VGG, ResNet, MobileNetV2, EfficientNet)  # each norm follows its convolution
 
 
 @torch.no_grad()
 def fold(network: nn.Module) -> nn.Module:
-    """Return a network for inference that computes the same; the one given stays as it is.
+    """Return an equivalent network in inference mode with fewer operations.
 
-    Families whose norms do not stand behind a convolution are returned unchanged.
+    The argument is not changed. Other families are returned as they are. Results are equal up
+    to rounding.
     """
-    if not isinstance(network, (DenseNet, *_FOLLOWED)):
+    if not isinstance(network, (DenseNet, *_NORM_AFTER)):
         return network
     device = next(network.parameters()).device
-    if device.type != "cpu":  # float64, which MPS has not
+    if device.type != "cpu":  # MPS has no float64
         return fold(copy.deepcopy(network).cpu()).to(device)
     if isinstance(network, DenseNet):
         return FoldedDenseNet(network).eval()
     folded = copy.deepcopy(network).eval()
-    before: nn.Conv2d | None = None
+    convolution: nn.Conv2d | None = None
     for name, module in list(folded.named_modules()):
         if isinstance(module, nn.Conv2d):
-            before = module
-        elif isinstance(module, nn.BatchNorm2d) and before is not None:
-            _absorb(before, module)
+            convolution = module
+        elif isinstance(module, nn.BatchNorm2d) and convolution is not None:
+            _absorb(convolution, module)
             folded.set_submodule(name, nn.Identity())
-            before = None
+            convolution = None
     return folded
 
 

@@ -1,9 +1,10 @@
 """A DenseNet for inference.
 
-norm, ReLU, conv 1x1     clamp, conv 1x1    relu(a x + b) is a clamp of x for each channel, then
-                                           a x + b, which goes into the convolution
-conv 1x1, norm           conv 1x1           the norm goes into the convolution
-concatenation            writing            each layer writes into the block's own memory
+training                 inference          why it is equal
+norm, ReLU, conv 1x1     clamp, conv 1x1    relu(a x + b) = a clamp(x) + b for each channel;
+                                            the convolution absorbs a and b
+conv 1x1, norm           conv 1x1           the convolution absorbs the norm
+concatenation            in place           each layer writes into the block's memory
 conv 1x1, mean 2x2       mean, conv 1x1     they commute; a quarter of the work
 """
 
@@ -15,7 +16,10 @@ from hundredfold.models.densenet import DenseNet
 
 
 class Clamped(nn.Module):
-    """conv1x1(relu(norm(x))), perhaps followed by another norm, and a mean before it."""
+    """conv1x1(relu(norm(x))) as a clamp and a convolution; it absorbs a norm that follows.
+
+    With slope a and shift b, relu(a x + b) changes at x = -b / a, the bound of the clamp.
+    """
 
     low: Tensor
     high: Tensor
@@ -27,28 +31,28 @@ class Clamped(nn.Module):
     ) -> None:
         super().__init__()
         slope, shift = affine(norm)
-        turn = torch.where(slope != 0, -shift / slope, 0.0)
-        infinite = torch.full_like(turn, float("inf"))
+        bound = torch.where(slope != 0, -shift / slope, 0.0)
+        infinite = torch.full_like(bound, float("inf"))
         weight = conv.weight.double().flatten(1)
         bias = weight @ torch.where(slope == 0, shift.clamp(min=0), shift)
         weight = weight * slope
         if after is not None:
-            factor, more = affine(after)
-            weight, bias = weight * factor[:, None], bias * factor + more
-        shaped = weight.float()[:, :, None, None].contiguous(memory_format=torch.channels_last)
-        self.register_buffer("weight", shaped)
+            factor, offset = affine(after)
+            weight, bias = weight * factor[:, None], bias * factor + offset
+        kernel = weight.float()[:, :, None, None].contiguous(memory_format=torch.channels_last)
+        self.register_buffer("weight", kernel)
         self.register_buffer("bias", bias.float())
-        self.register_buffer("low", _plane(torch.where(slope > 0, turn, -infinite)))
-        self.register_buffer("high", _plane(torch.where(slope < 0, turn, infinite)))
+        self.register_buffer("low", _plane(torch.where(slope > 0, bound, -infinite)))
+        self.register_buffer("high", _plane(torch.where(slope < 0, bound, infinite)))
 
     def forward(self, x: Tensor, *, halve: bool = False) -> Tensor:
-        """(b, inputs, h, w) -> (b, outputs, h, w), or half of both sides."""
+        """(b, inputs, h, w) -> (b, outputs, h, w); halve: (b, outputs, h // 2, w // 2)."""
         x = torch.clamp(x, self.low.to(x.dtype), self.high.to(x.dtype))
         return F.conv2d(F.avg_pool2d(x, 2) if halve else x, self.weight, self.bias)
 
 
 class FoldedDenseNet(nn.Module):
-    """What a DenseNet computes up to its head, which is an identity."""
+    """A DenseNet without its head (`classifier` is an identity), for inference."""
 
     def __init__(self, network: DenseNet) -> None:
         super().__init__()
@@ -80,16 +84,16 @@ class FoldedDenseNet(nn.Module):
 
 
 def _block(x: Tensor, reduced: nn.ModuleList, grown: nn.ModuleList) -> Tensor:
-    """(b, channels, h, w) -> (b, channels + all that is grown, h, w)."""
+    """(b, channels, h, w) -> (b, channels + sum of the layers' growth, h, w)."""
     count, channels, height, width = x.shape
     widths = [int(layer.out_channels) for layer in grown]  # type: ignore[arg-type]
-    held = x.new_empty((count, height, width, channels + sum(widths))).permute(0, 3, 1, 2)
-    held[:, :channels] = x
+    maps = x.new_empty((count, height, width, channels + sum(widths))).permute(0, 3, 1, 2)
+    maps[:, :channels] = x
     for reduce, grow, width in zip(reduced, grown, widths, strict=True):
-        inner = F.relu(reduce(held[:, :channels]), inplace=True)
-        held[:, channels : channels + width] = grow(inner)
+        inner = F.relu(reduce(maps[:, :channels]), inplace=True)
+        maps[:, channels : channels + width] = grow(inner)
         channels += width
-    return held
+    return maps
 
 
 def _reduced(layer: nn.Module) -> Clamped:
@@ -97,7 +101,7 @@ def _reduced(layer: nn.Module) -> Clamped:
 
 
 def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return a and b (channels,) in float64 with norm(x) = a x + b."""
+    """Return a and b, (channels,) float64, with norm(x) = a x + b in inference mode."""
     assert norm.running_var is not None and norm.running_mean is not None
     slope = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     return slope, norm.bias.double() - norm.running_mean.double() * slope

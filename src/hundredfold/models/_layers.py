@@ -1,4 +1,4 @@
-"""What every family shares: scaling as the first layer, convolutions, and their initialisation."""
+"""Layers common to all families: input scaling, convolutions, and initialisation."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -17,8 +17,8 @@ Stem = Literal["cifar", "imagenet"]
 class Scale(nn.Module):
     """Turn uint8 images (b, 3, h, w) into floats, (x - mean) / std per channel.
 
-    `mean` and `std` are buffers in units of 0..255, so they travel with the weights. The
-    memory layout stays. Floats in 0..255 are taken as well, for gradients by the image.
+    `mean` and `std` are buffers in units of 0..255, stored with the weights. The memory layout
+    is kept. Floats in 0..255 are accepted too, for gradients with respect to the image.
     """
 
     mean: Tensor
@@ -30,45 +30,45 @@ class Scale(nn.Module):
         self.register_buffer("std", torch.full((3, 1, 1), 64.0))
 
     def fit(self, images: Tensor) -> None:
-        """Set mean and deviation from training images (n, 3, h, w), uint8; n at least 1.
+        """Set mean and standard deviation from training images, uint8 (n, 3, h, w), n >= 1.
 
-        Counted per value, so the sums are exact. A constant channel gets the deviation 1.
+        Sums over counts of the 256 values are exact. A constant channel gets deviation 1.
         """
         channels = [images[:, channel].flatten() for channel in range(3)]
         counts = torch.stack([torch.bincount(c, minlength=256) for c in channels]).double()
-        shares = counts / counts.sum(1, keepdim=True)
+        fractions = counts / counts.sum(1, keepdim=True)
         values = torch.arange(256.0, dtype=torch.float64, device=images.device)
-        mean = shares @ values
-        std = (shares @ values**2 - mean**2).clamp(min=0).sqrt()
+        mean = fractions @ values
+        std = (fractions @ values**2 - mean**2).clamp(min=0).sqrt()
         self.mean.copy_(mean.view(3, 1, 1))
         self.std.copy_(torch.where(std > 1e-3, std, 1.0).view(3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return float32 images; under autocast the first convolution rounds them."""
+        """uint8 (b, 3, h, w) -> float32 of that shape; autocast rounds in the first convolution."""
         return (images - self.mean).div_(self.std)
 
 
 class NormSiLU(nn.BatchNorm2d):
-    """BatchNorm, then SiLU."""
+    """BatchNorm2d, then SiLU."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.silu(super().forward(x))
 
 
 class PoolNormSiLU(NormSiLU):
-    """The largest of each 2x2, then BatchNorm, then SiLU."""
+    """2x2 max pooling, then BatchNorm2d, then SiLU."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(F.max_pool2d(x, 2))
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> Conv2d:
-    """Return a convolution that keeps the size (but for the stride), without bias."""
+    """Return a convolution without bias; its output has the input's size over the stride."""
     return Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
 
 
 def pad_shortcut(images: Tensor, channels: int, stride: int) -> Tensor:
-    """Subsample and fill up with zero channels at the end: shortcut A of He et al. 2016.
+    """Subsample and append zero channels: shortcut A of He et al. 2016.
 
     images: (b, c, h, w) -> (b, channels, ceil(h / stride), ceil(w / stride)).
     """
@@ -77,14 +77,14 @@ def pad_shortcut(images: Tensor, channels: int, stride: int) -> Tensor:
 
 
 def stem_for(stem: Literal["auto", "cifar", "imagenet"], size: int) -> Stem:
-    """Choose the stem: "auto" is the CIFAR one (a 3x3 convolution) below 96 pixels."""
+    """Resolve "auto": "cifar" (a 3x3 convolution) below 96 pixels, else "imagenet"."""
     if stem != "auto":
         return stem
     return "imagenet" if size >= 96 else "cifar"
 
 
 def need_size(model: str, size: int, least: int) -> None:
-    """Raise UsageError if the images are too small for the model's poolings."""
+    """Raise UsageError if size < least, the smallest image for the model's poolings (pixels)."""
     if size < least:
         raise UsageError(
             f"{model} needs images of at least {least} pixels, not {size}",
@@ -93,31 +93,31 @@ def need_size(model: str, size: int, least: int) -> None:
 
 
 def need_depth(model: str, depth: int, depths: Sequence[int]) -> None:
-    """Raise UsageError if the family has no network of this depth."""
+    """Raise UsageError unless depth is in depths."""
     if depth not in depths:
-        known = ", ".join(str(d) for d in depths)
         nearest = min(depths, key=lambda d: abs(d - depth))
         raise UsageError(
             f"{model} has no depth {depth}",
-            found=f"depths are {known}",
+            found=f"depths are {', '.join(map(str, depths))}",
             remedy=f"{model}(depth={nearest})",
         )
 
 
-def drop(share: float) -> Dropout:
-    """Return dropout of a share in [0, 1); raises UsageError for any other."""
-    if not 0 <= share < 1:
+def drop(probability: float) -> Dropout:
+    """Return a dropout layer. Raises UsageError unless the probability is in [0, 1)."""
+    if not 0 <= probability < 1:
         raise UsageError(
-            f"dropout={share} is not a share of at least 0 and below 1", remedy="dropout=0.3"
+            f"dropout={probability} is not a probability of at least 0 and below 1",
+            remedy="dropout=0.3",
         )
-    return Dropout(share)
+    return Dropout(probability)
 
 
 def initialise(model: nn.Module, *, linear_std: float | None = None) -> nn.Module:
-    """Draw the weights: convolutions as He et al. 2015 (fan-out), biases 0, norms 1 and 0.
+    """Initialise in place: convolutions as He et al. 2015 (fan-out), biases 0. Return the model.
 
-    linear_std: deviation of the dense layers' weights; None leaves PyTorch's own
-    (uniform in +-1/sqrt(inputs)), with the biases 0.
+    linear_std: standard deviation of the dense layers' weights; None keeps PyTorch's default,
+    uniform in +-1/sqrt(inputs). Norms keep PyTorch's weight 1 and bias 0.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):

@@ -1,4 +1,4 @@
-"""Count a network: parameters, multiply-accumulates, a row per layer, stages by resolution."""
+"""Count a network's parameters and multiply-accumulates (MACs), per layer and per stage."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-_WORDS = {
+_LABELS = {
     "Conv2d": "conv",
     "Linear": "dense",
     "Dense": "dense",
@@ -24,10 +24,10 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class Layer:
-    """One call of a module without children, or with parameters of its own, in their order.
+    """One call of a module that has parameters of its own or no children.
 
-    name: as in the state dict; kind: the class; output: shape without the batch.
-    macs: multiply-accumulates of convolutions and dense layers for one image, else 0.
+    name: as in the state dict. kind: the class. output: shape without the batch.
+    macs: multiply-accumulates per image of a convolution or dense layer, else 0.
     """
 
     name: str
@@ -41,7 +41,8 @@ class Layer:
 class Stage:
     """Consecutive layers of one resolution.
 
-    output: shape at its end; contents: "max pool, 2 conv" (no norms, no activations).
+    output: shape of the last layer, without the batch. contents: such as "max pool, 2 conv",
+    without norms and activations.
     weights: number of convolutions and dense layers.
     """
 
@@ -54,7 +55,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a network costs for one image of size x size pixels."""
+    """Parameters and multiply-accumulates of a network for one image of size x size pixels."""
 
     size: int
     parameters: int
@@ -64,16 +65,16 @@ class Summary:
 
     @property
     def diagram(self) -> str:
-        """The stages as text: output, contents, parameters, MACs and their share as a bar."""
+        """The stages as text: output, contents, parameters, MACs, and a bar for their fraction."""
         stages = [stage for stage in self.stages if stage.contents]
-        wide = max([len(stage.contents) for stage in stages], default=6)
-        lines = [f"{'output':<18}{'layers':<{wide}}{'parameters':>13}{'MACs':>16}"]
+        width = max([len(stage.contents) for stage in stages], default=6)
+        lines = [f"{'output':<18}{'layers':<{width}}{'parameters':>13}{'MACs':>16}"]
         lines.append(f"{_shape((3, self.size, self.size)):<18}image")
         for stage in stages:
             bar = "█" * round(16 * stage.macs / max(self.macs, 1))
-            row = f"{_shape(stage.output):<18}{stage.contents:<{wide}}{stage.parameters:>13,}"
+            row = f"{_shape(stage.output):<18}{stage.contents:<{width}}{stage.parameters:>13,}"
             lines.append(f"{row}{stage.macs:>16,}  {bar}".rstrip())
-        lines.append(f"{'':<{18 + wide}}{self.parameters:>13,}{self.macs:>16,}")
+        lines.append(f"{'':<{18 + width}}{self.parameters:>13,}{self.macs:>16,}")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -82,11 +83,11 @@ class Summary:
 
 
 def summary(model: nn.Module, size: int) -> Summary:
-    """Count one forward pass of an image of size x size pixels, computing nothing.
+    """Count one forward pass of an image of size x size pixels, without arithmetic.
 
-    An empty batch goes through the network: its shapes are those of any batch. The model
-    stays as it is; it may lie on the meta device. Raises RuntimeError where the network
-    does not take that size.
+    A batch of 0 images passes through the network, which yields every shape. The model stays as
+    it is; it may be on the meta device. Raises RuntimeError where the network does not accept
+    that size.
     """
     layers: list[Layer] = []
     with _recording(model, layers), _evaluating(model), torch.no_grad():
@@ -106,9 +107,9 @@ def _images(model: nn.Module, size: int) -> Tensor:
 
 
 def _allocated(model: nn.Module) -> dict[str, Tensor]:
-    """Return memory, never touched, for weights on the meta device.
+    """Return uninitialised tensors for weights on the meta device.
 
-    Kernels of the meta device would do, but the first one loads 800 modules in a second.
+    Computing on the meta device would work, but its first kernel imports 800 modules in 1 s.
     """
     tensors = [*model.named_parameters(), *model.named_buffers()]
     return {name: torch.empty(t.shape, dtype=t.dtype) for name, t in tensors if t.is_meta}
@@ -116,14 +117,14 @@ def _allocated(model: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def _recording(model: nn.Module, layers: list[Layer]) -> Iterator[None]:
-    seen: set[str] = set()
+    counted: set[str] = set()  # a module that is called twice has its parameters once
 
     def record(name: str, module: nn.Module, output: Tensor) -> None:
-        parameters = 0 if name in seen else sum(p.numel() for p in module.parameters(recurse=False))
-        seen.add(name)
+        own = 0 if name in counted else sum(p.numel() for p in module.parameters(recurse=False))
+        counted.add(name)
         shape = tuple(output.shape[1:])
         kind = type(module).__name__
-        layers.append(Layer(name, kind, shape, parameters, _macs(module, output)))
+        layers.append(Layer(name, kind, shape, own, _macs(module, output)))
 
     hooks = [
         module.register_forward_hook(lambda m, _, output, name=name: record(name, m, output))
@@ -150,7 +151,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _macs(module: nn.Module, output: Tensor) -> int:
-    """Each output value of a convolution or dense layer is one dot product of its inputs."""
+    """Count one dot product for each output value of a convolution or dense layer."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         return prod(output.shape[1:]) * prod(module.weight.shape[1:])
     return 0
@@ -178,8 +179,8 @@ def _grouped(layers: Sequence[Layer]) -> Iterator[Stage]:
 
 
 def _contents(layers: Sequence[Layer]) -> str:
-    counts = Counter(_WORDS[layer.kind] for layer in layers if layer.kind in _WORDS)
-    return ", ".join(f"{n} {word}" if n > 1 else word for word, n in counts.items())
+    counts = Counter(_LABELS[layer.kind] for layer in layers if layer.kind in _LABELS)
+    return ", ".join(f"{n} {label}" if n > 1 else label for label, n in counts.items())
 
 
 def _resolution(layer: Layer) -> int:

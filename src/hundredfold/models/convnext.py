@@ -11,8 +11,8 @@ CIFAR stem (patches of 2 x 2); the channels are those of width 96:
     features.7     7 x 7,   2 x 2    3        768
     classifier     1 x 1             --       classes
 
-A block is a depthwise 7x7, LayerNorm, dense to 4 times the channels, GELU, dense back, each
-channel weighed by a learned factor that starts at 1e-6, around a shortcut. Between groups:
+A block is a depthwise 7x7, LayerNorm, dense to 4 times the channels, GELU, dense back. A learned
+factor per channel, initially 1e-6, scales the result before the shortcut's sum. Between groups:
 LayerNorm and a 2x2 convolution with stride 2. There is no stochastic depth. Names of weights
 are torchvision's.
 """
@@ -31,7 +31,7 @@ _BLOCKS = (3, 3, 9, 3)
 
 
 class Norm(nn.LayerNorm):
-    """LayerNorm over the channels of maps; in channels-last memory both permutes are free."""
+    """LayerNorm over the channels of maps; in channels-last memory no permute copies."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=1e-6)
@@ -42,7 +42,7 @@ class Norm(nn.LayerNorm):
 
 
 class Dense(nn.Linear):
-    """A dense layer at each place of the maps."""
+    """A dense layer at each pixel of the maps."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h, w)."""
@@ -50,13 +50,13 @@ class Dense(nn.Linear):
 
 
 class Block(nn.Module):
-    """A depthwise convolution and two dense layers, weighed and added to the input."""
+    """A depthwise convolution and two dense layers, scaled per channel and added to the input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.block = nn.Sequential(
             nn.Conv2d(channels, channels, 7, padding=3, groups=channels),
-            nn.Identity(),  # torchvision permutes here: numbers of layers are names of weights
+            nn.Identity(),  # torchvision permutes here; weights are named by index
             Norm(channels),
             Dense(channels, 4 * channels),
             nn.GELU(),
@@ -70,7 +70,7 @@ class Block(nn.Module):
 
 
 class ConvNeXt(nn.Module):
-    """Patches, groups of blocks with halvings between them, a pooled and normed head."""
+    """Patches, groups of blocks with downsampling between them, a pooled and normalised head."""
 
     def __init__(self, classes: int, width: int, patch: int) -> None:
         super().__init__()
@@ -80,8 +80,8 @@ class ConvNeXt(nn.Module):
         layers = [nn.Sequential(nn.Conv2d(3, width, patch, patch), Norm(width))]
         groups = [nn.Sequential(*map(Block, [w] * n)) for w, n in zip(widths, _BLOCKS, strict=True)]
         for group, (narrow, wide) in zip(groups, pairwise(widths), strict=False):
-            halving = nn.Sequential(Norm(narrow), nn.Conv2d(narrow, wide, 2, 2))
-            layers += [group, halving]
+            downsample = nn.Sequential(Norm(narrow), nn.Conv2d(narrow, wide, 2, 2))
+            layers += [group, downsample]
         self.features = nn.Sequential(*layers, groups[-1])
         self.classifier = nn.Sequential(
             Norm(widths[-1]), nn.Flatten(), nn.Linear(widths[-1], classes)
@@ -106,11 +106,11 @@ def convnext(
     width: int = 96,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
 ) -> nn.Module:
-    """Build a ConvNeXt of the Tiny form (Liu et al. 2022).
+    """Build a ConvNeXt with ConvNeXt-Tiny's depths (Liu et al. 2022).
 
     width: channels of the first group; 96 is ConvNeXt-Tiny.
-    stem: "imagenet" makes patches of 4 x 4 pixels, "cifar" of 2 x 2; "auto" takes the
-        ImageNet one from 96 pixels on.
+    stem: "imagenet" has patches of 4 x 4 pixels, "cifar" of 2 x 2; "auto" is "imagenet" from
+        96 pixels on.
     """
     if width < 1:
         raise UsageError(f"convnext has a width of at least 1, not {width}")

@@ -22,8 +22,8 @@ For ImageNet (table 1; growth 32, four blocks); output at 224 px with the ImageN
     denseblock4    7 x 7,   4 x 4    16    32    32
     classifier     1 x 1,   1 x 1    --    --    --
 
-A layer is BN-ReLU-conv1x1 to 4 * growth, BN-ReLU-conv3x3 to growth channels, added to the
-list of its inputs. A transition is BN-ReLU-conv1x1 and a 2x2 mean. Names of weights are
+A layer is BN-ReLU-conv1x1 to 4 * growth, BN-ReLU-conv3x3 to growth channels, concatenated with
+its inputs. A transition is BN-ReLU-conv1x1 and a 2x2 mean. Names of weights are
 torchvision's.
 """
 
@@ -41,7 +41,7 @@ _IMAGENET = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
 
 class DenseLayer(nn.Module):
-    """A bottleneck and a 3x3 convolution that add `growth` channels to their input."""
+    """A 1x1 and a 3x3 convolution that append `growth` channels to their input."""
 
     def __init__(self, inputs: int, growth: int, dropout: float) -> None:
         super().__init__()
@@ -107,9 +107,9 @@ class DenseNet(nn.Module):
         return self.classifier(x.mean((2, 3)))  # type: ignore[no-any-return]
 
     def cut(self, groups: int) -> int:
-        """Keep the stem and the first blocks; return channels.
+        """Keep the stem and the first blocks; return the number of channels.
 
-        A block that is not the last ends in its transition's norm, as the last one in its own.
+        The features end in a norm: the transition's, or the network's last.
         """
         names = [name for name, _ in self.features.named_children()]
         if f"transition{groups}" not in names:
@@ -145,12 +145,12 @@ def densenet(
     """Build a DenseNet-BC (Huang et al. 2017): 4 * growth in bottlenecks, compression 0.5.
 
     depth: 121, 169, 201 (table 1, four blocks), or 6 n + 4 (three blocks): 40, 100, 190, 250.
-    growth: channels each layer adds; None is the paper's for that depth: 32 for 121, 169
+    growth: channels that each layer appends; None is the paper's for that depth: 32 for 121, 169
         and 201, 40 for 190, 24 for 250, else 12.
-    dropout: share dropped after each convolution but the first (the paper: 0.2 on data
-        without augmentation).
+    dropout: probability after each convolution but the first, in [0, 1); the paper's is 0.2 on
+        data without augmentation.
     stem: "imagenet" is 7x7 with stride 2 and a max pool, "cifar" one 3x3 convolution;
-        "auto" takes the ImageNet one from 96 pixels on for 121, 169 and 201.
+        "auto" is "imagenet" from 96 pixels on for depths 121, 169 and 201.
     """
     if depth not in _IMAGENET and (not 10 <= depth <= 1000 or depth % 6 != 4):
         raise UsageError(

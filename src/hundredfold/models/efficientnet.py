@@ -1,4 +1,4 @@
-"""EfficientNet-B0: inverted residuals that weigh their channels (Tan & Le 2019, arXiv:1905.11946).
+"""EfficientNet-B0: inverted residuals with squeeze-excitation (Tan & Le 2019, arXiv:1905.11946).
 
 Table 1; output at 224 px with the ImageNet stem, and at 32 px with the CIFAR stem, which
 leaves out the first and the second halving:
@@ -15,9 +15,9 @@ leaves out the first and the second halving:
     features.8      7 x 7,    4 x 4    --          1        1280       --
     classifier      1 x 1              --          --       classes    --
 
-A block is 1x1 to `expansion` times the channels, a depthwise convolution, a weight for each
-channel from the mean of all (squeeze-excitation, to a quarter of the block's inputs), 1x1
-back, around a shortcut where the shape stays. Activations are SiLU. There is no stochastic
+A block is 1x1 to `expansion` times the channels, a depthwise convolution, squeeze-excitation
+(through a quarter of the block's inputs), and 1x1 back. It has a shortcut where the shape stays
+the same. Activations are SiLU. There is no stochastic
 depth. Names of weights are torchvision's.
 """
 
@@ -35,7 +35,10 @@ _GROUPS = (  # expansion, kernel, stride, channels, blocks
 
 
 class Excitation(nn.Module):
-    """Weigh each channel by a small network of the channels' means (arXiv:1709.01507)."""
+    """Squeeze-excitation: scale each channel by a function of all channels' means.
+
+    Hu et al. 2018, arXiv:1709.01507.
+    """
 
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
@@ -121,8 +124,8 @@ def efficientnet(
 ) -> nn.Module:
     """Build an EfficientNet-B0 (Tan & Le 2019).
 
-    dropout: share of the 1280 features dropped in training.
-    stem: "imagenet" halves the images five times, "cifar" three times; "auto" takes the
-        ImageNet one from 96 pixels on.
+    dropout: probability on the 1280 features, in [0, 1).
+    stem: "imagenet" halves the images five times, "cifar" three times; "auto" is "imagenet"
+        from 96 pixels on.
     """
     return initialise(EfficientNet(classes, dropout, stem_for(stem, size)))

@@ -1,4 +1,4 @@
-"""MobileNetV2: inverted residuals, filtered by channel (Sandler et al. 2018, arXiv:1801.04381).
+"""MobileNetV2: inverted residuals (Sandler et al. 2018, arXiv:1801.04381).
 
 Table 2; output at 224 px with the ImageNet stem, and at 32 px with the CIFAR stem, which
 leaves out the first and the second halving:
@@ -15,9 +15,9 @@ leaves out the first and the second halving:
     conv 1x1      7 x 7,    4 x 4    --          1280       --
     classifier    1 x 1              --          classes    --
 
-A block is 1x1 to `expansion` times the channels, a depthwise 3x3, 1x1 back without an
-activation, around a shortcut where the shape stays. All else ends in ReLU6. Names of
-weights are torchvision's.
+A block is 1x1 to `expansion` times the channels, a depthwise 3x3, and 1x1 back without an
+activation. It has a shortcut where the shape stays the same. All other convolutions end in ReLU6.
+Names of weights are torchvision's.
 """
 
 from typing import Literal
@@ -35,13 +35,13 @@ _GROUPS = (  # expansion, channels, blocks, stride
 
 
 class Convolution(nn.Conv2d):
-    """A convolution without bias that keeps the size but for the stride.
+    """A convolution without bias; its output has the input's size over the stride.
 
-    late: with stride 2, begin at the first pixel of an even side instead of one before it,
-    as TensorFlow does (`same` padding), and so Keras' weights expect.
+    same_padding: pad as TensorFlow does (padding="same"), for weights of Keras. With stride 2
+    and an even side, the first window then begins at pixel 0 instead of -1.
     """
 
-    late = False
+    same_padding = False
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ class Convolution(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, ceil(h / stride), ceil(w / stride))."""
-        if not (self.late and self.stride[0] > 1):
+        if not (self.same_padding and self.stride[0] > 1):
             return super().forward(x)
         reach = self.kernel_size[0] // 2
         top, left = (reach - 1 + side % 2 for side in x.shape[-2:])
@@ -134,10 +134,10 @@ def mobilenet_v2(
 ) -> nn.Module:
     """Build a MobileNetV2 (Sandler et al. 2018).
 
-    width: factor of all channels, rounded to multiples of 8.
-    dropout: share of the 1280 features dropped in training.
-    stem: "imagenet" halves the images five times, "cifar" three times; "auto" takes the
-        ImageNet one from 96 pixels on.
+    width: factor on all channels, above 0; each is rounded to a multiple of 8.
+    dropout: probability on the last features (1280 at width 1), in [0, 1).
+    stem: "imagenet" halves the images five times, "cifar" three times; "auto" is "imagenet"
+        from 96 pixels on.
     """
     if width <= 0:
         raise UsageError(

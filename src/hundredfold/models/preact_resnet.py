@@ -82,7 +82,7 @@ class PreactBlock(nn.Module):
         return y.add_(self.shortcut(active) if self.changes else x)  # type: ignore[no-any-return]
 
     def shortcut(self, active: Tensor) -> Tensor:
-        """Bring the activated input to the shape of the output."""
+        """Return the activated input (b, inputs, h, w) in the shape of the output."""
         if self.downsample is not None:
             return self.downsample(active)  # type: ignore[no-any-return]
         return pad_shortcut(active, self.outputs, self.stride)
@@ -138,10 +138,10 @@ def preact_resnet(
 ) -> nn.Module:
     """Build a residual network with pre-activation (He et al. 2016).
 
-    depth: 20, 32, 44, 56, 110, 164, 1001 (the paper's for CIFAR; 16 to 64 channels) or
+    depth: 20, 32, 44, 56, 110, 164, 1001 (the paper's for CIFAR: 16 to 64 channels) or
         18, 34, 50, 101, 152 (for ImageNet; 64 to 512 channels).
     stem: "imagenet" is 7x7 with stride 2 and a max pool, "cifar" one 3x3 convolution;
-        "auto" takes the ImageNet one from 96 pixels on. The depths for CIFAR have theirs only.
+        "auto" is "imagenet" from 96 pixels on. The depths for CIFAR have the CIFAR stem only.
     """
     need_depth("preact_resnet", depth, sorted((*_CIFAR, *_IMAGENET)))
     if depth in _CIFAR and stem == "imagenet":

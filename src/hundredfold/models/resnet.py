@@ -85,13 +85,13 @@ class Block(nn.Module):
     def stride_first(self) -> None:
         """Move a bottleneck's stride from its 3x3 to the 1x1 before it.
 
-        That is the paper's own place; torchvision's is called version 1.5.
+        The paper and Keras have it there; torchvision's variant is known as ResNet v1.5.
         """
         if self.conv3 is not None:
             self.conv1.stride, self.conv2.stride = (self.stride,) * 2, (1, 1)
 
     def shortcut(self, x: Tensor) -> Tensor:
-        """Bring the block's input to the shape of its output."""
+        """Return the block's input (b, inputs, h, w) in the shape of its output."""
         if self.downsample is not None:
             return self.downsample(x)  # type: ignore[no-any-return]
         return pad_shortcut(x, self.outputs, self.stride) if self.changes else x
@@ -139,7 +139,7 @@ class ResNet(nn.Module):
         return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
 
     def cut(self, groups: int) -> int:
-        """Keep the stem and the first groups, 1 to 4 (3 of those for CIFAR); return channels."""
+        """Keep the stem and the first groups, 1 to 4 (CIFAR: 1 to 3); return their channels."""
         for name in self.groups[groups:]:
             delattr(self, name)
         self.groups = self.groups[:groups]
@@ -156,9 +156,9 @@ def resnet(
     """Build a residual network (He et al. 2016).
 
     depth: 20, 32, 44, 56, 110 (the paper's for CIFAR: 16 to 64 channels) or
-        18, 34, 50, 101, 152 (its for ImageNet: 64 to 512 channels).
+        18, 34, 50, 101, 152 (for ImageNet: 64 to 512 channels).
     stem: "imagenet" is 7x7 with stride 2 and a max pool, "cifar" one 3x3 convolution;
-        "auto" takes the ImageNet one from 96 pixels on. The depths for CIFAR have theirs only.
+        "auto" is "imagenet" from 96 pixels on. The depths for CIFAR have the CIFAR stem only.
     """
     need_depth("resnet", depth, sorted((*_CIFAR, *_IMAGENET)))
     if depth in _CIFAR:

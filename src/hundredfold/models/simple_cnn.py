@@ -48,8 +48,9 @@ def simple_cnn(classes: int, size: int, *, dropout: float = 0.0) -> nn.Module:
     """Build the tutorial network: three convolutions and two dense layers.
 
     size: at least 18 pixels.
-    dropout: share of the 64 hidden units dropped in training.
-    Weights are drawn as Keras does: Glorot & Bengio 2010 (uniform), biases 0.
+    dropout: probability on the 64 hidden units, in [0, 1).
+
+    Initialisation is Keras' default: Glorot uniform (Glorot & Bengio 2010), biases 0.
     """
     need_size("simple_cnn", size, 18)
     model = SimpleCNN(classes, size, dropout)

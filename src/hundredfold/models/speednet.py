@@ -1,21 +1,21 @@
-"""A network for a minute's training: whitened patches, three residual groups, two poolings.
+"""A network for trainings of a minute: whitened patches, three residual groups, two poolings.
 
     layer    output at 32 px   channels            kernels
     whiten   31 x 31           24, frozen          2x2: directions of training patches, +-
     group1   15 x 15           64                  3x3, max pool; then 1x1, 1x1 through 64
     group2    7 x  7           256                 3x3, max pool; then 3x3, 1x1 through 192
     group3    3 x  3           768                 2x2, max pool; then 3x3, 3x3 through 512
-    head      1 x  1           classes             largest and mean value of each map, added
+    head      1 x  1           classes             max plus mean of each map
 
 A group is convolution, pooling, BatchNorm, SiLU, and then x + pair(x), where the pair is
-twice convolution, BatchNorm, SiLU. The filters begin as the identity on as many channels as
-there are (dirac), the rest at random. 8,608,312 parameters at 100 classes and width 1, and
-160 million multiply-accumulates at 32 px: where a pooling would drop an eighth of a map or more,
-as of 15 x 15 and 7 x 7, the convolution before it leaves that out.
+convolution, BatchNorm, SiLU, twice. Filters are initially the identity on the input channels
+(dirac), and random beyond those. It has 8,608,312 parameters at 100 classes and width 1, and 160
+million multiply-accumulates at 32 px. A 2x2 pooling drops a last odd row and column; where these
+are an eighth of a map or more, the convolution before it does not compute them.
 
-The design is the line of networks from Page 2018 ("How to train your ResNet") and Jordan
-2024 (arXiv:2404.00498, section 3) to the fastest entries of AIDDA-Institute/CIFAR-100-speedrun
-(2026), whose widths, kernels and head these are.
+The design follows Page 2018 ("How to train your ResNet") and Jordan 2024 (arXiv:2404.00498,
+section 3). Widths, kernels and head are those of the fastest entries of
+AIDDA-Institute/CIFAR-100-speedrun (2026).
 """
 
 import torch
@@ -28,12 +28,12 @@ from hundredfold.models._layers import NormSiLU, PoolNormSiLU, Scale, need_size
 
 # channels, channels within the pair, first kernel, the pair's kernels
 _GROUPS = ((64, 64, 3, (1, 1)), (256, 192, 3, (3, 1)), (768, 512, 2, (3, 3)))
-_FITTED_ON = 2_000  # images: millions of patches, for 12 directions
-_LOGITS = 1.25 / 9  # keeps the sum of two poolings from saturating the loss early on
+_FITTED_ON = 2_000  # images at most: millions of patches, for 12 directions
+_LOGIT_SCALE = 1.25 / 9  # keeps the sum of two poolings from saturating the loss early on
 
 
 class Whiten(nn.Conv2d):
-    """Project 2x2 patches on their principal directions, scaled to equal variance, and back.
+    """Project 2x2 patches on their principal components, scaled to unit variance, with both signs.
 
     The weight is fitted, not trained (Page 2018; Jordan 2024, section 3.1); the bias is.
     """
@@ -45,22 +45,27 @@ class Whiten(nn.Conv2d):
 
     @torch.no_grad()
     def fit(self, images: Tensor, *, eps: float = 5e-4) -> None:
-        """Set the weight from scaled images (n, 3, h, w), n at least 1.
+        """Set the weight from scaled images (n, 3, h, w), n >= 1.
 
-        eps: added to each direction's variance, so that flat ones are not blown up.
+        eps: added to each component's variance, which bounds the scale of constant ones.
         """
         patches = images.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5)
         patches = patches.reshape(-1, 12).double()
         patches = patches - patches.mean(0)
         variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
         rows = (directions / (variances.clamp(min=0) + eps).sqrt()).T.flip(0)
-        signs = torch.where(rows.sum(1, keepdim=True) < 0, -1.0, 1.0)  # eigh leaves them open
+        signs = torch.where(
+            rows.sum(1, keepdim=True) < 0, -1.0, 1.0
+        )  # eigh does not determine them
         filters = (rows * signs).view(12, 3, 2, 2)
         self.weight.copy_(torch.cat([filters, -filters]))
 
 
 class Group(nn.Module):
-    """Convolution, pooling, norm and SiLU; then a residual pair of convolutions."""
+    """Convolution, pooling, norm and SiLU; then a residual pair of convolutions.
+
+    through: channels between the pair. entry, pair: kernel sizes.
+    """
 
     def __init__(
         self, inputs: int, outputs: int, through: int, entry: int, pair: tuple[int, int]
@@ -80,7 +85,7 @@ class Group(nn.Module):
 
 
 class SpeedNet(nn.Module):
-    """Whitening, three groups, a head on the largest and the mean value of each map."""
+    """Whitening, three groups, and a head on the sum of max and mean of each map."""
 
     def __init__(self, classes: int, width: float, whiten: bool) -> None:
         super().__init__()
@@ -96,7 +101,7 @@ class SpeedNet(nn.Module):
         self.head = nn.Linear(inputs, classes, bias=False)
 
     def fit(self, images: Tensor) -> None:
-        """Set scaling and whitening from training images (n, 3, h, w), uint8; n at least 1."""
+        """Set scaling and whitening from training images, uint8 (n, 3, h, w), n >= 1."""
         self.scale.fit(images)
         if isinstance(self.whiten, Whiten):
             self.whiten.fit(self.scale(images[:: 1 + len(images) // _FITTED_ON]))
@@ -105,8 +110,10 @@ class SpeedNet(nn.Module):
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
         x = F.silu(self.whiten(self.scale(images)))
         x = self.group3(self.group2(self.group1(x)))
-        x = x.permute(0, 2, 3, 1).flatten(1, 2)  # as it lies, so its gradient lies there too
-        return self.head(x.max(1).values + x.mean(1)) * _LOGITS  # type: ignore[no-any-return]
+        x = x.permute(0, 2, 3, 1).flatten(
+            1, 2
+        )  # a view in channels-last memory; so is its gradient
+        return self.head(x.max(1).values + x.mean(1)) * _LOGIT_SCALE  # type: ignore[no-any-return]
 
 
 def speednet(
@@ -114,9 +121,10 @@ def speednet(
 ) -> nn.Module:
     """Build the network for short trainings (AIDDA-Institute/CIFAR-100-speedrun 2026).
 
-    width: factor on the channels of every group, in [0.125, 8]; each is a multiple of 8.
-    whiten: fit the first filters on training images; else they are trained like others.
-    dirac: begin the groups' filters as the identity; else at random.
+    width: factor on the channels of every group, in [0.125, 8]; each is rounded to a multiple
+        of 8.
+    whiten: fit the first filters on training images; otherwise they are trained like the others.
+    dirac: initialise the groups' filters as the identity; otherwise at random.
     """
     if not 0.125 <= width <= 8:
         raise UsageError(f"speednet(width={width}) is not in [0.125, 8]", remedy="width=1.0")

@@ -1,7 +1,7 @@
 """Networks of timm (Wightman 2019, github.com/huggingface/pytorch-image-models).
 
-timm is an extra; it is imported when a network of it is asked for. Installed beside a CPU-only
-torch, it brings a torchvision that replaces torch by a build for GPUs of some gigabytes.
+timm is an optional dependency, imported when a recipe names one of its networks. Beside a CPU-only
+torch, `pip install timm` replaces torch by a build for GPUs of several GB.
 """
 
 from types import ModuleType
@@ -15,23 +15,23 @@ from hundredfold.models._layers import Scale
 
 
 class TimmNetwork(nn.Module):
-    """A network of timm behind the scaling that its weights want."""
+    """A network of timm, preceded by the scaling that its weights expect."""
 
     def __init__(self, name: str, classes: int) -> None:
         super().__init__()
         self.network = _create(name, num_classes=classes)
-        about: Any = self.network.pretrained_cfg
+        config: Any = self.network.pretrained_cfg
         self.scale = Scale()
-        self.scale.mean.copy_(255 * torch.tensor(about["mean"]).view(3, 1, 1))
-        self.scale.std.copy_(255 * torch.tensor(about["std"]).view(3, 1, 1))
-        self.fixed_size: int = about["input_size"][-1] if about.get("fixed_input_size") else 0
+        self.scale.mean.copy_(255 * torch.tensor(config["mean"]).view(3, 1, 1))
+        self.scale.std.copy_(255 * torch.tensor(config["std"]).view(3, 1, 1))
+        self.fixed_size: int = config["input_size"][-1] if config.get("fixed_input_size") else 0
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> logits (b, classes), or features where the head is removed."""
         return self.network(self.scale(images))  # type: ignore[no-any-return]
 
     def remove_head(self) -> int:
-        """Take the classifier away; return the channels of the features that are left."""
+        """Remove the classifier; return the number of features."""
         self.network.reset_classifier(0)  # type: ignore[operator]
         return int(self.network.num_features)  # type: ignore[arg-type]
 
@@ -39,8 +39,8 @@ class TimmNetwork(nn.Module):
 def timm(classes: int, size: int, *, name: str) -> nn.Module:
     """Build a network of timm by its name, such as "resnet50d.a1_in1k", without weights.
 
-    Raises MissingError without timm, UsageError for a name that it does not have and for a
-    size that the network does not take.
+    Raises MissingError where timm is not installed, and UsageError for an unknown name or a size
+    that the network does not accept.
     """
     network = TimmNetwork(name, classes)
     if network.fixed_size and size != network.fixed_size:
@@ -52,32 +52,35 @@ def timm(classes: int, size: int, *, name: str) -> nn.Module:
 
 
 def tensor_names(name: str) -> set[str]:
-    """Return the names of all tensors that weights of a network of timm may hold."""
+    """Return the names of all tensors in the state dict of a network of timm."""
     with torch.device("meta"):
         return set(_create(name).state_dict())
 
 
 def _create(name: str, **options: Any) -> nn.Module:
-    library = _imported()
-    known = library.list_models() + library.list_pretrained()
-    if name not in known:
-        raise UsageError(f"timm has no network {name!r}", remedy=did_you_mean(name, known))
+    library = _import_timm()
+    networks = library.list_models() + library.list_pretrained()
+    if name not in networks:
+        raise UsageError(f"timm has no network {name!r}", remedy=did_you_mean(name, networks))
     network: nn.Module = library.create_model(name, pretrained=False, **options)
     return network
 
 
 def _how_to_install() -> str:
-    """Return a command that keeps a CPU's torch, which timm's torchvision would replace."""
+    """Return an installation command that keeps a CPU-only torch."""
     if torch.version.cuda or torch.version.hip:
         return pip_install("timm")
     index = "--extra-index-url https://download.pytorch.org/whl/cpu"
     return f"{pip_install('timm', 'torchvision', index)} (without it, pip may fetch CUDA's torch)"
 
 
-def _imported() -> ModuleType:
+def _import_timm() -> ModuleType:
     try:
         import timm as library
-    except (ImportError, RuntimeError) as error:  # torchvision of another torch raises either
+    except (
+        ImportError,
+        RuntimeError,
+    ) as error:  # a torchvision for another torch version raises either
         raise MissingError(
             "networks of timm need timm, which cannot be imported here",
             found=str(error).partition("\n")[0][:200],

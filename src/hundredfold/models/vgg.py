@@ -108,7 +108,7 @@ def vgg(
     size: at least 32 pixels.
     depth: 11, 13, 16 or 19.
     batch_norm: after each convolution (and the hidden layer of the "dense" head).
-    dropout: share of units dropped before or after the dense layers, in training.
+    dropout: probability before or after the dense layers, in [0, 1).
     head: "imagenet" has two hidden layers of 4096, "dense" one of 512, "pool" none;
         "auto" is "dense" below 96 pixels and "imagenet" from there on.
     """

@@ -72,14 +72,14 @@ def wrn(classes: int, *, depth: int = 28, width: int = 10, dropout: float = 0.0)
 
     depth: 6 n + 4, 10 to 1000: 16, 22, 28, 40.
     width: factor on the channels 16, 32, 64.
-    dropout: share of activations dropped between a block's convolutions (the paper: 0.3).
+    dropout: probability between a block's convolutions, in [0, 1); the paper's is 0.3.
     """
     if not 10 <= depth <= 1000 or depth % 6 != 4:
-        near = min(max(10, (depth - 4 + 3) // 6 * 6 + 4), 1000)
+        nearest = min(max(10, (depth - 4 + 3) // 6 * 6 + 4), 1000)
         raise UsageError(
             f"wrn has no depth {depth}",
             found="depths are 6 n + 4: 10, 16, 22, 28, 34, 40, ...",
-            remedy=f"wrn(depth={near}, width={width})",
+            remedy=f"wrn(depth={nearest}, width={width})",
         )
     if width < 1:
         raise UsageError(f"wrn needs a width of at least 1, not {width}", remedy="wrn(width=4)")

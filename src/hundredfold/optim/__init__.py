@@ -1,4 +1,4 @@
-"""Losses, optimizers, schedules and resolutions: what a recipe says of the training itself."""
+"""Losses, optimizers, schedules and resolutions that a recipe can name."""
 
 from hundredfold.optim._optimizer import Optimizer
 

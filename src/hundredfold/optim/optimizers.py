@@ -1,9 +1,9 @@
-"""Optimizers over a model's parameters, with decay by the papers' rule.
+"""Optimizers over a model's parameters.
 
-Each function takes the model and returns an optimizer whose learning rate the training
-loop multiplies by the schedule's factor at every step. `decay_all=False` spares biases and
-normalisation (He et al. 2019, arXiv:1812.01187, section 3.1); the original CIFAR papers
-decay everything. Raises UsageError for a setting that is out of range.
+Each function takes the model and returns an optimizer; the training loop multiplies its learning
+rate by the schedule's factor at every step. `decay_all=False` excludes biases and normalisation
+from weight decay (He et al. 2019, arXiv:1812.01187, section 3.1); the original CIFAR papers decay
+everything. Each raises UsageError for a setting out of range.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ def sgd(
     decay_all: bool = True,
 ) -> Optimizer:
     """Stochastic gradient descent with momentum (Sutskever et al. 2013)."""
-    _need("sgd", lr=lr, weight_decay=weight_decay)
-    _need_below_one("sgd", momentum=momentum)
+    _check_nonnegative("sgd", lr=lr, weight_decay=weight_decay)
+    _check_below_one("sgd", momentum=momentum)
     if nesterov and not momentum:
         raise UsageError("sgd(nesterov=True) needs a momentum", remedy="sgd(nesterov=False)")
     settings = {"update": _sgd_update, "lr": lr, "momentum": momentum, "nesterov": nesterov}
@@ -45,8 +45,8 @@ def adam(
     eps: float = 1e-7,
 ) -> Optimizer:
     """Adam (Kingma & Ba 2015, arXiv:1412.6980); eps as in Keras."""
-    _need("adam", lr=lr, eps=eps)
-    _need_below_one("adam", beta1=beta1, beta2=beta2)
+    _check_nonnegative("adam", lr=lr, eps=eps)
+    _check_below_one("adam", beta1=beta1, beta2=beta2)
     settings = {"update": _adam_update, "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
     return Optimizer(_groups(_trained(model), settings, 0.0, decay_all=True))
 
@@ -62,8 +62,8 @@ def adamw(
     decay_all: bool = False,
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
-    _need("adamw", lr=lr, eps=eps, weight_decay=weight_decay)
-    _need_below_one("adamw", beta1=beta1, beta2=beta2)
+    _check_nonnegative("adamw", lr=lr, eps=eps, weight_decay=weight_decay)
+    _check_below_one("adamw", beta1=beta1, beta2=beta2)
     settings = {"update": _adam_update, "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
     return Optimizer(_groups(_trained(model), settings, weight_decay, decay_all=decay_all))
 
@@ -80,23 +80,23 @@ def muon(
 ) -> Optimizer:
     """Orthogonalised momentum for convolution filters, Nesterov SGD for all else.
 
-    Jordan 2024, "Muon"; with filters kept at one norm as in cifar10-airbench, so for
-    networks that normalise after a convolution.
+    Jordan 2024, "Muon". Filters keep a fixed norm, as in cifar10-airbench, so every convolution
+    should be followed by normalisation.
 
-    lr, momentum, steps: of the filters; steps of the Newton-Schulz iteration, at least 1.
-    sgd_lr, sgd_momentum: of dense layers, normalisation and biases.
-    weight_decay: of dense layers' weights alone.
+    lr, momentum: for filters. steps: of the Newton-Schulz iteration, at least 1.
+    sgd_lr, sgd_momentum: for dense layers, normalisation and biases.
+    weight_decay: for dense layers' weights only.
     """
-    _need("muon", lr=lr, sgd_lr=sgd_lr, weight_decay=weight_decay)
-    _need_below_one("muon", momentum=momentum, sgd_momentum=sgd_momentum)
+    _check_nonnegative("muon", lr=lr, sgd_lr=sgd_lr, weight_decay=weight_decay)
+    _check_below_one("muon", momentum=momentum, sgd_momentum=sgd_momentum)
     if steps < 1:
         raise UsageError(f"muon(steps={steps}) does nothing", remedy="muon(steps=3)")
     filters = [p for p in _trained(model) if p.ndim == 4]
     others = [p for p in _trained(model) if p.ndim != 4]
-    rest = {"update": _sgd_update, "lr": sgd_lr, "momentum": sgd_momentum, "nesterov": True}
+    settings = {"update": _sgd_update, "lr": sgd_lr, "momentum": sgd_momentum, "nesterov": True}
     groups = [{"params": filters, "update": update, "lr": lr, "momentum": momentum, "steps": steps}]
-    found = groups if filters else []
-    return Optimizer([*found, *_groups(others, rest, weight_decay, decay_all=False)])
+    others_groups = _groups(others, settings, weight_decay, decay_all=False)
+    return Optimizer([*(groups if filters else []), *others_groups])
 
 
 def _sgd_update(
@@ -145,12 +145,14 @@ def _groups(
     parameters: Sequence[nn.Parameter], settings: Group, weight_decay: float, *, decay_all: bool
 ) -> list[Group]:
     decayed = [p for p in parameters if decay_all or p.ndim > 1]
-    spared = [p for p in parameters if not (decay_all or p.ndim > 1)]
-    found = [{"params": decayed, "weight_decay": weight_decay, **settings}]
-    return [*found, {"params": spared, "weight_decay": 0.0, **settings}] if spared else found
+    excluded = [p for p in parameters if not (decay_all or p.ndim > 1)]
+    groups = [{"params": decayed, "weight_decay": weight_decay, **settings}]
+    if excluded:
+        groups.append({"params": excluded, "weight_decay": 0.0, **settings})
+    return groups
 
 
-def _need(optimizer: str, **settings: float) -> None:
+def _check_nonnegative(optimizer: str, **settings: float) -> None:
     for name, value in settings.items():
         if not value >= 0:
             raise UsageError(
@@ -158,7 +160,7 @@ def _need(optimizer: str, **settings: float) -> None:
             )
 
 
-def _need_below_one(optimizer: str, **settings: float) -> None:
+def _check_below_one(optimizer: str, **settings: float) -> None:
     for name, value in settings.items():
         if not 0 <= value < 1:
             raise UsageError(

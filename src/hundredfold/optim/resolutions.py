@@ -1,14 +1,14 @@
-"""Resolutions: the size at which images are trained on, as a function of progress.
+"""Resolutions: the size of training images in pixels, as a function of progress.
 
-progress is the share of all steps that are done, in [0, 1); size is the data's own. Images
-are scored, exported and predicted at their own size always.
+progress is the fraction of all steps that are done, in [0, 1). size is the data's, in pixels.
+Validation, evaluation and prediction always use that size.
 """
 
 from hundredfold.errors import UsageError
 
 
 def full(progress: float, size: int) -> int:  # noqa: ARG001
-    """Train at the images' own size throughout."""
+    """Train at the size of the data throughout."""
     return size
 
 
@@ -19,17 +19,19 @@ def progressive(
     shares: tuple[float, ...] = (0.625, 0.75),
     until: tuple[float, ...] = (0.35, 0.7),
 ) -> int:
-    """Train at these shares of the size until these shares of the run, then at the full size.
+    """Train on smaller images first: the sizes of `shares` until `until`, then the full size.
 
-    The defaults are 20, 24, then 32 pixels; early steps cost a fraction and later ones
-    make up for it (Howard 2018, DAWNBench; Tan & Le 2021, arXiv:2104.00298, section 4).
+    shares: fractions of the size, above 0. until: the progress at which each ends, ascending. The
+    defaults are 20, 24, then 32 pixels for data of 32. Early steps are cheaper and cost little
+    accuracy (Howard 2018, DAWNBench; Tan & Le 2021, arXiv:2104.00298, section 4).
+    Raises UsageError where the two do not pair.
     """
     if len(shares) != len(until) or list(until) != sorted(until) or not all(shares):
         raise UsageError(
-            f"progressive(shares={shares}, until={until}) does not pair sizes with places",
+            f"progressive(shares={shares}, until={until}) does not pair sizes with progress",
             remedy="progressive(shares=(0.625, 0.75), until=(0.35, 0.7))",
         )
-    for share, end in zip(shares, until, strict=True):
+    for fraction, end in zip(shares, until, strict=True):
         if progress < end:
-            return max(1, round(share * size))
+            return max(1, round(fraction * size))
     return size

@@ -1,7 +1,8 @@
 """Schedules: the learning rate's factor as a function of progress.
 
-progress is the share of all steps that are done, in [0, 1); the factor multiplies the
-optimizer's lr. Nothing else is remembered, so a resumed run needs no schedule state.
+progress is the fraction of all steps that are done, in [0, 1); the factor multiplies the
+optimizer's lr. Schedules have no state, so a resumed run continues exactly. Each raises UsageError
+for a warmup, as a fraction of the run, outside [0, 1).
 """
 
 import math
@@ -10,21 +11,21 @@ from hundredfold.errors import UsageError
 
 
 def constant(progress: float, *, warmup: float = 0.0) -> float:
-    """Keep the rate, after a linear warm-up over that share of the run."""
+    """Keep the rate, after a linear warm-up over that fraction of the run."""
     return _warm(progress, warmup)
 
 
 def cosine(progress: float, *, warmup: float = 0.0, final: float = 0.0) -> float:
-    """Fall along half a cosine to `final` (Loshchilov & Hutter 2017, arXiv:1608.03983)."""
-    if progress < _share(warmup):
+    """Decay along half a cosine to `final` (Loshchilov & Hutter 2017, arXiv:1608.03983)."""
+    if progress < _checked(warmup):
         return _warm(progress, warmup)
-    done = (progress - warmup) / (1 - warmup)
-    return final + (1 - final) * (1 + math.cos(math.pi * done)) / 2
+    after = (progress - warmup) / (1 - warmup)
+    return final + (1 - final) * (1 + math.cos(math.pi * after)) / 2
 
 
 def linear(progress: float, *, warmup: float = 0.0, final: float = 0.0) -> float:
-    """Fall in a straight line to `final`."""
-    if progress < _share(warmup):
+    """Decay linearly to `final`."""
+    if progress < _checked(warmup):
         return _warm(progress, warmup)
     return 1 - (1 - final) * (progress - warmup) / (1 - warmup)
 
@@ -32,31 +33,31 @@ def linear(progress: float, *, warmup: float = 0.0, final: float = 0.0) -> float
 def steps(
     progress: float, *, at: tuple[float, ...] = (0.3, 0.6, 0.8), factor: float = 0.2
 ) -> float:
-    """Multiply by `factor` at each of these shares of the run.
+    """Multiply by `factor` at each of these fractions of the run.
 
     The defaults are wide residual networks' 60, 120 and 160 of 200 epochs (Zagoruyko &
     Komodakis 2016, arXiv:1605.07146, section 3).
     """
-    return factor ** sum(progress >= place for place in at)
+    return factor ** sum(progress >= milestone for milestone in at)
 
 
 def one_cycle(
     progress: float, *, warmup: float = 0.3, start: float = 0.04, final: float = 0.0
 ) -> float:
-    """Rise along a cosine from `start` to 1, then fall to `final`.
+    """Rise along a cosine from `start` to 1, then decay to `final`.
 
     Source: Smith 2018, arXiv:1803.09820, section 4.
     """
-    if progress < _share(warmup):
+    if progress < _checked(warmup):
         return start + (1 - start) * (1 - math.cos(math.pi * progress / warmup)) / 2
     return cosine((progress - warmup) / (1 - warmup), final=final)
 
 
 def _warm(progress: float, warmup: float) -> float:
-    return 1.0 if progress >= _share(warmup) else max(progress, 1e-3 * warmup) / warmup
+    return 1.0 if progress >= _checked(warmup) else max(progress, 1e-3 * warmup) / warmup
 
 
-def _share(warmup: float) -> float:
+def _checked(warmup: float) -> float:
     if not 0 <= warmup < 1:
-        raise UsageError(f"a schedule's warmup = {warmup} is not a share in [0, 1)")
+        raise UsageError(f"a schedule's warmup = {warmup} is not a fraction in [0, 1)")
     return warmup

@@ -1,4 +1,4 @@
-"""Strategies: what is trained of a network, how fast, and how its head begins.
+"""Strategies: which layers are trained, at which rate, and how the head is initialised.
 
 A file defines one function, which returns a `Strategy`. Engines carry it out.
 """

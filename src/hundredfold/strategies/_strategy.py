@@ -1,4 +1,4 @@
-"""A strategy as a value; nothing here computes."""
+"""The settings of a strategy."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,21 +6,21 @@ from typing import Literal
 from hundredfold.errors import UsageError
 
 Head = Literal["random_init", "ridge", "logistic"]
-QUARTERS = 4  # of a network's weight tensors, counted from the image on
+QUARTERS = 4  # of the list of a network's weight tensors, counted from the input
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """What is trained of a network.
+    """Which layers of a network are trained, and how. Raises UsageError for values out of range.
 
-    pretrained: whether the network begins with weights, under a new head.
-    rate: learning rate of the network as a share of the head's; 0 trains the head alone.
-    layer_decay: share by which the rate falls for each quarter towards the image.
-    freeze: quarters that stay as they are, beginning at the image.
+    pretrained: whether the network starts from given weights, with a new head.
+    rate: factor on the learning rate for the network; the head has 1. 0 trains the head only.
+    layer_decay: factor on the rate for each further quarter from the head towards the input.
+    freeze: number of quarters that are not trained, from the input on.
     input_size: pixels that images are resized to; 0 is the engine's choice.
     cut: groups of the network that are kept; 0 keeps all.
-    head: how the head begins. views: how often a frozen network sees each image.
-    dropout: probability that a feature is dropped before the head, in training.
+    head: initialisation of the head. views: how often a frozen network sees each image.
+    dropout: probability on the features before the head, in [0, 1).
     """
 
     pretrained: bool
@@ -47,16 +47,16 @@ class Strategy:
 
     @property
     def frozen(self) -> bool:
-        """Whether the network stays as it is and a head is trained on its features."""
+        """Whether only the head is trained, on fixed features."""
         return self.pretrained and self.rate == 0
 
     @property
-    def solves(self) -> bool:
-        """Whether the head is solved on features before training begins."""
+    def fits_head(self) -> bool:
+        """Whether the head starts from a probe that is fitted to features before training."""
         return self.pretrained and self.head != "random_init"
 
     def rate_of(self, quarter: int) -> float:
-        """Return the learning rate of a quarter, 0 to 3 from the image on; 0 where it is frozen."""
+        """Return the factor on a quarter's rate, 0 to 3 from the input; 0 where it is frozen."""
         if quarter < self.freeze:
             return 0.0
         return float(self.rate * self.layer_decay ** (QUARTERS - 1 - quarter))

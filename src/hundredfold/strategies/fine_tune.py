@@ -1,4 +1,4 @@
-"""Train a new head and most of a network that has learned elsewhere."""
+"""Train a new head and most of a pretrained network."""
 
 from typing import Literal
 
@@ -16,20 +16,22 @@ def fine_tune(
     head: Literal["random_init", "ridge", "logistic"] = "random_init",
     dropout: float = 0.2,
 ) -> Strategy:
-    """Train a head, and the network under it at a lower learning rate.
+    """Train a new head, and the pretrained network at a lower learning rate.
 
-    rate: learning rate of the network's last quarter as a share of the head's, above 0.
-    layer_decay: share by which the rate falls for each quarter towards the image, in (0, 1].
+    rate: learning rate of the network's last quarter as a fraction of the head's, above 0.
+    layer_decay: factor on the rate for each further quarter towards the input, in (0, 1].
         Quarters are of the list of the network's weight tensors.
-    freeze: quarters that stay as they are, 0 to 3, beginning at the image, where features are
+    freeze: number of quarters that are not trained, 0 to 3, from the input on, where features are
         the most general. 1 freezes the stem and about two of DenseNet-169's four blocks.
     input_size: pixels that images are resized to; see `linear_probe`.
     cut: keep this many groups of the network; see `linear_probe`.
-    head: how the head begins; solved heads spare the network the gradients of a random one
-        (Kumar et al. 2022, arXiv:2202.10054).
-    dropout: probability that a feature is dropped in training, in [0, 1).
+    head: initialisation of the head. "ridge" and "logistic" fit it to features first, so the
+        network does not receive the gradients of a random head (Kumar et al. 2022,
+        arXiv:2202.10054).
+    dropout: probability on the features, in [0, 1).
 
-    BatchNorm stays in inference mode, with the statistics that came with the weights.
+    BatchNorm stays in inference mode, with the statistics of the weights that were loaded.
+    Raises UsageError for a value out of range.
     """
     if rate <= 0 or not 0 < layer_decay <= 1:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Train a linear head on the features of a network that stays as it is."""
+"""Train a linear head on the features of a frozen network."""
 
 from typing import Literal
 
@@ -16,14 +16,16 @@ def linear_probe(
 ) -> Strategy:
     """Train a head on features that are computed once for each image.
 
-    input_size: pixels that images are resized to. 0 takes 128 for smaller images and the images'
-        own size from there on, and for weights of a run always the images' own size.
+    input_size: pixels that images are resized to. 0 enlarges smaller images to 128 and keeps
+        larger ones; with weights of a run it keeps every size.
     cut: keep this many groups of the network (VGG 1 to 5; ResNet, DenseNet and ConvNeXt 1 to 4;
         MobileNetV2 and EfficientNet 1 to 7); 0 keeps all.
-    head: how the head begins: drawn at random, or solved in closed form or by regression on the
-        features, its regularisation chosen by validation.
-    views: how often each image is seen: once as it is, then augmented.
-    dropout: probability that a feature is dropped in training, in [0, 1).
+    head: initialisation of the head: at random, or fitted to the features by ridge or logistic
+        regression, whose regularisation is chosen on the validation images.
+    views: number of versions of each image, at least 1: one as it is, the others augmented.
+    dropout: probability on the features, in [0, 1).
+
+    Raises UsageError for a value out of range.
     """
     if views < 1:
         raise UsageError(

@@ -47,8 +47,10 @@ def train(taught: Path, tmp_path: Path, progress: training.Progress) -> Callable
 
 
 def _backbone(made: Run) -> dict[str, torch.Tensor]:
-    found = load_file(made.best())
-    inside = {n.removeprefix("backbone."): t for n, t in found.items() if n.startswith("backbone.")}
+    actual = load_file(made.best())
+    inside = {
+        n.removeprefix("backbone."): t for n, t in actual.items() if n.startswith("backbone.")
+    }
     return {n: t for n, t in inside.items() if not n.endswith("num_batches_tracked")}
 
 

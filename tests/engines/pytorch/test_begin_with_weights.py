@@ -42,28 +42,28 @@ def test_what_a_network_fitted_to_its_own_images_is_not_fitted_anew(
 def test_a_run_resumes_with_its_own_weights_only(
     train: Callable[..., Run], tmp_path: Path, taught: Path, progress: training.Progress
 ) -> None:
-    made = train()
-    made.save_info(made.info | {"status": "stopped"})
+    trained_run = train()
+    trained_run.save_info(trained_run.info | {"status": "stopped"})
     other = tmp_path / "other.safetensors"
     other.write_bytes((taught / "weights" / "best.safetensors").read_bytes() + b" ")
     with pytest.raises(MissingError, match="not those of the recipe"):
         training.resume(
-            made, training.Options(Source(), threads=1, weights=other), progress, ENGINE
+            trained_run, training.Options(Source(), threads=1, weights=other), progress, ENGINE
         )
-    gone = made.info["weights"] | {"file": str(tmp_path / "gone.safetensors")}
-    made.save_info(made.info | {"weights": gone})
+    gone = trained_run.info["weights"] | {"file": str(tmp_path / "gone.safetensors")}
+    trained_run.save_info(trained_run.info | {"weights": gone})
     with pytest.raises(MissingError, match="no weights at"):
-        training.resume(made, training.Options(Source(), threads=1), progress, ENGINE)
+        training.resume(trained_run, training.Options(Source(), threads=1), progress, ENGINE)
 
 
 def test_a_run_alone_says_the_model(taught: Path, tmp_path: Path) -> None:
     arguments = ["train", *PLAIN, "--epochs", "1", "--weights", str(taught)]
     assert cli.main([*arguments, "--out", str(tmp_path), "--name", "a"]) == 0
-    made = run.open_run("a", tmp_path)
-    assert str(made.recipe.model) == str(Recipe(model=BACKBONE).model)
-    assert made.recipe.strategy.name == "linear_probe"
+    trained_run = run.open_run("a", tmp_path)
+    assert str(trained_run.recipe.model) == str(Recipe(model=BACKBONE).model)
+    assert trained_run.recipe.strategy.name == "linear_probe"
     weights = (taught / "weights" / "best.safetensors").read_bytes()
-    assert made.recipe.weights == f"four@{hashlib.sha256(weights).hexdigest()[:16]}"
+    assert trained_run.recipe.weights == f"four@{hashlib.sha256(weights).hexdigest()[:16]}"
 
 
 def test_weights_of_another_network_name_the_model_to_use(
@@ -102,10 +102,10 @@ def test_weights_none_trains_a_recipe_with_weights_from_scratch(tmp_path: Path) 
     asked = ["train", "speednet-finetuned", *PLAIN, "--epochs", "1", "--model", BACKBONE,
              "--optimizer", "adam", "--out", str(tmp_path), "--name", "a"]  # fmt: skip
     assert cli.main([*asked, "--weights", "none"]) == 0
-    made = Run(tmp_path / "a")
-    assert (made.recipe.weights, made.recipe.strategy.name) == ("", "scratch")
-    assert "weights" not in made.info
-    assert not any(name.startswith("backbone.") for name in load_file(made.best()))
+    trained_run = Run(tmp_path / "a")
+    assert (trained_run.recipe.weights, trained_run.recipe.strategy.name) == ("", "scratch")
+    assert "weights" not in trained_run.info
+    assert not any(name.startswith("backbone.") for name in load_file(trained_run.best()))
 
 
 def test_published_weights_stay_as_written_and_run_json_says_the_file(
@@ -116,15 +116,15 @@ def test_published_weights_stay_as_written_and_run_json_says_the_file(
     file = tmp_path / "mobilenet_v2-random.safetensors"
     save_file(tensors, file)
     monkeypatch.setenv("HUNDREDFOLD_WEIGHTS", str(tmp_path))
-    made = train(
+    trained_run = train(
         model="mobilenet_v2", weights="imagenet", strategy="linear_probe(input_size=32)", epochs=1
     )
-    assert made.recipe.weights == "imagenet"
-    told = made.info["weights"]
+    assert trained_run.recipe.weights == "imagenet"
+    told = trained_run.info["weights"]
     assert told["file"] == str(file)
     assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     assert (told["layout"], told["input_size"]) == ("torchvision", 32)
-    for name, tensor in backbone(made).items():
+    for name, tensor in backbone(trained_run).items():
         assert "scale." in name or torch.equal(tensor, tensors[name]), name
 
 
@@ -134,30 +134,30 @@ def test_a_linear_probes_run_lends_its_network_to_fine_tuning(
     first = train("first", strategy="linear_probe(head='ridge')")
     second = train("second", weights=str(first.folder), strategy="fine_tune(rate=0.1)")
     assert second.recipe.weights.startswith("first@")
-    held, found = load_file(taught / "weights" / "best.safetensors"), backbone(second)
-    for name, tensor in found.items():
+    held, actual = load_file(taught / "weights" / "best.safetensors"), backbone(second)
+    for name, tensor in actual.items():
         kept = "running" in name or name.startswith("scale.")
         assert torch.equal(tensor, held[name]) == kept, name
     still = {"optimizer": "sgd(lr=0.0, weight_decay=0.0)", "epochs": 1}
     again = train("again", weights=str(second.folder), strategy="fine_tune(rate=0.1)", **still)
     for name, tensor in backbone(again).items():
-        assert torch.equal(tensor, found[name]), name
+        assert torch.equal(tensor, actual[name]), name
 
 
 def test_a_recipe_takes_the_network_of_the_run(taught: Path, tmp_path: Path, backbone) -> None:
     asked = ["train", "speednet-finetuned", *PLAIN, "--epochs", "2", "--set", "optimizer.lr=0.005",
              "--out", str(tmp_path), "--weights", str(taught)]  # fmt: skip
     assert cli.main([*asked, "--name", "a"]) == 0
-    made = run.open_run("a", tmp_path)
-    assert made.recipe.model.name == "wrn"
-    told = made.recipe.strategy.options
+    trained_run = run.open_run("a", tmp_path)
+    assert trained_run.recipe.model.name == "wrn"
+    told = trained_run.recipe.strategy.options
     assert (told["rate"], told["head"]) == (1.0, "logistic")
-    assert made.recipe.epochs == 2
+    assert trained_run.recipe.epochs == 2
     assert cli.main([*asked, "--name", "b", "--set", "strategy.freeze=3"]) == 0
     held = load_file(taught / "weights" / "best.safetensors")
     frozen = backbone(run.open_run("b", tmp_path))
     moved = [n for n, t in frozen.items() if not torch.equal(t, held[n])]
-    assert 0 < len(moved) < len(backbone(made)) / 2
+    assert 0 < len(moved) < len(backbone(trained_run)) / 2
 
 
 def test_the_recipe_for_runs_says_that_it_wants_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,17 +43,17 @@ def computed(extract: Any, rows: Any, cache: Path, view: View | None = None) -> 
 
 def test_each_row_holds_the_features_of_its_image(tmp_path: Path) -> None:
     rows = [0, 3, 511, 512, 1199]
-    found = computed(means, rows, tmp_path)
-    assert found.shape == (1200, 3)
-    np.testing.assert_allclose(found[rows], PIXELS[rows].mean((1, 2)), rtol=1e-5)
+    actual = computed(means, rows, tmp_path)
+    assert actual.shape == (1200, 3)
+    np.testing.assert_allclose(actual[rows], PIXELS[rows].mean((1, 2)), rtol=1e-5)
 
 
 def test_only_missing_rows_are_computed(tmp_path: Path) -> None:
     first, second = Counted(), Counted()
     computed(first, range(100), tmp_path)
-    found = computed(second, range(50, 700), tmp_path)
+    actual = computed(second, range(50, 700), tmp_path)
     assert (first.images, second.images) == (100, 600)
-    np.testing.assert_allclose(found[:700], PIXELS[:700].mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(actual[:700], PIXELS[:700].mean((1, 2)), rtol=1e-5)
 
 
 def test_what_is_lacking_is_known_without_computing_or_writing(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_a_killed_computation_goes_on(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         computed(Counted(limit=1100), range(1200), tmp_path)
     rest = Counted()
-    found = computed(rest, range(1200), tmp_path)
+    actual = computed(rest, range(1200), tmp_path)
     assert rest.images == 1200 - 1024
-    np.testing.assert_allclose(found, PIXELS.mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(actual, PIXELS.mean((1, 2)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("apart", "saved"), [(0.0, [0, 512, 1024]), (1e9, [0, 0, 0])])
@@ -107,19 +107,19 @@ def test_a_block_whose_bytes_changed_is_computed_again_and_no_other(
     content[-1] ^= 1
     file.write_bytes(content)
     again = Counted()
-    found = computed(again, range(1000, 1100), tmp_path)
+    actual = computed(again, range(1000, 1100), tmp_path)
     assert again.images == 1100 - 1024  # the rows of the last block
-    found = computed(again, range(1200), tmp_path)
+    actual = computed(again, range(1200), tmp_path)
     assert again.images == 1200 - 1024  # its other rows were not trusted either
-    np.testing.assert_allclose(found, PIXELS.mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(actual, PIXELS.mean((1, 2)), rtol=1e-5)
     assert len(caplog.records) == 1
 
 
 def test_features_need_no_cache_that_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
-    found = computed(means, range(1200), tmp_path / "cache")
-    np.testing.assert_allclose(found, PIXELS.mean((1, 2)), rtol=1e-5)
-    assert not found.flags.writeable
+    actual = computed(means, range(1200), tmp_path / "cache")
+    np.testing.assert_allclose(actual, PIXELS.mean((1, 2)), rtol=1e-5)
+    assert not actual.flags.writeable
 
 
 def test_a_view_does_not_depend_on_the_rows_asked_for(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_sums_on_the_way_are_of_the_type_that_steps_give() -> None:
 def test_folding_a_network_computes_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its float64 stays there, and what comes back lies on the network's device."""
     network = _model(name).eval()
-    wanted = {key: tensor.clone() for key, tensor in fold(network).state_dict().items()}
+    expected = {key: tensor.clone() for key, tensor in fold(network).state_dict().items()}
     moved: list[torch.device] = []
     to = nn.Module.to
 
@@ -148,7 +148,7 @@ def test_folding_a_network_computes_on_the_cpu(name: str, monkeypatch: pytest.Mo
         folded = fold(network.to(META))
     assert moved[-1] == META
     assert {p.device.type for p in folded.parameters()} <= {"meta"}
-    assert folded.state_dict().keys() == wanted.keys()
+    assert folded.state_dict().keys() == expected.keys()
 
 
 def test_small_images_are_resized_without_any() -> None:

@@ -48,10 +48,10 @@ def _network(name: str) -> nn.Module:
 
 @pytest.mark.parametrize("micro_batch", [1, 4, 5, 10, 99])
 def test_micro_batches_give_the_gradients_of_the_whole_batch(micro_batch: int) -> None:
-    wanted, whole = _step(_network("simple_cnn"), 0)
-    found, parts = _step(_network("simple_cnn"), micro_batch)
-    torch.testing.assert_close(found, wanted, rtol=1e-6, atol=0)
-    assert found[1] == wanted[1]
+    expected, whole = _step(_network("simple_cnn"), 0)
+    actual, parts = _step(_network("simple_cnn"), micro_batch)
+    torch.testing.assert_close(actual, expected, rtol=1e-6, atol=0)
+    assert actual[1] == expected[1]
     for one, other in zip(whole, parts, strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-6)
 

@@ -59,11 +59,11 @@ def test_a_step_that_runs_out_of_memory_is_the_step_in_smaller_micro_batches(err
     tight = _learner(5, ERRORS[error], say=logged.append)
     small = _learner(99, ERRORS[error], micro_batch=4)
     for number in range(3):
-        sums, wanted = (
+        sums, expected = (
             learner.step(*_batch(number), 0.0, step_seed(0, 0, number))
             for learner in (tight, small)
         )
-        assert torch.equal(sums, wanted)
+        assert torch.equal(sums, expected)
     for name, tensor in small.tensors().items():
         assert torch.equal(tight.tensors()[name], tensor), name
     assert tight.micro_batch == 4

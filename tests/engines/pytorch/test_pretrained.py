@@ -27,12 +27,12 @@ PLAIN = ["--data", OTHER, "--batch-size", "16", "--precision", "fp32", "--thread
 def test_a_frozen_backbone_stays_to_the_bit_and_its_head_learns_other_classes(
     train: Callable[..., Run], taught: Path, backbone
 ) -> None:
-    made = train(epochs=12)
+    trained_run = train(epochs=12)
     held = load_file(taught / "weights" / "best.safetensors")
-    for name, tensor in backbone(made).items():
+    for name, tensor in backbone(trained_run).items():
         assert torch.equal(tensor, held[name]), name
-    assert made.info["data"]["classes"] == list(data.load(OTHER, Source()).classes)
-    assert made.scores["validation.top_1"]["value"] > 1 / 3
+    assert trained_run.info["data"]["classes"] == list(data.load(OTHER, Source()).classes)
+    assert trained_run.scores["validation.top_1"]["value"] > 1 / 3
 
 
 def test_features_are_standardised_as_float64_does_it_and_constant_ones_only_shifted() -> None:
@@ -49,12 +49,12 @@ def test_features_are_standardised_as_float64_does_it_and_constant_ones_only_shi
 
 
 def test_stored_logits_are_those_of_the_images(train: Callable[..., Run]) -> None:
-    made = train(strategy="linear_probe(head='ridge')")
-    model = open_model(made, torch.device("cpu")).network
-    found = data.load(made.recipe.data, Source())
-    _, split = data.training(found, share=0.25, seed=0)
+    trained_run = train(strategy="linear_probe(head='ridge')")
+    model = open_model(trained_run, torch.device("cpu")).network
+    dataset = data.load(trained_run.recipe.data, Source())
+    _, split = data.training(dataset, share=0.25, seed=0)
     again = logits(model, split.pixels, split.indices, device=torch.device("cpu"))
-    np.testing.assert_allclose(made.logits("validation"), again, atol=1e-4)
+    np.testing.assert_allclose(trained_run.logits("validation"), again, atol=1e-4)
 
 
 def test_a_second_head_computes_no_features(
@@ -76,12 +76,12 @@ def test_a_solved_head_begins_better_than_a_drawn_one(train: Callable[..., Run])
     still = {"epochs": 1, "optimizer": "sgd(lr=0.0, weight_decay=0.0)"}
     drawn = train("drawn", **still).scores["validation.loss"]["value"]
     for start in ("ridge", "logistic"):
-        made = train(start, strategy=f"linear_probe(head='{start}')", **still)
-        assert made.scores["validation.loss"]["value"] < drawn
-        probes = made.info["probes"]
+        trained_run = train(start, strategy=f"linear_probe(head='{start}')", **still)
+        assert trained_run.scores["validation.loss"]["value"] < drawn
+        probes = trained_run.info["probes"]
         assert [name.partition(",")[0] for name in probes] == ["nearest", "ridge", "logistic"]
         [own] = [top_1 for name, top_1 in probes.items() if name.startswith(start)]
-        assert made.scores["validation.top_1"]["value"] == pytest.approx(own)
+        assert trained_run.scores["validation.top_1"]["value"] == pytest.approx(own)
 
 
 def test_each_view_counts_as_an_image(train: Callable[..., Run]) -> None:
@@ -122,10 +122,12 @@ def test_views_that_mix_labels_are_refused(train: Callable[..., Run]) -> None:
 def test_fine_tuning_moves_the_backbone_and_not_its_statistics(
     train: Callable[..., Run], taught: Path, backbone
 ) -> None:
-    made = train(strategy="fine_tune(rate=0.1, layer_decay=0.5, head='logistic')", augment="flip")
+    trained_run = train(
+        strategy="fine_tune(rate=0.1, layer_decay=0.5, head='logistic')", augment="flip"
+    )
     held = load_file(taught / "weights" / "best.safetensors")
-    found = backbone(made)
-    for name, tensor in found.items():
+    actual = backbone(trained_run)
+    for name, tensor in actual.items():
         kept = "running" in name or name.startswith("scale.")
         assert torch.equal(tensor, held[name]) == kept, name
 
@@ -157,9 +159,9 @@ def test_a_budget_trains_a_head_as_long_as_its_recipe_says(
     arguments = ["train", *PLAIN, "--weights", str(taught), "--set", "epochs=3",
                  "--budget", "60s", "--out", str(tmp_path), "--name", "a"]  # fmt: skip
     assert cli.main(arguments) == 0
-    made = run.open_run("a", tmp_path)
-    assert (made.recipe.epochs, made.info["epochs"]) == (3, 3)
-    assert "budget" not in made.info
+    trained_run = run.open_run("a", tmp_path)
+    assert (trained_run.recipe.epochs, trained_run.info["epochs"]) == (3, 3)
+    assert "budget" not in trained_run.info
     assert "as the recipe says" in capsys.readouterr().out
 
 
@@ -171,10 +173,10 @@ def test_a_budget_fine_tunes_for_what_features_leave_of_it(taught: Path, tmp_pat
                  "--name", "a"]  # fmt: skip
     assert cli.main(arguments) == 0
     assert 8 < time.monotonic() - began < 25
-    made = run.open_run("a", tmp_path)
-    assert made.info["probes"]
-    assert made.info["budget"]["seconds"] < 15
-    assert made.info["steps"] == made.curve[-1]["step"] > 10
+    trained_run = run.open_run("a", tmp_path)
+    assert trained_run.info["probes"]
+    assert trained_run.info["budget"]["seconds"] < 15
+    assert trained_run.info["steps"] == trained_run.curve[-1]["step"] > 10
 
 
 def test_a_budget_that_features_would_take_is_refused_before_they_are_computed(

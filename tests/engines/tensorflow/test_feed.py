@@ -78,10 +78,10 @@ def test_zoom_is_the_same_factor_as_pytorchs(text: str) -> None:
     moved, _ = ours.pipeline(text)(
         torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.eye(8), torch.Generator()
     )
-    wanted = moved.permute(0, 2, 3, 1).numpy().astype(float)
+    expected = moved.permute(0, 2, 3, 1).numpy().astype(float)
     inner = (slice(None), slice(5, -5), slice(5, -5))
-    assert np.abs(wanted - pixels)[inner].mean() > 4, "the zoom is visible"
-    assert np.abs(wanted - images.numpy().astype(float))[inner].mean() < 1
+    assert np.abs(expected - pixels)[inner].mean() > 4, "the zoom is visible"
+    assert np.abs(expected - images.numpy().astype(float))[inner].mean() < 1
 
 
 def test_shift_and_rotation_stay_within_their_ranges() -> None:
@@ -102,20 +102,20 @@ def test_a_move_does_to_images_what_its_layer_does(text: str) -> None:
     state = tf.constant([3, 5])
     moved = move_images(tf.constant(pixels), [(move.draw(pixels, state), move.fill)])
     move.layer.generator.state.assign(state)
-    wanted = move.layer(pixels.astype(np.float32), training=True).numpy()
-    assert np.abs(wanted - pixels).mean() > 20, "the move is visible"
-    assert np.abs(wanted - moved.numpy().astype(float)).max() <= 0.51
+    expected = move.layer(pixels.astype(np.float32), training=True).numpy()
+    assert np.abs(expected - pixels).mean() > 20, "the move is visible"
+    assert np.abs(expected - moved.numpy().astype(float)).max() <= 0.51
 
 
 def test_moves_are_done_in_their_order() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 20, 3), dtype=np.uint8)
     moves, state = _moves("flip", "rotate(degrees=40)"), tf.constant([3, 5])
     moved = move_images(tf.constant(pixels), [(m.draw(pixels, state), m.fill) for m in moves])
-    wanted = pixels.astype(np.float32)  # a flip blends nothing, so the layers blend once as well
+    expected = pixels.astype(np.float32)  # a flip blends nothing, so the layers blend once as well
     for move in moves:
         move.layer.generator.state.assign(state)
-        wanted = move.layer(wanted, training=True).numpy()
-    assert np.abs(wanted - moved.numpy().astype(float)).max() <= 0.51
+        expected = move.layer(expected, training=True).numpy()
+    assert np.abs(expected - moved.numpy().astype(float)).max() <= 0.51
 
 
 def test_a_chain_blends_once_where_its_moves_fill_alike() -> None:
@@ -131,6 +131,6 @@ def test_a_chain_blends_once_where_its_moves_fill_alike() -> None:
 
 def test_what_keras_cannot_do_and_too_few_images_are_refused() -> None:
     with pytest.raises(UsageError, match="half of the images"):
-        augment.flip(share=0.3)
+        augment.flip(probability=0.3)
     with pytest.raises(UsageError, match="larger than the 4 training images"):
         _feed(_smooth(4))

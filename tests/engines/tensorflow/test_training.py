@@ -33,15 +33,15 @@ CPU = torch.device("cpu")
 
 
 def _validation(made: Run) -> data.Split:
-    found = data.load(made.recipe.data, Source())
-    return data.training(found, share=made.recipe.validation, seed=made.recipe.seed)[1]
+    dataset = data.load(made.recipe.data, Source())
+    return data.training(dataset, share=made.recipe.validation, seed=made.recipe.seed)[1]
 
 
 def test_it_learns_to_read_digits(train: Train) -> None:
     options = ("--engine", "tensorflow", "--optimizer", "adam(lr=0.003)")
-    made = train("a", *options, data="digits", epochs=4, batch=64)
-    assert made.scores["validation.top_1"]["value"] > 0.9
-    losses = [row["train.loss"] for row in made.curve]
+    run = train("a", *options, data="digits", epochs=4, batch=64)
+    assert run.scores["validation.top_1"]["value"] > 0.9
+    losses = [row["train.loss"] for row in run.curve]
     assert losses[-1] < losses[0] / 3
 
 
@@ -52,8 +52,8 @@ def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, m
         split = _validation(made)
         opened = inference.open_model(made, CPU), opening.open_model(made)
         stored = made.logits("validation")
-        for found in (one.logits(split.pixels, split.indices) for one in opened):
-            np.testing.assert_allclose(found, stored, atol=1e-4)
+        for actual in (one.logits(split.pixels, split.indices) for one in opened):
+            np.testing.assert_allclose(actual, stored, atol=1e-4)
     files = [{path.relative_to(made.folder) for path in made.folder.rglob("*")} for made in runs]
     assert not {path for path in files[0] ^ files[1] if path.parent.name != "state"}
     assert runs[0].info.keys() == runs[1].info.keys()
@@ -65,12 +65,12 @@ def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, m
 
 def test_the_best_weights_are_restored_and_patience_ends_training(train: Train) -> None:
     options = ("--engine", "tensorflow", "--patience", "2", "--optimizer", "adam(lr=0.03)")
-    made = train("a", *options, epochs=40)
-    losses = [row["validation.loss"] for row in made.curve]
+    run = train("a", *options, epochs=40)
+    losses = [row["validation.loss"] for row in run.curve]
     best = int(np.argmin(losses))
-    assert made.info["best_epoch"] == best + 1
+    assert run.info["best_epoch"] == best + 1
     assert len(losses) == min(best + 3, 40) < 40
-    assert np.isclose(made.scores["validation.loss"]["value"], losses[best], atol=1e-4)
+    assert np.isclose(run.scores["validation.loss"]["value"], losses[best], atol=1e-4)
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(
@@ -109,7 +109,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         (["--set", "ema=0.9"], "does not take ema"),
         (["--model", "wrn(depth=16)"], "the TensorFlow engine has no model 'wrn'"),
         (["--device", "cuda:7"], "TensorFlow has no device 'cuda:7'"),
-        (["--augment", "flip(share=0.2)"], "Keras mirrors half of the images"),
+        (["--augment", "flip(probability=0.2)"], "Keras mirrors half of the images"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_anything_is_written(
@@ -130,23 +130,23 @@ def test_a_frozen_network_trains_its_head_on_features_and_is_evaluated_whole(
     file = tmp_path / "notop.weights.h5"
     source.save_weights(file)
     options = f'name="vgg16", weights="{file}", frozen=True, resolution=32'
-    made = train("frozen", "--engine", "tensorflow", "--model", f"keras_application({options})")
-    assert "features   computed once" in (made.folder / "log.txt").read_text()
-    kept = load_file(made.best())["block1_conv1.weight"].numpy()
+    run = train("frozen", "--engine", "tensorflow", "--model", f"keras_application({options})")
+    assert "features   computed once" in (run.folder / "log.txt").read_text()
+    kept = load_file(run.best())["block1_conv1.weight"].numpy()
     first = source.get_layer("block1_conv1").kernel.value.numpy().transpose(3, 2, 0, 1)
     np.testing.assert_array_equal(kept, first)
-    split = _validation(made)
-    found = opening.open_model(made).logits(split.pixels, split.indices)
-    np.testing.assert_allclose(found, made.logits("validation"), atol=1e-4)
-    assert cli.main(["evaluate", str(made.folder), "--split", "validation", "--threads", "1"]) == 0
+    split = _validation(run)
+    actual = opening.open_model(run).logits(split.pixels, split.indices)
+    np.testing.assert_allclose(actual, run.logits("validation"), atol=1e-4)
+    assert cli.main(["evaluate", str(run.folder), "--split", "validation", "--threads", "1"]) == 0
     picture = tmp_path / "picture.png"
     Image.fromarray(split.pixels[0]).save(picture)
     capsys.readouterr()
-    assert cli.main(["predict", str(made.folder), str(picture), "--json"]) == 0
+    assert cli.main(["predict", str(run.folder), str(picture), "--json"]) == 0
     (one,) = json.loads(capsys.readouterr().out)["predictions"]
-    assert one["labels"][0] in made.info["data"]["classes"]
+    assert one["labels"][0] in run.info["data"]["classes"]
     with pytest.raises(UsageError, match="which PyTorch cannot compute"):
-        inference.open_model(made, CPU)
+        inference.open_model(run, CPU)
 
 
 def test_a_dry_run_estimates_and_writes_nothing(elsewhere: Path) -> None:

@@ -21,56 +21,56 @@ PREDICTED = LOGITS.argmax(axis=1)
 
 
 def test_confusion_is_scikit_learns():
-    wanted = oracle.confusion_matrix(LABELS, PREDICTED, labels=range(8))
-    np.testing.assert_array_equal(confusion(LOGITS, LABELS), wanted)
+    expected = oracle.confusion_matrix(LABELS, PREDICTED, labels=range(8))
+    np.testing.assert_array_equal(confusion(LOGITS, LABELS), expected)
 
 
 def test_confusion_keeps_every_class_and_counts_every_image():
-    found = confusion(LOGITS[:3], LABELS[:3])
-    assert found.shape == (8, 8)
-    assert found.sum() == 3
+    actual = confusion(LOGITS[:3], LABELS[:3])
+    assert actual.shape == (8, 8)
+    assert actual.sum() == 3
 
 
 def test_per_class_is_scikit_learns_with_0_for_fractions_of_nothing():
     wanted = oracle.precision_recall_fscore_support(
         LABELS, PREDICTED, labels=range(8), zero_division=0
     )
-    found = per_class(LOGITS, LABELS)
+    actual = per_class(LOGITS, LABELS)
     for got, expected in zip(
-        (found.precision, found.recall, found.f1, found.support), wanted, strict=True
+        (actual.precision, actual.recall, actual.f1, actual.support), wanted, strict=True
     ):
         np.testing.assert_allclose(got, expected)
 
 
 def test_reliability_adds_up_to_the_calibration_error():
     for adaptive in (False, True):
-        found = reliability(LOGITS, LABELS, bins=10, adaptive=adaptive)
-        gap = np.nan_to_num(np.abs(found.accuracy - found.confidence))
-        total = (found.count * gap).sum() / 500
-        wanted = ece(LOGITS, LABELS, bins=10, adaptive=adaptive).value
-        assert total == pytest.approx(wanted)
-        assert len(found.edges) == 11
+        actual = reliability(LOGITS, LABELS, bins=10, adaptive=adaptive)
+        gap = np.nan_to_num(np.abs(actual.accuracy - actual.confidence))
+        total = (actual.count * gap).sum() / 500
+        expected = ece(LOGITS, LABELS, bins=10, adaptive=adaptive).value
+        assert total == pytest.approx(expected)
+        assert len(actual.edges) == 11
 
 
 def test_confidence_lies_within_its_bin_and_an_empty_bin_holds_nothing():
-    found = reliability(LOGITS, LABELS, bins=20)
-    full = found.count > 0
+    actual = reliability(LOGITS, LABELS, bins=20)
+    full = actual.count > 0
     assert not full[0]  # with 8 classes confidence is at least 1/8
-    assert np.isnan(found.confidence[~full]).all()
-    assert (found.confidence[full] > found.edges[:-1][full]).all()
-    assert (found.confidence[full] <= found.edges[1:][full]).all()
+    assert np.isnan(actual.confidence[~full]).all()
+    assert (actual.confidence[full] > actual.edges[:-1][full]).all()
+    assert (actual.confidence[full] <= actual.edges[1:][full]).all()
 
 
 @pytest.mark.parametrize("factor", [0.02, 1.0, 3.0, 20.0])
 def test_temperature_minimises_the_loss(factor):
-    found = temperature(SOFT * factor, LABELS)
-    wanted = minimize_scalar(
+    actual = temperature(SOFT * factor, LABELS)
+    expected = minimize_scalar(
         lambda log_t: loss(SOFT * factor / np.exp(log_t), LABELS).value,
         bounds=(np.log(0.01), np.log(100)),
         method="bounded",
         options={"xatol": 1e-9},
     )
-    assert found == pytest.approx(np.exp(wanted.x), rel=1e-4)
+    assert actual == pytest.approx(np.exp(expected.x), rel=1e-4)
 
 
 def test_temperature_undoes_a_factor():
@@ -94,6 +94,6 @@ def test_temperature_of_logits_that_say_nothing_is_within_bounds():
 def test_temperature_improves_calibration_on_other_images():
     half = np.arange(500) < 250
     sure = SOFT * 5
-    found = temperature(sure[half], LABELS[half])
-    after = ece(sure[~half] / found, LABELS[~half]).value
+    actual = temperature(sure[half], LABELS[half])
+    after = ece(sure[~half] / actual, LABELS[~half]).value
     assert after < ece(sure[~half], LABELS[~half]).value / 2

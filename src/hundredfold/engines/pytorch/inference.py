@@ -97,7 +97,7 @@ def _facts(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 def _outline(recipe: Recipe, classes: int, size: int, facts: Mapping[str, Any]) -> nn.Module:
     try:
-        with models.undrawn():
+        with models.without_weights():
             return network.build(recipe, classes=classes, size=size, **facts)
     except (RuntimeError, OverflowError, TypeError) as error:
         raise DataError(f"there cannot be a model {recipe.model}", found=str(error)[:200]) from None

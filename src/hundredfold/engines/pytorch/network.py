@@ -105,5 +105,5 @@ def _conform(network: nn.Module, card: Backbone, layout: Layout) -> None:
         for module in network.modules():
             if hasattr(module, "stride_first"):
                 module.stride_first()  # type: ignore[operator]
-            if hasattr(module, "late"):
-                module.late = True  # type: ignore[assignment]
+            if hasattr(module, "same_padding"):
+                module.same_padding = True  # type: ignore[assignment]

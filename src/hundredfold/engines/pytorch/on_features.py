@@ -57,7 +57,7 @@ def compute_features(job: Job, cache: Path, progress: Progress) -> Job:
         f"{len(views)} view{plural}, {seconds:.1f} s"
     )
     model.standard.set(torch.from_numpy(views[0][rows]))
-    probes = _begin_head(job, model, views[0], validation, cache) if job.strategy.solves else {}
+    probes = _begin_head(job, model, views[0], validation, cache) if job.strategy.fits_head else {}
     for name, accuracy in probes.items():
         progress.say(f"probe      {name}: accuracy {accuracy:.2%} on the validation images")
     facts = {"features_seconds": round(seconds, 3), "probes": probes}
@@ -103,7 +103,7 @@ def _wanted(job: Job, model: Transfer) -> Iterator[tuple[Split, str, Wanted]]:
 
     A set of training images for each view, then one of validation images.
     """
-    needs_all = job.strategy.frozen or job.strategy.solves
+    needs_all = job.strategy.frozen or job.strategy.fits_head
     rows = job.training.indices
     if not needs_all:
         rows = rows[:: max(1, len(rows) // _SAMPLE)]

@@ -13,11 +13,11 @@ from hundredfold.engines.tensorflow._moves import Move
 from hundredfold.errors import UsageError
 
 
-def flip(*, share: float = 0.5) -> Move:
+def flip(*, probability: float = 0.5) -> Move:
     """Mirror half of the images left to right."""
-    if share != 0.5:
+    if probability != 0.5:
         raise UsageError(
-            f"Keras mirrors half of the images, not flip(share={share})", remedy="flip"
+            f"Keras mirrors half of the images, not flip(probability={probability})", remedy="flip"
         )
     return Move(layers.RandomFlip("horizontal"), _mirrored, None)
 
@@ -25,7 +25,7 @@ def flip(*, share: float = 0.5) -> Move:
 def shift(
     *, horizontal: float = 0.1, vertical: float = 0.1, fill: Literal["reflect", "zero"] = "reflect"
 ) -> Move:
-    """Shift by up to these shares of width and height."""
+    """Shift by up to these fractions of width and height."""
     return Move(layers.RandomTranslation(vertical, horizontal), _shifted, fill)
 
 

@@ -38,7 +38,9 @@ def _can(strategy: Strategy, model: str) -> bool:
     """Tell whether this engine can carry a strategy out."""
     if not strategy.pretrained:
         return True
-    plain = strategy.layer_decay == 1 and not (strategy.freeze or strategy.cut or strategy.solves)
+    plain = strategy.layer_decay == 1 and not (
+        strategy.freeze or strategy.cut or strategy.fits_head
+    )
     return plain and strategy.rate in (0, 1) and model == "keras_application"
 
 
