@@ -52,6 +52,22 @@ def test_a_log_gets_lines_and_no_redraws_whatever_the_environment_says(
     assert stream.getvalue() == "[bold]plan[/]\nepoch 1/2\n"
 
 
+@pytest.mark.parametrize("error", [BrokenPipeError, OSError, ValueError])
+def test_a_stream_that_no_longer_takes_lines_ends_nothing(error: type[Exception]) -> None:
+    class Broken(io.StringIO):
+        tries = 0
+
+        def write(self, text: str) -> int:
+            self.tries += 1
+            raise error(f"the reader has left before {text!r}")
+
+    stream = Broken()
+    terminal = Terminal(stream)
+    for event in (*LINES, STEP, {"event": "end"}):
+        terminal.show(event)
+    assert stream.tries == 1
+
+
 @pytest.mark.parametrize(("kind", "live"), [("xterm", True), ("dumb", False)])
 def test_a_terminal_that_can_redraw_gets_a_live_line(
     kind: str, live: bool, monkeypatch: pytest.MonkeyPatch

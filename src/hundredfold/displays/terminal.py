@@ -13,14 +13,26 @@ _STAYS = ("message", "epoch")
 
 
 class Terminal:
-    """Print lines; on a terminal show steps in one line that is drawn again and again."""
+    """Print lines; on a terminal show steps in one line that is drawn again and again.
+
+    A stream that can no longer be written to is given up: it ends no training.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self._console = Console(file=stream, highlight=False)
         self._live: Live | None = None
         self.live = machine.is_terminal(stream)
+        self._broken = False
 
     def show(self, event: Event) -> None:
+        if self._broken:
+            return
+        try:
+            self._show(event)
+        except (OSError, ValueError, SystemExit):  # rich answers a broken pipe with SystemExit
+            self._broken = True
+
+    def _show(self, event: Event) -> None:
         kind = event["event"]
         if kind in _STAYS:
             self._console.print(Text(event["text"]), soft_wrap=True)
