@@ -51,14 +51,19 @@ def test_a_budget_leaves_an_ordinary_run(
     torch.set_num_threads(threads)
     said = capsys.readouterr()
     assert code == 0, said.err
-    made = run.Run(Path(json.loads(said.out)["run"]))
-    assert made.info["status"] == "done"
-    assert len(made.info["budget"]["by_size"]) >= sizes
-    assert made.info["steps"] == made.curve[-1]["step"]
-    assert str(made.recipe.model).startswith(given[1] if given else "speednet")
-    assert 0 < made.info["steps"] <= made.recipe.epochs * made.info["steps_per_epoch"] * 3 + 1
-    assert "validation.top_1" in made.scores
-    assert "alternating_flip" not in str(made.recipe.augment), "a mirrored digit is another digit"
+    trained_run = run.Run(Path(json.loads(said.out)["run"]))
+    assert trained_run.info["status"] == "done"
+    assert len(trained_run.info["budget"]["by_size"]) >= sizes
+    assert trained_run.info["steps"] == trained_run.curve[-1]["step"]
+    assert str(trained_run.recipe.model).startswith(given[1] if given else "speednet")
+    assert (
+        0
+        < trained_run.info["steps"]
+        <= trained_run.recipe.epochs * trained_run.info["steps_per_epoch"] * 3 + 1
+    )
+    assert "validation.top_1" in trained_run.scores
+    augmented = str(trained_run.recipe.augment)
+    assert "alternating_flip" not in augmented, "a mirrored digit is another digit"
 
 
 def test_a_budgets_recipe_trains_the_same_weights_again(

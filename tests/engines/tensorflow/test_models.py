@@ -13,6 +13,7 @@ from hundredfold import models
 from hundredfold.data import Source
 from hundredfold.engines.pytorch import inference
 from hundredfold.errors import MissingError, UsageError
+from hundredfold.inference import load_weights
 from hundredfold.recipe import Recipe
 
 tf = pytest.importorskip("tensorflow", reason="the extra 'tensorflow' is not installed")
@@ -68,25 +69,25 @@ def test_weights_of_pytorch_give_the_same_logits_in_keras(text: str, size: int) 
     model, network = _torch(text, size), _built(text, size, 3)
     weights.assign(network, model.state_dict(), "memory")
     pixels = _pixels(size)
-    wanted = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
-    assert wanted.std() > 0.1
-    np.testing.assert_allclose(_logits(network, pixels), wanted, atol=1e-4)
+    expected = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(_logits(network, pixels), expected, atol=1e-4)
 
 
 @shared
 def test_weights_of_keras_give_the_same_logits_in_pytorch(text: str, size: int) -> None:
     model, network = _torch(text, size), _built(text, size, 3)
-    inference.load_weights(model, weights.tensors(network), "memory")
+    load_weights(model, weights.tensors(network), "memory")
     pixels = _pixels(size)
-    found = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
-    np.testing.assert_allclose(found, _logits(network, pixels), atol=1e-4)
+    actual = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
+    np.testing.assert_allclose(actual, _logits(network, pixels), atol=1e-4)
 
 
 @shared
 def test_both_engines_count_the_same(text: str, size: int) -> None:
     ours = summary(_built(text, size), size)
-    wanted = models.summary(_torch(text, size), size)
-    assert (ours.parameters, ours.macs) == (wanted.parameters, wanted.macs)
+    expected = models.summary(_torch(text, size), size)
+    assert (ours.parameters, ours.macs) == (expected.parameters, expected.macs)
 
 
 def test_the_same_seed_draws_the_same_weights() -> None:
@@ -101,14 +102,14 @@ def test_scaling_is_fitted_as_pytorchs_layer_fits_it() -> None:
     scale = _layers.Scale("scale")
     scale.build(None)
     scale.fit(pixels)
-    wanted = [*pixels.std((0, 1, 2))[:2], 1.0]
+    expected = [*pixels.std((0, 1, 2))[:2], 1.0]
     np.testing.assert_allclose(scale.mean.value.numpy().ravel(), pixels.mean((0, 1, 2)), rtol=1e-5)
-    np.testing.assert_allclose(scale.std.value.numpy().ravel(), wanted, rtol=1e-5)
+    np.testing.assert_allclose(scale.std.value.numpy().ravel(), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["vgg16", "densenet121"])
 def test_keras_networks_get_the_pixels_that_their_weights_want(name: str, tmp_path: Path) -> None:
-    wanted = {"vgg16": keras.applications.vgg16, "densenet121": keras.applications.densenet}[name]
+    expected = {"vgg16": keras.applications.vgg16, "densenet121": keras.applications.densenet}[name]
     keras.utils.set_random_seed(5)
     made = {"vgg16": keras.applications.VGG16, "densenet121": keras.applications.DenseNet121}[name]
     source = made(include_top=False, weights=None, pooling="avg", input_shape=(32, 32, 3))
@@ -123,7 +124,7 @@ def test_keras_networks_get_the_pixels_that_their_weights_want(name: str, tmp_pa
     pretrained.load(network, name, found, offline=True)
     body = keras.Model(network.input, network.get_layer("features").output)
     pixels = _pixels(32)
-    scaled = wanted.preprocess_input(pixels.astype(np.float32))
+    scaled = expected.preprocess_input(pixels.astype(np.float32))
     np.testing.assert_allclose(_logits(body, pixels), _logits(source, scaled), atol=1e-4)
     channels = body.output.shape[-1]
     assert summary(network, 32).parameters == FEATURES[name] + (channels + 1) * CLASSES

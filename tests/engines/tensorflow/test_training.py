@@ -35,15 +35,15 @@ CPU = torch.device("cpu")
 
 
 def _validation(made: Run) -> data.Split:
-    found = data.load(made.recipe.data, Source())
-    return data.training(found, share=made.recipe.validation, seed=made.recipe.seed)[1]
+    dataset = data.load(made.recipe.data, Source())
+    return data.training(dataset, share=made.recipe.validation, seed=made.recipe.seed)[1]
 
 
 def test_it_learns_to_read_digits(train: Train) -> None:
     options = ("--engine", "tensorflow", "--optimizer", "adam(lr=0.003)")
-    made = train("a", *options, data="digits", epochs=4, batch=64)
-    assert made.scores["validation.top_1"]["value"] > 0.9
-    losses = [row["train.loss"] for row in made.curve]
+    run = train("a", *options, data="digits", epochs=4, batch=64)
+    assert run.scores["validation.top_1"]["value"] > 0.9
+    losses = [row["train.loss"] for row in run.curve]
     assert losses[-1] < losses[0] / 3
 
 
@@ -54,8 +54,8 @@ def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, m
         split = _validation(made)
         opened = inference.open_model(made, CPU), opening.open_model(made)
         stored = made.logits("validation")
-        for found in (one.logits(split.pixels, split.indices) for one in opened):
-            np.testing.assert_allclose(found, stored, atol=1e-4)
+        for actual in (one.logits(split.pixels, split.indices) for one in opened):
+            np.testing.assert_allclose(actual, stored, atol=1e-4)
     files = [{path.relative_to(made.folder) for path in made.folder.rglob("*")} for made in runs]
     assert not {path for path in files[0] ^ files[1] if path.parent.name != "state"}
     assert runs[0].info.keys() == runs[1].info.keys()
@@ -67,12 +67,12 @@ def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, m
 
 def test_the_best_weights_are_restored_and_patience_ends_training(train: Train) -> None:
     options = ("--engine", "tensorflow", "--patience", "2", "--optimizer", "adam(lr=0.03)")
-    made = train("a", *options, epochs=40)
-    losses = [row["validation.loss"] for row in made.curve]
+    run = train("a", *options, epochs=40)
+    losses = [row["validation.loss"] for row in run.curve]
     best = int(np.argmin(losses))
-    assert made.info["best_epoch"] == best + 1
+    assert run.info["best_epoch"] == best + 1
     assert len(losses) == min(best + 3, 40) < 40
-    assert np.isclose(made.scores["validation.loss"]["value"], losses[best], atol=1e-4)
+    assert np.isclose(run.scores["validation.loss"]["value"], losses[best], atol=1e-4)
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(
@@ -83,7 +83,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     whole = train("whole", *options)
     steps = iter(range(100))
 
-    def stop(self: Progress, status: object) -> None:  # noqa: ARG001
+    def stop(self: Progress, status: object) -> None:
         if next(steps) == 6:  # in the second of two epochs of four steps
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -117,7 +117,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         ([*BEGUN, "--strategy", "linear_probe(head='ridge')"], "does not take strategy"),
         (["--model", "simple_cnn", "--weights", "imagenet"], "does not take strategy"),
         (["--device", "cuda:7"], "TensorFlow has no device 'cuda:7'"),
-        (["--augment", "flip(share=0.2)"], "Keras mirrors half of the images"),
+        (["--augment", "flip(probability=0.2)"], "Keras mirrors half of the images"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_anything_is_written(
@@ -137,28 +137,27 @@ def test_a_frozen_network_trains_its_head_on_features_and_is_evaluated_whole(
     source = keras.applications.VGG16(include_top=False, weights=None)
     file = tmp_path / "notop.weights.h5"
     source.save_weights(file)
-    begun = ["--engine", "tensorflow", "--model", "keras_application(name='vgg16')",
-             "--weights", str(file)]  # fmt: skip
-    made = train("frozen", *begun, "--strategy", "linear_probe(input_size=32)")
+    begun = ["--engine", "tensorflow", *BEGUN[:2], "--weights", str(file)]
+    run = train("frozen", *begun, "--strategy", "linear_probe(input_size=32)")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    assert made.recipe.weights == f"notop.weights.h5@{digest}"
-    assert made.info["weights"]["sha256"] == digest
-    assert "features   computed once" in (made.folder / "log.txt").read_text()
-    kept = load_file(made.best())["block1_conv1.weight"].numpy()
+    assert run.recipe.weights == f"notop.weights.h5@{digest}"
+    assert run.info["weights"]["sha256"] == digest
+    assert "features   computed once" in (run.folder / "log.txt").read_text()
+    kept = load_file(run.best())["block1_conv1.weight"].numpy()
     first = source.get_layer("block1_conv1").kernel.value.numpy().transpose(3, 2, 0, 1)
     np.testing.assert_array_equal(kept, first)
-    split = _validation(made)
-    found = opening.open_model(made).logits(split.pixels, split.indices)
-    np.testing.assert_allclose(found, made.logits("validation"), atol=1e-4)
-    assert cli.main(["evaluate", str(made.folder), "--split", "validation", "--threads", "1"]) == 0
+    split = _validation(run)
+    actual = opening.open_model(run).logits(split.pixels, split.indices)
+    np.testing.assert_allclose(actual, run.logits("validation"), atol=1e-4)
+    assert cli.main(["evaluate", str(run.folder), "--split", "validation", "--threads", "1"]) == 0
     picture = tmp_path / "picture.png"
     Image.fromarray(split.pixels[0]).save(picture)
     capsys.readouterr()
-    assert cli.main(["predict", str(made.folder), str(picture), "--json"]) == 0
+    assert cli.main(["predict", str(run.folder), str(picture), "--json"]) == 0
     (one,) = json.loads(capsys.readouterr().out)["predictions"]
-    assert one["labels"][0] in made.info["data"]["classes"]
+    assert one["labels"][0] in run.info["data"]["classes"]
     with pytest.raises(UsageError, match="which PyTorch cannot compute"):
-        inference.open_model(made, CPU)
+        inference.open_model(run, CPU)
 
 
 def test_fine_tuning_moves_the_network_that_weights_began(train: Train, tmp_path: Path) -> None:
@@ -166,12 +165,12 @@ def test_fine_tuning_moves_the_network_that_weights_began(train: Train, tmp_path
     source = keras.applications.VGG16(include_top=False, weights=None)
     file = tmp_path / "notop.weights.h5"
     source.save_weights(file)
-    begun = ["--engine", "tensorflow", "--model", "keras_application(name='vgg16')",
-             "--weights", str(file), "--optimizer", "adam(lr=0.00001)"]  # fmt: skip
-    made = train("tuned", *begun, "--strategy", "fine_tune(rate=1.0, input_size=32)", epochs=1)
-    kept = load_file(made.best())["block1_conv1.weight"].numpy()
+    begun = ["--engine", "tensorflow", *BEGUN[:2], "--weights", str(file),
+             "--optimizer", "adam(lr=0.00001)"]  # fmt: skip
+    run = train("tuned", *begun, "--strategy", "fine_tune(rate=1.0, input_size=32)", epochs=1)
+    kept = load_file(run.best())["block1_conv1.weight"].numpy()
     first = source.get_layer("block1_conv1").kernel.value.numpy().transpose(3, 2, 0, 1)
-    assert 0 < np.abs(kept - first).max() < 1e-3, "4 steps of at most 0.00001 each, or some more"
+    assert 0 < np.abs(kept - first).max() < 1e-3, "a few steps of about 0.00001 each"
 
 
 def test_a_dry_run_estimates_and_writes_nothing(elsewhere: Path) -> None:
