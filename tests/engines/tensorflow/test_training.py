@@ -155,7 +155,7 @@ def test_a_frozen_network_trains_its_head_on_features_and_is_evaluated_whole(
     capsys.readouterr()
     assert cli.main(["predict", str(run.folder), str(picture), "--json"]) == 0
     (one,) = json.loads(capsys.readouterr().out)["predictions"]
-    assert one["labels"][0] in run.info["data"]["classes"]
+    assert one["label"] in run.info["data"]["classes"]
     with pytest.raises(UsageError, match="which PyTorch cannot compute"):
         inference.open_model(run, CPU)
 
