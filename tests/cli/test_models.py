@@ -3,8 +3,9 @@ import json
 import pytest
 
 from hundredfold import spec
+from hundredfold.api.networks import _EXAMPLES
 from hundredfold.cli import main
-from hundredfold.cli.models import _EXAMPLES, models
+from hundredfold.cli.models import models
 
 
 def test_the_list_holds_every_family_and_its_cost(capsys):
@@ -34,7 +35,7 @@ def test_one_is_shown_with_its_table_options_diagram_and_layers(capsys):
     assert [option["name"] for option in result["options"]] == ["depth", "width", "dropout"]
     out = capsys.readouterr().out
     assert "Zagoruyko & Komodakis" in out
-    assert "share of activations dropped" in out
+    assert "probability between a block's convolutions" in out
     assert result["diagram"] in out
     assert "group3.1.conv2" in out
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import log_loss
 
 from hundredfold import cli, data, training
-from hundredfold.compute import device, precision
+from hundredfold.compute import device
 from hundredfold.data import Source
 from hundredfold.engines.pytorch import ENGINE, PyTorch
 from hundredfold.engines.pytorch.inference import open_model
@@ -20,6 +20,7 @@ from hundredfold.engines.pytorch.job import Job
 from hundredfold.errors import CheckError, DataError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run, open_run
+from hundredfold.weights.locate import WeightsFile
 
 Train = Callable[..., Run]
 Tasks = list[dict[str, Any]]
@@ -38,21 +39,21 @@ def _with(made: Run, **info: object) -> None:
 
 
 def test_the_folder_holds_what_the_design_says(small_run: Train) -> None:
-    made = small_run()
+    run = small_run()
     for name in ("recipe.toml", "run.json", "model.json", "curve.jsonl", "log.txt", "scores.json",
                  "weights/best.safetensors", "weights/last.safetensors"):  # fmt: skip
-        assert (made.folder / name).is_file(), name
-    info = made.info
+        assert (run.folder / name).is_file(), name
+    info = run.info
     assert info["status"] == "done"
     assert info["test_evaluations"] == 0
     assert info["data"]["train"] + info["data"]["validation"] == 4 * 24
-    assert open_run("latest", made.folder.parent).name == made.name
-    rows = made.curve
+    assert open_run("latest", run.folder.parent).name == run.name
+    rows = run.curve
     assert [row["epoch"] for row in rows] == [1, 2]
     steps = info["data"]["train"] // 16
     assert [row["step"] for row in rows] == [steps, 2 * steps]
     assert all(0 <= row["train.top_1"] <= 1 for row in rows)
-    assert "the test split stays closed" in (made.folder / "log.txt").read_text()
+    assert "the test split stays closed" in (run.folder / "log.txt").read_text()
 
 
 def test_the_same_recipe_gives_the_same_bytes_and_another_seed_others(small_run: Train) -> None:
@@ -64,18 +65,18 @@ def test_the_same_recipe_gives_the_same_bytes_and_another_seed_others(small_run:
 
 def test_training_stops_after_patience_epochs_without_a_better_one(small_run: Train) -> None:
     """A rate of nothing learns nothing: the first epoch stays the best."""
-    made = small_run(epochs=20, patience=3, optimizer="sgd(lr=0.0, weight_decay=0.0)")
-    assert len(made.curve) == 4
-    assert made.info["best_epoch"] == 1
-    assert made.info["epochs"] == 4
-    assert "no better validation.loss in 3 epochs" in made.info["reason"]
+    run = small_run(epochs=20, patience=3, optimizer="sgd(lr=0.0, weight_decay=0.0)")
+    assert len(run.curve) == 4
+    assert run.info["best_epoch"] == 1
+    assert run.info["epochs"] == 4
+    assert "no better validation.loss in 3 epochs" in run.info["reason"]
 
 
 def test_the_weights_kept_are_those_of_the_best_epoch(small_run: Train) -> None:
-    made = small_run(epochs=8, patience=0, optimizer="adam(lr=0.02)", limit=32)
-    losses = [row["validation.loss"] for row in made.curve]
-    assert made.info["best_epoch"] == 1 + int(np.argmin(losses))
-    logits, labels = made.logits("validation"), made.labels("validation")
+    run = small_run(epochs=8, patience=0, optimizer="adam(lr=0.02)", limit=32)
+    losses = [row["validation.loss"] for row in run.curve]
+    assert run.info["best_epoch"] == 1 + int(np.argmin(losses))
+    logits, labels = run.logits("validation"), run.labels("validation")
     assert logits is not None
     assert labels is not None
     shares = torch.from_numpy(logits).double().softmax(1).numpy()
@@ -83,14 +84,12 @@ def test_the_weights_kept_are_those_of_the_best_epoch(small_run: Train) -> None:
 
 
 def test_the_averaged_weights_are_what_is_scored_and_kept(small_run: Train) -> None:
-    made = small_run(ema=0.5, epochs=3, select="last")
-    best, last = load_file(made.best()), load_file(made.last())
+    run = small_run(ema=0.5, epochs=3, select="last")
+    best, last = load_file(run.best()), load_file(run.last())
     for name, tensor in best.items():
         assert torch.equal(tensor, last[name])
-    state = max((made.folder / "state").glob("[0-9]*.safetensors"))
-    saved = load_file(state)
-    assert torch.equal(saved["average.conv1.weight"], best["conv1.weight"])
-    assert not torch.equal(saved["model.conv1.weight"], best["conv1.weight"])
+    plain = load_file(small_run("plain", epochs=3, select="last").best())
+    assert not torch.equal(plain["conv1.weight"], best["conv1.weight"])
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_best(
@@ -100,14 +99,14 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_best(
     with pytest.raises(CheckError, match="not finite in epoch 2") as caught:
         small_run(schedule="steps(at=(0.5,), factor=1e30)", optimizer="sgd(lr=0.01)")
     assert "optimizer.lr" in str(caught.value)
-    made = Run(tmp_path / "runs" / "a")
-    assert made.info["status"] == "failed"
-    assert "not finite" in made.info["reason"]
-    assert len(made.curve) == 1
-    weights = load_file(made.best())
+    run = Run(tmp_path / "runs" / "a")
+    assert run.info["status"] == "failed"
+    assert "not finite" in run.info["reason"]
+    assert len(run.curve) == 1
+    weights = load_file(run.best())
     assert all(tensor.isfinite().all() for tensor in weights.values())
-    assert not made.last().exists() or all(
-        t.isfinite().all() for t in load_file(made.last()).values()
+    assert not run.last().exists() or all(
+        t.isfinite().all() for t in load_file(run.last()).values()
     )
 
 
@@ -142,11 +141,11 @@ def test_an_impossible_recipe_is_refused_before_anything_is_written(
 
 
 def test_a_name_that_is_taken_is_refused(small_run: Train) -> None:
-    made = small_run()
-    before = _contents(made.folder)
+    run = small_run()
+    before = _contents(run.folder)
     with pytest.raises(UsageError, match="exists"):
-        small_run()
-    assert _contents(made.folder) == before
+        small_run(seed=1)
+    assert _contents(run.folder) == before
 
 
 def test_a_finished_run_is_not_resumed(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,32 +166,32 @@ def test_resume_takes_no_changes_to_the_recipe(
 
 
 def test_a_second_writer_is_refused(small_run: Train, progress: training.Progress) -> None:
-    made = small_run()
-    _with(made, status="stopped")
-    before = _contents(made.folder)
-    with made.writer(), pytest.raises(UsageError, match="another process"):
-        training.resume(made, training.Options(Source()), progress, ENGINE)
-    assert _contents(made.folder) == before
+    run = small_run()
+    _with(run, status="stopped")
+    before = _contents(run.folder)
+    with run.writer(), pytest.raises(UsageError, match="another process"):
+        training.resume(run, training.Options(Source()), progress, ENGINE)
+    assert _contents(run.folder) == before
 
 
 def test_other_data_are_refused_and_nothing_is_changed(
     small_run: Train, progress: training.Progress
 ) -> None:
-    made = small_run()
-    info = made.info
-    _with(made, status="stopped", data=info["data"] | {"digest": "0" * 64})
-    before = _contents(made.folder)
+    run = small_run()
+    info = run.info
+    _with(run, status="stopped", data=info["data"] | {"digest": "0" * 64})
+    before = _contents(run.folder)
     with pytest.raises(DataError, match="not those") as caught:
-        training.resume(made, training.Options(Source()), progress, ENGINE)
+        training.resume(run, training.Options(Source()), progress, ENGINE)
     assert caught.value.exit_code == 3
-    assert _contents(made.folder) == before
+    assert _contents(run.folder) == before
 
 
 def test_resume_looks_for_the_data_where_they_lay(
     tmp_path: Path, small_run: Train, progress: training.Progress
 ) -> None:
-    made = small_run()
-    _with(made, status="stopped", data=made.info["data"] | {"folder": str(tmp_path)}, threads=1)
+    run = small_run()
+    _with(run, status="stopped", data=run.info["data"] | {"folder": str(tmp_path)}, threads=1)
     seen: list[tuple[Path | None, int]] = []
 
     class Watched(PyTorch):
@@ -201,15 +200,16 @@ def test_resume_looks_for_the_data_where_they_lay(
             recipe: Recipe,
             options: training.Options,
             progress: training.Progress | None,
+            weights: WeightsFile | None = None,
             before: Mapping[str, Any] | None = None,
         ) -> Job:
             seen.append((options.source.folder, options.threads))
-            return super().prepare(recipe, options, progress, before)
+            return super().prepare(recipe, options, progress, weights, before)
 
-    training.resume(made, training.Options(Source()), progress, Watched())
-    _with(made, status="stopped")
-    training.resume(made, training.Options(Source(folder=made.folder)), progress, Watched())
-    assert seen == [(tmp_path, 1), (made.folder, 1)]
+    training.resume(run, training.Options(Source()), progress, Watched())
+    _with(run, status="stopped")
+    training.resume(run, training.Options(Source(folder=run.folder)), progress, Watched())
+    assert seen == [(tmp_path, 1), (run.folder, 1)]
 
 
 def test_a_kill_before_the_first_save_starts_over(
@@ -228,25 +228,25 @@ def test_a_kill_before_the_first_save_starts_over(
 def test_resume_removes_scores_of_former_weights(
     small_run: Train, progress: training.Progress
 ) -> None:
-    made = small_run()
-    made.save_logits("test", *[np.zeros((1, 4), np.float32), np.zeros(1, int), np.zeros(1, int)])
-    made.save_scores({"test.top_1": {"value": 0.5}})
-    _with(made, status="stopped")
-    training.resume(made, training.Options(Source(), threads=1), progress, ENGINE)
-    assert made.logits("test") is None
-    assert "test.top_1" not in made.scores
-    assert "validation.top_1" in made.scores
+    run = small_run()
+    run.save_logits("test", *[np.zeros((1, 4), np.float32), np.zeros(1, int), np.zeros(1, int)])
+    run.save_scores({"test.top_1": {"value": 0.5}})
+    _with(run, status="stopped")
+    training.resume(run, training.Options(Source(), threads=1), progress, ENGINE)
+    assert run.logits("test") is None
+    assert "test.top_1" not in run.scores
+    assert "validation.top_1" in run.scores
 
 
 def test_resume_removes_the_temporary_files_of_a_killed_writer(
     small_run: Train, progress: training.Progress
 ) -> None:
-    made = small_run()
-    left = [made.folder / "state" / ".1.json.x.part", made.folder / "weights" / ".b.y.part"]
+    run = small_run()
+    left = [run.folder / "state" / ".1.json.x.part", run.folder / "weights" / ".b.y.part"]
     for path in left:
         path.touch()
-    _with(made, status="running")
-    training.resume(made, training.Options(Source(), threads=1), progress, ENGINE)
+    _with(run, status="running")
+    training.resume(run, training.Options(Source(), threads=1), progress, ENGINE)
     assert not any(path.exists() for path in left)
 
 
@@ -267,82 +267,24 @@ def test_a_dry_run_writes_nothing_and_counts_exactly(
 
 
 def test_a_dry_run_bounds_the_size_of_the_run(
-    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Run, "delete_state", lambda _run: None)
     assert cli.main(["train", *SMALL, "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert cli.main(["train", *SMALL]) == 0
     kinds = ("*.safetensors", "*.npy")
-    found = sum(p.stat().st_size for kind in kinds for p in Path(plan["run"]).rglob(kind))
-    assert found <= plan["bytes"] < 1.6 * found, "two saves are kept, and a third is written"
+    actual = sum(p.stat().st_size for kind in kinds for p in Path(plan["run"]).rglob(kind))
+    assert actual <= plan["bytes"] < 1.6 * actual, "two saves are kept, and a third is written"
     assert elsewhere / plan["run"] == elsewhere / open_run("latest").folder.resolve()
-
-
-def test_a_timing_trial_of_precisions_is_reported_and_remembered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(precision, "_SECONDS", 0.05)
-    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
-    images, targets = torch.rand(4, 3, 2, 2), torch.eye(3)[[0, 1, 2, 0]]
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    first = precision.choose(model, images, targets, cache=tmp_path, key="a")
-    second = precision.choose(model, images, targets, cache=tmp_path, key="a")
-    assert first[0] == second[0]
-    assert "measured now" in first[1]
-    assert "measured before" in second[1]
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, before[name]), "a probe trains nothing"
-    assert all(parameter.grad is None for parameter in model.parameters())
-
-
-@pytest.mark.parametrize(("ratio", "chosen"), [(2.0, "bf16"), (1.0, "fp32"), (0.3, "fp32")])
-def test_bf16_is_taken_only_where_it_is_worth_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: float, chosen: str
-) -> None:
-    monkeypatch.setattr(precision, "_probe", lambda *_: ratio)
-    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
-    found = precision.choose(torch.nn.Identity(), torch.zeros(1), torch.zeros(1), cache=tmp_path,
-                             key="a")  # fmt: skip
-    assert found[0] == chosen
-    assert f"{ratio:.2f} times as fast" in found[1]
-
-
-def test_a_step_is_tried_but_where_products_in_bf16_are_emulated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried = []
-    monkeypatch.setattr(precision, "_probe", lambda *given: tried.append(given) or 1.5)
-    for speed, chosen in ((0.3, "fp32"), (0.9, "bf16")):  # a moment's delay is no emulation
-        monkeypatch.setattr(precision, "_products", lambda _, speed=speed: speed)
-        found = precision.choose(torch.nn.Identity(), torch.zeros(1), torch.zeros(1),
-                                 cache=tmp_path, key=chosen)  # fmt: skip
-        assert found[0] == chosen
-        assert len(tried) == (chosen == "bf16")
-
-
-def test_products_are_timed_on_the_device_and_leave_no_mark() -> None:
-    before = torch.get_rng_state()
-    assert 0 < precision._products(torch.device("cpu"), size=16) < float("inf")
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_a_damaged_probe_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_probe", lambda *_: 2.0)
-    monkeypatch.setattr(precision, "_products", lambda _: 2.0)
-    given = (torch.nn.Identity(), torch.zeros(1), torch.zeros(1))
-    precision.choose(*given, cache=tmp_path, key="a")
-    (found,) = (tmp_path / "probes").iterdir()
-    found.write_text("{")
-    assert "measured now" in precision.choose(*given, cache=tmp_path, key="a")[1]
 
 
 @pytest.mark.parametrize("chosen", ["fp32", "bf16"])
 def test_a_run_says_its_precision_and_its_device(small_run: Train, chosen: str) -> None:
-    made = small_run(precision=chosen, epochs=1)
-    assert made.info["precision"] == chosen
-    assert f"{chosen}, as the recipe says" in (made.folder / "log.txt").read_text()
-    logits = made.logits("validation")
+    run = small_run(precision=chosen, epochs=1)
+    assert run.info["precision"] == chosen
+    assert f"{chosen}, as the recipe says" in (run.folder / "log.txt").read_text()
+    logits = run.logits("validation")
     assert logits is not None
     assert np.isfinite(logits).all()
 
@@ -361,21 +303,21 @@ def test_a_resolution_that_the_model_does_not_take_is_refused(small_run: Train) 
 
 
 def test_the_scaling_is_fitted_on_the_training_images(small_run: Train) -> None:
-    made = small_run(epochs=1)
-    found = data.load(made.recipe.data, Source())
-    split, _ = data.training(found, share=0.25, seed=0)
+    run = small_run(epochs=1)
+    dataset = data.load(run.recipe.data, Source())
+    split, _ = data.training(dataset, share=0.25, seed=0)
     pixels = split.pixels[split.indices].reshape(-1, 3).astype(float)
-    weights = load_file(made.best())
+    weights = load_file(run.best())
     np.testing.assert_allclose(weights["scale.mean"].flatten(), pixels.mean(0), rtol=1e-5)
     np.testing.assert_allclose(weights["scale.std"].flatten(), pixels.std(0), rtol=1e-4)
 
 
 def test_stored_validation_logits_are_those_of_the_stored_weights(small_run: Train) -> None:
-    made = small_run()
-    model = open_model(made, torch.device("cpu")).network
-    found = data.load(made.recipe.data, Source())
-    _, split = data.training(found, share=0.25, seed=0)
+    run = small_run()
+    model = open_model(run, torch.device("cpu")).network
+    dataset = data.load(run.recipe.data, Source())
+    _, split = data.training(dataset, share=0.25, seed=0)
     images = torch.from_numpy(split.pixels[split.indices].copy()).permute(0, 3, 1, 2)
     with torch.no_grad():
         again = model(images)
-    np.testing.assert_allclose(made.logits("validation"), again, atol=1e-4)
+    np.testing.assert_allclose(run.logits("validation"), again, atol=1e-4)
