@@ -7,11 +7,10 @@ import pytest
 from safetensors.torch import save_file
 
 from hundredfold import models, recipes, studies, training
-from hundredfold.backbones import BACKBONES
+from hundredfold.backbones import name_of
 from hundredfold.data import Source
 from hundredfold.engines import engine_for
 from hundredfold.recipe import Recipe
-from hundredfold.spec import parse
 
 _FEW = {
     "data": "shapes(size=32, classes=4, images=4)",
@@ -34,16 +33,15 @@ def _all() -> dict[str, Recipe]:
 
 
 def _weights(what: Recipe, folder: Path) -> Path | None:
-    """Save random weights for the backbone of a transfer; None for any other model.
+    """Save random weights of a recipe's network; None where it begins without any.
 
-    A backbone that has a card takes its scaling from there; one of our own from its weights.
+    A backbone takes its scaling from the catalogue; a network of our own from its weights.
     """
-    call = parse(what.model)
-    if call.name != "transfer":
+    if not what.weights:
         return None
-    model = models.build(call, classes=2, size=32, seed=0)
-    tensors = {n: t.contiguous() for n, t in model.backbone.state_dict().items()}
-    if call.options["backbone"] in BACKBONES:
+    model = models.build(what.model, classes=2, size=32, seed=0)
+    tensors = {n: t.contiguous() for n, t in model.state_dict().items()}
+    if name_of(what.model):
         tensors = {n: t for n, t in tensors.items() if not n.startswith("scale.")}
     file = folder / "weights.safetensors"
     save_file(tensors, file)

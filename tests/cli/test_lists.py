@@ -56,7 +56,7 @@ def test_one_run_is_shown_in_full(elsewhere: Path, make_run: MakeRun, capsys: Ca
     assert main(["runs", "latest", "--out", "mine"]) == 0
     text = capsys.readouterr().out
     assert "validation.top_1" in text
-    assert 'model      = "simple_cnn' in text
+    assert 'model       = "simple_cnn' in text
     assert main(["runs", "one", "--out", "mine", "--json"]) == 0
     assert found(capsys)["recipe"] == Recipe().override({}).model_dump()
 

@@ -184,7 +184,10 @@ def test_a_study_does_not_write_into_a_run(tiny: Path, make_run: MakeRun, capsys
 
 
 def test_scratch_and_transfer_stand_in_one_study(elsewhere: Path, capsys: Captured) -> None:
-    change = 'model = "transfer(backbone=\'mobilenet_v2\', resolution=32)"\naugment = "none"'
+    change = (
+        'model = "mobilenet_v2"\nweights = "imagenet"\n'
+        'strategy = "linear_probe(input_size=32)"\naugment = "none"'
+    )
     text = TINY.replace('"optimizer.lr" = 1e30', change).replace("wrong", "transfer")
     (elsewhere / "both.toml").write_text(text, encoding="utf-8")
     assert main(["study", "both.toml", "--threads", "1"]) == 4
@@ -195,10 +198,10 @@ def test_scratch_and_transfer_stand_in_one_study(elsewhere: Path, capsys: Captur
 
     from safetensors.torch import save_file
 
-    from hundredfold import models, spec
+    from hundredfold import models
+    from hundredfold.backbones import BACKBONES
 
-    parsed = spec.parse("transfer(backbone='mobilenet_v2')")
-    network = models.build(parsed, classes=2, size=32, seed=0).backbone
+    network = models.build(BACKBONES["mobilenet_v2"].network, classes=2, size=32, seed=0)
     tensors = {n: t.contiguous() for n, t in network.state_dict().items() if "scale." not in n}
     save_file(tensors, elsewhere / "mobilenet_v2.safetensors")
     command = ["study", "both.toml", "--threads", "1", "--weights", str(elsewhere)]

@@ -100,7 +100,7 @@ def test_another_recipe_is_refused(
     tally: Callable[[str, int, int, str], None],
 ) -> None:
     text = (stopped / "recipe.toml").read_text()
-    (stopped / "recipe.toml").write_text(text.replace("epochs     = 40", "epochs     = 41"))
+    (stopped / "recipe.toml").write_text(text.replace("epochs      = 40", "epochs      = 41"))
     assert (stopped / "recipe.toml").read_text() != text
     _refused(stopped, 2, "is not the one that it began with", capsys)
     tally("resume with a changed recipe is refused", 1, 1, "exit 2")

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from hundredfold import cli, inference
+from hundredfold import cli
+from hundredfold.engines.pytorch import inference
 from hundredfold.run import Run
-from hundredfold.training import session
+from hundredfold.training import outcome
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -96,7 +97,7 @@ def test_a_signal_while_the_kept_weights_are_scored_leaves_a_run_to_resume(
     assert cli.main(["train", *options, "--name", "whole"]) == 0
     for number in (signal.SIGINT, signal.SIGTERM):
         with monkeypatch.context() as patch:
-            patch.setattr(session, "_score", partial(_strike, number))
+            patch.setattr(outcome, "_score", partial(_strike, number))
             name = f"stopped-{number.name}"
             assert cli.main(["train", *options, "--name", name]) == 128 + number
         assert Run(tmp_path / name).info["status"] == "stopped"

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from hundredfold import cli, weights
+from hundredfold import cli
 from hundredfold.optim import optimizers
 from hundredfold.run import Run
 from hundredfold.training import disk, saves, session
+from hundredfold.weights import files
 
 TRAIN = ["train", "--data", "shapes(size=18, classes=4, images=24)", "--batch-size", "16",
          "--precision", "fp32", "--threads", "1", "--epochs", "3"]  # fmt: skip
@@ -61,13 +62,13 @@ def test_an_optimizers_outline_is_what_its_first_step_leaves(optimizer: str) -> 
     made = getattr(optimizers, optimizer)(model)
     before = [p.detach().clone() for p in model.parameters()]
     outline = {name: (t.shape, t.dtype) for name, t in made.outline().items()}
-    size = weights.size(made.outline())
+    size = files.size(made.outline())
     assert made.tensors() == {}, "an outline fills nothing"
     assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
     model(torch.randn(2, 3, 8, 8)).square().sum().backward()
     made.step()
     assert {name: (t.shape, t.dtype) for name, t in made.tensors().items()} == outline
-    assert weights.size(made.tensors()) == size
+    assert files.size(made.tensors()) == size
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_made(

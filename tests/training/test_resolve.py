@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hundredfold import cli
-from hundredfold.recipe import Recipe, shipped
+from hundredfold import cli, recipes
+from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 
 SHAPES = ["--data", "shapes(size=18, classes=4, images=24)"]
@@ -151,11 +151,9 @@ def test_a_patience_that_cannot_act_is_refused_and_none_is_always_allowed(
     assert _train(*last, "--name", "b") == 0, "a default gives way"
 
 
-@pytest.mark.parametrize("name", shipped(""))
+@pytest.mark.parametrize("name", recipes.shipped(""))
 def test_no_recipe_that_ships_has_a_patience_that_cannot_act(name: str) -> None:
-    from hundredfold import recipe
-
-    one = recipe.load(name)
+    one = recipes.load(name)
     assert one.patience == 0 or one.select != "last"
 
 

@@ -20,6 +20,7 @@ from hundredfold.engines.pytorch.job import Job
 from hundredfold.errors import CheckError, DataError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run, open_run
+from hundredfold.weights.locate import WeightsFile
 
 Train = Callable[..., Run]
 Tasks = list[dict[str, Any]]
@@ -199,10 +200,11 @@ def test_resume_looks_for_the_data_where_they_lay(
             recipe: Recipe,
             options: training.Options,
             progress: training.Progress | None,
+            weights: WeightsFile | None = None,
             before: Mapping[str, Any] | None = None,
         ) -> Job:
             seen.append((options.source.folder, options.threads))
-            return super().prepare(recipe, options, progress, before)
+            return super().prepare(recipe, options, progress, weights, before)
 
     training.resume(run, training.Options(Source()), progress, Watched())
     _with(run, status="stopped")
@@ -265,8 +267,9 @@ def test_a_dry_run_writes_nothing_and_counts_exactly(
 
 
 def test_a_dry_run_bounds_the_size_of_the_run(
-    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Run, "delete_state", lambda _run: None)
     assert cli.main(["train", *SMALL, "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert cli.main(["train", *SMALL]) == 0

@@ -26,6 +26,8 @@ def changed(
         new["strategy"] = _strategy_for(str(given["weights"]), fields["strategy"])
     for text in sets:
         _set(new, text, files)
+    if new["engine"] != fields["engine"] and isinstance(new["model"], Part):
+        new["model"] = str(new["model"])  # each engine has models of its own
     return new
 
 

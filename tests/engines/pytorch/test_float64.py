@@ -15,7 +15,6 @@ from hundredfold.engines.pytorch import learner as learners
 from hundredfold.engines.pytorch.learner import Learner, resized
 from hundredfold.models._fold import fold
 from hundredfold.optim import losses, optimizers, schedules
-from hundredfold.spec import parse, parse_chain
 
 META = torch.device("meta")  # has every operation of a device and no numbers
 COUNT, SIZE, CLASSES = 8, 32, 5
@@ -62,7 +61,7 @@ def _batch(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _model(name: str) -> nn.Module:
-    return models.build(parse(name), classes=CLASSES, size=SIZE, seed=0)
+    return models.build(name, classes=CLASSES, size=SIZE, seed=0)
 
 
 def test_the_watch_sees_what_mps_would_refuse() -> None:
@@ -110,7 +109,7 @@ def test_an_update_has_none(optimizer: str) -> None:
 )
 def test_an_augmentation_has_none(chain: str) -> None:
     images, targets = _batch(torch.device("cpu"))
-    change = augment.pipeline(parse_chain(chain))
+    change = augment.pipeline(chain)
     generator, keys = torch.Generator().manual_seed(1), torch.arange(COUNT)
     with NoFloat64():
         try:

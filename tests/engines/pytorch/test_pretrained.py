@@ -1,6 +1,7 @@
 """Transfer: features computed once, heads that begin well, backbones that stay as they were."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from hundredfold.engines.pytorch.inference import logits, open_model
 from hundredfold.engines.pytorch.transfer import Standard
 from hundredfold.errors import UsageError
 from hundredfold.run import Run
-from hundredfold.training import checkpoint, loop
+from hundredfold.training import checkpoint, loop, saves
 
 BACKBONE = "wrn(depth=10, width=1)"
 OTHER = "shapes(size=20, classes=3, images=40)"
@@ -146,6 +147,7 @@ def test_a_killed_transfer_resumes_to_the_same_end(
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "WITHIN_EPOCH", 0.0)
+        patch.setattr(saves, "SHARE_OF_TIME", math.inf)
         patch.setattr(checkpoint, "save", die)
         assert cli.main(["train", *options, "--name", "broken"]) == 1
     assert cli.main(["train", "--resume", str(tmp_path / "broken")]) == 0

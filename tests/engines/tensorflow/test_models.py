@@ -1,5 +1,6 @@
 """The networks of both engines are the same ones, and Keras' get the pixels that they want."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import torch
 from torch import nn
 
 from hundredfold import models
+from hundredfold.data import Source
 from hundredfold.engines.pytorch import inference
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.inference import load_weights
+from hundredfold.recipe import Recipe
 
 tf = pytest.importorskip("tensorflow", reason="the extra 'tensorflow' is not installed")
 
@@ -36,6 +39,14 @@ def _pixels(size: int, count: int = 5) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
+def _recipe(text: str, seed: int = 0, **fields: str) -> Recipe:
+    return Recipe(engine="tensorflow", model=text, seed=seed, **fields)
+
+
+def _built(text: str, size: int, seed: int = 0) -> Any:
+    return build(_recipe(text, seed), CLASSES, size)
+
+
 def _torch(text: str, size: int) -> nn.Module:
     """Return a network whose norms and scaling are not those of a fresh one."""
     model = models.build(text, classes=CLASSES, size=size, seed=0)
@@ -55,7 +66,7 @@ def _logits(network: Any, pixels: np.ndarray) -> np.ndarray:
 
 @shared
 def test_weights_of_pytorch_give_the_same_logits_in_keras(text: str, size: int) -> None:
-    model, network = _torch(text, size), build(text, CLASSES, size, 3)
+    model, network = _torch(text, size), _built(text, size, 3)
     weights.assign(network, model.state_dict(), "memory")
     pixels = _pixels(size)
     expected = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
@@ -65,7 +76,7 @@ def test_weights_of_pytorch_give_the_same_logits_in_keras(text: str, size: int) 
 
 @shared
 def test_weights_of_keras_give_the_same_logits_in_pytorch(text: str, size: int) -> None:
-    model, network = _torch(text, size), build(text, CLASSES, size, 3)
+    model, network = _torch(text, size), _built(text, size, 3)
     load_weights(model, weights.tensors(network), "memory")
     pixels = _pixels(size)
     actual = inference.logits(model, pixels, np.arange(5), device=torch.device("cpu"))
@@ -74,13 +85,13 @@ def test_weights_of_keras_give_the_same_logits_in_pytorch(text: str, size: int) 
 
 @shared
 def test_both_engines_count_the_same(text: str, size: int) -> None:
-    ours = summary(build(text, CLASSES, size, 0), size)
+    ours = summary(_built(text, size), size)
     expected = models.summary(_torch(text, size), size)
     assert (ours.parameters, ours.macs) == (expected.parameters, expected.macs)
 
 
 def test_the_same_seed_draws_the_same_weights() -> None:
-    first, again, other = (weights.tensors(build("simple_cnn", 3, 18, s)) for s in (1, 1, 2))
+    first, again, other = (weights.tensors(_built("simple_cnn", 18, s)) for s in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["conv1.weight"], other["conv1.weight"])
 
@@ -104,9 +115,13 @@ def test_keras_networks_get_the_pixels_that_their_weights_want(name: str, tmp_pa
     source = made(include_top=False, weights=None, pooling="avg", input_shape=(32, 32, 3))
     file = tmp_path / "notop.weights.h5"
     source.save_weights(file)
-    text = f'keras_application(name="{name}", weights="{file}", frozen=True, resolution=32)'
-    network = build(text, CLASSES, 32, 0)
-    pretrained.load(network, name, str(file), offline=True)
+    recipe = _recipe(f'keras_application(name="{name}")', weights=str(file),
+                     strategy="linear_probe(input_size=32)")  # fmt: skip
+    recipe, found = pretrained.resolve_weights(recipe, Source(offline=True), None)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    assert recipe.weights == f"notop.weights.h5@{digest}"
+    network = build(recipe, CLASSES, 32)
+    pretrained.load(network, name, found, offline=True)
     body = keras.Model(network.input, network.get_layer("features").output)
     pixels = _pixels(32)
     scaled = expected.preprocess_input(pixels.astype(np.float32))
@@ -121,23 +136,53 @@ def test_missing_or_wrong_weights_are_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    network = build('keras_application(name="vgg16")', CLASSES, 32, 0)
+    model = 'keras_application(name="vgg16")'
+    network = _built(model, 32)
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     other.save_weights(tmp_path / "other.weights.h5")
     for given in ("imagenet", str(tmp_path / "none.h5"), str(tmp_path / "other.weights.h5")):
+        recipe, source = _recipe(model, weights=given), Source(offline=True)
         with pytest.raises(MissingError, match="vgg16") as caught:
-            pretrained.load(network, "vgg16", given, offline=True)
+            _, file = pretrained.resolve_weights(recipe, source, None)
+            pretrained.load(network, "vgg16", file, offline=True)
         assert "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5" in str(caught.value)
+
+
+def test_pinned_weights_are_those_of_the_recipe_or_none(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.h5", tmp_path / "other.h5"
+    one.write_bytes(b"1")
+    other.write_bytes(b"2")
+    source = Source(offline=True)
+    recipe = _recipe('keras_application(name="vgg16")', weights=str(one))
+    pinned, file = pretrained.resolve_weights(recipe, source, None)
+    assert (file.path, file.layout) == (one, "keras")
+    assert pretrained.resolve_weights(pinned, source, one) == (pinned, file)
+    with pytest.raises(MissingError, match="not those of the recipe"):
+        pretrained.resolve_weights(pinned, source, other)
+    scratch = _recipe('keras_application(name="vgg16")')
+    assert pretrained.resolve_weights(scratch, source, None) == (scratch, None)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "trained"), [("fine_tune(rate=1.0)", FEATURES["vgg16"]), ("linear_probe", 0)]
+)
+def test_a_strategy_says_what_is_trained(strategy: str, trained: int) -> None:
+    recipe = _recipe('keras_application(name="vgg16")', weights="imagenet", strategy=strategy)
+    network = build(recipe, CLASSES, 32)
+    assert network.get_layer("resize").output.shape[1:3] == (128, 128)
+    assert network.get_layer("dropout").rate == 0.2
+    numbers = sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+    assert numbers == trained + (512 + 1) * CLASSES
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("resnet(depth=18)", "no resnet"),
-        ('keras_application(name="vgg16", frozen=True)', "learn nothing"),
+        ('keras_application(name="vgg16", dropout=1.5)', "dropout"),
         ("simple_cnn(dropout=1.0)", "dropout"),
     ],
 )
 def test_networks_that_cannot_be_are_refused(text: str, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        build(text, CLASSES, 32, 0)
+        _built(text, 32)

@@ -1,5 +1,6 @@
 """Runs of the second engine are runs: the same files, scores, resuming and refusals."""
 
+import hashlib
 import json
 import os
 import signal
@@ -29,6 +30,7 @@ from hundredfold.training import Progress  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 Train = Callable[..., Run]
+BEGUN = ["--model", "keras_application(name='vgg16')", "--weights", "imagenet"]
 CPU = torch.device("cpu")
 
 
@@ -108,6 +110,12 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         (["--loss", "cross_entropy(label_smoothing=0.1)"], "does not take loss"),
         (["--set", "ema=0.9"], "does not take ema"),
         (["--model", "wrn(depth=16)"], "the TensorFlow engine has no model 'wrn'"),
+        ([*BEGUN, "--strategy", "fine_tune(rate=0.1)"], "does not take strategy"),
+        ([*BEGUN, "--strategy", "fine_tune(rate=1.0, freeze=1)"], "does not take strategy"),
+        ([*BEGUN, "--strategy", "fine_tune(rate=1.0, layer_decay=0.5)"], "not take strategy"),
+        ([*BEGUN, "--strategy", "linear_probe(cut=2)"], "does not take strategy"),
+        ([*BEGUN, "--strategy", "linear_probe(head='ridge')"], "does not take strategy"),
+        (["--model", "simple_cnn", "--weights", "imagenet"], "does not take strategy"),
         (["--device", "cuda:7"], "TensorFlow has no device 'cuda:7'"),
         (["--augment", "flip(probability=0.2)"], "Keras mirrors half of the images"),
     ],
@@ -129,8 +137,11 @@ def test_a_frozen_network_trains_its_head_on_features_and_is_evaluated_whole(
     source = keras.applications.VGG16(include_top=False, weights=None)
     file = tmp_path / "notop.weights.h5"
     source.save_weights(file)
-    options = f'name="vgg16", weights="{file}", frozen=True, resolution=32'
-    run = train("frozen", "--engine", "tensorflow", "--model", f"keras_application({options})")
+    begun = ["--engine", "tensorflow", *BEGUN[:2], "--weights", str(file)]
+    run = train("frozen", *begun, "--strategy", "linear_probe(input_size=32)")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    assert run.recipe.weights == f"notop.weights.h5@{digest}"
+    assert run.info["weights"]["sha256"] == digest
     assert "features   computed once" in (run.folder / "log.txt").read_text()
     kept = load_file(run.best())["block1_conv1.weight"].numpy()
     first = source.get_layer("block1_conv1").kernel.value.numpy().transpose(3, 2, 0, 1)
@@ -144,9 +155,22 @@ def test_a_frozen_network_trains_its_head_on_features_and_is_evaluated_whole(
     capsys.readouterr()
     assert cli.main(["predict", str(run.folder), str(picture), "--json"]) == 0
     (one,) = json.loads(capsys.readouterr().out)["predictions"]
-    assert one["labels"][0] in run.info["data"]["classes"]
+    assert one["label"] in run.info["data"]["classes"]
     with pytest.raises(UsageError, match="which PyTorch cannot compute"):
         inference.open_model(run, CPU)
+
+
+def test_fine_tuning_moves_the_network_that_weights_began(train: Train, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    source = keras.applications.VGG16(include_top=False, weights=None)
+    file = tmp_path / "notop.weights.h5"
+    source.save_weights(file)
+    begun = ["--engine", "tensorflow", *BEGUN[:2], "--weights", str(file),
+             "--optimizer", "adam(lr=0.00001)"]  # fmt: skip
+    run = train("tuned", *begun, "--strategy", "fine_tune(rate=1.0, input_size=32)", epochs=1)
+    kept = load_file(run.best())["block1_conv1.weight"].numpy()
+    first = source.get_layer("block1_conv1").kernel.value.numpy().transpose(3, 2, 0, 1)
+    assert 0 < np.abs(kept - first).max() < 1e-3, "a few steps of about 0.00001 each"
 
 
 def test_a_dry_run_estimates_and_writes_nothing(elsewhere: Path) -> None:

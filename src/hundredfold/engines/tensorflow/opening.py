@@ -30,7 +30,8 @@ class Opened(NamedTuple):
 
 def open_model(run: Run) -> Opened:
     """Build a run's network with its best weights. Raises MissingError or DataError."""
-    network_of = cache(lambda classes, size: build(run.recipe, classes, size))
+    recipe = run.recipe.override({"engine": "tensorflow"})  # PyTorch may have trained it
+    network_of = cache(lambda classes, size: build(recipe, classes, size))
     tensors, classes, size = inference.read_weights(
         run, lambda classes, size, _: weights.tensors(network_of(classes, size))
     )
