@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +18,11 @@ from hundredfold import data, files
 from hundredfold.classifier import Classifier
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, HundredfoldError, MissingError, UsageError
-from hundredfold.metrics import UNSEEN, scores
+from hundredfold.metrics import UNSEEN, default, scores
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run
+from hundredfold.spec import Part
 
 SPLITS = ("test", "validation")
 _KINDS = ("images", "weights")  # that logits are of
@@ -46,10 +47,12 @@ def evaluate(
     split: str,
     source: Source,
     open_classifier: Callable[[], Classifier],
+    extra: Mapping[str, Part] | None = None,
 ) -> dict[str, Any]:
     """Score "test" or "validation" into the run's scores.json and return those scores.
 
     open_classifier: opens the run's network with its best weights; called where logits lack.
+    extra: metrics beside the default ones, by the names of their scores.
 
     Precision, recall and F1 of each class and the confusion matrix go beside it as CSV.
     "test.top_1_unseen" leaves out the test images of which training saw a near-duplicate.
@@ -70,7 +73,7 @@ def evaluate(
         dataset = _dataset(run, split, source)
         if dataset is not None:
             _bring_up_to_date(run, split, dataset, source.cache, open_classifier)
-        return score(run, split, counted=split == "test")
+        return score(run, split, counted=split == "test", extra=extra)
 
 
 def _dataset(run: Run, split: str, source: Source) -> DataSet | None:
@@ -149,14 +152,20 @@ def _digest(part: Split, classes: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def score(run: Run, split: str, *, counted: bool = False) -> dict[str, Any]:
+def score(
+    run: Run, split: str, *, counted: bool = False, extra: Mapping[str, Part] | None = None
+) -> dict[str, Any]:
     """Compute a split's scores and tables from its stored logits; only for the one writer.
 
-    counted: whether run.json counts that the scores of the test split are shown.
+    counted: whether run.json counts that the scores of the test split are shown. extra: metrics
+    beside the default ones, by name.
     """
     logits, labels = run.logits(split), run.labels(split)
     assert logits is not None and labels is not None
-    values = scores(logits, labels, superclass_of=run.info["data"]["superclass_of"])
+    wanted: dict[str, str | Part] = {name: str(one.call) for name, one in default().items()}
+    wanted |= extra or {}
+    coarse = run.info["data"]["superclass_of"]
+    values = scores(logits, labels, superclass_of=coarse, metrics=wanted)
     unseen = run.unseen() if split == "test" else None
     if unseen is not None and unseen.any():
         values |= scores(logits[unseen], labels[unseen], metrics={f"top_1{UNSEEN}": "top_k(k=1)"})

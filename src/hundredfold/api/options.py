@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 
-from hundredfold import spec
+from hundredfold import metrics, spec
 from hundredfold.data import Indexed
 from hundredfold.displays import Progress
 from hundredfold.errors import UsageError
@@ -178,6 +178,13 @@ def _chain(value: Any, package: str) -> spec.Chain:
     if isinstance(value, str):
         return spec.chain(value, package, spec.OwnFiles(trusted=None))
     return spec.Chain([spec.own_part(value, package)])
+
+
+def metric_parts(given: Iterable[str | Callable[..., Any]]) -> dict[str, spec.Part]:
+    """Return metrics that this very call names, so that their code may run. Raises UsageError."""
+    if isinstance(given, str) or callable(given):
+        given = (given,)
+    return metrics.own(given, spec.OwnFiles(trusted=None))
 
 
 def trusted(files: Iterable[File] | None) -> frozenset[str]:

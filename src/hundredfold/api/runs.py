@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +16,7 @@ from hundredfold import prediction, reports, wording
 from hundredfold import run as folders
 from hundredfold.api import images
 from hundredfold.api.answers import Predictions
-from hundredfold.api.options import Data, File, home, trusted
+from hundredfold.api.options import Data, File, home, metric_parts, trusted
 from hundredfold.recipe import Recipe
 
 if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is
 
 Picture: TypeAlias = File | NDArray[np.uint8] | Image.Image
 Score: TypeAlias = dict[str, Any]
+Metric: TypeAlias = str | Callable[..., Any]
 
 _SPLITS = {"val": "validation", "valid": "validation"}
 
@@ -83,6 +84,7 @@ class Run:
         *,
         data: Data | None = None,
         data_dir: File | None = None,
+        metrics: Iterable[Metric] = (),
         device: str = "auto",
         threads: int = 0,
     ) -> dict[str, Score]:
@@ -92,9 +94,11 @@ class Run:
         data: images that were handed over in Python are not kept, so hand them over again: for
             "validation" those of the training, for "test" the test images.
         data_dir: where the data lie, if not where they lay in training.
+        metrics: more of them, such as "top_k(k=3)", "my.py:kappa" or a function of logits
+            (n, classes) and labels (n,); a number it returns gets a bootstrap interval.
 
-        Raises UsageError for another split, and DataError where there are no such images or
-        they are not the run's.
+        Raises UsageError for another split or metric, and DataError where there are no such
+        images or they are not the run's.
         """
         from hundredfold import evaluation
 
@@ -102,7 +106,8 @@ class Run:
         source = images.source_of(
             self._files, data, data_dir, "test" if split == "test" else "train"
         )
-        return evaluation.evaluate(self._files, split, source, partial(self._open, device, threads))
+        classify = partial(self._open, device, threads)
+        return evaluation.evaluate(self._files, split, source, classify, metric_parts(metrics))
 
     def predict(
         self, pictures: Picture | Iterable[Picture], *, device: str = "auto", threads: int = 0
@@ -186,13 +191,16 @@ def evaluate(
     *,
     data: Data | None = None,
     data_dir: File | None = None,
+    metrics: Iterable[Metric] = (),
     device: str = "auto",
     threads: int = 0,
     out: File = folders.RUNS,
 ) -> dict[str, Score]:
     """Score a run on a split, as `Run.evaluate` does. out: where runs are that are named."""
     found = opened(run, out)
-    return found.evaluate(split, data=data, data_dir=data_dir, device=device, threads=threads)
+    return found.evaluate(
+        split, data=data, data_dir=data_dir, metrics=metrics, device=device, threads=threads
+    )
 
 
 def predict(

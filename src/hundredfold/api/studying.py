@@ -19,7 +19,7 @@ from hundredfold.api.options import (
     recipe_changes,
     trusted,
 )
-from hundredfold.api.runs import Run, Score, load
+from hundredfold.api.runs import Metric, Run, Score, load
 from hundredfold.comparison import System
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
@@ -84,11 +84,20 @@ class Study:
         return list(_read(self.folder / "study.json")["left_out"])
 
     def evaluate(
-        self, split: str = "test", *, data_dir: File | None = None, device: str = "auto"
+        self,
+        split: str = "test",
+        *,
+        data_dir: File | None = None,
+        metrics: Iterable[Metric] = (),
+        device: str = "auto",
     ) -> dict[str, dict[str, Score]]:
-        """Score every run of the study on a split; return run's name -> scores."""
+        """Score every run of the study on a split; return run's name -> scores.
+
+        metrics: more of them, as `Run.evaluate` takes.
+        """
+        metrics = tuple(metrics)
         return {
-            member.name: member.evaluate(split, data_dir=data_dir, device=device)
+            member.name: member.evaluate(split, data_dir=data_dir, metrics=metrics, device=device)
             for member in self.members
         }
 

@@ -24,6 +24,7 @@ def evaluate(
     *,
     split: Annotated[str, Parameter(help=_SPLIT)] = "test",
     data_dir: Annotated[Path | None, Parameter(show_default="where they lay")] = None,
+    metric: Annotated[list[str] | None, Parameter(negative="", show_default="none")] = None,
     device: str = "auto",
     threads: int = 0,
     out: Path = Path("runs"),
@@ -38,6 +39,8 @@ def evaluate(
         A run or a study, by name or folder; "latest" is the newest run.
     data_dir
         Where the data lie, if not where they lay when the run was trained.
+    metric
+        One more metric, such as "top_k(k=3)" or "my.py:kappa"; may be given again.
     device
         auto, cpu, cuda, cuda:1 or mps.
     threads
@@ -53,7 +56,9 @@ def evaluate(
     many = study.members if study else [load(run, out=out, trust=trust)]
     found = {}
     for one in many:
-        scores = one.evaluate(split, data_dir=data_dir, device=device, threads=threads)
+        scores = one.evaluate(
+            split, data_dir=data_dir, metrics=metric or (), device=device, threads=threads
+        )
         found[one.name] = scores
         if not json:
             _show(one, scores)
@@ -70,8 +75,7 @@ def _show(run: Run, scores: dict[str, Score]) -> None:
     for head in ("score", "value", "95 % interval", "images"):
         table.add_column(head, justify="left" if head == "score" else "right")
     for name, score in scores.items():
-        text = metrics.about(name).text
-        value, low, high = (text(score[k], 4) for k in ("value", "low", "high"))
+        value, low, high = (metrics.text(name, score[k], 4) for k in ("value", "low", "high"))
         table.add_row(name, value, f"{low} to {high}", f"{score['n']:,}")
     console = Console(highlight=False)
     console.print(table)

@@ -6,6 +6,8 @@ file describe it: TITLE, FORMAT ("percent" or "number"), BEST (1 or 0), RANGE, a
 It is computed by default under its own name, or under the names in SCORES with their options;
 SCORES = {} leaves it out.
 
+A user adds metrics for one evaluation, such as "top_k(k=3)" or "my.py:kappa": see `own`.
+
 Tables for reports -- confusion, per class, reliability, temperature -- are in `tables`.
 """
 
@@ -16,14 +18,27 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from hundredfold import spec
+from hundredfold import spec, wording
 from hundredfold.errors import UsageError, did_you_mean
 from hundredfold.metrics._logits import checked, softmax
 from hundredfold.metrics._metric import Metric
+from hundredfold.metrics._own import compute, own
 from hundredfold.metrics._score import Score, wilson
-from hundredfold.spec import Call
+from hundredfold.spec import Call, Part
 
-__all__ = ["UNSEEN", "Metric", "Score", "about", "default", "scores", "softmax", "wilson", "words"]
+__all__ = [
+    "UNSEEN",
+    "Metric",
+    "Score",
+    "about",
+    "default",
+    "own",
+    "scores",
+    "softmax",
+    "text",
+    "wilson",
+    "words",
+]
 
 UNSEEN = "_unseen"  # ends the name of a score without near-duplicates of training images
 
@@ -44,7 +59,7 @@ def about(key: str) -> Metric:
 
     Raises UsageError with "did you mean" for a name that is not there.
     """
-    name = key.rpartition(".")[2].removesuffix(UNSEEN)
+    name = _name(key).removesuffix(UNSEEN)
     if name not in default():
         raise UsageError(f"no score is called {key!r}", remedy=did_you_mean(name, default()))
     return default()[name]
@@ -52,9 +67,21 @@ def about(key: str) -> Metric:
 
 def words(key: str) -> str:
     """Return "validation.top_1" as "validation top-1 accuracy"; an unknown score keeps its name."""
-    split, _, name = key.rpartition(".")
+    name = _name(key)
     title = default()[name].title if name in default() else name
-    return f"{split} {title}".strip()
+    return f"{key.removesuffix(name).rstrip('.')} {title}".strip()
+
+
+def text(key: str, value: Any, places: int = 3) -> str:
+    """Return a score's value as text, as `Metric.text` does; a user's own is a plain number."""
+    known = _name(key).removesuffix(UNSEEN) in default()
+    return about(key).text(value, places) if known else wording.decimal(value, places)
+
+
+def _name(key: str) -> str:
+    """Return "top_1" of "test.top_1"; options may have a full stop too: "f_beta(beta=0.5)"."""
+    head = key.partition("(")[0]
+    return key[head.rfind(".") + 1 :]
 
 
 def scores(
@@ -62,11 +89,11 @@ def scores(
     labels: ArrayLike,
     *,
     superclass_of: Sequence[int] = (),
-    metrics: Mapping[str, str] | None = None,
+    metrics: Mapping[str, str | Part] | None = None,
 ) -> dict[str, Score]:
     """Score logits (n, classes) against labels (n,) by every metric that applies.
 
-    metrics: name -> call, such as {"top_3": "top_k(k=3)"}; None takes the default ones.
+    metrics: name -> call or part, such as {"top_3": "top_k(k=3)"}; None takes the default ones.
 
     Metrics of superclasses are left out without superclass_of, and top k where k >= classes, as
     it is always 1. Raises DataError for arrays that do not fit, CheckError for logits that are not
@@ -77,18 +104,22 @@ def scores(
     if len(superclass_of):
         arguments["superclass_of"] = superclass_of
     scored = {}
-    for key, call in _calls(metrics).items():
-        names = spec.describe(call.name, __name__).handed
-        if set(names) <= set(arguments) and call.options.get("k", 1) < values.shape[1]:
-            metric = spec.resolve(str(call), __name__)
-            scored[key] = metric(**{name: arguments[name] for name in names})
+    for key, part in _parts(metrics).items():
+        names = part.signature.handed
+        if part.own is not None:
+            scored[key] = compute(part, arguments)
+        elif set(names) <= set(arguments) and part.options.get("k", 1) < values.shape[1]:
+            scored[key] = part.resolve()(**{name: arguments[name] for name in names})
     return scored
 
 
-def _calls(metrics: Mapping[str, str] | None) -> dict[str, Call]:
+def _parts(metrics: Mapping[str, str | Part] | None) -> dict[str, Part]:
     if metrics is None:
-        return {name: metric.call for name, metric in default().items()}
-    return {name: spec.parse(text) for name, text in metrics.items()}
+        metrics = {name: str(metric.call) for name, metric in default().items()}
+    return {
+        name: part if isinstance(part, Part) else spec.part(part, __name__)
+        for name, part in metrics.items()
+    }
 
 
 def _described(part: str) -> list[Metric]:
