@@ -1,6 +1,5 @@
 """What every test gets: its own folders, one thread, no network; the real data if at hand."""
 
-import io
 import json
 import os
 import subprocess
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from hundredfold import run
 from hundredfold.data import Source
@@ -99,10 +97,10 @@ def real_cifar100(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def progress() -> Any:
-    """Return a progress that nobody sees; runs keep what it says in their log."""
+    """Return a progress without a display; runs keep its lines in their log."""
     from hundredfold.training import Progress  # here, so that only its users load torch
 
-    return Progress(Console(file=io.StringIO()))
+    return Progress()
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def score(
 ) -> Score:
     given = {"logits": logits, "labels": labels, "superclass_of": superclass_of}
     handed = describe(name, PACKAGE).handed
-    found = resolve(Call(name, options), PACKAGE)(**{key: given[key] for key in handed})
+    found = resolve(str(Call(name, options)), PACKAGE)(**{key: given[key] for key in handed})
     assert isinstance(found, Score)
     return found
 
@@ -208,7 +208,7 @@ def test_an_unknown_option_is_refused(name: str) -> None:
 def test_the_order_of_images_changes_no_table(table: str) -> None:
     logits, labels = example()
     order = np.random.default_rng(1).permutation(len(labels))
-    compute = resolve(Call(table), "hundredfold.metrics.tables")
+    compute = resolve(table, "hundredfold.metrics.tables")
     one, other = compute(logits, labels), compute(logits[order], labels[order])
     for a, b in zip(_arrays(one), _arrays(other), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-8)

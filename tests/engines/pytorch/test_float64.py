@@ -15,7 +15,6 @@ from hundredfold.engines.pytorch import learner as learners
 from hundredfold.engines.pytorch.learner import Learner, resized
 from hundredfold.models._fold import fold
 from hundredfold.optim import losses, optimizers, schedules
-from hundredfold.spec import parse, parse_chain
 
 META = torch.device("meta")  # has every operation of a device and no numbers
 COUNT, SIZE, CLASSES = 8, 32, 5
@@ -62,7 +61,7 @@ def _batch(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _model(name: str) -> nn.Module:
-    return models.build(parse(name), classes=CLASSES, size=SIZE, seed=0)
+    return models.build(name, classes=CLASSES, size=SIZE, seed=0)
 
 
 def test_the_watch_sees_what_mps_would_refuse() -> None:
@@ -106,11 +105,11 @@ def test_an_update_has_none(optimizer: str) -> None:
         "cutmix",
         "erase | alternating_flip",
         "pad_crop(mode='reflect')",
-    ],  # fmt: skip
+    ],
 )
 def test_an_augmentation_has_none(chain: str) -> None:
     images, targets = _batch(torch.device("cpu"))
-    change = augment.pipeline(parse_chain(chain))
+    change = augment.pipeline(chain)
     generator, keys = torch.Generator().manual_seed(1), torch.arange(COUNT)
     with NoFloat64():
         try:
@@ -143,7 +142,7 @@ def test_folding_a_network_computes_on_the_cpu(name: str, monkeypatch: pytest.Mo
         return to(self, *given, **more)
 
     monkeypatch.setattr(nn.Module, "to", watched)
-    monkeypatch.setattr(nn.Module, "cpu", lambda self: _model(name).eval())  # meta holds no numbers
+    monkeypatch.setattr(nn.Module, "cpu", lambda _: _model(name).eval())  # meta has no numbers
     with NoFloat64():
         folded = fold(network.to(META))
     assert moved[-1] == META

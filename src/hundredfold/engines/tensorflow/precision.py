@@ -33,7 +33,7 @@ def choose(
         [key, "tensorflow", tf.__version__, threads, chip],
         _products,
         lambda: compare(*(_step(build(p), images, labels) for p in ("fp32", "bf16"))),
-        hopeless=_EMULATED,
+        emulated_below=_EMULATED,
     )
 
 
