@@ -97,7 +97,7 @@ def real_cifar100(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def progress() -> Any:
-    """Return a progress that nobody sees; runs keep what it says in their log."""
+    """Return a progress without a display; runs keep its lines in their log."""
     from hundredfold.training import Progress  # here, so that only its users load torch
 
     return Progress()

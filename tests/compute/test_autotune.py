@@ -1,4 +1,4 @@
-"""Timing trials of algorithms: what they choose, what is remembered, what a run keeps."""
+"""Timing trials of algorithms: what they choose, what is cached, what a run keeps."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ def _network(text: str = "simple_cnn", size: int = 20) -> nn.Module:
 
 
 def _timed(monkeypatch: pytest.MonkeyPatch, times: dict[str, float]) -> list[str]:
-    """Let every algorithm take a time that is given, and return a list of those that are tried."""
+    """Set the time of every algorithm, and return a list of those that are timed."""
     tried: list[str] = []
 
     def seconds(direction: Callable[[str], torch.Tensor], algorithm: str) -> float:
@@ -51,8 +51,8 @@ def _untimed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _choose(folder: Path, model: nn.Module, **other: Any) -> autotune.Plan:
-    given = {"sizes": [20], "work": WorkSplit(4, 1, 1), "precision": "fp32"} | other
-    return autotune.choose(model, **given, cache=folder)
+    arguments = {"sizes": [20], "work": WorkSplit(4, 1, 1), "precision": "fp32"} | other
+    return autotune.choose(model, **arguments, cache=folder)
 
 
 def _convolutions(model: nn.Module) -> Iterator[Conv2d]:
@@ -77,9 +77,7 @@ def test_an_algorithm_is_taken_only_where_it_is_worth_it(
     assert {chosen[0] for chosen in _choose(tmp_path, _network()).values()} == {taken}
 
 
-def test_an_algorithm_that_is_lost_is_tried_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_algorithm_is_timed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = _timed(monkeypatch, {"library": 1.0, "im2col": 0.9, "direct": 9.0})
     _choose(tmp_path, _network())
     assert tried.count("im2col") == tried.count("library") == 2 * tried.count("direct")
@@ -96,7 +94,7 @@ def test_a_convolution_of_too_many_products_does_not_try_the_direct_one(
     assert "direct" in tried
 
 
-def test_where_there_is_no_time_algorithms_are_guessed_and_not_remembered_as_measured(
+def test_where_there_is_no_time_algorithms_are_guessed_and_not_cached(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -109,7 +107,7 @@ def test_where_there_is_no_time_algorithms_are_guessed_and_not_remembered_as_mea
 
 
 def _busy_waiting(monkeypatch: pytest.MonkeyPatch, one: float, two: float) -> list[set[int]]:
-    """Let the library take so many seconds on one core; return the cores that it is tried on."""
+    """Set the library's seconds on one core; return the cores that it is timed on."""
     used: list[set[int]] = []
 
     def seconds(direction: Callable[[str], torch.Tensor], algorithm: str) -> float:
@@ -147,7 +145,9 @@ def test_threads_that_busy_wait_are_rejected(
 
 
 @two_cores
-def test_a_thread_alone_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_thread_is_not_checked_for_busy_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     used = _busy_waiting(monkeypatch, 0.01, 9.0)
     plan = _choose(tmp_path, _network(), work=WorkSplit(4, 2, 1))
     assert {algorithm for chosen in plan.values() for algorithm in chosen} == {"library"}
@@ -156,7 +156,7 @@ def test_a_thread_alone_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.Mon
 
 @two_cores
 @pytest.mark.parametrize("stride", [1, 2])
-def test_what_is_chosen_does_not_stand_still_on_a_crowded_core(tmp_path: Path, stride: int) -> None:
+def test_the_choice_is_not_many_times_slower_on_a_shared_core(tmp_path: Path, stride: int) -> None:
     """Strides in bf16 make the library wait for each image, on many processors."""
     model = nn.Sequential(Scale(), Conv2d(3, 32, 3, padding=1, stride=stride))
     images = torch.randint(0, 256, (32, 3, 32, 32), dtype=torch.uint8)
@@ -168,7 +168,7 @@ def test_what_is_chosen_does_not_stand_still_on_a_crowded_core(tmp_path: Path, s
         assert min(autotune._seconds(direction, chosen[2]) for _ in range(3)) < 0.1
 
 
-def test_what_was_measured_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measurements_are_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _timed(monkeypatch, TIMES)
     model = _network()
     plan = _choose(tmp_path, model)
@@ -298,7 +298,7 @@ def test_a_short_run_chooses_no_algorithms(
 
 @pytest.fixture
 def tuned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Let every training be worth timing trials, which im2col wins, in a cache of its own."""
+    """Make every training long enough for timing trials, which im2col wins, in a fresh cache."""
     monkeypatch.setenv("HUNDREDFOLD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(autotune, "pays", lambda *_: True)
     _timed(monkeypatch, TIMES)

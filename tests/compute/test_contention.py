@@ -15,7 +15,7 @@ TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class Kernel:
-    """A clock, and what a kernel says of three cores, of which the first two are ours."""
+    """A clock, and a kernel's counters of three cores; this process may use the first two."""
 
     def __init__(self, proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.proc = 100.0, proc
@@ -25,7 +25,7 @@ class Kernel:
         self.goes_on(0)
 
     def goes_on(self, seconds: float, idle: tuple[float, ...] = (), **waits: float) -> None:
-        """Let time pass, in which cores are idle and threads wait for so many seconds."""
+        """Advance the clock; cores are idle and threads wait for these seconds."""
         self.now += seconds
         for core, more in enumerate(idle):
             self.idle[core] += more
@@ -67,9 +67,7 @@ def test_a_core_that_is_idle_takes_a_thread_again(kernel: Kernel) -> None:
 
 
 @pytest.mark.parametrize("stat", ["", "cpu0 1 2\n", "cpu0 a b c d e\n"])
-def test_where_the_kernel_says_nothing_no_competing_process_is_seen(
-    kernel: Kernel, stat: str
-) -> None:
+def test_without_counters_no_competing_process_is_detected(kernel: Kernel, stat: str) -> None:
     (kernel.proc / "stat").write_text(stat)
     (kernel.proc / "self" / "task" / "t1" / "schedstat").write_text("0 0\n")
     for proc in (kernel.proc, kernel.proc / "absent"):
@@ -80,7 +78,7 @@ def test_where_the_kernel_says_nothing_no_competing_process_is_seen(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the counts are those of Linux")
-def test_this_kernels_counts_are_understood() -> None:
+def test_counters_of_this_kernel_are_read() -> None:
     counts = Contention()._count()
     assert counts.waits
     assert all(0 <= seconds < counts.at for seconds in counts.waits.values())
@@ -93,11 +91,13 @@ def test_a_training_uses_fewer_threads_or_reports_what_would_be_faster(
 ) -> None:
     used = []
     monkeypatch.setattr(Contention, "threads", lambda _, now, __: used.append(now) or better)
-    given = ["--data", "shapes(size=18, classes=4, images=200)", "--model", "simple_cnn",
+    options = ["--data", "shapes(size=18, classes=4, images=200)", "--model", "simple_cnn",
              "--batch-size", "16", "--precision", "fp32", "--out", str(tmp_path), "--name", "a",
              "--threads", "2"]  # fmt: skip
     before = torch.get_num_threads()
-    assert cli.main(["train", *given, *(["--budget", "10s"] if budget else ["--epochs", "2"])]) == 0
+    assert (
+        cli.main(["train", *options, *(["--budget", "10s"] if budget else ["--epochs", "2"])]) == 0
+    )
     assert torch.get_num_threads() == 2, "as before the training"
     torch.set_num_threads(before)
     log = (run.open_run("a", tmp_path).folder / "log.txt").read_text()
@@ -113,11 +113,11 @@ def test_threads_with_micro_batches_of_their_own_are_not_watched(
     monkeypatch.setattr(Contention, "threads", lambda _, now, __: watched.append(now) or 1)
     used = torch.get_num_threads()
     for name, micro_batch in (("whole", 0), ("micro-batches", 16)):
-        given = ["--data", "shapes(size=18, classes=4, images=200)", "--model", "simple_cnn",
+        options = ["--data", "shapes(size=18, classes=4, images=200)", "--model", "simple_cnn",
                  "--batch-size", "32", "--set", f"micro_batch={micro_batch}", "--epochs", "1",
                  "--precision", "fp32", "--out", str(tmp_path), "--name", name,
                  "--threads", "2"]  # fmt: skip
-        assert cli.main(["train", *given]) == 0
+        assert cli.main(["train", *options]) == 0
         assert bool(watched) == (name == "whole")
         watched.clear()
     torch.set_num_threads(used)

@@ -17,7 +17,7 @@ Pads = tuple[int, int, int, int]  # left, right, top, bottom
 
 
 class Case(NamedTuple):
-    """A convolution as it is asked for, and the zeros that this means."""
+    """Arguments of a convolution, and the padding that they mean."""
 
     kernel: int | tuple[int, int]
     stride: int | tuple[int, int]
@@ -77,14 +77,14 @@ def _built(case: Case) -> Conv2d:
 
 
 def _drawn(case: Case, module: Conv2d) -> tuple[Tensor, Tensor]:
-    """Return an input, and the gradient that comes back to the output."""
+    """Return an input and a gradient of the output."""
     torch.manual_seed(2)
     x = torch.randn(3, 5, *case.size).to(memory_format=torch.channels_last)
     return x, torch.randn_like(_expected(case, x, module, torch.zeros(())).output.float())
 
 
 def _expected(case: Case, x: Tensor, module: Conv2d, back: Tensor) -> Sums:
-    """Do it in float64 with zeros laid around the input."""
+    """Compute in float64 on an explicitly padded input."""
     x, weight, bias = (
         t.detach().double().requires_grad_() for t in (x, module.weight, module.bias)
     )
@@ -119,7 +119,7 @@ def test_every_algorithm_is_the_plain_convolution(case: Case, algorithms: Algori
 def test_under_autocast_every_algorithm_is_within_the_rounding_of_bf16(
     case: Case, algorithms: Algorithms
 ) -> None:
-    """A sum is off by its terms' sizes times 2**-7 at most, however it is put together."""
+    """In any order, a sum's error is at most its terms' magnitudes times 2**-7."""
     module = _built(case)
     with torch.no_grad():
         for parameter in module.parameters():
@@ -139,7 +139,7 @@ def test_under_autocast_every_algorithm_is_within_the_rounding_of_bf16(
 
 
 @geometry
-def test_without_a_choice_it_is_the_library(case: Case) -> None:
+def test_without_a_choice_the_library_computes(case: Case) -> None:
     module = _built(case)
     x, back = _drawn(case, module)
     for actual, expected in zip(
@@ -209,9 +209,7 @@ def test_a_choice_is_for_training_and_for_its_size(
     [{"dilation": 2}, {"dilation": 3, "kernel": 2}, {"groups": 2, "kernel": 2}, {"groups": 2}],
     ids=str,
 )
-def test_what_has_one_algorithm_is_the_librarys(
-    options: dict[str, int], padding: int | str
-) -> None:
+def test_groups_and_dilations_use_the_library(options: dict[str, int], padding: int | str) -> None:
     kernel, dilation = options.get("kernel", 3), options.get("dilation", 1)
     groups = options.get("groups", 1)
     module = Conv2d(4, 6, kernel, padding=padding, dilation=dilation, groups=groups)
@@ -226,7 +224,7 @@ def test_what_has_one_algorithm_is_the_librarys(
 
 @geometry
 def test_products_are_the_rows_of_windows_that_lie_in_the_image(case: Case) -> None:
-    """Count by painting: a window's row counts where it meets a pixel."""
+    """Count by marking pixels: a window's row counts where it covers one."""
     module = _built(case)
     (kh, kw), (down, across) = module.kernel_size, module.stride
     left, right, top, bottom = case.pads
@@ -238,7 +236,7 @@ def test_products_are_the_rows_of_windows_that_lie_in_the_image(case: Case) -> N
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_a_single_thread_computes_and_afterwards_all_are_there(
+def test_single_thread_restores_the_number_of_threads(
     fails: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, seen = CASES["3x3"], []

@@ -1,4 +1,4 @@
-"""Timing trials of the very step: they train nothing, and are done once."""
+"""Timing trials of the training step: they train nothing, and are done once."""
 
 from pathlib import Path
 
@@ -42,8 +42,8 @@ def test_a_trial_that_agreed_is_done_once_for_a_key(
 
     monkeypatch.setattr(precision, "compare", compared)
     for key in ("a", "a", "b"):
-        given = (model(), IMAGES, TARGETS)
-        assert precision.choose(*given, cache=tmp_path, key=key)[0] == "bf16"
+        step_arguments = (model(), IMAGES, TARGETS)
+        assert precision.choose(*step_arguments, cache=tmp_path, key=key)[0] == "bf16"
     assert len(tried) == 2
 
 
@@ -64,7 +64,7 @@ def test_slow_steps_are_tried_on_fewer_images(
     assert counts[-1] == images
 
 
-def test_products_are_timed_on_the_device_and_leave_no_mark(
+def test_products_are_timed_on_the_device_and_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.undo()

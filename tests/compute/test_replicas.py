@@ -42,7 +42,7 @@ def _learner(text: str, precision: str = "fp32", *, sequential: bool = False) ->
 
 
 def _trained(learner: Learner, count: int) -> dict[str, Tensor]:
-    """Do three steps and return all that they left."""
+    """Run three steps and return the state afterwards."""
     with threads(count):
         sums = [learner.step(*_batch(number), 0.0, 1000 * number) for number in range(3)]
     return {"sums": torch.stack(sums)} | learner.tensors()
@@ -56,7 +56,7 @@ def _same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
 
 @pytest.fixture
 def delayed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]], list[int]]:
-    """Delay micro-batches for as long as a function of their number says; note the threads."""
+    """Delay micro-batches by a function of their index; record the threads."""
     compute = replicas._Replica.compute
 
     def hold(seconds: Callable[[int], float]) -> list[int]:
@@ -88,7 +88,7 @@ def test_threads_do_not_change_the_last_bit(network: str, precision: str) -> Non
 
 
 @pytest.mark.parametrize("slow", [0, 1, 5])
-def test_nor_does_which_micro_batch_is_done_first(
+def test_the_order_of_completion_does_not_change_the_last_bit(
     slow: int, delayed: Callable[[Callable[[int], float]], list[int]]
 ) -> None:
     expected = _trained(_learner("speednet(width=0.125)"), 2)
@@ -105,7 +105,7 @@ def test_a_thread_that_is_delayed_computes_fewer_micro_batches(
     assert sorted(Counter(computing).values()) == [1, 5]
 
 
-def test_concurrent_micro_batches_give_what_sequential_ones_give() -> None:
+def test_concurrent_micro_batches_equal_sequential_ones() -> None:
     concurrent, expected = (_learner("speednet(width=0.125)", sequential=s) for s in (False, True))
     with threads(2):
         sums = [learner.gradients(*_batch()) for learner in (concurrent, expected)]
@@ -185,7 +185,7 @@ def test_an_error_of_a_micro_batch_ends_the_step_and_frees_its_memory() -> None:
     _same(_trained(learner, 2), expected)
 
 
-def test_each_worker_has_its_part_of_the_threads_and_afterwards_all_is_as_before() -> None:
+def test_each_worker_has_its_part_of_the_threads_which_are_restored() -> None:
     learner, seen = _learner("simple_cnn"), []
     loss_fn = learner._loss_fn
 
@@ -228,7 +228,7 @@ def test_how_a_batch_is_split(
         assert split_work(model, batch, micro_batch, sequential=True) == sequential
 
 
-def test_layers_that_share_a_generator_or_gather_unknown_statistics_are_not_replicated() -> None:
+def test_layers_that_share_a_generator_or_update_unknown_statistics_are_not_replicated() -> None:
     dense = nn.Linear(3, 2)
 
     class Own(nn.Module):

@@ -1,4 +1,4 @@
-"""Timing trials by a clock that the test moves: when rounds agree, and what they agree on."""
+"""Timing trials with a simulated clock: when rounds agree, and on which ratio."""
 
 import random
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from hundredfold.compute.trials import SECONDS, Trial, compare
 
 
 class Machine:
-    """A clock, and functions that take time by it."""
+    """A simulated clock, and functions that advance it."""
 
     def __init__(self) -> None:
         self.now, self.calls = 100.0, 0
@@ -36,7 +36,7 @@ def test_steady_functions_agree_after_a_few_rounds(ratio: float) -> None:
     assert machine.now - 100 < SECONDS
 
 
-def test_a_few_spoilt_rounds_do_not_move_the_ratio() -> None:
+def test_a_few_disturbed_rounds_do_not_change_the_ratio() -> None:
     chance = random.Random(0)
     slow = lambda: 0.05 * (20 if chance.random() < 0.1 else 1)  # noqa: E731
     trial = Machine().compare(lambda: 0.1, slow)
@@ -51,7 +51,7 @@ def test_a_machine_that_slows_down_over_time_moves_the_ratio_little() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_rounds_that_never_agree_end_with_the_time_and_say_so(seed: int) -> None:
+def test_rounds_that_never_agree_end_at_the_limit_and_report_it(seed: int) -> None:
     chance, machine = random.Random(seed), Machine()
     noisy = lambda: 0.05 * chance.lognormvariate(0, 1.5)  # noqa: E731
     trial = machine.compare(noisy, noisy)

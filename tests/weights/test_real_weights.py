@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hundredfold import data
 from hundredfold.data import Source, Split
-from hundredfold.engines.pytorch.probes import nearest
+from hundredfold.engines.pytorch.probes import knn_votes
 from hundredfold.models._fold import fold
 
 _WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "densenet169-imagenet"
@@ -46,7 +46,7 @@ def test_nearest_neighbours_on_its_features_are_correct_far_more_often(
     others, their = some(held_out, 150, 1)
 
     def top_1(features: Tensor, more: Tensor) -> float:
-        votes = nearest(features, labels, more, classes=20, neighbours=5)
+        votes = knn_votes(features, labels, more, classes=20, neighbours=5)
         return float((votes.argmax(1) == their).float().mean())
 
     with torch.inference_mode():

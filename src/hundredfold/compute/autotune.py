@@ -1,10 +1,10 @@
-"""Which algorithm is fastest for each convolution on this machine: timing trials, remembered.
+"""Choose the fastest algorithm of each convolution on this machine by timing trials; cache results.
 
-Algorithms compute the same sums (`convolution.py`), so this changes speed and the last bits,
-nothing else. What was chosen is written into the run, and a resumed run takes it from there.
+Algorithms compute the same sums (`convolution.py`), so the choice changes only speed and rounding.
+It is written into run.json, and a resumed run reads it from there.
 
-In some of the library's weight gradients in bf16, threads busy-wait for each other over and over.
-That is fast where each has a core, and many times slower where another process takes one, so an
+In some of the library's weight gradients in bf16, threads busy-wait for each other many times.
+That is fast with a core per thread, and many times slower where another process takes one. So an
 algorithm that does so is rejected.
 """
 
@@ -23,25 +23,28 @@ from hundredfold.compute.convolution import Conv2d, directions, products
 from hundredfold.compute.replicas import WorkSplit
 from hundredfold.compute.threads import threads
 
-Three = tuple[ConvAlgorithm, ConvAlgorithm, ConvAlgorithm]  # forward, input and weight gradient
-Plan = Mapping[str, Three]
+Choice = tuple[ConvAlgorithm, ConvAlgorithm, ConvAlgorithm]  # forward, input and weight gradient
+Plan = Mapping[str, Choice]
 Direction = Callable[[ConvAlgorithm], Tensor]
 
 WORTH = 0.95  # of the library's time, at most, for another algorithm to be taken
-_MOST_IMAGES = 128  # of a timing trial: more make it longer, not truer
-_FEW_IMAGES = 16  # enough to see threads busy-wait
-_LOST = 1.5  # times the best: a slower first try is not repeated
+_MOST_IMAGES = 128  # of a timing trial: more do not make it more accurate
+_FEW_IMAGES = 16  # enough to detect busy-waiting
+_SLOW = 1.5  # times the best: a trial slower than that is not repeated
 _MOST_PRODUCTS = 3_000  # matrix products of the direct algorithm
 _BUSY_WAIT = 5.0  # times one thread's time: reject where two threads on one core take more
-_TURNS = 0.03  # seconds more, at least: some time slices of threads on a core
-_KEPT = 100  # of machines, precisions and micro-batches
-_VERSION = 2  # raise it when trials would choose otherwise
-_SHORT = 20e12  # multiply-accumulates of a training that is over before trials pay
+_TIME_SLICES = 0.03  # seconds more, at least: some time slices of threads on a core
+_KEPT = 100  # cache entries: machines, precisions, micro-batches
+_VERSION = 2  # increase it when trials would choose differently
+_SHORT = 20e12  # multiply-accumulates of a training too short for trials to pay
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution, the size of its input, and whether that needs a gradient."""
+    """A convolution with the size of its input.
+
+    trained: whether the input needs a gradient.
+    """
 
     module: Conv2d
     height: int
@@ -50,7 +53,7 @@ class Layer:
 
     @property
     def key(self) -> str:
-        """What decides the time, in words: equal layers share a measurement."""
+        """What determines the time, as text: equal layers share a measurement."""
         outputs, inputs, *kernel = self.module.weight.shape
         stride, pads = self.module.geometry(self.height, self.width) or ((), ())
         size = f"{self.height}x{self.width}"
@@ -58,7 +61,7 @@ class Layer:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates an image, but for a stride."""
+        """Multiply-accumulates per image, were the stride 1."""
         return self.module.weight.numel() * self.height * self.width
 
 
@@ -73,52 +76,57 @@ def choose(
 ) -> Plan:
     """Measure what the cache lacks and return the algorithms of every convolution.
 
-    sizes: heights of the square images that the model will be trained on. work: images of a
-    micro-batch, and the threads that compute it. seconds: that measuring may take, the heaviest
-    convolutions first; for the rest `_likely` guesses. The model is left as it is; see `use`.
+    sizes: heights in pixels of the square training images. work: images of a micro-batch, and the
+    threads that compute it. precision: "fp32" or "bf16". seconds: limit of measuring, from the
+    most expensive convolution on; `_likely` guesses the rest. The model is not changed; see `use`.
     """
     layers = {layer.key: layer for size in sizes for layer in _layers(model, size)}
     store = Store(cache, "algorithms", version=_VERSION, keep=_KEPT)
     chip = [machine.processor(), *machine.instruction_sets()]
     facts = [chip, torch.__version__, work.threads, work.micro_batch, precision]
     key = store.key(*facts)
-    known = _remembered(store, key)
-    lacking = [layer for key, layer in layers.items() if key not in known]
+    measured = _remembered(store, key)
+    lacking = [layer for key, layer in layers.items() if key not in measured]
     if lacking:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        end = time.perf_counter() + seconds
+        deadline = time.perf_counter() + seconds
         with threads(work.threads):
             for layer in sorted(lacking, key=lambda layer: -layer.macs):
-                if time.perf_counter() < end:
-                    known[layer.key] = _fastest(layer, min(work.micro_batch, _MOST_IMAGES), dtype)
-        store.save(key, {"of": facts, "algorithms": known})
-    return {key: known.get(key) or _likely(layer) for key, layer in layers.items()}
+                if time.perf_counter() < deadline:
+                    measured[layer.key] = _fastest(
+                        layer, min(work.micro_batch, _MOST_IMAGES), dtype
+                    )
+        store.save(key, {"of": facts, "algorithms": measured})
+    return {key: measured.get(key) or _likely(layer) for key, layer in layers.items()}
 
 
 def use(model: nn.Module, sizes: Iterable[int], plan: Plan) -> None:
-    """Let a model's convolutions use the algorithms of a plan; what it lacks is the library's."""
+    """Set the algorithms of a model's convolutions; layers that a plan lacks use the library."""
     for layer in (layer for size in sizes for layer in _layers(model, size)):
         if layer.key in plan:
             layer.module.algorithms[layer.height, layer.width] = Algorithms(*plan[layer.key])
 
 
 def pays(macs: int, images: int) -> bool:
-    """Tell whether a training of so many images is long enough for timing trials to pay."""
+    """Return whether a training on `images` images is long enough for timing trials to pay.
+
+    macs: multiply-accumulates of a forward pass per image.
+    """
     return 3 * macs * images > _SHORT
 
 
 def _layers(model: nn.Module, size: int) -> list[Layer]:
-    """Send an empty batch through the model and note what its convolutions are given."""
+    """Pass a batch of 0 images through the model and record each convolution's input size."""
     layers: list[Layer] = []
 
-    def note(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+    def record(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         assert isinstance(module, Conv2d)
-        height, width = given[0].shape[2:]
+        height, width = inputs[0].shape[2:]
         if module.geometry(height, width):
-            layers.append(Layer(module, height, width, given[0].requires_grad))
+            layers.append(Layer(module, height, width, inputs[0].requires_grad))
 
     convolutions = [module for module in model.modules() if isinstance(module, Conv2d)]
-    hooks = [module.register_forward_pre_hook(note) for module in convolutions]
+    hooks = [module.register_forward_pre_hook(record) for module in convolutions]
     was_training = model.training
     try:
         model.eval()(torch.empty((0, 3, size, size), dtype=torch.uint8))
@@ -129,7 +137,7 @@ def _layers(model: nn.Module, size: int) -> list[Layer]:
     return layers
 
 
-def _fastest(layer: Layer, batch: int, dtype: torch.dtype) -> Three:
+def _fastest(layer: Layer, batch: int, dtype: torch.dtype) -> Choice:
     few = products(layer.module, layer.height, layer.width) <= _MOST_PRODUCTS
     others: tuple[ConvAlgorithm, ...] = ("im2col", "direct") if few else ("im2col",)
     full, small = (
@@ -140,8 +148,8 @@ def _fastest(layer: Layer, batch: int, dtype: torch.dtype) -> Three:
     return (best[0], best[1] if layer.trained else "library", best[2])
 
 
-def _likely(layer: Layer) -> Three:
-    """Guess: direct where the map is small and the kernel reaches over much of its edge."""
+def _likely(layer: Layer) -> Choice:
+    """Guess: "direct" for maps of at most 16 pixels, where much of a window is padding."""
     small = layer.height * layer.width <= 16 and max(layer.module.kernel_size) > 1
     return ("direct", "direct", "direct") if small else ("library", "library", "library")
 
@@ -149,27 +157,27 @@ def _likely(layer: Layer) -> Three:
 def _winner(
     direction: Direction, small: Direction, others: tuple[ConvAlgorithm, ...]
 ) -> ConvAlgorithm:
-    """Time each algorithm once, and those that come close to the best once more.
+    """Time each algorithm once, and those within `_SLOW` times the best once more.
 
-    small: the same with few images, to see whether the library's threads busy-wait.
+    small: the same with few images, to detect whether the library's threads busy-wait.
     """
     with torch.no_grad():
-        direction("library")  # oneDNN prepares a shape at its first use
-        usual: ConvAlgorithm = "single_thread" if _busy_waits(small) else "library"
-        times = {name: _seconds(direction, name) for name in (usual, *others)}
+        direction("library")  # oneDNN prepares kernels for a shape at first use
+        default: ConvAlgorithm = "single_thread" if _busy_waits(small) else "library"
+        times = {name: _seconds(direction, name) for name in (default, *others)}
         best = min(times.values())
-        close = [name for name, seconds in times.items() if seconds < _LOST * best]
+        close = [name for name, seconds in times.items() if seconds < _SLOW * best]
         for name in close if len(close) > 1 else ():
             times[name] = min(times[name], _seconds(direction, name))
     fastest = min(times, key=lambda name: times[name])
-    return fastest if times[fastest] < WORTH * times[usual] else usual
+    return fastest if times[fastest] < WORTH * times[default] else default
 
 
 def _busy_waits(direction: Direction) -> bool:
-    """Tell whether the library's threads busy-wait for each other, over and over.
+    """Return whether the library's threads busy-wait for each other many times.
 
-    Two of them on one core then take many times what one takes there: each stays on it while it
-    waits for the other. False where there is one thread, or no way to put them on one core.
+    Two such threads on one core take many times as long as one, as each occupies the core while
+    it waits. False with one thread, or where the system cannot pin threads to a core.
     """
     if torch.get_num_threads() == 1:
         return False
@@ -179,7 +187,7 @@ def _busy_waits(direction: Direction) -> bool:
         for count in (1, 2) if pinned else ():
             with threads(count):
                 seconds.append(_seconds(direction, "library"))
-    return bool(seconds) and seconds[1] > max(_BUSY_WAIT * seconds[0], seconds[0] + _TURNS)
+    return bool(seconds) and seconds[1] > max(_BUSY_WAIT * seconds[0], seconds[0] + _TIME_SLICES)
 
 
 def _seconds(direction: Direction, algorithm: ConvAlgorithm) -> float:
@@ -188,6 +196,8 @@ def _seconds(direction: Direction, algorithm: ConvAlgorithm) -> float:
     return time.perf_counter() - began
 
 
-def _remembered(store: Store, key: str) -> dict[str, Three]:
-    known = (store.load(key) or {}).get("algorithms", {})
-    return {layer: (f, i, w) for layer, (f, i, w) in known.items() if {f, i, w} <= set(ALGORITHMS)}
+def _remembered(store: Store, key: str) -> dict[str, Choice]:
+    algorithms = (store.load(key) or {}).get("algorithms", {})
+    return {
+        layer: (f, i, w) for layer, (f, i, w) in algorithms.items() if {f, i, w} <= set(ALGORITHMS)
+    }

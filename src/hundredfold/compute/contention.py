@@ -1,9 +1,9 @@
-"""Competing processes: how many threads a training should compute with beside them.
+"""Choose the number of threads of a training beside competing processes.
 
-Threads that share operations wait for each other at every one, so one thread that shares its core
-delays all. Threads with micro-batches of their own (`replicas.py`) do not wait and need none of
-this. Linux counts for each thread how long it was ready to run while another had its core, and
-for each core how long it was idle. Elsewhere no competing process is noticed.
+Threads that share operations wait for each other after each, so one thread that shares its core
+delays all. Threads with micro-batches of their own (`replicas.py`) do not wait and are not limited
+here. Linux counts how long each thread was ready to run without a core, and how long each core was
+idle. On other systems no competing process is detected.
 """
 
 import os
@@ -16,13 +16,16 @@ import torch
 
 from hundredfold import machine
 
-_INTERVAL = 5.0  # seconds between looks: long enough to ignore a short delay
+_INTERVAL = 5.0  # seconds between checks: long enough to ignore a short delay
 _CROWDED = 0.25  # of the time a thread waits for its core: then one thread less is faster
 _FREE = 0.8  # of a core is idle: then there is room for one thread more
 
 
 class _Counts(NamedTuple):
-    """What the kernel has counted, in seconds: each thread's waits, and idle time of our cores."""
+    """Counters of the kernel in seconds.
+
+    at: time of reading. waits: by thread, ready without a core. idle: sum over allowed cores.
+    """
 
     at: float
     waits: dict[str, float]
@@ -30,9 +33,9 @@ class _Counts(NamedTuple):
 
 
 class Contention:
-    """Looks now and then at the CPU time that other processes take from this one.
+    """Measure the CPU time that other processes take from this one.
 
-    proc: where the kernel's counters are.
+    proc: folder of the kernel's counters.
     """
 
     def __init__(self, proc: Path = Path("/proc")) -> None:
@@ -40,9 +43,9 @@ class Contention:
         self._before = self._count()
 
     def threads(self, used: int, most: int) -> int:
-        """Return the threads that would be fastest: `used`, one less, or one more up to `most`.
+        """Return the fastest number of threads: `used`, one less, or one more up to `most`.
 
-        It is `used` between looks, which are five seconds apart.
+        Counters are compared every five seconds; between these, it is `used`.
         """
         before = self._before
         if time.monotonic() - before.at < _INTERVAL:
@@ -66,12 +69,12 @@ class Contention:
             try:
                 _, waited, _ = file.read_text(encoding="ascii").split()
                 waits[file.parent.name] = int(waited) / 1e9
-            except (OSError, ValueError):  # the thread has ended, or the kernel counts nothing
+            except (OSError, ValueError):  # the thread has ended, or the kernel does not count
                 continue
         return _Counts(time.monotonic(), waits, self._idle())
 
     def _idle(self) -> float:
-        """Return the seconds that the cores we may use have been idle, all together."""
+        """Return the idle seconds of the cores that this process may use, summed."""
         try:
             lines = (self._proc / "stat").read_text(encoding="ascii").splitlines()
             counts = {name: ticks for name, *ticks in map(str.split, lines)}
@@ -82,13 +85,13 @@ class Contention:
 
 
 class ThreadLimit:
-    """The threads that a training computes with; a context that restores their number.
+    """A context that limits torch's threads beside competing processes, and restores them.
 
-    adapts: use fewer while another process takes a core. The last bits of sums depend on the
-    number of threads, so only a training with a time budget does that: its end depends on the
-    clock anyway. Any other keeps its threads, so that a resumed run ends with the same bits, and
-    says once what would be faster.
-    say: reports a line. remedy: the command that resumes the run.
+    adapts: use fewer threads while another process takes a core. Rounding of sums depends on the
+    number of threads, so only a training with a time budget does that: its number of steps depends
+    on the clock anyway. Any other keeps its threads, so that a resumed run ends with the same
+    bits, and logs once what would be faster.
+    say: logs a line. remedy: the command that resumes the run.
     """
 
     def __init__(self, say: Callable[[str], None], remedy: str, *, adapts: bool) -> None:
@@ -98,18 +101,20 @@ class ThreadLimit:
         self._reported = False
 
     def look(self) -> None:
-        """Look for competing processes, where it is time for that, and act on them."""
+        """Check for competing processes every five seconds, and change the threads or log."""
         used = torch.get_num_threads()
-        better = self._contention.threads(used, self._most)
-        if better == used:
+        fastest = self._contention.threads(used, self._most)
+        if fastest == used:
             return
         if self._adapts:
-            torch.set_num_threads(better)
-            then = f"computing with {better} of {self._most} threads while it does"
+            torch.set_num_threads(fastest)
+            action = f"computing with {fastest} of {self._most} threads while it does"
         else:
-            then = f"{used} threads wait for it; faster: Ctrl-C, {self._remedy} --threads {better}"
+            action = (
+                f"{used} threads wait for it; faster: Ctrl-C, {self._remedy} --threads {fastest}"
+            )
         if not self._reported:
-            self._say(f"contention another process takes a core: {then}")
+            self._say(f"contention another process takes a core: {action}")
             self._reported = True
 
     def __enter__(self) -> Self:

@@ -1,16 +1,16 @@
-"""A convolution with several algorithms, each the same sums in another order.
+"""Algorithms of a convolution: the same sums in different orders.
 
-    library         PyTorch's own (oneDNN)
-    single_thread   the same on one thread, where the library's threads busy-wait for each other
+    library         PyTorch's (oneDNN on a CPU)
+    single_thread   the same on one thread, for cases where the library's threads busy-wait
     im2col          windows copied into rows, then one matrix product
-    direct          for each output position and each row of its window, one matrix product of
-                    views; for each weight of the kernel, one over all positions that it meets.
-                    Windows at the edge are cut, not padded
+    direct          forward: per output position and window row, one matrix product of views.
+                    weight gradient: per kernel position, one product over all output positions.
+                    Windows are cut at the edges instead of padded
 
-On a CPU oneDNN is fast where maps are large and channels few, and many times slower than a matrix
-product where it is the other way round; on a 3x3 map, 32 of 81 products of a 3x3 kernel are with
-padding. Which algorithm is fastest in which direction depends on shape, precision, threads and
-processor, so `autotune.py` measures it.
+On a CPU oneDNN is fast for large maps with few channels, and many times slower than a matrix
+product for small maps with many. On a 3x3 map, 32 of a 3x3 kernel's 81 products are with padding.
+The fastest algorithm depends on direction, shape, precision, threads and processor, so
+`autotune.py` measures it.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class Geometry(NamedTuple):
 
 
 class WindowRow(NamedTuple):
-    """A row of a window, as far as it lies in the image: its position there, and in the kernel."""
+    """The part of a window's row inside the image: its indices in the image and in the kernel."""
 
     row: int
     columns: slice
@@ -87,10 +87,11 @@ def input_gradient(
     geometry: Geometry,
     algorithm: ConvAlgorithm,
 ) -> Tensor:
-    """Return the gradient (b, h, w, c) of the input, whose shape is given.
+    """Return the gradient (b, h, w, c) with respect to the input.
 
-    Without a stride it is the gradient, convolved with the kernel turned round; with one it
-    is the library's, whatever the algorithm.
+    gradient: (b, h', w', o). weight: (o, kh, kw, c). shape: of the input. With stride 1 it is a
+    convolution of the gradient with the kernel rotated by 180 degrees. With a larger stride the
+    library computes it, whatever the algorithm.
     """
     if algorithm == "single_thread":
         return _on_one_thread(input_gradient, gradient, weight, shape, geometry)
@@ -98,37 +99,42 @@ def input_gradient(
         padding, (before, after, above, below) = split_pads(geometry.pads)
         height, width = above + shape[1] + below, before + shape[2] + after
         padded = gradient.new_empty(len(gradient), height, width, shape[3])
-        whole = _library_gradient(gradient, padded, weight, geometry.stride, padding, 0)
-        return whole[:, above : above + shape[1], before : before + shape[2]]
+        padded_gradient = _library_gradient(gradient, padded, weight, geometry.stride, padding, 0)
+        return padded_gradient[:, above : above + shape[1], before : before + shape[2]]
     left, right, top, bottom = geometry.pads
     kh, kw = weight.shape[1:3]
-    turned = weight.permute(1, 2, 0, 3).contiguous().flip(0, 1).permute(3, 0, 1, 2)  # rows stay
-    around = (kw - 1 - left, kw - 1 - right, kh - 1 - top, kh - 1 - bottom)
-    return forward(gradient, turned, Geometry((1, 1), around), algorithm)
+    rotated = (
+        weight.permute(1, 2, 0, 3).contiguous().flip(0, 1).permute(3, 0, 1, 2)
+    )  # keeps rows contiguous
+    pads = (kw - 1 - left, kw - 1 - right, kh - 1 - top, kh - 1 - bottom)
+    return forward(gradient, rotated, Geometry((1, 1), pads), algorithm)
 
 
 def weight_gradient(
     gradient: Tensor, x: Tensor, shape: torch.Size, geometry: Geometry, algorithm: ConvAlgorithm
 ) -> Tensor:
-    """Return the gradient (o, kh, kw, c) of the weight, whose shape is given."""
+    """Return the gradient (o, kh, kw, c) with respect to the weight.
+
+    gradient: (b, h', w', o). x: (b, h, w, c). shape: of the weight.
+    """
     if algorithm == "single_thread":
         return _on_one_thread(weight_gradient, gradient, x, shape, geometry)
     if algorithm == "library":
-        padding, around = split_pads(geometry.pads)
-        padded, like = _pad(x, around), gradient.new_empty(shape)
-        return _library_gradient(gradient, padded, like, geometry.stride, padding, 1)
+        padding, pads = split_pads(geometry.pads)
+        padded, weight = _pad(x, pads), gradient.new_empty(shape)
+        return _library_gradient(gradient, padded, weight, geometry.stride, padding, 1)
     if algorithm == "im2col":
         return (gradient.flatten(0, 2).T @ _windows(x, shape, geometry)).view(shape)
     result = gradient.new_zeros(shape)
     (down, across), (left, _, top, _) = geometry
     for i in range(shape[1]):
-        out_rows, rows = _met(i - top, down, gradient.shape[1], x.shape[1])
+        out_rows, rows = _overlap(i - top, down, gradient.shape[1], x.shape[1])
         for j in range(shape[2]):
-            out_columns, columns = _met(j - left, across, gradient.shape[2], x.shape[2])
+            out_columns, columns = _overlap(j - left, across, gradient.shape[2], x.shape[2])
             out = gradient[:, out_rows, out_columns].reshape(-1, shape[0])
             if len(out):
-                seen = x[:, rows, columns].reshape(-1, shape[3])
-                torch.mm(out.T, seen, out=result[:, i, j])
+                inputs = x[:, rows, columns].reshape(-1, shape[3])
+                torch.mm(out.T, inputs, out=result[:, i, j])
     return result
 
 
@@ -137,8 +143,11 @@ def _on_one_thread(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
         return function(*arguments, "library")
 
 
-def _met(offset: int, stride: int, outputs: int, inputs: int) -> tuple[slice, slice]:
-    """Return the outputs for which a kernel weight lies in the image, and the inputs it meets."""
+def _overlap(offset: int, stride: int, outputs: int, inputs: int) -> tuple[slice, slice]:
+    """Return the outputs for which a kernel position lies inside the image, and its inputs.
+
+    offset: of the first input relative to the image's first pixel.
+    """
     first = max(0, -(offset // stride))
     last = min(outputs, (inputs - 1 - offset) // stride + 1)
     start = first * stride + offset
@@ -149,7 +158,7 @@ def _met(offset: int, stride: int, outputs: int, inputs: int) -> tuple[slice, sl
 def positions(
     height: int, width: int, kh: int, kw: int, geometry: Geometry
 ) -> tuple[tuple[int, int, tuple[WindowRow, ...]], ...]:
-    """Return each output position, row and column, with the window rows that it meets."""
+    """Return each output position, row and column, with the rows of its window."""
     (down, across), (left, right, top, bottom) = geometry
     positions = []
     for i in range((height + top + bottom - kh) // down + 1):
@@ -177,13 +186,13 @@ def _library_gradient(
     weight: Tensor,
     stride: tuple[int, int],
     padding: tuple[int, int],
-    which: int,
+    index: int,
 ) -> Tensor:
-    """Return the gradient of the input (which = 0) or of the weight (1), as PyTorch does it."""
+    """Return PyTorch's gradient with respect to the input (index 0) or the weight (index 1)."""
     result: Tensor = torch.ops.aten.convolution_backward(
         nchw(gradient), nchw(x), nchw(weight), None, stride, padding, (1, 1),
-        False, (0, 0), 1, (which == 0, which == 1, False),
-    )[which]  # fmt: skip
+        False, (0, 0), 1, (index == 0, index == 1, False),
+    )[index]  # fmt: skip
     return nhwc(result)
 
 
@@ -196,7 +205,7 @@ def _size(x: Tensor, weight: Tensor, geometry: Geometry) -> tuple[int, int]:
 def split_pads(
     pads: tuple[int, int, int, int],
 ) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
-    """Return what the library pads itself, (rows, columns), and what has to be padded before."""
+    """Split pads into the library's symmetric padding (rows, columns) and explicit pads."""
     left, right, top, bottom = pads
     even = (left, top) == (right, bottom)
     return ((top, left), (0, 0, 0, 0)) if even else ((0, 0), pads)

@@ -1,4 +1,4 @@
-"""A convolution that is computed by the algorithm chosen for its input's size."""
+"""A convolution layer with a choice of algorithm per input size."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,17 +21,17 @@ from hundredfold.compute.conv_algorithms import (
     weight_gradient,
 )
 
-_WORTH = 1 / 8  # of a map's positions, at least, for leaving them out
+_WORTH = 1 / 8  # of a map's positions, at least, for leaving out its last row and column
 
 
 class Conv2d(nn.Conv2d):
-    """nn.Conv2d, which in training uses the algorithms chosen for its input's size.
+    """nn.Conv2d that in training uses an algorithm per input size.
 
-    algorithms: (height, width) of the input -> Algorithms; other sizes are the library's, as all
-    are in a graph of torch.compile.
-    even: leave out a last row or column that makes an odd number of them, where they are an
-    eighth of the map or more: a pooling of 2x2 that follows would drop them. Raises ValueError
-    for a kernel of 1 or other padding than "same".
+    algorithms: (height, width) of the input -> Algorithms. Other sizes use the library, as does
+    every size in evaluation mode and under torch.compile.
+    even: do not compute a last odd row and column, which a following 2x2 pooling drops, where
+    they are an eighth of the map or more. Raises ValueError for a kernel of 1 or any padding but
+    "same".
     """
 
     algorithms: dict[tuple[int, int], Algorithms]
@@ -44,7 +44,7 @@ class Conv2d(nn.Conv2d):
             raise ValueError('even maps need a kernel of 2 or more and padding="same"')
 
     def geometry(self, height: int, width: int) -> Geometry | None:
-        """Return stride and padding for an input size; None where only the library applies."""
+        """Return stride and padding for an input size; None where only the library is supported."""
         plain = self.groups == 1 and self.dilation == (1, 1) and self.padding_mode == "zeros"
         down, across = self.stride
         return Geometry((down, across), self._pads(height, width)) if plain else None
@@ -52,7 +52,9 @@ class Conv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h', w')."""
         size = x.shape[2], x.shape[3]
-        chosen = self.training and not torch.compiler.is_compiling()  # it knows the library's only
+        chosen = (
+            self.training and not torch.compiler.is_compiling()
+        )  # which supports the library only
         algorithms = self.algorithms.get(size) if chosen else None
         geometry = self.geometry(*size) if algorithms else None
         if algorithms is None or geometry is None:
@@ -67,8 +69,8 @@ class Conv2d(nn.Conv2d):
     def _library(self, x: Tensor) -> Tensor:
         if self.padding_mode != "zeros":
             return super().forward(x)
-        padding, around = split_pads(self._pads(x.shape[2], x.shape[3]))
-        padded = F.pad(x, around) if any(around) else x
+        padding, pads = split_pads(self._pads(x.shape[2], x.shape[3]))
+        padded = F.pad(x, pads) if any(pads) else x
         weight, bias = self.weight, self.bias
         return F.conv2d(padded, weight, bias, self.stride, padding, self.dilation, self.groups)
 
@@ -76,7 +78,7 @@ class Conv2d(nn.Conv2d):
         """Return the zeros to add on the left, right, top and bottom of a map of this size."""
         left, right, top, bottom = self._reversed_padding_repeated_twice
         if self.even:
-            rows, columns = height % 2, width % 2  # that a pooling would drop
+            rows, columns = height % 2, width % 2  # that a 2x2 pooling drops
             kept = (height - rows) * (width - columns)
             if kept <= (1 - _WORTH) * height * width:
                 return left, right - columns, top, bottom - rows
@@ -84,7 +86,7 @@ class Conv2d(nn.Conv2d):
 
 
 class _Convolve(torch.autograd.Function):
-    """The three sums, each by its algorithm. Tensors are channels-last: (b, h, w, c) inside."""
+    """Forward and both gradients, each by its algorithm; NCHW outside, NHWC inside."""
 
     @staticmethod
     def forward(
@@ -94,7 +96,7 @@ class _Convolve(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         ctx.geometry, ctx.algorithms = geometry, algorithms
         y = nchw(forward(x, weight, geometry, algorithms.forward))
-        return y.data  # not as a view, which a layer that follows could not change in place
+        return y.data  # not a view: the next layer may change it in place
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
@@ -111,9 +113,9 @@ class _Convolve(torch.autograd.Function):
 def directions(
     module: Conv2d, height: int, width: int, batch: int, dtype: torch.dtype
 ) -> tuple[Callable[[ConvAlgorithm], Tensor], ...]:
-    """Return the three sums of a convolution as functions of their algorithm, to be timed.
+    """Return forward, input and weight gradient as functions of an algorithm, to be timed.
 
-    They work on random images and the module's weight in a `dtype`.
+    They compute on random images (batch, height, width) and the module's weight in `dtype`.
     """
     geometry, weight = module.geometry(height, width), nhwc(module.weight.detach().to(dtype))
     assert geometry is not None

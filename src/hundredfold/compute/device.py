@@ -16,8 +16,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 def choose(name: str) -> torch.device:
     """Return the device for "auto", "cpu", "cuda", "cuda:1" or "mps".
 
-    "auto" takes the first of CUDA, Apple's MPS and the CPU that is there. Raises UsageError
-    for a device that is not.
+    "auto" takes the first available of CUDA, Apple's MPS and the CPU. Raises UsageError for a
+    device that is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -33,17 +33,17 @@ def choose(name: str) -> torch.device:
 
 
 def sum_type(device: torch.device) -> torch.dtype:
-    """Return the type that a step's sums have: float64 on a CPU, float32 elsewhere.
+    """Return the dtype of a step's sums: float64 on a CPU, float32 elsewhere.
 
-    MPS has no float64. In float32 a count is exact up to 16.7 million images, and an epoch's
-    mean loss to about 1e-5.
+    MPS has no float64. In float32 a count is exact up to 16.7 million images, and the relative
+    error of an epoch's mean loss is about 1e-5.
     """
     return torch.float64 if device.type == "cpu" else torch.float32
 
 
-def need_compiler(place: torch.device) -> None:
-    """Raise MissingError where torch.compile has nothing to compile with for a device."""
-    if place.type == "cuda":
+def need_compiler(device: torch.device) -> None:
+    """Raise MissingError where torch.compile finds no compiler for a device."""
+    if device.type == "cuda":
         if importlib.util.find_spec("triton") is None:
             raise MissingError("--compile needs Triton on a GPU", remedy=pip_install("triton"))
     elif shutil.which(os.environ.get("CXX", "g++")) is None:
@@ -52,39 +52,41 @@ def need_compiler(place: torch.device) -> None:
         )
 
 
-def use_threads(wanted: int) -> int:
-    """Let torch use that many threads (0: every core this process may use); return how many."""
-    if wanted < 0:
-        raise UsageError(f"--threads {wanted} is not a number of threads", remedy="--threads 2")
-    torch.set_num_threads(wanted or machine.cores())
+def use_threads(count: int) -> int:
+    """Set torch's threads (0: every core this process may use) and return their number.
+
+    Raises UsageError for a negative number.
+    """
+    if count < 0:
+        raise UsageError(f"--threads {count} is not a number of threads", remedy="--threads 2")
+    torch.set_num_threads(count or machine.cores())
     return torch.get_num_threads()
 
 
 def keep_freed_memory() -> None:
-    """Let glibc hand freed memory out again instead of giving it back to the system.
+    """Make glibc reuse freed memory instead of returning it to the system.
 
-    A step frees and takes the same buffers of some MB over and over; by default much of that
-    is mapped and zeroed anew by the kernel each time, a third of the simple CNN's step. All
-    threads take from one arena, as those of their own give back. Elsewhere than on glibc this
-    does nothing.
+    Each step allocates and frees the same buffers of a few MB. By default the kernel maps and
+    zeroes much of that again each time, which is a third of the simple CNN's step. All threads use
+    one arena, because arenas per thread return memory. Without glibc this does nothing.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError, TypeError):
         return
-    mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the most that glibc takes
+    mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # the largest value that glibc accepts
     mallopt(_M_TRIM_THRESHOLD, 1 << 30)
     mallopt(_M_ARENA_MAX, 1)
 
 
 def finish(device: torch.device) -> None:
-    """Wait until a GPU has done what it was given, so that a clock tells what it took."""
+    """Wait until a GPU has finished its queue, so that a clock measures it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def name_of(device: torch.device) -> str:
-    """Return what a person calls the device, e.g. "NVIDIA H200" or "AMD EPYC (CPU)"."""
+    """Return the device's product name, such as "NVIDIA H200" or "AMD EPYC (CPU)"."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type != "cpu":

@@ -1,4 +1,4 @@
-"""Whether this machine gains from bf16: timing trials of matrix products and of the very step."""
+"""Choose fp32 or bf16 by timing trials of matrix products and of the training step."""
 
 import copy
 import platform
@@ -13,9 +13,9 @@ from hundredfold.compute import bf16
 from hundredfold.compute.device import finish
 from hundredfold.compute.trials import Trial, compare
 
-_FEWEST = 16  # images that a trial begins with
-_ENOUGH = 0.2  # seconds of both steps with enough images: more make a trial longer, not truer
-_PRODUCTS = 0.5  # seconds at most for products of matrices
+_FEWEST = 16  # images of a trial's first step
+_ENOUGH = 0.2  # seconds of both steps: more images do not make a trial more accurate
+_PRODUCTS = 0.5  # seconds at most for matrix products
 
 Step = Callable[[], None]
 
@@ -23,7 +23,7 @@ Step = Callable[[], None]
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """Return the context in which a model runs in "bf16" or "fp32".
 
-    Cast weights are not kept: all threads would share them, and with them their graphs.
+    The cache of cast weights is off: threads would share it, and with it the autograd graphs.
     """
     enabled = precision == "bf16"
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
@@ -34,8 +34,8 @@ def choose(
 ) -> tuple[str, str]:
     """Return "bf16" or "fp32", and a sentence saying why.
 
-    images, targets: one batch on the model's device. A trial whose rounds agree is kept in the
-    cache under `key`, the machine and torch's version, so that it is done once.
+    images, targets: one batch on the model's device. A trial whose rounds agree is cached under
+    `key`, the machine and torch's version.
     """
     device = images.device
     chip = [platform.machine(), torch.backends.cpu.get_cpu_capability()]
@@ -47,15 +47,15 @@ def choose(
 
 
 def promising(device: torch.device) -> str:
-    """Return "bf16" or "fp32" by matrix products alone: a fraction of a second, without a step."""
+    """Return "bf16" or "fp32" by matrix products only, in less than a second."""
     return "bf16" if _products(device, 512).ratio >= bf16.WORTH else "fp32"
 
 
 def _products(device: torch.device, size: int = 256) -> Trial:
     """Compare a matrix product in bf16 with that in fp32."""
 
-    def product(kind: torch.dtype) -> Step:
-        square = torch.ones(size, size, device=device, dtype=kind)
+    def product(dtype: torch.dtype) -> Step:
+        square = torch.ones(size, size, device=device, dtype=dtype)
 
         def step() -> None:
             torch.mm(square, square)
@@ -67,13 +67,13 @@ def _products(device: torch.device, size: int = 256) -> Trial:
 
 
 def _steps(model: nn.Module, images: Tensor, targets: Tensor) -> Trial:
-    """Compare a step in bf16 with one in fp32, on as many images as the time allows."""
+    """Compare a step in bf16 with one in fp32, on as many images as `_ENOUGH` allows."""
     model, count = copy.deepcopy(model), _FEWEST
     while True:
         batch = images[:count], targets[:count]
-        fp32, short = (_step(model, *batch, precision) for precision in ("fp32", "bf16"))
-        if count >= len(images) or _seconds(fp32, short) > _ENOUGH:
-            return compare(fp32, short)
+        fp32, bf16_step = (_step(model, *batch, precision) for precision in ("fp32", "bf16"))
+        if count >= len(images) or _seconds(fp32, bf16_step) > _ENOUGH:
+            return compare(fp32, bf16_step)
         count *= 2
 
 
@@ -90,7 +90,7 @@ def _step(model: nn.Module, images: Tensor, targets: Tensor, precision: str) -> 
 
 
 def _seconds(*steps: Step) -> float:
-    """Return what steps take that were done once before."""
+    """Return the seconds of steps, after one call of each to warm up."""
     for step in steps:
         step()
     began = time.perf_counter()

@@ -1,10 +1,10 @@
-"""Micro-batches of a batch on several threads at once, each thread with a replica of the model.
+"""Compute micro-batches concurrently on several threads, each with a replica of the model.
 
 Threads that share an operation wait for each other at its end, and a step has hundreds of
-operations. Here each thread takes whole micro-batches from images to gradients, so it waits once a
-step; where another process delays one thread, the others take more micro-batches. Gradients are
-summed in the order of the micro-batches, so results do not depend on thread scheduling, nor on the
-number of threads up to one for each micro-batch.
+operations. Here each thread computes whole micro-batches from images to gradients, so it waits
+once per step. Where another process delays one thread, the others take more micro-batches.
+Gradients are summed in the order of the micro-batches. So results do not depend on thread
+scheduling, nor on the number of threads up to the number of micro-batches.
 """
 
 import copy
@@ -23,16 +23,16 @@ from hundredfold.compute.dropout import Dropout
 LossFn = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 Pair = tuple[Tensor, Tensor]  # images and targets
 
-_KNOWN = ("hundredfold.", "torch.nn.")  # layers whose random draws and statistics are known
-_MOST = 4  # micro-batches, where the recipe names no size
-_LEAST = 64  # images of such a micro-batch: with fewer, operations are too short to pay
+_KNOWN = ("hundredfold.", "torch.nn.")  # packages of layers with known random draws and statistics
+_MOST = 4  # micro-batches at most, where the recipe names no size
+_LEAST = 64  # images of a micro-batch at least: operations on fewer are too short to pay
 
 
 class WorkSplit(NamedTuple):
-    """How the work of a step is split.
+    """The split of a step's work.
 
     micro_batch: images per forward pass. workers: micro-batches computed concurrently.
-    threads: that compute each micro-batch.
+    threads: per micro-batch.
     """
 
     micro_batch: int
@@ -43,11 +43,11 @@ class WorkSplit(NamedTuple):
 def split_work(
     model: nn.Module, batch: int, micro_batch: int, *, sequential: bool | None = None
 ) -> WorkSplit:
-    """Return how a batch of so many images is split.
+    """Return the split of a batch of `batch` images.
 
-    micro_batch: images per forward pass; 0 is the whole batch where layers need it, as BatchNorm
-    does, and else a quarter of it, or as much as is worth a thread. sequential: one micro-batch
-    after another, each by all threads; None is as `can_replicate` says.
+    micro_batch: images per forward pass. 0 is the whole batch for models with BatchNorm, and
+    otherwise a quarter of it, but at least 64. sequential: micro-batches sequentially, each on all
+    threads; None is the opposite of `can_replicate`.
     """
     threads = torch.get_num_threads()
     sequential = not can_replicate(model) if sequential is None else sequential
@@ -58,10 +58,10 @@ def split_work(
 
 
 def can_replicate(model: nn.Module) -> bool:
-    """Tell whether replicas of a model can compute micro-batches concurrently.
+    """Return whether replicas of a model can compute micro-batches concurrently.
 
-    They cannot on a GPU, or where a layer draws from the generator that all threads share or
-    gathers statistics in a way that is not known here.
+    They cannot on a GPU, nor with a layer that draws from torch's default generator or updates
+    statistics in an unknown way.
     """
     on_cpu = all(parameter.device.type == "cpu" for parameter in model.parameters())
     return on_cpu and all(_is_known(module) for module in model.modules() if module.training)
@@ -70,13 +70,16 @@ def can_replicate(model: nn.Module) -> bool:
 def _is_known(module: nn.Module) -> bool:
     if isinstance(module, Dropout):
         return True
-    known = type(module).__module__.startswith(_KNOWN)
+    in_package = type(module).__module__.startswith(_KNOWN)
     draws = isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU)
-    return known and not draws and getattr(module, "momentum", 0.0) is not None
+    return in_package and not draws and getattr(module, "momentum", 0.0) is not None
 
 
 class _Result(NamedTuple):
-    """What a micro-batch gives: [loss, number correct], gradients, means and variances."""
+    """Result of a micro-batch.
+
+    sums: [loss, number correct] in float64. statistics: BatchNorm's means and variances.
+    """
 
     sums: Tensor
     gradients: Sequence[Tensor | None]
@@ -84,10 +87,10 @@ class _Result(NamedTuple):
 
 
 class _Replica:
-    """A model for one thread: parameters and constants are the model's own.
+    """A copy of the model for one thread, which shares its parameters and constants.
 
-    BatchNorm's statistics and Dropout's generator are the replica's. With a momentum of 1
-    BatchNorm holds the statistics of the newest micro-batch.
+    BatchNorm's statistics and Dropout's generator are the replica's own. With a momentum of 1
+    BatchNorm holds the statistics of the latest micro-batch.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -104,7 +107,7 @@ class _Replica:
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
 
     def compute(self, loss_fn: LossFn, pair: Pair, weight: float, key: int) -> _Result:
-        """Compute a micro-batch; `weight` is its share of the batch's images."""
+        """Compute a micro-batch; weight: its fraction of the batch's images. key: seeds dropout."""
         self.generator.manual_seed(key)
         loss, correct = loss_fn(self.model, *pair)
         loss = loss * weight
@@ -116,7 +119,7 @@ class _Replica:
 
 
 class _Total:
-    """Adds results to a model in the order of the micro-batches, whichever comes first."""
+    """Add results to a model in the order of the micro-batches, in whatever order they arrive."""
 
     def __init__(self, model: nn.Module) -> None:
         self.sums: list[Tensor] = []
@@ -164,9 +167,9 @@ class ReplicaPool:
         self._threads = ThreadPoolExecutor(1)
 
     def gradients(self, micro_batches: Sequence[Pair], key: int) -> Tensor:
-        """Add the gradients of a batch to the model's; return its [mean loss, number correct].
+        """Add the gradients of a batch to the model's; return [mean loss, number correct].
 
-        `key` and a micro-batch's number seed what that micro-batch draws.
+        key: `key` plus a micro-batch's index seeds its dropout.
         """
         workers = min(torch.get_num_threads(), len(micro_batches))
         if len(self._replicas) < workers:
@@ -192,25 +195,27 @@ class ReplicaPool:
         return torch.stack(total.sums).sum(0)
 
     def _run_concurrently(self, work: Callable[[_Replica], None], workers: int) -> None:
-        """Let each worker compute in a thread of its own, with its part of the threads."""
+        """Run each worker in its own thread, with an equal part of torch's threads."""
         threads = torch.get_num_threads()
 
-        def alone(replica: _Replica) -> None:
+        def work_alone(replica: _Replica) -> None:
             torch.set_num_threads(threads // workers)
             work(replica)
 
-        running = [self._threads.submit(alone, replica) for replica in self._replicas[:workers]]
+        running = [
+            self._threads.submit(work_alone, replica) for replica in self._replicas[:workers]
+        ]
         errors = [error for future in running if (error := future.exception())]
-        torch.set_num_threads(threads)  # what new threads begin with
+        torch.set_num_threads(threads)  # the default of new threads
         try:
             if errors:
                 raise errors[0]
         finally:
-            del running, errors  # an error would hold itself, and the memory of its step
+            del running, errors  # avoids a reference cycle that keeps the memory of the step
 
 
 def _norms_of(model: nn.Module) -> list[_BatchNorm]:
-    """Return the BatchNorm layers that gather statistics."""
+    """Return the BatchNorm layers that update running statistics."""
     norms = (module for module in model.modules() if isinstance(module, _BatchNorm))
     return [norm for norm in norms if norm.training and norm.track_running_stats]
 

@@ -1,4 +1,4 @@
-"""The number of threads that torch computes with, for a while."""
+"""A context that sets the number of torch's threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let torch use that many threads, and afterwards as many as before."""
+    """Set the number of torch's threads, and restore it at the end."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,8 +1,8 @@
 """A timing trial of two functions, on a machine that other processes may use too.
 
-The two take turns, and each round gives a ratio. A competing process slows both of a round or
-spoils a few rounds; the median and the spread of the middle half show that. The trial goes on
-until the rounds agree, or until its time is up.
+Calls of the two are interleaved, and each round yields a ratio. A competing process slows both
+functions of a round or disturbs a few rounds, so the result is the median ratio. Rounds agree when
+the interquartile range is small. The trial ends when they agree, or at its time limit.
 """
 
 import math
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-SECONDS = 3.0  # that a trial takes at most, but for its last round
-_ROUNDS = 7  # at least, before they can agree
-_CLOSE = 0.25  # of the median: the spread of the middle half of rounds that agree
+SECONDS = 3.0  # limit of a trial, apart from its last round
+_ROUNDS = 7  # at least, before rounds can agree
+_CLOSE = 0.25  # of the median: largest interquartile range of rounds that agree
 _LEAST = 0.01  # seconds of one measurement: shorter functions are called several times
 _MOST_CALLS = 1000
 
@@ -22,7 +22,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Trial:
-    """How many times as fast the second function is, and whether the rounds agree on that."""
+    """Result: how many times as fast the second function is, and whether the rounds agree."""
 
     ratio: float
     agreed: bool
@@ -35,23 +35,23 @@ def compare(
     seconds: float = SECONDS,
     clock: Clock = time.perf_counter,
 ) -> Trial:
-    """Time two functions in turn and return the median over rounds of first over second.
+    """Time two functions, interleaved, and return the median ratio of first over second.
 
-    Each is called once before, untimed. seconds: the limit. clock: gives seconds.
+    Each is called once before to warm up. seconds: the limit. clock: returns seconds.
     """
     first()
     second()
     shorter = min(_timed(first, 1, clock), _timed(second, 1, clock))
     calls = min(_MOST_CALLS, math.ceil(_LEAST / max(shorter, _LEAST / _MOST_CALLS)))
-    end, ratios = clock() + seconds, list[float]()
+    deadline, ratios = clock() + seconds, list[float]()
     while True:
-        if len(ratios) % 2:  # the order changes: a slow drift cancels out
-            after, before = _timed(second, calls, clock), _timed(first, calls, clock)
+        if len(ratios) % 2:  # alternating order cancels a slow drift
+            of_second, of_first = _timed(second, calls, clock), _timed(first, calls, clock)
         else:
-            before, after = _timed(first, calls, clock), _timed(second, calls, clock)
-        ratios.append(before / max(after, 1e-9))
+            of_first, of_second = _timed(first, calls, clock), _timed(second, calls, clock)
+        ratios.append(of_first / max(of_second, 1e-9))
         agreed = len(ratios) >= _ROUNDS and _agree(ratios)
-        if agreed or clock() >= end:
+        if agreed or clock() >= deadline:
             return Trial(median(ratios), agreed)
 
 

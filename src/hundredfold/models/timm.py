@@ -1,7 +1,7 @@
 """Networks of timm (Wightman 2019, github.com/huggingface/pytorch-image-models).
 
-timm is an optional dependency, imported when a recipe names one of its networks. Beside a CPU-only
-torch, `pip install timm` replaces torch by a build for GPUs of several GB.
+timm is an extra; it is imported when a network of it is asked for. Installed beside a CPU-only
+torch, it brings a torchvision that replaces torch by a build for GPUs of some gigabytes.
 """
 
 from types import ModuleType

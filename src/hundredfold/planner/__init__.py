@@ -1,4 +1,4 @@
-"""From a budget of time to a recipe, and the job that trains it."""
+"""Plan a training within a time budget."""
 
 from hundredfold.planner.duration import parse_duration
 from hundredfold.planner.plan import plan

@@ -1,4 +1,4 @@
-"""A duration as people write it: 90s, 5m, 1.5h, 1h30m."""
+"""Parse durations such as 90s, 5m, 1.5h and 1h30m."""
 
 import re
 
@@ -9,7 +9,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def parse_duration(text: str) -> float:
-    """Read "90s", "5m", "1.5h" or "1h30m" as seconds. Raises UsageError for anything else."""
+    """Return "90s", "5m", "1.5h" or "1h30m" in seconds.
+
+    Raises UsageError for other text, or less than `LEAST` seconds.
+    """
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
     total = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not parts or "".join(map("".join, parts)) != text.replace(" ", "") or total < LEAST:

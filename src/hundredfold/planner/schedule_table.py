@@ -1,13 +1,14 @@
-"""What pays at which compute: the network, and the image sizes to train it on."""
+"""The best network and image sizes for a given compute, as a table."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What pays from so many multiply-accumulates a training image on, all epochs together.
+    """The best choice from a compute of `macs` on.
 
-    macs: the least compute. width: of a speednet. shares, until: of `progressive` resolution.
+    macs: multiply-accumulates of forward passes per training image, over all epochs. width: of a
+    speednet. shares, until: of `progressive` resolution.
     """
 
     macs: float
@@ -27,6 +28,6 @@ SCHEDULE_TABLE = (
 
 
 def choice_for(macs: float) -> Choice:
-    """Return what pays at so many multiply-accumulates a training image."""
+    """Return the choice for `macs` multiply-accumulates per training image, over all epochs."""
     affordable = [choice for choice in SCHEDULE_TABLE if choice.macs <= macs]
     return max(affordable, key=lambda choice: choice.macs)

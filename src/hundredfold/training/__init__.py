@@ -1,4 +1,4 @@
-"""Train a recipe into a run's folder with an engine; resume one; estimate what one takes."""
+"""Train a recipe into a run's folder with an engine, resume a run, or estimate its cost."""
 
 from hundredfold.training.estimate import estimate
 from hundredfold.training.options import Options

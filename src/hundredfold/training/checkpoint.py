@@ -1,9 +1,9 @@
-"""What --resume needs: immutable files of tensors, and a small commit written last.
+"""Saves for --resume: immutable files of tensors, and a small commit written last.
 
-A save is `state/<step>.safetensors` with every tensor, perhaps `state/best-<epoch>-<a or b>`,
-and then `state/<step>.json`, which names both with their SHA-256 and holds its own. Only a
-save with its commit exists; one whose hash does not match is passed over, out loud, for the
-one before. The two saves that are kept share no file, so no single damage reaches both.
+A save is `state/<step>.safetensors` with every tensor, `state/best-<epoch>-<a or b>` where there is
+a best epoch, and `state/<step>.json`, which holds the SHA-256 of both and its own. A save counts
+only with its commit. One whose hash does not match is reported and skipped for the one before. The
+two saves that are kept share no file, so no single damage reaches both.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorE
 
 @dataclass(frozen=True)
 class Saved:
-    """A save: tensors, where training was (JSON values), the best weights so far."""
+    """A save: tensors, the position of the training (JSON values), and the best weights so far."""
 
     tensors: dict[str, Tensor]
     position: dict[str, Any]
@@ -41,25 +41,24 @@ def save(
     best: Mapping[str, Tensor],
     best_epoch: int,
 ) -> None:
-    """Write a save and let go of all but the newest `KEPT`.
+    """Write a save and remove all but the newest `KEPT`.
 
-    step: optimizer steps since the start, the save's name. Saves of later steps, which were
-    damaged and passed over, go. The best weights are written once in each of two places for
-    an epoch that became the best.
+    step: optimizer steps since the start, the save's name. Damaged saves of later steps are
+    removed. The best weights of an epoch are written to two files at most, `a` and `b`.
     """
     commit: dict[str, Any] = {"position": dict(position)}
     commit["tensors"] = _write(folder / f"{step:010d}.safetensors", tensors)
     if best:
-        before = [named for path, named in commits.whole(folder) if int(path.stem) < step]
-        taken = before[-1].get("best", {}).get("file", "") if before else ""
-        place = "b" if taken.endswith("-a.safetensors") else "a"
-        commit["best"] = _write_once(folder / f"best-{best_epoch:06d}-{place}.safetensors", best)
+        before = [entries for path, entries in commits.whole(folder) if int(path.stem) < step]
+        latest = before[-1].get("best", {}).get("file", "") if before else ""
+        slot = "b" if latest.endswith("-a.safetensors") else "a"
+        commit["best"] = _write_once(folder / f"best-{best_epoch:06d}-{slot}.safetensors", best)
     files.write_json(folder / f"{step:010d}.json", commit | {"sha256": commits.digest(commit)})
     _rotate(folder, step)
 
 
 def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
-    """Return the newest undamaged save, or None where there has been none.
+    """Return the newest undamaged save, or None where there is none; say: logs damaged ones.
 
     Raises CheckError where there are saves and every one is damaged.
     """
@@ -98,11 +97,13 @@ def _write_once(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _rotate(folder: Path, step: int) -> None:
-    """Remove commits first: a commit never names a file that is gone."""
-    before = [(path, named) for path, named in commits.whole(folder) if int(path.stem) <= step]
+    """Remove old saves, commits first, so that no commit names a missing file."""
+    before = [(path, entries) for path, entries in commits.whole(folder) if int(path.stem) <= step]
     kept = before[-KEPT:]
     names = {path.name for path, _ in kept}
-    names |= {named[k]["file"] for _, named in kept for k in ("tensors", "best") if k in named}
+    names |= {
+        entries[k]["file"] for _, entries in kept for k in ("tensors", "best") if k in entries
+    }
     for pattern in ("[0-9]*.json", "*.safetensors"):
         for path in folder.glob(pattern):
             if path.name not in names:

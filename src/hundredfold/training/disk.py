@@ -1,4 +1,4 @@
-"""How much disk a run takes, from one count of bytes, and whether there is as much."""
+"""Estimate the disk space of a run, and check that it is free."""
 
 import shutil
 from pathlib import Path
@@ -8,18 +8,18 @@ from hundredfold.errors import CheckError
 from hundredfold.training.checkpoint import KEPT
 from hundredfold.training.protocols import Job, Learner
 
-_COMMIT = 1 << 16  # bytes of a commit without the curve, at the most
-_EPOCH = 300  # bytes of an epoch's line in curve.jsonl, at the most
-_BESTS = 5  # files of best weights: weights/best and last, two of saves, one that is written
+_COMMIT = 1 << 16  # bytes of a commit without the curve, at most
+_EPOCH = 300  # bytes of an epoch's line in curve.jsonl, at most
+_BESTS = 5  # files of weights: weights/best and last, two of saves, one being written
 
 
 def save_bytes(learner: Learner, curve: str) -> int:
-    """Return what one more save takes, at the most: all that a step changes, the best weights."""
+    """Return the bytes of one more save, at most: state, best weights, and `curve` twice."""
     return learner.state_bytes() + learner.weights_bytes() + _COMMIT + 2 * len(curve)
 
 
 def run_bytes(job: Job, learner: Learner) -> int:
-    """Return what a run takes of the disk at the most: saves, weights, logits and its curve."""
+    """Return the bytes of a run's folder, at most: saves, weights, logits and curve."""
     logits = 4 * len(job.validation.indices) * len(job.data.classes)
     curve = int(_EPOCH * (job.recipe.epochs + 1)) * (KEPT + 2)
     saves = (KEPT + 1) * (learner.state_bytes() + _COMMIT)
@@ -27,7 +27,10 @@ def run_bytes(job: Job, learner: Learner) -> int:
 
 
 def need_room(folder: Path, size: int, remedy: str) -> None:
-    """Raise CheckError where the disk of a folder, made or not, has less than `size` bytes."""
+    """Raise CheckError where a folder's disk has less than `size` bytes free.
+
+    The folder need not exist.
+    """
     existing, _ = machine.place_to_write(folder)
     free = shutil.disk_usage(existing).free
     if free < size:

@@ -1,4 +1,4 @@
-"""Which epoch's weights are kept, and when training stops for want of a better one."""
+"""Keep the best epoch's weights, and stop when none is better for `patience` epochs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from torch import Tensor
 
 @dataclass
 class Best:
-    """The best epoch so far by `select`; epochs count from 1.
+    """The best epoch so far by `select`; epochs count from 1, 0 is none.
 
     select: "validation.loss" (lower is better), "validation.top_1" (higher is better) or
-    "last". patience: epochs without a better one before `exhausted`; 0 never is.
+    "last". patience: epochs without a better one until `exhausted`; 0 is unlimited.
     """
 
     select: str
@@ -21,18 +21,18 @@ class Best:
     weights: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
     def better(self, row: Mapping[str, float]) -> bool:
-        """Tell whether an epoch's row of the curve beats the best so far."""
+        """Return whether an epoch's row of the curve is better than the best so far."""
         if self.select == "last" or self.epoch == 0:
             return True
         sign = -1 if self.select == "validation.loss" else 1
         return sign * row[self.select] > sign * self.value
 
     def take(self, row: Mapping[str, float], weights: Mapping[str, Tensor]) -> None:
-        """Remember this epoch as the best."""
+        """Set this epoch as the best."""
         self.epoch = int(row["epoch"])
         self.value = row.get(self.select, 0.0)
         self.weights = weights
 
     def exhausted(self, epoch: int) -> bool:
-        """Tell whether `patience` epochs have passed since the best."""
+        """Return whether `patience` epochs have passed since the best."""
         return bool(self.patience) and epoch - self.epoch >= self.patience

@@ -1,4 +1,4 @@
-"""`--dry-run`: what a recipe would take, from a few measured steps; nothing is written."""
+"""`--dry-run`: estimate the cost of a training from a few timed steps, without a run."""
 
 from typing import Any
 
@@ -16,11 +16,12 @@ from hundredfold.training.record import job_facts
 def estimate(
     recipe: Recipe, options: Options, progress: Progress, engine: Engine
 ) -> dict[str, Any]:
-    """Return splits, cost, time and disk of a training; an early stop makes it shorter.
+    """Return splits, cost, time and disk space of a training without an early stop.
 
-    seconds: of all epochs, from some measured steps at each size of the images, and of the
-        features before them where pretrained weights need some.
-    bytes: of the run's folder, at most: weights, saves and logits.
+    Keys of the result, beside those of run.json:
+    seconds: of all epochs, from timed steps at each image size, plus missing features of a
+        pretrained network.
+    bytes: of the run's folder, at most.
     """
     resolve.refuse_inert(recipe, options)
     recipe, weights = engine.resolve_weights(recipe, options.source, options.weights)

@@ -6,9 +6,9 @@
         write the epoch's line of the curve, keep the weights if they are the best
         save, if the last save is long enough ago
 
-Order, augmentation and what a step draws are functions of (seed, epoch, step). So where
-training stands is a handful of numbers beside the tensors, and a run that is killed anywhere
-continues from its newest save to the same last bit.
+Order, augmentation and random numbers of a step are functions of (seed, epoch, step). So the state
+is a few numbers beside the tensors, and a run that is killed at any time continues from its newest
+save to the same bits.
 """
 
 import json
@@ -37,16 +37,16 @@ from hundredfold.training.saves import WITHIN_EPOCH, Saves
 from hundredfold.training.signals import Signals
 from hundredfold.training.time_budget import TimeBudget
 
-_WATCHED = {"loss": "loss", "top_1": "top_k(k=1)"}  # metrics of the curve
-_WORTH_REPORTING = 0.05  # of the steps: a change by the time budget
-_GPU_CHECKS = 50  # steps between looks at the loss on a GPU, which each look holds up
+_CURVE_METRICS = {"loss": "loss", "top_1": "top_k(k=1)"}  # of the validation images
+_WORTH_REPORTING = 0.05  # of the steps: smaller changes by the time budget are not logged
+_GPU_CHECKS = 50  # steps between checks of the loss on a GPU, each of which waits for it
 
 
 class Loop:
-    """Train a learner by a recipe into a run's folder; `position` says how far it is.
+    """Train a learner by a recipe into a run's folder; `position` is its progress.
 
-    recipe: the run's own, its batch size as it became.
-    watch: looks for competing processes, or None. budget: keeps to a time, or None.
+    recipe: the run's, with the batch size that is used. watch: limits threads beside competing
+    processes, or None. budget: adapts the steps to a time, or None.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Loop:
         self._saves = Saves(run, learner, self.remedy)
 
     def restore(self, saved: checkpoint.Saved | None) -> None:
-        """Go back to a save, or to the start, and the curve with it."""
+        """Restore a save, or the start, and truncate the curve to it."""
         if saved:
             self.learner.load(saved.tensors)
             self.position = Position(**saved.position)
@@ -80,11 +80,10 @@ class Loop:
         files.write_text(self.run.folder / "curve.jsonl", self.position.curve)
 
     def train(self) -> str:
-        """Train to the end and return why it ended.
+        """Train to the end and return the reason of the end.
 
-        The end is not saved: its weights are about to be written. Raises CheckError where the
-        loss is not finite or a save has no room, and Interrupted, after a save, where a signal
-        asks to stop.
+        There is no save at the end, as the weights are written next. Raises CheckError where the
+        loss is not finite or the disk is full, and Interrupted, after a save, on a signal.
         """
         self._clock, self._saves = Clock(), Saves(self.run, self.learner, self.remedy)
         with Signals() as signals, self.watch or nullcontext():
@@ -96,7 +95,7 @@ class Loop:
         return reason
 
     def _end_reason(self) -> str:
-        """Return why training ends here; "" where it goes on."""
+        """Return the reason to end training now; "" to continue."""
         if self.position.finished:
             return "all epochs done"
         if self.best.exhausted(self.position.epoch):
@@ -104,7 +103,7 @@ class Loop:
         return ""
 
     def _train_epoch(self, signals: Signals) -> None:
-        """Train on each batch that is left of this epoch."""
+        """Train on the remaining batches of this epoch."""
         position = self.position
         sums = torch.tensor((position.loss, position.correct), dtype=sum_type(self.learner.device))
         sums = sums.to(self.learner.device)
@@ -118,14 +117,14 @@ class Loop:
         position.loss, position.correct = sums.tolist()
 
     def _batches(self) -> Iterator[tuple[Any, Any]]:
-        """Return the batches that are left of this epoch; none where only validation is left."""
+        """Return the remaining batches of this epoch; none where only validation remains."""
         position = self.position
         if position.done >= position.steps:
             return iter(())
         return self.feed.epoch(position.epoch, position.step)
 
     def _after_step(self, sums: Tensor, signals: Signals) -> None:
-        """Check the loss, keep to the time budget, show progress, and save where it is due."""
+        """Check the loss, apply the time budget, show progress, and save when due."""
         position = self.position
         on_cpu = self.learner.device.type == "cpu"
         if on_cpu or position.step % _GPU_CHECKS == 0 or position.step == position.steps_per_epoch:
@@ -144,9 +143,9 @@ class Loop:
     def _row(self, signals: Signals) -> dict[str, float]:
         """Score the validation images and return the epoch's line of the curve."""
         try:
-            with signals.immediate():  # validation may take longer than anyone waits
+            with signals.immediate():  # validation may take long: a signal interrupts it
                 self._tick()
-                checked = self._validation_scores()
+                validation = self._validation_scores()
                 self._tick()
         except KeyboardInterrupt:
             self._stop(signals)
@@ -158,7 +157,7 @@ class Loop:
             "lr": self._rate(),
             "train.loss": position.loss / position.step,
             "train.top_1": position.correct / (position.step * self.recipe.batch_size),
-            **checked,
+            **validation,
         }
 
     def _validation_scores(self) -> dict[str, float]:
@@ -166,11 +165,11 @@ class Loop:
         if not len(split):
             return {}
         logits = self.learner.logits(split.pixels, split.indices)
-        values = scores(logits, split.labels[split.indices], metrics=_WATCHED)
+        values = scores(logits, split.labels[split.indices], metrics=_CURVE_METRICS)
         return {f"validation.{name}": score.value for name, score in values.items()}
 
     def _finish_epoch(self, row: dict[str, float]) -> None:
-        """Write the epoch's line, keep its weights if they are the best, save where it is due."""
+        """Write the epoch's line, keep its weights if they are the best, and save when due."""
         position = self.position
         self._check_finite(row.get("validation.loss", row["train.loss"]))
         line = json.dumps(row) + "\n"
@@ -180,14 +179,14 @@ class Loop:
         better = self.best.better(row)
         if better:
             self.best.take(row, self.learner.weights())
-        chosen = better and self.recipe.select != "last"
-        self.progress.epoch(row, position.epochs, self.images_per_second(), chosen)
+        marked = better and self.recipe.select != "last"
+        self.progress.epoch(row, position.epochs, self.images_per_second(), marked)
         position.start_next_epoch()
         if self._saves.due() and not self._end_reason():
             self._save()
 
     def _keep_to_budget(self) -> None:
-        """Where there is a time budget, change how many steps there are to be."""
+        """Change the total number of steps by the time budget, if there is one."""
         if not self.budget:
             return
         self._tick()
@@ -215,7 +214,7 @@ class Loop:
         self.feed.waited = 0.0
 
     def _rate(self) -> float:
-        """Return the rate of the newest step, which a resumed run may not have done itself."""
+        """Return the learning rate of the latest step, which may precede a resume."""
         return self.learner.rate(self.position.progress(more=-1))
 
     def _check_finite(self, loss: float) -> None:
@@ -230,7 +229,7 @@ class Loop:
         )
 
     def images_per_second(self) -> float:
-        """Return training images a second so far, validation included in the time."""
+        """Return training images per second so far; the time includes validation."""
         steps = min(self.position.done, self.position.steps)
         return steps * self.recipe.batch_size / max(self.position.seconds, 1e-9)
 

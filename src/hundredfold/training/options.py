@@ -1,4 +1,4 @@
-"""Options of one training: where and how it runs; nothing here changes what a recipe means."""
+"""Options of a training: where and how it runs, independent of the recipe."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +9,16 @@ from hundredfold.data import Source
 
 @dataclass(frozen=True)
 class Options:
-    """Say where data lie, on what device to train, and where the run goes.
+    """Where data are, on which device to train, and where to write the run.
 
-    device: "auto", "cpu", "cuda", "cuda:1" or "mps". threads: 0 takes every core.
-    name: of the run; "" derives one from model, data and digest.
-    autotune_seconds: time that timing trials of convolutions may take, at most.
-    weights: a file, or a folder of files, that pretrained weights are read from.
-    compiled: whether torch.compile makes the step.
-    explicit: fields of the recipe that the user named in this very command or call: one that
-        cannot be followed is an error, where a default gives way.
-    command: the command or call that run.json records; "" is this process' command line.
+    device: "auto", "cpu", "cuda", "cuda:1" or "mps". threads: 0 uses every core. out: the folder
+    of runs. name: of the run; "" derives one from model, data and digest.
+    autotune_seconds: time limit of timing trials of convolutions.
+    weights: a file, or a folder of files, with pretrained weights.
+    compiled: whether torch.compile compiles the step.
+    explicit: fields of the recipe that the user set in this command or call. One that cannot be
+        followed is an error, where a default is adapted.
+    command: the command or call for run.json; "" is this process' command line.
     """
 
     source: Source

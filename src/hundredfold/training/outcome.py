@@ -1,4 +1,4 @@
-"""How a training ends: its weights, its scores and a true status, whatever ends it."""
+"""End a training: write weights, scores and status, whatever ends it."""
 
 import json
 import signal
@@ -19,12 +19,12 @@ from hundredfold.weights import files as weight_files
 def finish(run: Run, job: Job, loop: Loop, progress: Progress, reason: str) -> None:
     """Write the weights and validation scores of a training that came to its end.
 
-    Then the saves go: what they held stands in the weights, and nothing resumes from them.
+    Saves are then removed, as a finished run is not resumed.
     """
     _keep_weights(run, job, loop)
     _score(run, job, loop)
     _note(run, loop, "done", reason)
-    with suppress(OSError):  # the run is whole
+    with suppress(OSError):  # the run is complete anyway
         run.delete_state()
     spent = wording.seconds(loop.position.seconds)
     progress.say(f"done       {reason}, {spent}; {_result(run)}")
@@ -33,14 +33,14 @@ def finish(run: Run, job: Job, loop: Loop, progress: Progress, reason: str) -> N
 
 
 def report_finished(run: Run, progress: Progress) -> None:
-    """Say that a run was finished before, and what it reached."""
+    """Log that a run was finished before, and its score."""
     progress.say(f"run        {run.folder}")
     progress.say(f"done       finished, nothing to do; {_result(run)}")
 
 
 @contextmanager
 def recorded(run: Run, job: Job, loop: Loop, progress: Progress) -> Iterator[None]:
-    """Leave a true status and the best weights whatever ends the training within."""
+    """Write status and best weights to the run, whatever ends the training within."""
     remedy = f"hundredfold train --resume {run.folder}"
     try:
         yield
@@ -70,7 +70,7 @@ def recorded(run: Run, job: Job, loop: Loop, progress: Progress) -> Iterator[Non
 
 
 def end_facts(loop: Loop, status: str, reason: str) -> dict[str, Any]:
-    """Return what changes in run.json when training ends, however it ends."""
+    """Return the facts for run.json at the end of training."""
     position = loop.position
     seconds = max(position.seconds, 1e-9)
     return {
@@ -90,17 +90,17 @@ def end_facts(loop: Loop, status: str, reason: str) -> dict[str, Any]:
 
 
 def _leave(run: Run, job: Job, loop: Loop, status: str, error: HundredfoldError) -> None:
-    """Write status and weights; what a full disk no longer takes joins the error's text."""
+    """Write status and weights; a failure to do so is added to the error's text."""
     try:
         _note(run, loop, status, error.message)
         _keep_weights(run, job, loop)
-    except OSError as missed:
-        also = f"nor could the status and the weights: {missed.strerror or missed}"
+    except OSError as second:
+        also = f"nor could the status and the weights: {second.strerror or second}"
         error.found = "; ".join(filter(None, (error.found, also)))
 
 
 def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
-    """Write weights/best, and weights/last where it is finite."""
+    """Write weights/best if there is a best epoch, and weights/last if it is finite."""
     metadata = {
         "format": "hundredfold 1",
         "model": str(job.recipe.model),
@@ -120,7 +120,7 @@ def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
 
 
 def _weights_facts(job: Job) -> dict[str, str]:
-    """Return what a network that began with weights needs beside its recipe to be built again."""
+    """Return metadata that a pretrained network needs beside its recipe to be rebuilt."""
     weights = job.transfer.get("weights", {})
     return {key: str(weights[key]) for key in ("layout", "input_size") if key in weights}
 
@@ -131,7 +131,7 @@ def _score(run: Run, job: Job, loop: Loop) -> None:
     if not len(split):
         return
     logits = loop.learner.final(loop.best.weights, split.pixels, split.indices)
-    recipe = run.recipe  # the split above may hold features
+    recipe = run.recipe  # the job's split may hold features
     _, split = data.training(job.data, share=recipe.validation, seed=recipe.seed)
     evaluation.store_validation(run, split, logits, job.data.classes)
     evaluation.score(run, "validation")

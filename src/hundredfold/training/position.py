@@ -1,4 +1,4 @@
-"""Where a training stands, and the clock that its seconds are read from."""
+"""The position of a training, and a clock."""
 
 import math
 import time
@@ -10,12 +10,13 @@ import numpy as np
 
 @dataclass
 class Position:
-    """Where training stands: `step` steps into `epoch` (from 0), and the sums so far.
+    """Position: `step` steps into `epoch` (from 0), and sums so far.
 
-    recipe: the digest of what is trained. steps_per_epoch: batches of an epoch.
-    steps: in all epochs together; a time budget may change it on the way.
-    loss, correct: sums over the steps of this epoch. curve: what curve.jsonl holds here.
-    micro_batch: images per forward pass, less than the recipe says where memory ran out.
+    recipe: digest of the recipe. steps_per_epoch: batches per epoch.
+    steps: in all epochs together; a time budget may change it.
+    loss, correct: sums over the steps of this epoch. seconds: of training; waited: for batches;
+    saving: for saves. curve: contents of curve.jsonl. best: epoch and value of the best epoch.
+    micro_batch: images per forward pass, smaller than the recipe's after memory ran out.
     """
 
     recipe: str
@@ -34,25 +35,25 @@ class Position:
 
     @property
     def done(self) -> int:
-        """Steps so far; a last epoch that was cut short counts as whole once it has ended."""
+        """Steps so far; a shortened last epoch counts as a whole one once it has ended."""
         return self.epoch * self.steps_per_epoch + self.step
 
     @property
     def finished(self) -> bool:
-        """Whether no step is left and the last epoch has been validated."""
+        """Whether no step remains and the last epoch has been validated."""
         return not self.step and self.done >= self.steps
 
     @property
     def epochs(self) -> int:
-        """Epochs in all, the last one perhaps cut short."""
+        """Total number of epochs, a shortened last one included."""
         return math.ceil(self.steps / self.steps_per_epoch)
 
     def progress(self, more: int = 0) -> float:
-        """Return the share of all steps that is done, or will be after `more` steps."""
+        """Return the fraction of all steps that are done, or will be after `more` steps."""
         return min(1.0, (self.done + more) / self.steps)
 
     def step_seed(self, seed: int) -> int:
-        """Return the seed of what the next step draws."""
+        """Return the seed of the next step's random numbers."""
         return step_seed(seed, self.epoch, self.step)
 
     def start_next_epoch(self) -> None:
@@ -62,12 +63,12 @@ class Position:
 
 
 def step_seed(seed: int, epoch: int, step: int) -> int:
-    """Return the seed of what one step draws, in [0, 2**63)."""
+    """Return the seed of a step's random numbers, in [0, 2**63)."""
     return int(np.random.SeedSequence((seed, epoch, step)).generate_state(1, np.uint64)[0]) >> 1
 
 
 class Clock:
-    """Measures the seconds since it was last read."""
+    """A clock of the seconds since the last reading."""
 
     def __init__(self) -> None:
         self._read = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a training says of itself while it goes on: lines for its log, events to show."""
+"""Progress of a training: lines for its log, and events for a display."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,10 +12,10 @@ _REFRESH = 0.2  # seconds between steps that are shown
 
 
 class Status(NamedTuple):
-    """How a training stands within an epoch.
+    """State of a training within an epoch.
 
-    loss, accuracy: means over the epoch so far. waiting: share of the time spent waiting for
-    batches. remaining: seconds, as far as can be told.
+    loss, accuracy: means over the epoch so far. waiting: fraction of the time spent waiting for
+    batches. remaining: estimated seconds.
     """
 
     epoch: int
@@ -38,9 +38,9 @@ class Status(NamedTuple):
 
 
 class Progress:
-    """Say things, keep them for the run's log, and show how far an epoch is.
+    """Log lines of a run, and show them and the progress of an epoch.
 
-    display: what shows them; None shows nothing.
+    display: shows events; None shows nothing.
     """
 
     def __init__(self, display: Display | None = None) -> None:
@@ -50,19 +50,19 @@ class Progress:
         self._shown = 0.0
 
     def say(self, line: str) -> None:
-        """Show a line and keep it."""
+        """Show and log a line."""
         self._keep(line)
         self._show({"event": "message", "text": line})
 
     def log_to(self, log: Callable[[str], None]) -> None:
-        """Keep lines there from now on, and those that were said before."""
+        """Pass lines to `log` from now on, and those from before."""
         self._log = log
         for line in self._unlogged:
             log(line)
         self._unlogged = []
 
     def step(self, status: Callable[[], Status]) -> None:
-        """Show how far the epoch is, at most five times a second."""
+        """Show the progress of the epoch, at most five times a second."""
         now = time.monotonic()
         if self._display is None or not self._display.live or now - self._shown < _REFRESH:
             return
@@ -71,14 +71,14 @@ class Progress:
         self._show({"event": "step", "text": str(current), **current._asdict()})
 
     def epoch(self, row: Mapping[str, float], epochs: int, speed: float, best: bool) -> None:
-        """Report an epoch's row of the curve, images a second, and whether its weights are kept."""
+        """Log an epoch's row of the curve; speed: images per second; best: its weights are kept."""
         line = epoch_line(row, epochs, speed, best)
         self._keep(line)
         facts = {"epochs": epochs, "images_per_second": round(speed, 1), "best": best}
         self._show({"event": "epoch", "text": line, **row, **facts})
 
     def close(self) -> None:
-        """End the log, what is said next is another run's; and let the display end."""
+        """End the log and the display; later lines belong to another run."""
         self._log = None
         self._show({"event": "end"})
 
@@ -94,7 +94,7 @@ class Progress:
 
 
 def describe_data(data: DataSet, training: int, validation: int, progress: Progress) -> None:
-    """Report what is trained on: a line of counts, then the data set's own notes."""
+    """Log the number of images, and the notes of the data set."""
     progress.say(
         f"data       {data.name}: {training:,} training and {validation:,} validation images of "
         f"{data.size} px in {len(data.classes)} classes; the test split stays closed"
@@ -104,7 +104,7 @@ def describe_data(data: DataSet, training: int, validation: int, progress: Progr
 
 
 def epoch_line(row: Mapping[str, Any], epochs: int, speed: float, best: bool) -> str:
-    """Return an epoch's row of the curve as a line for people."""
+    """Return an epoch's row of the curve as a line of text."""
     parts = [part for part in ("train", "validation") if f"{part}.loss" in row]
     shown = (f"{p} loss {row[f'{p}.loss']:.4f}  top-1 {row[f'{p}.top_1']:6.2%}" for p in parts)
     return (

@@ -1,8 +1,7 @@
-"""What the training loop asks of an engine: a job with a learner and a feed.
+"""Protocols of an engine: a job with a learner and a feed.
 
-Engines are in `hundredfold.engines`, and none is imported here. Weights and sums go from
-engine to loop as torch tensors, by our names and in PyTorch's layouts, so that one code
-writes saves and runs.
+Engines are in `hundredfold.engines`; none is imported here. Engines return weights and sums as
+torch tensors, with PyTorch's names and layouts, so one code writes saves and runs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,9 +26,9 @@ from hundredfold.weights.locate import WeightsFile
 
 
 class Learner(Protocol):
-    """A model with what trains it.
+    """A model with its optimizer.
 
-    device: where `step` leaves its sums. rates: learning rates before the schedule.
+    device: of the sums that `step` returns. rates: learning rates before the schedule.
     micro_batch: images per forward pass; 0 is the engine's choice.
     """
 
@@ -40,16 +39,17 @@ class Learner(Protocol):
     def step(self, images: Any, targets: Any, progress: float, key: int) -> Tensor:
         """Train on one batch; return [mean loss, number correct], float64 on a CPU, else float32.
 
-        progress: share of all steps that is done, in [0, 1]. key: seeds what the step draws.
+        progress: fraction of all steps that are done, in [0, 1]. key: seed of the step's random
+        numbers.
         """
         ...
 
     def shared_threads(self, batch_size: int) -> int:
-        """Return how many CPU threads work on each operation of a step; 1 where none wait."""
+        """Return the CPU threads per operation of a step; 1 where threads do not wait."""
         ...
 
     def rate(self, progress: float) -> float:
-        """Return the learning rate at that progress."""
+        """Return the learning rate at a progress in [0, 1]."""
         ...
 
     def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class Learner(Protocol):
     def final(
         self, weights: Mapping[str, Tensor], pixels: NDArray[np.uint8], indices: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return fp32 logits (len(indices), classes) by these weights."""
+        """Return fp32 logits (len(indices), classes) of a model with these weights."""
         ...
 
     def weights(self) -> dict[str, Tensor]:
@@ -67,26 +67,26 @@ class Learner(Protocol):
         ...
 
     def weights_bytes(self) -> int:
-        """Return the size of a file with `weights`."""
+        """Return the size of a file with `weights`, in bytes."""
         ...
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything a step changes, by name."""
+        """Return the state that a step changes, by name."""
         ...
 
     def state_bytes(self) -> int:
-        """Return the size of a file with `tensors`, as it is after the first step."""
+        """Return the size of a file with `tensors` after the first step, in bytes."""
         ...
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go back to where `tensors` were taken."""
+        """Restore the state that `tensors` returned."""
         ...
 
 
 class Feed(Protocol):
-    """Shuffled, augmented, full batches; a context that ends what it started.
+    """Shuffled, augmented, full batches; a context that ends its threads.
 
-    steps: batches an epoch. waited: seconds that the consumer has waited for batches.
+    steps: batches per epoch. waited: seconds that the consumer has waited for batches.
     """
 
     steps: int
@@ -102,7 +102,7 @@ class Feed(Protocol):
 
 
 class Job(Protocol):
-    """All that a recipe stands for, in memory and on the device."""
+    """Data, model and feed of a recipe on the device."""
 
     @property
     def recipe(self) -> Recipe: ...
@@ -134,7 +134,7 @@ class Job(Protocol):
     def steps(self) -> int: ...
 
     def image_size(self, progress: float) -> int:
-        """Return the size in pixels at which images are trained on at that progress."""
+        """Return the size of training images in pixels at a progress in [0, 1)."""
         ...
 
     def learner(self, progress: Progress) -> Learner:
@@ -142,27 +142,27 @@ class Job(Protocol):
         ...
 
     def watch(self, progress: Progress, remedy: str, *, adapts: bool) -> "Watch":
-        """Return what looks for competing processes while the job trains."""
+        """Return the context that limits threads beside competing processes."""
         ...
 
 
 class Watch(AbstractContextManager[Any], Protocol):
-    """Looks now and then at other processes that take CPU time, and acts on it."""
+    """A context that limits threads beside competing processes; `look` checks for these."""
 
     def look(self) -> None: ...
 
 
 class Engine(Protocol):
-    """What computes. `name` is what a recipe's `engine` says."""
+    """An engine; `name` is the value of a recipe's `engine`."""
 
     name: str
 
     def resolve_weights(
-        self, recipe: Recipe, source: Source, place: Path | None
+        self, recipe: Recipe, source: Source, path: Path | None
     ) -> tuple[Recipe, WeightsFile | None]:
-        """Return the recipe with its weights pinned, and their file; None without weights.
+        """Return the recipe with its weights pinned by digest, and their file; None without.
 
-        place: where weights lie that the recipe names by what they are. Raises MissingError.
+        path: a file or folder with the weights that the recipe names. Raises MissingError.
         """
         ...
 
@@ -174,14 +174,14 @@ class Engine(Protocol):
         weights: WeightsFile | None = None,
         before: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Make a recipe's job.
+        """Prepare the job of a recipe.
 
-        weights: what it begins with, if any. before: choices already made, as in run.json.
+        weights: the file of pretrained weights. before: run.json of a run to resume.
         """
         ...
 
     def compute_features(self, job: Any, cache: Path, progress: Progress) -> Any:
-        """Return a job with the features that its loop needs, if any."""
+        """Compute the features that the loop needs, if any, and return the job."""
         ...
 
     def feature_seconds(self, job: Any, cache: Path) -> float:
@@ -189,11 +189,11 @@ class Engine(Protocol):
         ...
 
     def dry_run(self, job: Any) -> Any:
-        """Return a job with zeros for the features that its loop needs."""
+        """Return a job with zeros in place of the features that its loop needs."""
         ...
 
     def step_times(self, job: Any) -> StepTimes:
-        """Time some of a job's steps."""
+        """Time some steps of a job."""
         ...
 
     def open(self, run: Run, device: torch.device) -> Classifier:

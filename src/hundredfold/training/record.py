@@ -1,4 +1,4 @@
-"""What run.json says: how a run came about, what it cost, how it ended."""
+"""The facts of run.json: origin, cost and end of a run."""
 
 import os
 import platform
@@ -16,13 +16,13 @@ from hundredfold.training.protocols import Job
 from hundredfold.training.resolve import resolved_facts
 
 _LIBRARIES = ("torch", "numpy", "pillow", "safetensors")
-_ENGINE = ("tensorflow", "keras")  # where they compute; tensorflow-cpu is the same module
+_ENGINE = ("tensorflow", "keras")  # if imported; tensorflow-cpu is the same module
 
 
 def start(name: str, job: Job, recipe: Recipe, command: str) -> dict[str, Any]:
-    """Return run.json as it stands before training begins.
+    """Return run.json before training begins.
 
-    recipe: the one as written. command: what began the training; "" is this process' own.
+    recipe: as written. command: of the training; "" is this process' command line.
     """
     return {
         "status": "stopped",
@@ -45,7 +45,7 @@ def start(name: str, job: Job, recipe: Recipe, command: str) -> dict[str, Any]:
 
 
 def job_facts(job: Job) -> dict[str, Any]:
-    """Return what run.json says of the job before its first step."""
+    """Return the facts of a job before its first step."""
     dataset = job.data
     return {
         "parameters": job.summary.parameters,
@@ -79,7 +79,7 @@ def now() -> str:
 def _git(package: Path) -> dict[str, Any] | None:
     """Return commit and cleanness of the checkout that holds the package; None without one.
 
-    A checkout that merely contains the installed package, as an environment's, is not it.
+    A checkout that contains an environment with the installed package does not count.
     """
     try:
         root = Path(_ask(package, "git", "rev-parse", "--show-toplevel"))
@@ -93,8 +93,10 @@ def _git(package: Path) -> dict[str, Any] | None:
 
 
 def _ask(folder: Path, *command: str) -> str:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}  # as of hooks
-    done = subprocess.run(
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("GIT_")
+    }  # set by git hooks
+    process = subprocess.run(
         command, capture_output=True, text=True, timeout=5, check=True, cwd=folder, env=environment
     )
-    return done.stdout.strip()
+    return process.stdout.strip()

@@ -1,4 +1,4 @@
-"""What a recipe becomes on the data at hand: what gives way, what is refused, what is recorded."""
+"""Adapt a recipe to its data: settings that change, are refused, and are recorded."""
 
 import hashlib
 import json
@@ -12,11 +12,11 @@ from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Job
 
-_STEPS = 4  # of an epoch at least, where the batch follows the size of the set
+_STEPS = 4  # per epoch at least, where the batch size follows the size of the data set
 
 
 def refuse_inert(recipe: Recipe, options: Options) -> None:
-    """Raise UsageError for what the user has set and the training would not heed."""
+    """Raise UsageError for a field that the user has set and the training would ignore."""
     if recipe.patience and recipe.select == "last" and "patience" in options.explicit:
         raise UsageError(
             f"patience = {recipe.patience} does nothing where the last epoch is kept",
@@ -26,10 +26,10 @@ def refuse_inert(recipe: Recipe, options: Options) -> None:
 
 
 def fit_batch(recipe: Recipe, dataset: DataSet, options: Options, progress: Progress) -> Recipe:
-    """Return the recipe with a batch that the training images fill.
+    """Return the recipe with a batch size of at most the number of training images.
 
-    A batch that the user has named stays, and the feed refuses it. Any other that is larger
-    than the set becomes the largest power of two that leaves four steps an epoch.
+    A batch size that the user has set stays, and the feed refuses it. Any other that is too large
+    becomes the largest power of two with four steps per epoch.
     """
     images = count_images(recipe, dataset)
     if recipe.batch_size <= images or "batch_size" in options.explicit:
@@ -48,16 +48,16 @@ def count_images(recipe: Recipe, dataset: DataSet) -> int:
 
 
 def as_resolved(recipe: Recipe, info: dict[str, Any]) -> Recipe:
-    """Return a run's recipe with the batch size that it became, as run.json says."""
+    """Return a run's recipe with the batch size that run.json records."""
     size = info.get("resolved", {}).get("batch_size")
     return recipe.override({"batch_size": size})
 
 
 def resolved_facts(recipe: Recipe, job: Job) -> dict[str, Any]:
-    """Return what run.json says of a recipe as written and what it became.
+    """Return the digest of a recipe as written, and the settings that were resolved.
 
-    resolved: the precision, and the batch size where it followed the set. Runs whose
-    resolved_digest is equal compute the same numbers.
+    resolved: the precision, and the batch size if it was adapted. Runs with equal
+    resolved_digest compute the same numbers.
     """
     resolved: dict[str, Any] = {"precision": job.precision}
     if job.recipe.batch_size != recipe.batch_size:

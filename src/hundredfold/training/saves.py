@@ -1,8 +1,8 @@
-"""When a training is saved, and what a save holds beside the tensors.
+"""Decide when to save a training, and write saves.
 
-Saving takes a hundredth of the time: before each save has passed a hundred times what it is
-expected to take, the first one by its bytes and those after it as the last one took. The end
-of a training is not saved, for its weights are written.
+Saving takes at most 1 % of the time: a save waits for a hundred times its expected duration. That
+is estimated from its bytes for the first one, and is that of the last one afterwards. There is no
+save at the end of a training, as its weights are written.
 """
 
 import time
@@ -17,16 +17,15 @@ from hundredfold.training.position import Position
 from hundredfold.training.protocols import Learner
 
 WITHIN_EPOCH = 60.0  # seconds between saves in the middle of an epoch, at least
-SHARE_OF_TIME = 0.01  # that saving may take: each save waits until it costs no more
-_SLOW = 100e6  # bytes a second of a disk, assumed until a save has been timed
-_SYNC = 0.02  # seconds that a save takes at the least, of which most is waiting for the disk
+SHARE_OF_TIME = 0.01  # of saving: each save waits until it costs no more
+_SLOW = 100e6  # bytes per second of a disk, assumed until a save has been timed
+_SYNC = 0.02  # seconds of a save at least, most of them waiting for the disk
 
 
 class Saves:
-    """Writes saves of a training into its run.
+    """Write saves of a training into its run.
 
-    learner: what is saved. remedy: the command that resumes the run, for what is said where a
-    save fails.
+    learner: its state is saved. remedy: the command that resumes the run, for errors.
     """
 
     def __init__(self, run: Run, learner: Learner, remedy: str) -> None:
@@ -35,11 +34,11 @@ class Saves:
         self._cost = _SYNC + save_bytes(learner, "") / _SLOW
 
     def due(self, least: float = 0.0) -> bool:
-        """Tell whether the last save, or the start, is so long ago that one costs little."""
+        """Return whether the last save, or the start, is long enough ago; least: seconds."""
         return time.monotonic() - self._last > max(least, self._cost / SHARE_OF_TIME)
 
     def write(self, position: Position, best: Best) -> None:
-        """Write a save; the position it holds is the one that the tensors belong to.
+        """Write a save of the learner's state at a position.
 
         Raises CheckError where the disk has no room or cannot be written.
         """

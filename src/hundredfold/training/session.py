@@ -1,4 +1,4 @@
-"""From a recipe, or a run to resume, to a finished folder."""
+"""Train a recipe, or resume a run, into a run's folder."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +21,9 @@ from hundredfold.training.time_budget import TimeBudget
 def train(recipe: Recipe, options: Options, progress: Progress, engine: Engine) -> Run:
     """Train a recipe into a new run's folder and return it.
 
-    Where the same recipe has been trained on the same data under that name, that run is
-    returned. Nothing is written before recipe, data and model have been found to fit together
-    and the disk has room for what the run will leave. Raises UsageError for an engine that is
-    not the recipe's, and for a name that another run has, or this one before its end.
+    A finished run of the same recipe, data and name is returned instead. Nothing is written before
+    recipe, data and model have been checked and the disk has room for the run. Raises UsageError
+    for an engine that is not the recipe's, and for the name of another or an unfinished run.
     """
     _need_engine(recipe, engine)
     resolve.refuse_inert(recipe, options)
@@ -48,9 +47,9 @@ def train_job(
     budget: TimeBudget | None = None,
     written: Recipe | None = None,
 ) -> Run:
-    """Train a job that is ready into a new run's folder.
+    """Train a prepared job into a new run's folder.
 
-    budget: keeps to a time. written: the recipe as the run keeps it, if the job's is not that.
+    budget: adapts the steps to a time. written: the recipe for the run's folder; None is the job's.
     """
     learner, written = job.learner(progress), written or job.recipe
     name = options.name or run.default_name(written, job.data.name)
@@ -60,23 +59,23 @@ def train_job(
     if budget:
         info["budget"] = budget.to_json()
     contents = {"run.json": info, "model.json": _model_facts(job.summary)}
-    new = run.create(options.out, name, written, contents)
-    with new.writer():
-        return _train(new, job, learner, progress, None, budget)
+    new_run = run.create(options.out, name, written, contents)
+    with new_run.writer():
+        return _train(new_run, job, learner, progress, None, budget)
 
 
 def resume(begun: Run, options: Options, progress: Progress, engine: Engine) -> Run:
-    """Go on with a run from its newest save, to the same last bit on the same machine.
+    """Continue a run from its newest save, to the same bits on the same machine.
 
-    The data are looked for where they lay, and as many threads compute, unless the options
-    say otherwise. Scores of former weights are removed. Raises UsageError for a run that is
-    done or whose recipe was changed, and DataError where the data are others.
+    Folder of the data and number of threads are those of the run, unless options set them. Scores
+    of earlier weights are removed. Raises UsageError for a run that is finished or whose recipe
+    was changed, and DataError for other data.
     """
     _need_engine(begun.recipe, engine)
     with begun.writer():
         info = begun.info
         if info["status"] == "done":
-            begun.delete_state()  # what a kill may have left of it
+            begun.delete_state()  # a kill may have left saves
             raise UsageError(
                 f"the run {str(begun.folder)!r} is finished; there is nothing to resume",
                 remedy=f"hundredfold evaluate {begun.folder} --split test",
@@ -107,10 +106,9 @@ def _need_engine(recipe: Recipe, engine: Engine) -> None:
 
 
 def _finished(out: Path, name: str, recipe: Recipe, digest: str) -> Run | None:
-    """Return the finished run of that name, recipe and data; None where the name is free.
+    """Return the finished run of a name, recipe and data; None where the name is free.
 
-    digest: of the data. Raises UsageError where the name is another run's, or where the run
-    is not finished.
+    digest: of the data. Raises UsageError for the name of another or an unfinished run.
     """
     folder = out / name
     if not (folder / "recipe.toml").is_file():
@@ -143,7 +141,7 @@ def _need_same_recipe(begun: Run, digest: str) -> None:
 
 
 def _need_same_state(begun: Run, saved: checkpoint.Saved | None, digest: str, job: Job) -> None:
-    """Raise DataError where the data are others, CheckError where the state is another run's."""
+    """Raise DataError for other data, and CheckError for the state of another recipe."""
     if job.data.digest != digest:
         raise DataError(
             f"the data are not those that {str(begun.folder)!r} was trained on",
@@ -158,7 +156,7 @@ def _need_same_state(begun: Run, saved: checkpoint.Saved | None, digest: str, jo
 
 
 def _as_before(options: Options, info: dict[str, Any]) -> Options:
-    """Fill in where data and weights lay and how many threads computed when the run began."""
+    """Fill in the run's paths of data and weights and its number of threads."""
     source, folder = options.source, info["data"]["folder"]
     if source.folder is None and folder:
         source = replace(source, folder=Path(folder))

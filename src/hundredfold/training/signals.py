@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM ask training to finish its step and save; a second one ends at once."""
+"""SIGINT and SIGTERM make training finish its step and save; a second one ends it immediately."""
 
 import signal
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from hundredfold import machine
 
 
 class Signals:
-    """Within `with`, remember the first signal in `caught` (0: none)."""
+    """A context that records the first signal in `caught` (0: none)."""
 
     def __init__(self) -> None:
         self.caught = 0
@@ -32,7 +32,7 @@ class Signals:
 
     @contextmanager
     def immediate(self) -> Iterator[None]:
-        """Let the first signal raise KeyboardInterrupt inside, even one caught before."""
+        """Within this context, a first signal, or one caught before, raises KeyboardInterrupt."""
         try:
             self._immediate = True
             if self.caught:

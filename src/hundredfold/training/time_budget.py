@@ -1,20 +1,20 @@
-"""How long a training takes, from measured steps, and how many steps a budget of time allows."""
+"""Estimate the time of a training from timed steps, and the steps that a time budget allows."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_CHECKS = 20  # looks at the clock in a whole training
-_SAMPLES = 500  # points at which the size of images is asked, to add up a training's time
-_TOLERANCE = 0.01  # of the budget: smaller deviations change nothing
+_CHECKS = 20  # adaptations during a training
+_SAMPLES = 500  # points of progress at which image sizes are summed to a training's time
+_TOLERANCE = 0.01  # of the budget: smaller deviations are ignored
 
 
 @dataclass
 class StepTimes:
     """Measured times of a training.
 
-    by_size: seconds of a step at each image size. size: image size as a function of progress.
-    validation: seconds of a pass over the validation images, which follows every `epoch` steps.
+    by_size: seconds per step at each image size in pixels. size: image size as a function of
+    progress. validation: seconds of a pass over the validation images. epoch: steps per epoch.
     """
 
     by_size: dict[int, float]
@@ -23,7 +23,7 @@ class StepTimes:
     epoch: int
 
     def seconds(self, done: int, steps: int) -> float:
-        """Return the seconds from step `done` to the end of `steps`."""
+        """Return the seconds from step `done` to step `steps`, validation included."""
         count = steps - done
         samples = min(count, _SAMPLES)
         points = ((done + (k + 0.5) * count / samples) / steps for k in range(samples))
@@ -32,27 +32,27 @@ class StepTimes:
         return count * mean + passes * self.validation
 
     def steps_within(self, done: int, seconds: float) -> int:
-        """Return the total of steps, of which those after `done` take at most `seconds`."""
-        least, most = 1, 2
-        while self.seconds(done, done + most) < seconds:
-            least, most = most, 2 * most
-        while most - least > 1:
-            middle = (least + most) // 2
+        """Return the largest total of steps such that those after `done` take at most `seconds`."""
+        low, high = 1, 2
+        while self.seconds(done, done + high) < seconds:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
             fits = self.seconds(done, done + middle) <= seconds
-            least, most = (middle, most) if fits else (least, middle)
-        return done + least
+            low, high = (middle, high) if fits else (low, middle)
+        return done + low
 
     def to_json(self) -> dict[str, Any]:
-        """Return what run.json keeps for `restore`."""
+        """Return the facts for run.json that `restore` reads."""
         by_size = {str(size): round(seconds, 6) for size, seconds in self.by_size.items()}
         return {"by_size": by_size, "validation": self.validation}
 
 
 @dataclass
 class TimeBudget:
-    """Keep a training within its time by changing how many steps there will be.
+    """Keep a training within a time by changing its total number of steps.
 
-    seconds: that training may take in all. slower: measured step time over the planned one.
+    seconds: of the whole training. slower: measured over planned time of a step.
     """
 
     seconds: float
@@ -61,9 +61,9 @@ class TimeBudget:
     _since: tuple[int, float] = field(default=(-1, 0.0), repr=False)
 
     def steps(self, done: int, steps: int, spent: float) -> int:
-        """Return how many steps there are to be in all; looks at the clock now and then.
+        """Return the new total number of steps; it changes at most every 1/20 of the budget.
 
-        done: steps so far. steps: in all, as planned until now. spent: seconds of training.
+        done: steps so far. steps: the present total. spent: seconds of training so far.
         """
         before, at = self._since
         if before < 0:
@@ -81,12 +81,12 @@ class TimeBudget:
         return self.times.steps_within(done, left / self.slower)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what run.json keeps for `restore`."""
+        """Return the facts for run.json that `restore` reads."""
         return {"seconds": self.seconds, **self.times.to_json()}
 
 
 def restore(facts: Mapping[str, Any], size: Callable[[float], int], epoch: int) -> TimeBudget:
-    """Return the budget of a run that is resumed, from what `to_json` wrote."""
+    """Return the budget of a resumed run from the result of `to_json`."""
     by_size = {int(key): float(seconds) for key, seconds in facts["by_size"].items()}
     times = StepTimes(by_size, size, float(facts["validation"]), epoch)
     return TimeBudget(float(facts["seconds"]), times)

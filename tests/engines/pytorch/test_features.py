@@ -1,4 +1,4 @@
-"""Features are computed once, for the rows that are asked for, and go on where they stopped."""
+"""Features are computed once, for the requested rows, and continue where they stopped."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hundredfold import augment
 from hundredfold.engines.pytorch import features
-from hundredfold.engines.pytorch.features import View, Wanted, compute, lacking
+from hundredfold.engines.pytorch.features import Request, View, compute, count_missing
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1200, 4, 4, 3), dtype=np.uint8)
 
@@ -21,7 +21,7 @@ def means(images: Tensor) -> Tensor:
 
 
 class Counted:
-    """Count the images that are asked for, and break after some."""
+    """Count the requested images, and raise after a number of them."""
 
     def __init__(self, limit: int = 10**9) -> None:
         self.images, self.limit = 0, limit
@@ -33,12 +33,12 @@ class Counted:
         return means(images)
 
 
-def wanted(rows: Any, view: View) -> Wanted:
-    return Wanted(PIXELS, np.asarray(rows), 3, view, ["w"])
+def request(rows: Any, view: View) -> Request:
+    return Request(PIXELS, np.asarray(rows), 3, view, ["w"])
 
 
 def computed(extract: Any, rows: Any, cache: Path, view: View | None = None) -> Any:
-    return compute(extract, wanted(rows, view or View()), cache)
+    return compute(extract, request(rows, view or View()), cache)
 
 
 def test_each_row_holds_the_features_of_its_image(tmp_path: Path) -> None:
@@ -56,15 +56,15 @@ def test_only_missing_rows_are_computed(tmp_path: Path) -> None:
     np.testing.assert_allclose(actual[:700], PIXELS[:700].mean((1, 2)), rtol=1e-5)
 
 
-def test_what_is_lacking_is_known_without_computing_or_writing(tmp_path: Path) -> None:
-    assert lacking(wanted(range(700), View()), tmp_path) == 700
+def test_missing_rows_are_counted_without_computing_or_writing(tmp_path: Path) -> None:
+    assert count_missing(request(range(700), View()), tmp_path) == 700
     assert list(tmp_path.iterdir()) == []
     computed(means, range(100), tmp_path)
-    assert lacking(wanted(range(50, 700), View()), tmp_path) == 600
-    assert lacking(wanted(range(100), View(1)), tmp_path) == 100
+    assert count_missing(request(range(50, 700), View()), tmp_path) == 600
+    assert count_missing(request(range(100), View(1)), tmp_path) == 100
 
 
-def test_a_killed_computation_goes_on(tmp_path: Path) -> None:
+def test_a_killed_computation_continues(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         computed(Counted(limit=1100), range(1200), tmp_path)
     rest = Counted()
@@ -77,16 +77,16 @@ def test_a_killed_computation_goes_on(tmp_path: Path) -> None:
 def test_features_are_saved_so_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: float, saved: list[int]
 ) -> None:
-    monkeypatch.setattr(features, "_APART", apart)
-    found: list[int] = []
+    monkeypatch.setattr(features, "_SAVE_INTERVAL", apart)
+    saves: list[int] = []
 
     def extract(images: Tensor) -> Tensor:
-        found.append(1200 - lacking(wanted(range(1200), View()), tmp_path))
+        saves.append(1200 - count_missing(request(range(1200), View()), tmp_path))
         return means(images)
 
     computed(extract, range(1200), tmp_path)
-    assert found == saved
-    assert lacking(wanted(range(1200), View()), tmp_path) == 0
+    assert saves == saved
+    assert count_missing(request(range(1200), View()), tmp_path) == 0
 
 
 def test_damaged_files_are_computed_again(tmp_path: Path) -> None:
@@ -126,8 +126,8 @@ def test_a_view_does_not_depend_on_the_rows_asked_for(tmp_path: Path) -> None:
     operations = augment.pipeline("shift(horizontal=0.4)")
     views = [View(number, "shift(horizontal=0.4)", operations) for number in (1, 2)]
     whole = [computed(means, range(1200), tmp_path / "a", view) for view in views]
-    some = computed(means, range(600, 650), tmp_path / "b", views[0])
-    np.testing.assert_array_equal(some[600:650], whole[0][600:650])
+    few = computed(means, range(600, 650), tmp_path / "b", views[0])
+    np.testing.assert_array_equal(few[600:650], whole[0][600:650])
     assert not np.allclose(whole[0], whole[1])
     assert not np.allclose(whole[0], PIXELS.mean((1, 2)))
 
@@ -137,8 +137,8 @@ def test_old_sets_are_dropped_but_not_those_in_use(
 ) -> None:
     monkeypatch.setattr(features, "KEPT", 2)
     for number in range(4):
-        compute(means, replace(wanted([0, 1], View()), identity=[number]), tmp_path)
+        compute(means, replace(request([0, 1], View()), identity=[number]), tmp_path)
     assert len(list((tmp_path / "features").iterdir())) == 4
     monkeypatch.setattr(features, "_UNUSED", 0.0)
-    compute(means, replace(wanted([0], View()), identity=["new"]), tmp_path)
+    compute(means, replace(request([0], View()), identity=["new"]), tmp_path)
     assert len(list((tmp_path / "features").iterdir())) == 2

@@ -1,4 +1,4 @@
-"""Transfer: features computed once, heads that begin well, backbones that stay as they were."""
+"""Transfer: features computed once, fitted heads, frozen backbones."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from hundredfold import cli, data, run
 from hundredfold.data import Source
 from hundredfold.engines.pytorch import on_features
 from hundredfold.engines.pytorch.inference import logits, open_model
-from hundredfold.engines.pytorch.transfer import Standard
+from hundredfold.engines.pytorch.transfer import Standardise
 from hundredfold.errors import UsageError
 from hundredfold.run import Run
 from hundredfold.training import checkpoint, loop, saves
@@ -40,7 +40,7 @@ def test_features_are_standardised_as_float64_does_it_and_constant_ones_only_shi
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(1300, 5, generator=generator) * torch.tensor([1e-3, 1.0, 50.0, 0.0, 1.0])
     features += torch.tensor([0.01, -3.0, 2e3, 123.4, 0.0])
-    standard = Standard(5)
+    standard = Standardise(5)
     standard.set(features)
     std, mean = torch.std_mean(features.double(), dim=0, correction=0)
     torch.testing.assert_close(standard.mean, mean.float(), rtol=1e-6, atol=1e-6)
@@ -58,7 +58,7 @@ def test_stored_logits_are_those_of_the_images(train: Callable[..., Run]) -> Non
     np.testing.assert_allclose(trained_run.logits("validation"), again, atol=1e-4)
 
 
-def test_a_second_head_computes_no_features(
+def test_a_second_head_reuses_the_features(
     train: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train("first")
@@ -73,14 +73,14 @@ def test_a_second_head_computes_no_features(
         train("fourth", strategy="linear_probe(input_size=24)")
 
 
-def test_a_solved_head_begins_better_than_a_drawn_one(train: Callable[..., Run]) -> None:
+def test_a_fitted_head_starts_better_than_a_random_one(train: Callable[..., Run]) -> None:
     still = {"epochs": 1, "optimizer": "sgd(lr=0.0, weight_decay=0.0)"}
     drawn = train("drawn", **still).scores["validation.loss"]["value"]
     for start in ("ridge", "logistic"):
         trained_run = train(start, strategy=f"linear_probe(head='{start}')", **still)
         assert trained_run.scores["validation.loss"]["value"] < drawn
         probes = trained_run.info["probes"]
-        assert [name.partition(",")[0] for name in probes] == ["nearest", "ridge", "logistic"]
+        assert [name.partition(",")[0] for name in probes] == ["k-NN", "ridge", "logistic"]
         [own] = [top_1 for name, top_1 in probes.items() if name.startswith(start)]
         assert trained_run.scores["validation.top_1"]["value"] == pytest.approx(own)
 

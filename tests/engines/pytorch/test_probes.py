@@ -1,4 +1,4 @@
-"""Solved heads against scikit-learn on features that overlap."""
+"""Probes against scikit-learn on features of overlapping classes."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,11 @@ CLASSES = 5
 
 
 def drawn(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Draw standard features of five classes around five fixed places."""
+    """Draw standardised features of five classes around five fixed centres."""
     chance = np.random.default_rng(seed)
-    places = np.random.default_rng(7).normal(size=(CLASSES, 12))
+    centres = np.random.default_rng(7).normal(size=(CLASSES, 12))
     labels = chance.integers(0, CLASSES, count)
-    features = places[labels] + 1.2 * chance.normal(size=(count, 12))
+    features = centres[labels] + 1.2 * chance.normal(size=(count, 12))
     features = (features - features.mean(0)) / features.std(0)
     return torch.from_numpy(features).float(), torch.from_numpy(labels)
 
@@ -30,15 +30,15 @@ def top_1(logits: Tensor) -> float:
 
 
 def test_nearest_neighbours_vote_as_scikit_learns_do() -> None:
-    votes = probes.nearest(*TRAIN, OTHERS[0], classes=CLASSES)
+    votes = probes.knn_votes(*TRAIN, OTHERS[0], classes=CLASSES)
     reference = KNeighborsClassifier(20, metric="cosine").fit(*(t.numpy() for t in TRAIN))
     expected = reference.score(*(t.numpy() for t in OTHERS))
     assert top_1(votes) == pytest.approx(expected, abs=0.03)
     assert votes.shape == (800, CLASSES)
 
 
-def test_the_nearest_of_an_image_is_itself() -> None:
-    votes = probes.nearest(*TRAIN, TRAIN[0][:50], classes=CLASSES, neighbours=1)
+def test_the_nearest_neighbour_of_a_training_image_is_itself() -> None:
+    votes = probes.knn_votes(*TRAIN, TRAIN[0][:50], classes=CLASSES, neighbours=1)
     assert torch.equal(votes.argmax(1), TRAIN[1][:50])
 
 
@@ -62,7 +62,7 @@ def test_logistic_comes_close_to_the_optimum() -> None:
 
 
 def test_a_heads_strength_follows_the_validation_images() -> None:
-    """Where labels are noise, more is taken off."""
+    """With random labels, the penalty is larger."""
     noise = torch.randint(0, CLASSES, (60,), generator=torch.Generator().manual_seed(0))
     few = TRAIN[0][:60], noise
     strong = probes.logistic(*few, *OTHERS, classes=CLASSES, seed=0).strength

@@ -1,4 +1,4 @@
-"""The PyTorch engine, which also plans budgets of time."""
+"""The PyTorch engine."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,9 +24,9 @@ class PyTorch:
     name = "pytorch"
 
     def resolve_weights(
-        self, recipe: Recipe, source: Source, place: Path | None
+        self, recipe: Recipe, source: Source, path: Path | None
     ) -> tuple[Recipe, WeightsFile | None]:
-        return resolve_weights(recipe, source, place)
+        return resolve_weights(recipe, source, path)
 
     def prepare(
         self,

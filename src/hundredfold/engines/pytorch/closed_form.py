@@ -1,8 +1,8 @@
-"""Heads solved on frozen features, found once and kept in the cache.
+"""Probes fitted to frozen features, and their cache.
 
-    cache/heads/<key>/heads.safetensors    a dense head of each kind; accuracies in about.json
+    cache/probes/<key>/probes.safetensors    a linear probe of each kind; accuracies in about.json
 
-The key is a digest of features, labels, seed and threads: of all that decides the bits.
+The key is a digest of features, labels, seed and threads, which determine every bit.
 """
 
 import hashlib
@@ -19,59 +19,65 @@ from hundredfold.engines.pytorch import probes
 from hundredfold.errors import DataError, UsageError
 from hundredfold.weights import files as weight_files
 
-KEPT = 24  # heads that stay in the cache, about a megabyte each
-_FILE = "heads.safetensors"
+KEPT = 24  # entries in the cache, about 1 MB each
+_FILE = "probes.safetensors"
 _KINDS = ("ridge", "logistic")
-_SOME = 2000  # about so many others are compared with all known: all cost what a head does
-_VERSION = 2  # raise it when the same features would give other heads
+_SAMPLE = 2000  # validation images for k-NN, approximately: all would take as long as a probe
+_VERSION = 3  # increase it when the same features would give other probes
 
 
-class Heads(NamedTuple):
-    """Solved heads by kind, and the validation top-1 of these and of nearest neighbours."""
+class FittedProbes(NamedTuple):
+    """Weight and bias of each linear probe, and the validation accuracy of all three probes."""
 
-    dense: dict[str, tuple[Tensor, Tensor]]
-    right: dict[str, float]
+    heads: dict[str, tuple[Tensor, Tensor]]
+    accuracy: dict[str, float]
 
 
-def solve(
-    known: Tensor,
+def fit_probes(
+    features: Tensor,
     labels: Tensor,
-    others: Tensor,
-    their: Tensor,
+    val_features: Tensor,
+    val_labels: Tensor,
     *,
     classes: int,
     seed: int,
     cache: Path,
-) -> Heads:
-    """Return a head of each kind for standard features (n, channels), from the cache or anew.
+) -> FittedProbes:
+    """Return the probes of standardised features (n, channels), from the cache or fitted now.
 
-    others, their: features and labels that choose strengths and are scored.
+    labels: (n,). val_features, val_labels: of the validation images, which choose strengths and
+    are scored. seed: of logistic regression.
     """
-    store = Store(cache, "heads", version=_VERSION, keep=KEPT)
-    features = _digests((known, labels, others, their))
-    key = store.key(features, classes, seed, torch.get_num_threads())
-    solution = partial(_solve, known, labels, others, their, classes, seed)
+    store = Store(cache, "probes", version=_VERSION, keep=KEPT)
+    digests = _digests((features, labels, val_features, val_labels))
+    key = store.key(digests, classes, seed, torch.get_num_threads())
+    fit = partial(_fit, features, labels, val_features, val_labels, classes, seed)
     try:
-        return _read(store.make(key, lambda folder: _write(folder, solution())))
-    except (DataError, UsageError):  # a cache that cannot be written, or has no locks
-        return solution()
+        return _read(store.make(key, lambda folder: _write(folder, fit())))
+    except (DataError, UsageError):  # the cache is not writable, or has no locks
+        return fit()
 
 
-def _solve(
-    known: Tensor, labels: Tensor, others: Tensor, their: Tensor, classes: int, seed: int
-) -> Heads:
-    some = slice(None, None, max(1, len(others) // _SOME))
-    votes = probes.nearest(known, labels, others[some], classes=classes)
-    right = {"nearest": float((votes.argmax(1) == their[some]).float().mean())}
-    given = (known, labels, others, their)
-    dense = {}
-    for kind, one in {
-        "ridge": probes.ridge(*given, classes=classes),
-        "logistic": probes.logistic(*given, classes=classes, seed=seed),
+def _fit(
+    features: Tensor,
+    labels: Tensor,
+    val_features: Tensor,
+    val_labels: Tensor,
+    classes: int,
+    seed: int,
+) -> FittedProbes:
+    sample = slice(None, None, max(1, len(val_features) // _SAMPLE))
+    votes = probes.knn_votes(features, labels, val_features[sample], classes=classes)
+    accuracy = {"k-NN": float((votes.argmax(1) == val_labels[sample]).float().mean())}
+    arrays = (features, labels, val_features, val_labels)
+    heads = {}
+    for kind, probe in {
+        "ridge": probes.ridge(*arrays, classes=classes),
+        "logistic": probes.logistic(*arrays, classes=classes, seed=seed),
     }.items():
-        dense[kind] = one.weight, one.bias
-        right[f"{kind}, strength {one.strength:g}"] = one.top_1
-    return Heads(dense, right)
+        heads[kind] = probe.weight, probe.bias
+        accuracy[f"{kind}, strength {probe.strength:g}"] = probe.top_1
+    return FittedProbes(heads, accuracy)
 
 
 def _digests(tensors: Iterable[Tensor]) -> list[Any]:
@@ -79,16 +85,16 @@ def _digests(tensors: Iterable[Tensor]) -> list[Any]:
     return [[list(t.shape), hashlib.sha256(t.flatten().numpy().data).hexdigest()] for t in tensors]
 
 
-def _write(folder: Path, heads: Heads) -> dict[str, float]:
+def _write(folder: Path, fitted: FittedProbes) -> dict[str, float]:
     tensors: dict[str, Tensor] = {}
-    for kind, (weight, bias) in heads.dense.items():
+    for kind, (weight, bias) in fitted.heads.items():
         tensors |= {f"{kind}.weight": weight.contiguous(), f"{kind}.bias": bias.contiguous()}
     weight_files.write(folder / _FILE, tensors, {})
-    return heads.right
+    return fitted.accuracy
 
 
-def _read(entry: Entry) -> Heads:
+def _read(entry: Entry) -> FittedProbes:
     with weight_files.opened(entry.folder / _FILE) as contents:
         tensors = contents.tensors(contents.entries)
-    dense = {kind: (tensors[f"{kind}.weight"], tensors[f"{kind}.bias"]) for kind in _KINDS}
-    return Heads(dense, entry.facts)
+    heads = {kind: (tensors[f"{kind}.weight"], tensors[f"{kind}.bias"]) for kind in _KINDS}
+    return FittedProbes(heads, entry.facts)

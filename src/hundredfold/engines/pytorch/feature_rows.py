@@ -1,4 +1,4 @@
-"""Rows of features in a file that grows, with what says which of them are there and whole.
+"""Features of images in a file, with a record of which rows are computed and their checksums.
 
 features.npy    (n, channels) float32, a row for each image of a part
 rows.npz        done: (n,) bool, which rows are computed
@@ -22,9 +22,9 @@ BLOCK = 512  # rows that are computed and checked together
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Features (n, channels), which rows are done, and the sha256 of each block.
+    """Features (n, channels), which rows are done (n,), and the sha256 of each block.
 
-    folder: where they are saved; None where they only are in memory.
+    folder: of the files; None where rows are in memory only.
     """
 
     features: NDArray[np.float32]
@@ -33,9 +33,9 @@ class FeatureRows:
     folder: Path | None
 
     def drop_damaged(self, rows: NDArray[np.int64]) -> bool:
-        """Count no row as done in the blocks of these rows that are not as they were saved.
+        """Mark every row as missing in blocks whose checksum differs; return if there were any.
 
-        Return whether there were such blocks.
+        rows: indices of the rows whose blocks are checked.
         """
         damaged = False
         for first in np.unique(rows // BLOCK) * BLOCK:
@@ -48,20 +48,20 @@ class FeatureRows:
         return damaged
 
     def missing(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return (n,): which of these rows are to be computed."""
-        wanted = np.zeros(len(self.done), bool)
-        wanted[rows] = True
-        return wanted & ~self.done
+        """Return a mask (n,) of the given rows that are not computed yet."""
+        requested = np.zeros(len(self.done), bool)
+        requested[rows] = True
+        return requested & ~self.done
 
-    def put(self, first: int, some: NDArray[np.bool_], features: NDArray[np.float32]) -> None:
-        """Set some rows of the block that begins at `first`."""
+    def put(self, first: int, selected: NDArray[np.bool_], features: NDArray[np.float32]) -> None:
+        """Set the selected rows of the block that begins at `first`; selected: mask (BLOCK,)."""
         block = slice(first, first + BLOCK)
-        self.features[block][some] = features
-        self.done[block] |= some
+        self.features[block][selected] = features
+        self.done[block] |= selected
         self.sums[first // BLOCK] = self._sum(first)
 
     def save(self) -> None:
-        """Bring features to the disk, then what says that they are there, if that is possible."""
+        """Write features, then the record of computed rows; a disk that is full is ignored."""
         if self.folder is None:
             return
         assert isinstance(self.features, np.memmap)
@@ -76,25 +76,25 @@ class FeatureRows:
 
 
 def read(folder: Path, shape: tuple[int, int]) -> FeatureRows | None:
-    """Return the rows in a folder, None where there are none of this shape."""
+    """Return the rows in a folder; None where there are none of this shape."""
     return _opened(folder, shape, "r")
 
 
 def open_to_write(folder: Path, shape: tuple[int, int]) -> FeatureRows:
-    """Return the rows in a folder to add to; none is done in a new or damaged one."""
+    """Return the rows in a folder, open to add more; a new or damaged folder has none done."""
     if (rows := _opened(folder, shape, "r+")) is not None:
         return rows
     path = folder / "features.npy"
     path.unlink(missing_ok=True)  # another process may have mapped it
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     with path.open("r+b") as file:
-        if hasattr(os, "posix_fallocate"):  # a full disk is an error now and no signal later
+        if hasattr(os, "posix_fallocate"):  # a full disk raises now instead of a SIGBUS later
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return FeatureRows(array, *_none_done(shape), folder)
 
 
 def in_memory(shape: tuple[int, int]) -> FeatureRows:
-    """Return rows that are not kept, none of them done."""
+    """Return rows in memory only, none of them done."""
     return FeatureRows(np.zeros(shape, np.float32), *_none_done(shape), None)
 
 

@@ -1,8 +1,8 @@
-"""Arrays to batches on the device.
+"""Shuffled, augmented batches on the device from arrays.
 
-The order of an epoch is a function of (seed, epoch), the augmentation of a batch one of
-(seed, epoch, batch), and each image has a key of its own, a function of (seed, row): a run
-that starts in the middle sees what it would have seen.
+The order of an epoch is a function of (seed, epoch), and the augmentation of a batch one of
+(seed, epoch, batch). Each image has a key, a function of (seed, row). So a resumed run sees the
+same batches.
 """
 
 import time
@@ -26,7 +26,7 @@ from hundredfold.errors import UsageError
 # images, labels, generator, epoch, keys -> images, labels
 Augment = Callable[[Tensor, Tensor, torch.Generator, int, Tensor], tuple[Tensor, Tensor]]
 
-_ORDER, _AUGMENT, _KEYS = 0, 1, 3  # streams of chance that never meet; 2 is the limit's
+_ORDER, _AUGMENT, _KEYS = 0, 1, 3  # independent random streams; 2 is that of the recipe's limit
 
 
 class Batch(NamedTuple):
@@ -37,15 +37,15 @@ class Batch(NamedTuple):
 
 
 class Feed:
-    """Shuffled, augmented, full batches of a training split; close it, or use it in a `with`.
+    """Shuffled, augmented, full batches of a training split; a context, or call `close`.
 
     pixels: uint8 (n, size, size, 3), memory-mapped or not. labels: (n,) class indices.
-    indices: which rows belong to the split.
-    prefetch: batches made ahead in a thread; 0 makes each when it is asked for. None makes two
-        ahead where a GPU or fewer threads than cores compute (docs/decisions/0017).
-    resident: whether the pixels are copied to the device once, instead of batch by batch;
-        None does so on a GPU that has four times the memory free.
-    waited: seconds the consumer has waited for batches; set it to 0 to start anew.
+    indices: rows of the split. classes: number of classes. seed: of order and augmentation.
+    prefetch: batches prepared ahead in a thread; 0 prepares each on demand. None is 2 on a GPU or
+        with fewer threads than cores, else 0 (docs/decisions/0017).
+    resident: copy all pixels to the device once instead of per batch. None does so on a GPU with
+        four times their size of free memory.
+    waited: seconds the consumer has waited for batches; set it to 0 to reset.
 
     Raises UsageError where the split is smaller than one batch.
     """
@@ -79,31 +79,31 @@ class Feed:
         self._pixels: NDArray[np.uint8] | Tensor = np.asarray(pixels)
         if _fits(self._pixels.nbytes, self._device) if resident is None else resident:
             self._pixels = torch.from_numpy(np.array(pixels)).to(self._device)
-        keys = np.random.PCG64(self._chance(_KEYS)).random_raw(len(self._labels))
+        keys = np.random.PCG64(self._seed_sequence(_KEYS)).random_raw(len(self._labels))
         self._keys = (keys >> 1).astype(np.int64)
-        self._prefetch = _ahead_on(self._device) if prefetch is None else prefetch
+        self._prefetch = _default_prefetch(self._device) if prefetch is None else prefetch
         self._thread: ThreadPoolExecutor | None = None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch (from 0) in its order, from batch `start` on.
 
-        The last images that fill no batch are left out; which ones they are changes with
-        the epoch. What goes wrong in making a batch is raised where it is asked for.
+        The last images that do not fill a batch are left out; they differ between epochs. An
+        error in the preparation of a batch is raised when the batch is consumed.
         """
-        order = np.random.default_rng(self._chance(_ORDER, epoch)).permutation(self._indices)
+        order = np.random.default_rng(self._seed_sequence(_ORDER, epoch)).permutation(self._indices)
         tasks = (partial(self._batch, order, epoch, k) for k in range(start, self.steps))
-        made = self._ahead(tasks) if self._prefetch else (task() for task in tasks)
-        with closing(made):
+        batches = self._prefetched(tasks) if self._prefetch else (task() for task in tasks)
+        with closing(batches):
             while True:
                 began = time.perf_counter()
-                batch = next(made, None)
+                batch = next(batches, None)
                 self.waited += time.perf_counter() - began
                 if batch is None:
                     return
                 yield batch
 
     def close(self) -> None:
-        """End the thread; batches that were made ahead are dropped."""
+        """End the thread and drop prefetched batches."""
         if self._thread:
             self._thread.shutdown(wait=True, cancel_futures=True)
             self._thread = None
@@ -114,10 +114,10 @@ class Feed:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ahead(self, tasks: Iterator[Callable[[], Batch]]) -> Generator[Batch]:
+    def _prefetched(self, tasks: Iterator[Callable[[], Batch]]) -> Generator[Batch]:
         """Keep `prefetch` tasks in the thread's queue, and yield their results in order."""
         if self._thread is None:
-            self._thread = _thread()
+            self._thread = _start_thread()
         futures = deque(self._thread.submit(task) for task in islice(tasks, self._prefetch))
         try:
             while futures:
@@ -136,19 +136,19 @@ class Feed:
         labels = functional.one_hot(classes, self._classes).to(torch.float32)
         if self._augment is None:
             return Batch(images, labels)
-        (seed,) = self._chance(_AUGMENT, epoch, k).generate_state(1, np.uint64)
+        (seed,) = self._seed_sequence(_AUGMENT, epoch, k).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(seed))
         keys = torch.from_numpy(self._keys[rows])
         return Batch(*self._augment(images, labels, generator, epoch, keys))
 
-    def _chance(self, *what: int) -> np.random.SeedSequence:
-        return np.random.SeedSequence(self._seed, spawn_key=what)
+    def _seed_sequence(self, *stream: int) -> np.random.SeedSequence:
+        return np.random.SeedSequence(self._seed, spawn_key=stream)
 
 
-def _ahead_on(device: torch.device) -> int:
-    """Return how many batches to make ahead: none where the step has every core already.
+def _default_prefetch(device: torch.device) -> int:
+    """Return how many batches to prefetch: none where the step uses every core already.
 
-    There a thread more gains nothing, and those of the step sleep sooner for it.
+    There another thread gains nothing, and makes the step's threads block sooner.
     """
     return 2 if device.type != "cpu" or torch.get_num_threads() < machine.cores() else 0
 
@@ -157,16 +157,16 @@ def _fits(size: int, device: torch.device) -> bool:
     return device.type == "cuda" and 4 * size < torch.cuda.mem_get_info(device)[0]
 
 
-def _thread() -> ThreadPoolExecutor:
+def _start_thread() -> ThreadPoolExecutor:
     """Start a thread that computes on one core.
 
-    With torch's usual threads in both, the training step and the feed would be four on two
-    cores and wait for each other at every operation.
+    With torch's default threads in both, training step and feed would have twice as many threads as
+    cores, and wait for each other at every operation.
     """
     threads = torch.get_num_threads()
     thread = ThreadPoolExecutor(1, thread_name_prefix="feed")
     thread.submit(torch.set_num_threads, 1).result()
-    torch.set_num_threads(threads)  # the line above also told threads that are yet to come
+    torch.set_num_threads(threads)  # the line above also set the default of new threads
     return thread
 
 
@@ -176,7 +176,7 @@ def in_order(
     batch_size: int,
     device: str | torch.device = "cpu",
 ) -> Iterator[Tensor]:
-    """Yield the images of a split as they stand, for evaluation; the last batch may be smaller.
+    """Yield the images of a split in order, for evaluation; the last batch may be smaller.
 
     Each is uint8 (batch, 3, size, size), channels-last.
     """
@@ -189,7 +189,9 @@ def _images(
     pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64], device: torch.device
 ) -> Tensor:
     if isinstance(pixels, Tensor):
-        taken = pixels[torch.from_numpy(rows).to(device)]
+        rows_of_pixels = pixels[torch.from_numpy(rows).to(device)]
     else:
-        taken = torch.from_numpy(pixels.take(rows, axis=0)).to(device)
-    return taken if taken.ndim == 2 else taken.permute(0, 3, 1, 2)  # features stay as they are
+        rows_of_pixels = torch.from_numpy(pixels.take(rows, axis=0)).to(device)
+    return (
+        rows_of_pixels if rows_of_pixels.ndim == 2 else rows_of_pixels.permute(0, 3, 1, 2)
+    )  # (batch, channels): features

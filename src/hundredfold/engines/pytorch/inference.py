@@ -1,4 +1,4 @@
-"""Logits of images by a PyTorch network, and a run's network with its best weights."""
+"""Compute logits with a PyTorch network, and open a run's network with its best weights."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from hundredfold.inference import read_weights
 from hundredfold.recipe import PACKAGES, Recipe
 from hundredfold.run import Run
 
-BATCH = 250
+BATCH = 250  # images
 
 
 def logits(
@@ -30,8 +30,8 @@ def logits(
 ) -> NDArray[np.float32]:
     """Return logits (len(indices), classes) of uint8 images, in the order of `indices`.
 
-    The model is put in evaluation mode for this and back afterwards. What is stored and
-    compared is computed in fp32; only validation while training runs in bf16.
+    pixels: (n, size, size, 3). The model is in evaluation mode meanwhile. Stored scores are
+    computed in fp32; only validation during training uses bf16.
     """
     was_training = model.training
     model.eval()
@@ -44,7 +44,7 @@ def logits(
 
 
 class Opened(NamedTuple):
-    """PyTorch's `Classifier`; the network lies on its device, in evaluation mode."""
+    """PyTorch's `Classifier`; the network is on its device, in evaluation mode."""
 
     network: nn.Module
     classes: tuple[str, ...]
@@ -56,16 +56,16 @@ class Opened(NamedTuple):
 
 
 def has_network(run: Run) -> bool:
-    """Tell whether a run's network is one that PyTorch computes, whoever trained it."""
+    """Return whether PyTorch has a run's network, whichever engine trained it."""
     model = run.recipe.model
     return model.own is not None or model.name in spec.names(PACKAGES["model"])
 
 
 def open_model(run: Run, device: torch.device) -> Opened:
-    """Build a run's model with its best weights, checked by name, shape and finiteness.
+    """Build a run's network with its best weights, checked by name, shape and finiteness.
 
-    Raises UsageError for a network of the other engine, and for code of a user's own that may
-    not run; else see `read_weights`.
+    Raises UsageError for a network that only TensorFlow has, and for a user's own code that is not
+    trusted; else as `read_weights`.
     """
     recipe = run.recipe
     if not has_network(run):
@@ -74,7 +74,7 @@ def open_model(run: Run, device: torch.device) -> Opened:
             "compute",
             remedy="hundredfold evaluate and predict take it",
         )
-    if recipe.engine != "pytorch":  # a network of the same name, trained by another engine
+    if recipe.engine != "pytorch":  # trained by another engine; the networks are equal by name
         recipe = recipe.override({"engine": "pytorch", "model": str(recipe.model)})
     facts: dict[str, Any] = {}
 
@@ -89,7 +89,7 @@ def open_model(run: Run, device: torch.device) -> Opened:
 
 
 def _facts(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a file of weights says of the network beside its recipe."""
+    """Return the layout and input size from the metadata of a file of weights."""
     side = metadata.get("input_size", "0")
     layout = "keras" if metadata.get("layout") == "keras" else "torchvision"
     return {"layout": layout, "input_size": int(side) if side.isdecimal() else 0}

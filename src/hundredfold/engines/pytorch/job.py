@@ -1,8 +1,7 @@
-"""From a recipe to all that it stands for, in memory and on the device."""
+"""Prepare a recipe's data, model and feed on the device."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,15 @@ import torch
 from torch import nn
 
 from hundredfold import augment, data, models
-from hundredfold.compute import autotune, device, precision
+from hundredfold.compute import autotune, device
 from hundredfold.compute.contention import ThreadLimit
-from hundredfold.compute.replicas import split_work
 from hundredfold.data import DataSet, Split
 from hundredfold.engines.pytorch import network
+from hundredfold.engines.pytorch.choices import (
+    choose_algorithms,
+    choose_precision,
+    training_sizes,
+)
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.engines.pytorch.pretrained import need_fitting
@@ -27,14 +30,14 @@ from hundredfold.training.progress import Progress, describe_data
 from hundredfold.weights.load import load_weights
 from hundredfold.weights.locate import WeightsFile
 
-_FITTED_ON = 10_000  # training images that the first layer's scaling is fitted on
+_FITTED_ON = 10_000  # training images, approximately, that the first layer's scaling is fitted on
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a recipe stands for, in memory and on the device; see `training.protocols.Job`.
+    """Data, model and feed of a recipe on the device; see `training.protocols.Job`.
 
-    transfer: what run.json says of the weights that it began with, and of their features.
+    transfer: facts for run.json about pretrained weights and their features.
     """
 
     recipe: Recipe
@@ -55,7 +58,7 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Steps in all, as the recipe says."""
+        """Total number of steps of the recipe."""
         return max(1, round(self.recipe.epochs * self.feed.steps))
 
     @property
@@ -63,17 +66,17 @@ class Job:
         return device.name_of(self.device)
 
     def image_size(self, progress: float) -> int:
-        """Return the size in pixels at which images are trained on at that progress."""
+        """Return the size of training images in pixels at a progress in [0, 1)."""
         return int(self.recipe.resolution.resolve()(progress, self.data.size))
 
     def learner(self, progress: Progress) -> Learner:
-        """Bind loss, optimizer and schedule to the model; `progress` hears of short memory."""
+        """Bind loss, optimizer and schedule to the model; `progress` logs a lack of memory."""
         return self.new_learner(progress.say)
 
     def new_learner(self, say: Callable[[str], None] = lambda _: None) -> Learner:
         """Bind loss, optimizer and schedule to the model.
 
-        Raises UsageError where one of them has an option that is out of range.
+        say: logs a line. Raises UsageError for an option out of range.
         """
         loss, schedule = self.recipe.loss.resolve(), self.recipe.schedule.resolve()
         try:
@@ -101,7 +104,7 @@ class Job:
         )
 
     def watch(self, progress: Progress, remedy: str, *, adapts: bool) -> ThreadLimit:
-        """Return what looks for competing processes while the job trains."""
+        """Return the context that limits threads beside competing processes."""
         return ThreadLimit(progress.say, remedy, adapts=adapts)
 
 
@@ -114,12 +117,12 @@ def prepare(
 ) -> Job:
     """Open the data, build the model, choose precision and algorithms, and report each choice.
 
-    weights: the file that the recipe begins with, if any. before: precision and algorithms that
-    are chosen already, as in run.json of a run to resume.
+    weights: the file of pretrained weights, if any. before: run.json of a run to resume, which has
+    precision and algorithms.
     """
-    place = device.choose(options.device)
+    chosen_device = device.choose(options.device)
     if options.compiled:
-        device.need_compiler(place)
+        device.need_compiler(chosen_device)
     threads = device.use_threads(options.threads)
     device.keep_freed_memory()
     strategy = network.strategy_of(recipe)
@@ -129,53 +132,56 @@ def prepare(
     training = data.limited(training, recipe.limit, recipe.seed)
     model, transfer = _model(recipe, dataset, training, weights)
     summary = _summary(recipe, model, dataset.size)
-    model = model.to(place)
-    feed = Feed(
+    model = model.to(chosen_device)
+    feed = _feed(recipe, dataset, training, chosen_device)
+    precision, reason = choose_precision(recipe, before, model, feed, options.source.cache)
+    algorithms = before.get("algorithms", {}) if before else {}
+    if not before and not strategy.frozen and not options.compiled:
+        algorithms = choose_algorithms(recipe, model, summary, feed, precision, options)
+    autotune.use(model, training_sizes(recipe, summary.size), algorithms)
+    folder = str(options.source.folder.absolute()) if options.source.folder else None
+    job = Job(
+        recipe, strategy, dataset, training, validation, model, summary, feed, chosen_device,
+        threads, precision, algorithms, folder, options.compiled, transfer,
+    )  # fmt: skip
+    if progress:
+        _report(job, progress, reason)
+    return job
+
+
+def _feed(recipe: Recipe, dataset: DataSet, training: Split, device: torch.device) -> Feed:
+    return Feed(
         training.pixels,
         training.labels,
         training.indices,
         classes=len(dataset.classes),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
-        device=place,
+        device=device,
         augment=augment.pipeline(recipe.augment),
     )
-    chosen, why = _precision(recipe, before, model, feed, options.source.cache)
-    trains_convolutions = not strategy.frozen and not options.compiled
-    algorithms = before.get("algorithms", {}) if before else {}
-    if not before and trains_convolutions:
-        algorithms = _algorithms(recipe, model, summary, feed, chosen, options)
-    autotune.use(model, _sizes(recipe, summary.size), algorithms)
-    folder = str(options.source.folder.absolute()) if options.source.folder else None
-    job = Job(
-        recipe, strategy, dataset, training, validation, model, summary, feed, place, threads,
-        chosen, algorithms, folder, options.compiled, transfer,
-    )  # fmt: skip
-    if progress:
-        _report(job, progress, why)
-    return job
 
 
 def _model(
     recipe: Recipe, dataset: DataSet, training: Split, weights: WeightsFile | None
 ) -> tuple[nn.Module, dict[str, Any]]:
-    """Return the network, and what run.json says of the weights that it begins with."""
+    """Return the network, and facts for run.json about its pretrained weights."""
     classes, size = len(dataset.classes), dataset.size
     if weights is None:
         model = network.build(recipe, classes=classes, size=size)
         _fit_layers(model, _sample(training))
         return model, {}
-    side = network.input_size_for(recipe, size, own=weights.own)
+    input_size = network.input_size_for(recipe, size, own=weights.own)
     model = network.build(
-        recipe, classes=classes, size=size, layout=weights.layout, input_size=side
+        recipe, classes=classes, size=size, layout=weights.layout, input_size=input_size
     )
     assert isinstance(model, Transfer)
     load_weights(model.backbone, recipe.model, weights)
-    return model, {"weights": weights.to_json() | {"input_size": side}}
+    return model, {"weights": weights.to_json() | {"input_size": input_size}}
 
 
-def _report(job: Job, progress: Progress, why: str) -> None:
-    progress.say(f"device     {device.name_of(job.device)}, {job.threads} threads; {why}")
+def _report(job: Job, progress: Progress, reason: str) -> None:
+    progress.say(f"device     {device.name_of(job.device)}, {job.threads} threads; {reason}")
     describe_data(job.data, len(job.training), len(job.validation), progress)
     progress.say(
         f"model      {job.recipe.model}: {job.summary.parameters:,} parameters, "
@@ -184,8 +190,8 @@ def _report(job: Job, progress: Progress, why: str) -> None:
 
 
 def _summary(recipe: Recipe, model: nn.Module, size: int) -> models.Summary:
-    """Count the model, and see that it takes every size that it will be trained on."""
-    for small in sorted(_sizes(recipe, size) - {size}):
+    """Count the model. Raises UsageError if it does not accept a size of the training images."""
+    for small in sorted(training_sizes(recipe, size) - {size}):
         try:
             models.summary(model, small)
         except RuntimeError:
@@ -196,12 +202,6 @@ def _summary(recipe: Recipe, model: nn.Module, size: int) -> models.Summary:
     return models.summary(model, size)
 
 
-def _sizes(recipe: Recipe, size: int) -> set[int]:
-    """Return the sizes at which a recipe trains on images of that size."""
-    resolution = recipe.resolution.resolve()
-    return {resolution(progress / 100, size) for progress in range(100)}
-
-
 def _sample(split: Split) -> torch.Tensor:
     """Return up to twice `_FITTED_ON` training images, spread over the split."""
     rows = split.indices[:: max(1, len(split.indices) // _FITTED_ON)]
@@ -209,51 +209,10 @@ def _sample(split: Split) -> torch.Tensor:
 
 
 def _fit_layers(module: nn.Module, images: torch.Tensor) -> None:
-    """Let the outermost modules of ours that have a `fit` set their statistics from images."""
+    """Call `fit` on the outermost modules of this package that have one."""
     fit = getattr(module, "fit", None)
     if callable(fit) and type(module).__module__.startswith("hundredfold."):
         fit(images)
         return
     for child in module.children():
         _fit_layers(child, images)
-
-
-def _precision(
-    recipe: Recipe, before: Mapping[str, Any] | None, model: nn.Module, feed: Feed, cache: Path
-) -> tuple[str, str]:
-    if before:
-        return before["precision"], f"{before['precision']}, as chosen before"
-    if recipe.precision != "auto":
-        return recipe.precision, f"{recipe.precision}, as the recipe says"
-    batch = next(feed.epoch(0))
-    size = recipe.micro_batch or recipe.batch_size
-    key = (
-        f"{recipe.model} {recipe.strategy} {size} {batch.images.shape[-1]} {batch.labels.shape[-1]}"
-    )
-    return precision.choose(model, batch.images[:size], batch.labels[:size], cache=cache, key=key)
-
-
-def _algorithms(
-    recipe: Recipe,
-    model: nn.Module,
-    summary: models.Summary,
-    feed: Feed,
-    chosen: str,
-    options: Options,
-) -> autotune.Plan:
-    """Choose how convolutions are computed where timing trials pay.
-
-    A compiled step keeps the library's algorithms, which the compiler knows.
-    """
-    images = round(recipe.epochs * feed.steps * recipe.batch_size)
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    if not on_cpu or not autotune.pays(summary.macs, images):
-        return {}
-    return autotune.choose(
-        model,
-        _sizes(recipe, summary.size),
-        split_work(model, recipe.batch_size, recipe.micro_batch),
-        chosen,
-        cache=options.source.cache,
-        seconds=options.autotune_seconds,
-    )

@@ -1,4 +1,4 @@
-"""A model with what trains it: one step, and all that a step changes."""
+"""A model with its optimizer: one training step, and the state that it changes."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -25,15 +25,15 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class Learner:
     """Train a model step by step.
 
-    micro_batch: images per forward pass, gradients being summed over the batch; BatchNorm sees
-    only these. 0 is the whole batch, or what `replicas.split_work` takes for it.
-    sequential: micro-batches go through the model one after another, each computed by all
-    threads, as they do anyway on a GPU, compiled, or where replicas cannot be made.
-    compiled: torch.compile turns forward and backward pass into fewer, fused kernels, once for
-    each image size; the first step of each size waits for that.
+    precision: "fp32" or "bf16". micro_batch: images per forward pass, which BatchNorm normalises;
+    gradients are summed over the batch. 0 lets `replicas.split_work` choose.
+    sequential: compute micro-batches sequentially, each on all threads. This is always so on a
+    GPU, with torch.compile, or where the model cannot be replicated.
+    compiled: torch.compile fuses forward and backward pass, once per image size; the first step of
+    each size waits for it.
     average: decay per step of an exponential moving average of the weights (Polyak & Juditsky
-    1992), which is then what is scored and kept; 0 is off.
-    say: is called with a line where a step runs out of memory and continues with less.
+    1992), which is then scored and kept; 0 is off.
+    say: logs a line where a step runs out of memory and continues with a smaller micro-batch.
     """
 
     def __init__(
@@ -71,19 +71,18 @@ class Learner:
     def step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
         """Train on one batch; return [mean loss, number correct] on the device.
 
-        They are float64 on a CPU and float32 elsewhere, as `device.sum_type` has it.
+        They are float64 on a CPU and float32 elsewhere (`device.sum_type`).
 
-        images: uint8 (batch, 3, height, width). targets: (batch, classes). key: seeds what the
-        step draws (dropout), so that a resumed run draws the same. A step that runs out of
-        memory is repeated with half the micro-batch. Raises CheckError where two images do not
-        fit.
+        images: uint8 (batch, 3, height, width). targets: (batch, classes). progress: in [0, 1].
+        key: seeds dropout, so that a resumed run drops the same units. A step that runs out of
+        memory is retried with half the micro-batch. Raises CheckError where two images do not fit.
         """
         return self._retry(
             lambda: self._step(images, targets, progress, key), lambda: self._halve(len(images))
         )
 
     def _step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
-        if self.device.type == "cpu":  # torch.manual_seed would look for GPUs, slowly
+        if self.device.type == "cpu":  # torch.manual_seed also initialises GPUs, which is slow
             torch.default_generator.manual_seed(key)
         else:
             torch.manual_seed(key)
@@ -107,11 +106,11 @@ class Learner:
         )
 
     def split_work(self, batch: int) -> replicas.WorkSplit:
-        """Return how the work on a batch of so many images is split."""
+        """Return the split of work on a batch of `batch` images."""
         return replicas.split_work(self.model, batch, self.micro_batch, sequential=self._sequential)
 
     def shared_threads(self, batch_size: int) -> int:
-        """Return how many CPU threads work on each operation of a step."""
+        """Return the CPU threads per operation of a step; 1 on a GPU."""
         return self.split_work(batch_size).threads if self.device.type == "cpu" else 1
 
     def gradients(
@@ -119,7 +118,7 @@ class Learner:
     ) -> Tensor:
         """Add the gradients of a batch's mean loss; return [mean loss, number correct].
 
-        micro_batch: images per forward pass; 0 is what `split_work` says.
+        micro_batch: images per forward pass; 0 is that of `split_work`.
         """
         size = micro_batch or self.split_work(len(images)).micro_batch
         pairs = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
@@ -137,7 +136,7 @@ class Learner:
     def _loss_and_correct(
         self, model: nn.Module, images: Tensor, targets: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the mean loss of images and how many are classified correctly, as scalars."""
+        """Return mean loss and number of correct predictions as scalars."""
         with autocast(self.device, self.precision):
             logits = model(images)
         logits = logits.float()
@@ -145,16 +144,16 @@ class Learner:
         return self.loss(logits, targets), correct
 
     def update(self) -> None:
-        """Move the weights by the gradients, and delete these."""
-        with autocast(self.device, self.precision):  # for updates that multiply matrices
+        """Apply the gradients and delete them; update the averaged weights."""
+        with autocast(self.device, self.precision):  # Muon multiplies matrices
             self.optimizer.step()
         self.optimizer.zero_grad()
         if self.average:
-            _follow(self.average, self.model, 1 - self.decay)
+            _update_average(self.average, self.model, 1 - self.decay)
 
     @property
     def scored(self) -> nn.Module:
-        """The network that is scored and kept: the averaged one where that is on."""
+        """The network that is scored and kept: the averaged one where averaging is on."""
         return self.average or self.model
 
     def rate(self, progress: float) -> float:
@@ -174,32 +173,32 @@ class Learner:
     def final(
         self, weights: Mapping[str, Tensor], pixels: NDArray[np.uint8], indices: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return fp32 logits (len(indices), classes) by these weights, which the model keeps."""
+        """Load weights, which the model keeps; return fp32 logits (len(indices), classes)."""
         load_weights(self.model, dict(weights), "memory")
         return inference.logits(self.model, pixels, indices, device=self.device)
 
     def weights_bytes(self) -> int:
-        """Return the size of a file with `weights`."""
+        """Return the size of a file with `weights`, in bytes."""
         return size(self.scored.state_dict())
 
     def state_bytes(self) -> int:
-        """Return the size of a file with `tensors`, as it is after the first step."""
+        """Return the size of a file with `tensors` after the first step, in bytes."""
         buffers = {f"optimizer.{name}": t for name, t in self.optimizer.outline().items()}
         return size(self.tensors() | buffers)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything a step changes, by name, without copying."""
+        """Return the state that a step changes, by name, without copying."""
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         if self.average:
             tensors |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
         return tensors | {f"optimizer.{name}": t for name, t in self.optimizer.tensors().items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go back to where `tensors` were taken."""
-        self.model.load_state_dict(_below("model.", tensors))
+        """Restore the state that `tensors` returned."""
+        self.model.load_state_dict(_with_prefix("model.", tensors))
         if self.average:
-            self.average.load_state_dict(_below("average.", tensors))
-        self.optimizer.load(_below("optimizer.", tensors))
+            self.average.load_state_dict(_with_prefix("average.", tensors))
+        self.optimizer.load(_with_prefix("optimizer.", tensors))
 
 
 def resized(images: Tensor, size: int) -> Tensor:
@@ -214,17 +213,17 @@ def resized(images: Tensor, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def _follow(average: nn.Module, model: nn.Module, weight: float) -> None:
-    """Move the average towards the model; counters are copied."""
+def _update_average(average: nn.Module, model: nn.Module, weight: float) -> None:
+    """Interpolate the average towards the model by `weight`; integer buffers are copied."""
     pairs = zip(average.state_dict().values(), model.state_dict().values(), strict=True)
     moving: list[tuple[Tensor, Tensor]] = []
     counters: list[tuple[Tensor, Tensor]] = []
     for pair in pairs:
         (moving if pair[0].is_floating_point() else counters).append(pair)
     torch._foreach_lerp_([a for a, _ in moving], [m for _, m in moving], weight)
-    for mean, now in counters:
-        mean.copy_(now)
+    for averaged, current in counters:
+        averaged.copy_(current)
 
 
-def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Out of memory: the same step again, with half the micro-batch."""
+"""Retry a step that ran out of memory with half the micro-batch."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from hundredfold.errors import CheckError
 
-_WORDS = ("can't allocate memory", "out of memory")  # of torch's allocators and its libraries
+_MESSAGES = ("can't allocate memory", "out of memory")  # of torch's allocators and its libraries
 
 
 class Retry:
-    """Retry a step that ran out of memory, after half the micro-batch, until it fits.
+    """Retry a step that ran out of memory with half the micro-batch until it fits.
 
-    What the failed step changed is undone: BatchNorm's statistics. A step seeds its own draws,
-    and gradients begin at nothing. Layers in inference mode change nothing.
+    BatchNorm's statistics are restored before a retry. Nothing else needs it: a step seeds its
+    random numbers and starts without gradients. Layers in inference mode change nothing.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -23,7 +23,7 @@ class Retry:
         self._spare = [buffer.clone() for buffer in self._buffers]
 
     def __call__(self, step: Callable[[], Tensor], halve: Callable[[], None]) -> Tensor:
-        """Return what `step` returns; call `halve` each time that it ran out of memory."""
+        """Return the result of `step`; call `halve` each time that it runs out of memory."""
         while True:
             self._copy(self._spare, self._buffers)
             try:
@@ -31,7 +31,7 @@ class Retry:
             except (RuntimeError, MemoryError) as error:
                 if not _ran_out(error):
                     raise
-            # outside of `except`: the error holds on to the memory of its step
+            # outside of `except`, because the error keeps the memory of its step
             self._copy(self._buffers, self._spare)
             halve()
 
@@ -42,7 +42,7 @@ class Retry:
 
 
 def half(micro_batch: int) -> int:
-    """Return half a micro-batch, rounded up; raises CheckError where it has two images or one."""
+    """Return half of a micro-batch, rounded up. Raises CheckError for two images or fewer."""
     if micro_batch <= 2:  # BatchNorm cannot average over a single image
         raise CheckError(
             "there is not enough memory for a step of two images",
@@ -54,4 +54,4 @@ def half(micro_batch: int) -> int:
 def _ran_out(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return any(words in str(error) for words in _WORDS)
+    return any(message in str(error) for message in _MESSAGES)

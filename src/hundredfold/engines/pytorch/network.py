@@ -1,4 +1,4 @@
-"""The network of a recipe: its model, under a new head where the strategy begins with weights."""
+"""Build the network of a recipe: its model, with a new head for a pretrained backbone."""
 
 import torch
 from torch import nn
@@ -13,11 +13,11 @@ from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
 from hundredfold.strategies import Strategy
 
-_SMALL = 128  # pixels that images of fewer are enlarged to; measured in docs/decisions/0012
+_SMALL = 128  # pixels to which smaller images are enlarged; measured in docs/decisions/0012
 
 
 def strategy_of(recipe: Recipe) -> Strategy:
-    """Return what a recipe trains. Raises UsageError for values that are out of range."""
+    """Return the settings of a recipe's strategy. Raises UsageError for values out of range."""
     strategy: Strategy = recipe.strategy.resolve()()
     return strategy
 
@@ -30,10 +30,11 @@ def build(
     layout: Layout = "torchvision",
     input_size: int = 0,
 ) -> nn.Module:
-    """Build a recipe's network in training mode, its weights a function of the seed.
+    """Build a recipe's network in training mode; the seed determines its random weights.
 
-    classes: at least 2. size: of the images in pixels. For a network that begins with weights,
-    layout is that of their file and decides scaling and padding, and input_size is what it sees.
+    classes: at least 2. size: of the images, in pixels. layout: of the file of weights; it decides
+    scaling and padding of a pretrained network. input_size: pixels to which a pretrained network
+    resizes images; 0 is `size`. Raises UsageError for values out of range.
     """
     strategy = strategy_of(recipe)
     if not strategy.pretrained:
@@ -47,33 +48,33 @@ def build(
 
 
 def input_size_for(recipe: Recipe, size: int, *, own: bool) -> int:
-    """Return the pixels that a pretrained network sees of images of `size` pixels.
+    """Return the size to which a pretrained network resizes images of `size` pixels.
 
-    own: whether its weights are those of a run; others have learned on larger images.
+    own: whether the weights come from a run; published ones were trained on larger images.
     """
     return strategy_of(recipe).input_size or (size if own else max(size, _SMALL))
 
 
 def for_inference(network: nn.Module) -> nn.Module:
-    """Return a network in inference mode, with less to compute where it is a `Transfer`."""
+    """Return a network in inference mode, with BatchNorm folded where it is a `Transfer`."""
     if isinstance(network, Transfer):
         network.backbone = fold(network.backbone)
     return network.eval()
 
 
-def _transfer(model: Part, strategy: Strategy, classes: int, side: int, layout: Layout) -> Transfer:
-    backbone = models.make(model, 2, side)
+def _transfer(model: Part, strategy: Strategy, classes: int, size: int, layout: Layout) -> Transfer:
+    backbone = models.make(model, 2, size)
     channels = _remove_head(backbone)
-    card = BACKBONES.get(name_of(model) or "")
+    entry = BACKBONES.get(name_of(model) or "")
     if strategy.cut:
-        channels = _cut(backbone, model, strategy.cut, card)
-    if card:
-        _conform(backbone, card, layout)
-    return Transfer(backbone.eval(), channels, classes, side, strategy)
+        channels = _cut(backbone, model, strategy.cut, entry)
+    if entry:
+        _set_layout(backbone, entry, layout)
+    return Transfer(backbone.eval(), channels, classes, size, strategy)
 
 
 def _remove_head(network: nn.Module) -> int:
-    """Take a network's last dense layer away; return the channels of the features before it."""
+    """Remove a network's last dense layer; return the number of its inputs."""
     remove = getattr(network, "remove_head", None)
     if callable(remove):
         return int(remove())
@@ -88,16 +89,16 @@ def _remove_head(network: nn.Module) -> int:
     return last.in_features
 
 
-def _cut(network: nn.Module, model: Part, groups: int, card: Backbone | None) -> int:
-    if card is None or not 0 < groups <= card.groups:
-        last = f"1 to {card.groups}" if card else "whole networks only"
+def _cut(network: nn.Module, model: Part, groups: int, backbone: Backbone | None) -> int:
+    if backbone is None or not 0 < groups <= backbone.groups:
+        last = f"1 to {backbone.groups}" if backbone else "whole networks only"
         raise UsageError(f"{model} cannot be cut after group {groups}", found=last)
     return int(network.cut(groups))  # type: ignore[operator]
 
 
-def _conform(network: nn.Module, card: Backbone, layout: Layout) -> None:
-    """Set what a layout of weights wants and no weight says: scaling, strides, padding."""
-    scale, scaling = network.scale, card.scaling(layout)
+def _set_layout(network: nn.Module, backbone: Backbone, layout: Layout) -> None:
+    """Set scaling, strides and padding as a layout of weights expects."""
+    scale, scaling = network.scale, backbone.scaling(layout)
     assert isinstance(scale, Scale)
     scale.mean.copy_(torch.tensor(scaling.mean).view(3, 1, 1))
     scale.std.copy_(torch.tensor(scaling.std).view(3, 1, 1))

@@ -1,7 +1,7 @@
-"""What a pretrained network needs before the loop: features, and the head to begin with.
+"""Prepare a pretrained network for the loop: compute features and initialise the head.
 
-With a frozen network the loop trains the head alone, on features from the cache. With one that
-is fine-tuned, features serve to begin with a good head, and the loop sees images.
+With a frozen network, the loop trains only the head, on features from the cache. With fine-tuning,
+features serve to initialise the head, and the loop trains on images.
 """
 
 import copy
@@ -21,35 +21,37 @@ from torch import Tensor
 from hundredfold import augment
 from hundredfold.compute.precision import autocast
 from hundredfold.data import Split
-from hundredfold.engines.pytorch.closed_form import solve
-from hundredfold.engines.pytorch.features import View, Wanted, compute, lacking
+from hundredfold.engines.pytorch.closed_form import fit_probes
+from hundredfold.engines.pytorch.features import Request, View, compute, count_missing
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.job import Job
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.models._fold import fold
 from hundredfold.training.progress import Progress
 
-BATCH = 32  # images per forward pass: DenseNet-169 at 96 px does 33/s so, by 8 it does 25
-_SAMPLE = 2000  # about so many images set the standard of a head drawn at random
+BATCH = 32  # images per forward pass: DenseNet-169 at 96 px computes 33/s, and 25/s with 8
+_SAMPLE = (
+    2000  # images, approximately, that set the standardisation for a randomly initialised head
+)
 
 
 def compute_features(job: Job, cache: Path, progress: Progress) -> Job:
-    """Return a job ready for its loop, computing what features it needs.
+    """Compute the features that a job needs, and return the job for its loop.
 
-    A job that begins at random is returned as it is.
+    A job without pretrained weights is returned as it is.
     """
     model = job.model
     if not isinstance(model, Transfer):
         return job
     began = time.monotonic()
     views, validation = [], job.validation
-    for split, precision, wanted in _wanted(job, model):
-        features = compute(partial(extract, folded(model), job.device, precision), wanted, cache)
+    for split, precision, request in _requests(job, model):
+        features = compute(partial(extract, folded(model), job.device, precision), request, cache)
         if split is job.validation:
             validation = replace(validation, pixels=features)  # type: ignore[arg-type]
         else:
             views.append(features)
-            rows = wanted.rows
+            rows = request.rows
     seconds = time.monotonic() - began
     plural = "s" if len(views) > 1 else ""
     progress.say(
@@ -57,7 +59,9 @@ def compute_features(job: Job, cache: Path, progress: Progress) -> Job:
         f"{len(views)} view{plural}, {seconds:.1f} s"
     )
     model.standard.set(torch.from_numpy(views[0][rows]))
-    probes = _begin_head(job, model, views[0], validation, cache) if job.strategy.fits_head else {}
+    probes = (
+        _initialise_head(job, model, views[0], validation, cache) if job.strategy.fits_head else {}
+    )
     for name, accuracy in probes.items():
         progress.say(f"probe      {name}: accuracy {accuracy:.2%} on the validation images")
     facts = {"features_seconds": round(seconds, 3), "probes": probes}
@@ -66,29 +70,29 @@ def compute_features(job: Job, cache: Path, progress: Progress) -> Job:
 
 
 def feature_seconds(job: Job, cache: Path) -> float:
-    """Return the seconds that a job's features would take, those in the cache none.
+    """Estimate the seconds to compute a job's features that are not in the cache.
 
-    Nothing is written.
+    It writes nothing.
     """
     model = job.model
     if not isinstance(model, Transfer):
         return 0.0
     images: Counter[str] = Counter()
-    for _, precision, wanted in _wanted(job, model):
-        images[precision] += lacking(wanted, cache)
+    for _, precision, request in _requests(job, model):
+        images[precision] += count_missing(request, cache)
     sample = np.array(job.training.pixels[job.training.indices[:BATCH]])
     batch = torch.from_numpy(sample).permute(0, 3, 1, 2)
-    lighter, seconds = folded(model), 0.0
-    for precision, count in (+images).items():  # those of which some are lacking
-        extract(lighter, job.device, precision, batch)
+    network, seconds = folded(model), 0.0
+    for precision, count in (+images).items():  # precisions with missing features
+        extract(network, job.device, precision, batch)
         began = time.monotonic()
-        extract(lighter, job.device, precision, batch)
+        extract(network, job.device, precision, batch)
         seconds += (time.monotonic() - began) * count / len(batch)
     return seconds
 
 
 def dry_run(job: Job) -> Job:
-    """Return a job with zeros for the features that its loop needs."""
+    """Return a job with zeros in place of the features that its loop needs."""
     model = job.model
     if not (isinstance(model, Transfer) and job.strategy.frozen):
         return job
@@ -98,10 +102,10 @@ def dry_run(job: Job) -> Job:
     return _on_features(job, views, replace(job.validation, pixels=zeros))
 
 
-def _wanted(job: Job, model: Transfer) -> Iterator[tuple[Split, str, Wanted]]:
-    """Yield the features that a job needs, with their split and their precision.
+def _requests(job: Job, model: Transfer) -> Iterator[tuple[Split, str, Request]]:
+    """Yield the features that a job needs, with their split and precision.
 
-    A set of training images for each view, then one of validation images.
+    First training images, one set per view; then validation images.
     """
     needs_all = job.strategy.frozen or job.strategy.fits_head
     rows = job.training.indices
@@ -109,40 +113,40 @@ def _wanted(job: Job, model: Transfer) -> Iterator[tuple[Split, str, Wanted]]:
         rows = rows[:: max(1, len(rows) // _SAMPLE)]
     for view in _views(job):
         split, precision = job.training, job.precision
-        yield split, precision, _wanted_of(job, model, split, rows, view, precision)
+        yield split, precision, _request(job, model, split, rows, view, precision)
     if needs_all:
         split = job.validation
-        yield split, "fp32", _wanted_of(job, model, split, split.indices, View(), "fp32")
+        yield split, "fp32", _request(job, model, split, split.indices, View(), "fp32")
 
 
 def _views(job: Job) -> list[View]:
     chain = job.recipe.augment
     augmented = augment.pipeline(chain) if chain else None
-    more = [View(number, str(chain), augmented) for number in range(1, job.strategy.views)]
-    return [View(), *more]
+    others = [View(number, str(chain), augmented) for number in range(1, job.strategy.views)]
+    return [View(), *others]
 
 
-def _wanted_of(
+def _request(
     job: Job,
     model: Transfer,
     split: Split,
     rows: NDArray[np.int64],
     view: View,
     precision: str,
-) -> Wanted:
+) -> Request:
     part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
     weights = job.transfer["weights"]
     identity = [str(job.recipe.model), weights["sha256"], weights["layout"], job.strategy.cut]
     identity += [model.input_size, job.data.digest, part, precision]
-    return Wanted(split.pixels, rows, model.standard.mean.numel(), view, identity)
+    return Request(split.pixels, rows, model.standard.mean.numel(), view, identity)
 
 
 def folded(model: Transfer) -> Transfer:
-    """Return the model with less to compute; its features are the same but for rounding."""
-    twin = copy.copy(model)
-    twin._modules = dict(model._modules)
-    twin.backbone = fold(model.backbone)
-    return twin
+    """Return the model with BatchNorm folded; its features are equal up to rounding."""
+    clone = copy.copy(model)
+    clone._modules = dict(model._modules)
+    clone.backbone = fold(model.backbone)
+    return clone
 
 
 def extract(model: Transfer, device: torch.device, precision: str, images: Tensor) -> Tensor:
@@ -154,12 +158,12 @@ def extract(model: Transfer, device: torch.device, precision: str, images: Tenso
     return torch.cat(parts)
 
 
-def _begin_head(
+def _initialise_head(
     job: Job, model: Transfer, features: NDArray[np.float32], validation: Split, cache: Path
 ) -> Mapping[str, float]:
-    """Solve the head that training begins with; return the validation top-1 of each probe."""
+    """Set the head to a fitted probe; return the validation accuracy of each probe."""
     standard = model.standard.cpu()
-    heads = solve(
+    fitted = fit_probes(
         *_standardised(standard, features, job.training),
         *_standardised(standard, validation.pixels, validation),
         classes=model.classifier.out_features,
@@ -167,11 +171,11 @@ def _begin_head(
         cache=cache,
     )
     model.standard.to(job.device)
-    weight, bias = heads.dense[job.strategy.head]
+    weight, bias = fitted.heads[job.strategy.head]
     with torch.no_grad():
         model.classifier.weight.copy_(weight)
         model.classifier.bias.copy_(bias)
-    return heads.right
+    return fitted.accuracy
 
 
 def _standardised(
@@ -184,12 +188,12 @@ def _standardised(
 
 
 def _on_features(job: Job, views: list[NDArray[np.float32]], validation: Split) -> Job:
-    """Return the job with features in the place of images; every view counts as an image."""
+    """Return the job with features in place of images; every view counts as an image."""
     training, count = job.training, len(job.training.labels)
     indices = [training.indices + number * count for number in range(len(views))]
-    joined: NDArray[Any] = views[0] if len(views) == 1 else np.concatenate(views)
+    features: NDArray[Any] = views[0] if len(views) == 1 else np.concatenate(views)
     feed = Feed(
-        joined,
+        features,
         np.tile(training.labels, len(views)),
         np.concatenate(indices),
         classes=len(job.data.classes),

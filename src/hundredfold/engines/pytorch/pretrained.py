@@ -1,4 +1,4 @@
-"""Whether a recipe's parts fit a strategy that begins with weights."""
+"""Check that a recipe's parts fit the strategy of a pretrained network."""
 
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
@@ -6,7 +6,7 @@ from hundredfold.strategies import Strategy
 
 
 def need_fitting(recipe: Recipe, strategy: Strategy) -> None:
-    """Raise UsageError for what a frozen network would never see, or a head cannot be chosen by."""
+    """Raise UsageError for settings that a frozen network ignores, or a probe cannot use."""
     if strategy.frozen and (strategy.views > 1) != bool(recipe.augment):
         raise UsageError(
             f"linear_probe with views = {strategy.views} and augment = {str(recipe.augment)!r}",

@@ -14,12 +14,12 @@ from hundredfold.engines.pytorch.learner import Learner, resized
 from hundredfold.training.time_budget import StepTimes
 
 _SECONDS = 0.7  # of timing for each size; one repeat where that is longer
-_FEW = 64  # images that are timed first, at least
-_FIRST_LOOK = 32  # images of a first look
+_FEW = 64  # images of a micro-batch in the first timing
+_ROUGH = 32  # images of a rough estimate
 
 
 def step_times(job: Job) -> StepTimes:
-    """Time steps at each size, an update and a validation pass; the model stays as it was."""
+    """Time gradients at each image size, an update and validation; the model is restored."""
     before = copy.deepcopy(job.model.state_dict())
     learner = job.new_learner()
     with job.feed:
@@ -34,19 +34,19 @@ def step_times(job: Job) -> StepTimes:
 
 
 def seconds_per_image(job: Job) -> float:
-    """Time the gradients of a few images at full size: a first look, good to a third."""
+    """Return the seconds per image of gradients at full size: a rough estimate, within a third."""
     learner = job.new_learner()
     with job.feed:
         batch = next(iter(job.feed.epoch(0)))
-    seconds = _seconds_of_gradients(learner, batch, job.data.size, _FIRST_LOOK)
+    seconds = _seconds_of_gradients(learner, batch, job.data.size, _ROUGH)
     return seconds / len(batch.images)
 
 
 def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, few: int) -> float:
-    """Time concurrent micro-batches, and return what the whole batch takes.
+    """Time concurrent micro-batches, and return the seconds of the whole batch.
 
-    few: images of a micro-batch that are timed first; then as many as there is time for. A step
-    has costs of its own beside those of its images, so few of them make a network seem slow.
+    few: images per micro-batch of the first timing; the second has as many as `_SECONDS` allows.
+    A step has a fixed cost beside that of its images, so small micro-batches overestimate.
     """
     count = len(batch.images)
     split = learner.split_work(count)
@@ -57,15 +57,18 @@ def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, few: int) -
 
 
 def _seconds_of_update(learner: Learner, batch: Batch) -> float:
-    """Time updates, each with gradients of its own: without any there would be none."""
-    before = partial(learner.gradients, batch.images[:_FIRST_LOOK], batch.labels[:_FIRST_LOOK])
+    """Return the seconds of an update; gradients come first, as updates skip without them."""
+    before = partial(learner.gradients, batch.images[:_ROUGH], batch.labels[:_ROUGH])
     return _median_seconds(learner.update, learner.device, before=before)
 
 
 def _seconds_of_image(
     learner: Learner, batch: Batch, size: int, micro_batch: int, most: int = 9
 ) -> float:
-    """Time the gradients of concurrent micro-batches, shrinking included, up to `most` times."""
+    """Return the seconds per image of concurrent micro-batches, resizing included.
+
+    most: repetitions at most.
+    """
     count = learner.split_work(len(batch.images)).workers * micro_batch
     images, targets = batch.images[:count], batch.labels[:count]
     small = resized(images, size)
@@ -81,9 +84,9 @@ def _median_seconds(
     most: int = 9,
     before: Callable[[], object] = lambda: None,
 ) -> float:
-    """Return the median of up to `most` times of a call, after one that warms up.
+    """Return the median seconds of up to `most` calls, after one call to warm up.
 
-    before: what has to be done first each time, and is not timed.
+    before: called before each, not timed.
     """
     before()
     function()

@@ -1,14 +1,14 @@
-"""A network that has learned elsewhere, under a new head.
+"""A pretrained network with a new head.
 
     layer        output
     resize       input_size x input_size     bicubic
-    network      channels                    without its own head; it scales the pixels itself
-    standard     channels                    mean 0, deviation 1 on the training images
+    backbone     channels                    without its own head; it scales the pixels itself
+    standard     channels                    mean 0, standard deviation 1 on training images
     dropout      channels
     classifier   classes
 
-The network stays in inference mode, frozen or not: BatchNorm uses the statistics that came with
-the weights.
+The backbone stays in inference mode, frozen or not: BatchNorm uses the statistics of the weights
+that were loaded.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from hundredfold.models import Dropout
 from hundredfold.strategies import QUARTERS, Strategy
 
-_ROWS = 512  # features that are summed in float32 before they go into float64
+_ROWS = 512  # rows summed in float32 before they are added in float64
 
 
-class Standard(nn.Module):
-    """Bring features (b, channels) to mean 0 and deviation 1 by buffers that are set once."""
+class Standardise(nn.Module):
+    """Standardise features (b, channels) by mean and deviation in buffers that `set` sets."""
 
     mean: Tensor
     std: Tensor
@@ -36,7 +36,7 @@ class Standard(nn.Module):
         self.register_buffer("std", torch.ones(channels))
 
     def set(self, features: Tensor) -> None:
-        """Take mean and deviation of features (n, channels); a constant one is only shifted."""
+        """Set mean and deviation from features (n, channels); constant features get deviation 1."""
         total, squares = torch.zeros(2, len(self.mean), dtype=torch.double, device=features.device)
         first = features[0]
         for rows in torch.split(features, _ROWS):
@@ -54,9 +54,10 @@ class Standard(nn.Module):
 
 
 class Transfer(nn.Module):
-    """A network without its head, and a new head, trained as a strategy says.
+    """A backbone with a new head, trained as a strategy says.
 
-    backbone: uint8 (b, 3, h, w) -> features (b, channels). input_size: pixels it sees.
+    backbone: uint8 (b, 3, h, w) -> features (b, channels). input_size: pixels to which images are
+    resized.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Transfer(nn.Module):
         super().__init__()
         self.input_size, self.strategy = input_size, strategy
         self.backbone = backbone
-        self.standard = Standard(channels)
+        self.standard = Standardise(channels)
         self.dropout = Dropout(strategy.dropout)
         self.classifier = nn.Linear(channels, classes)
         nn.init.normal_(self.classifier.weight, std=0.01)
@@ -93,7 +94,7 @@ class Transfer(nn.Module):
         return self.head(images if images.ndim == 2 else self.features(images))
 
     def rates(self) -> Iterator[tuple[nn.Parameter, float]]:
-        """Yield each trained parameter with its learning rate as a share of the head's."""
+        """Yield each trained parameter with the factor on its learning rate; the head's is 1."""
         for parameter in self.classifier.parameters():
             yield parameter, 1.0
         for parameter, quarter in self._quarters():
@@ -101,7 +102,7 @@ class Transfer(nn.Module):
                 yield parameter, self.strategy.rate_of(quarter)
 
     def _quarters(self) -> Iterator[tuple[nn.Parameter, int]]:
-        """Yield each parameter of the backbone with its quarter, 0 to 3 from the image on."""
+        """Yield each parameter of the backbone with its quarter, 0 to 3 from the input on."""
         parameters = list(self.backbone.parameters())
         for index, parameter in enumerate(parameters):
             yield parameter, QUARTERS * index // len(parameters)
@@ -110,10 +111,10 @@ class Transfer(nn.Module):
 def resized(images: Tensor, size: int) -> Tensor:
     """Return images (b, 3, h, w) as floats of size x size, channels-last, bicubic.
 
-    Values may leave 0..255 a little beside sharp edges.
+    Bicubic values can leave 0..255 slightly at sharp edges.
     """
     if images.shape[-2:] == (size, size):
         return images
-    shrinks = images.shape[-1] > size
-    floats = F.interpolate(images.float(), (size, size), mode="bicubic", antialias=shrinks)
+    antialias = images.shape[-1] > size
+    floats = F.interpolate(images.float(), (size, size), mode="bicubic", antialias=antialias)
     return floats.contiguous(memory_format=torch.channels_last)

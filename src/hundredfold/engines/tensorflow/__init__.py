@@ -1,8 +1,7 @@
-"""The second engine: the same recipe and the same run's folder, by TensorFlow 2 and Keras 3.
+"""The TensorFlow engine (TensorFlow 2, Keras 3).
 
-The loop, the curve, early stopping, saves and the record are those of `hundredfold.training`;
-this package gives it a job with a learner and a feed. TensorFlow is loaded when a method is
-called, never before.
+Loop, curve, early stopping, saves and run.json are those of `hundredfold.training`; this package
+provides a job with a learner and a feed. TensorFlow is imported when a method is called.
 """
 
 import os
@@ -34,11 +33,11 @@ class TensorFlow:
     name = "tensorflow"
 
     def resolve_weights(
-        self, recipe: Recipe, source: Source, place: Path | None
+        self, recipe: Recipe, source: Source, path: Path | None
     ) -> tuple[Recipe, WeightsFile | None]:
         from hundredfold.engines.tensorflow import pretrained
 
-        return pretrained.resolve_weights(recipe, source, place)
+        return pretrained.resolve_weights(recipe, source, path)
 
     def prepare(
         self,
@@ -80,7 +79,7 @@ class TensorFlow:
 
 
 def _need() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings of the library to its users
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # hides the library's informational messages
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if find_spec("tensorflow") is None or find_spec("keras") is None:
         raise MissingError(

@@ -1,4 +1,4 @@
-"""Layers that Keras has not: the scaling of `models/_layers.py`, and its shortcut A."""
+"""Layers that Keras lacks: the scaling and the shortcut A of `models/_layers.py`."""
 
 from typing import Any
 
@@ -28,18 +28,18 @@ class Scale(keras.layers.Layer):  # type: ignore[misc]
         return (ops.cast(images, "float32") - self.mean) / self.std
 
     def fit(self, images: NDArray[np.uint8]) -> None:
-        """Take mean and deviation of images (n, h, w, 3); a constant channel gets 1."""
+        """Set mean and deviation from uint8 images (n, h, w, 3); a constant channel gets 1."""
         flat = images.reshape(-1, 3)
         counts = np.stack([np.bincount(flat[:, c], minlength=256) for c in range(3)])
-        shares, values = counts / counts.sum(1, keepdims=True), np.arange(256.0)
-        mean = shares @ values
-        std = np.sqrt(np.maximum(shares @ values**2 - mean**2, 0))
+        fractions, values = counts / counts.sum(1, keepdims=True), np.arange(256.0)
+        mean = fractions @ values
+        std = np.sqrt(np.maximum(fractions @ values**2 - mean**2, 0))
         self.mean.assign(mean.reshape(1, 1, 3))
         self.std.assign(np.where(std > 1e-3, std, 1.0).reshape(1, 1, 3))
 
 
 class PadShortcut(keras.layers.Layer):  # type: ignore[misc]
-    """Subsample and fill up with zero channels at the end (He et al. 2016, shortcut A)."""
+    """Subsample and append zero channels (He et al. 2016, shortcut A)."""
 
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""What Keras' layers draw, as one resampling of a batch.
+"""Compose the random moves of Keras' layers into one resampling of a batch.
 
-Each of Keras' layers of flips, shifts, zooms and rotations blends pixels by itself, so that a
-chain of three blends three times and softens what is trained on (docs/decisions/0013). Here
-the layers draw, and their moves are composed before pixels are blended, once.
+Each of Keras' layers for flips, shifts, zooms and rotations interpolates pixels, so a chain of
+three interpolates three times and blurs the images (docs/decisions/0013). Here the layers draw
+random parameters, and their moves are composed before pixels are interpolated once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,12 +18,12 @@ _MODES = {"reflect": "reflect", "zero": "constant"}  # as Keras calls them
 
 @dataclass(frozen=True)
 class Move:
-    """A layer of Keras whose draws are read, and never its images.
+    """A Keras layer of which only the random parameters are used.
 
-    layer: what draws.
-    rows: what it has drawn and the images' pixels a side -> six numbers or (b, 1) tensors, in
-        two rows of three: where each output pixel (x, y) looks in the input, in pixels.
-    fill: what lies outside of an image; None for a move that never looks there.
+    layer: draws the parameters.
+    rows: parameters and the images' side in pixels -> six numbers or (b, 1) tensors: two rows of
+        the affine map from output pixels (x, y) to input pixels.
+    fill: pixels outside an image; None for a move that never reads there.
     """
 
     layer: Any
@@ -31,7 +31,7 @@ class Move:
     fill: Fill | None = "reflect"
 
     def draw(self, images: Any, state: Any) -> Any:
-        """Draw for images (b, size, size, 3) from a generator's state: (b, 3, 3) float32."""
+        """Return random matrices (b, 3, 3) float32 for images; state: of the layer's generator."""
         self.layer.generator.state.assign(state)
         drawn = self.layer.get_random_transformation(images, training=True)
         column = tf.ones((tf.shape(images)[0], 1))
@@ -39,18 +39,18 @@ class Move:
         return tf.reshape(tf.concat([column * number for number in numbers], 1), (-1, 3, 3))
 
 
-def move_images(images: Any, drawn: Iterable[tuple[Any, Fill | None]]) -> Any:
+def move_images(images: Any, moves: Iterable[tuple[Any, Fill | None]]) -> Any:
     """Return uint8 images (b, size, size, 3) moved by matrices with their fills, in order.
 
-    Moves that fill alike are one resampling.
+    Consecutive moves with equal fill are one resampling.
     """
-    whole, filled = None, None
-    for matrix, fill in drawn:
-        if fill and filled and fill != filled:
-            images, whole, filled = _resample(images, whole, filled), None, None
-        whole = matrix if whole is None else whole @ matrix
-        filled = fill or filled
-    return images if whole is None else _resample(images, whole, filled or "reflect")
+    composed, current_fill = None, None
+    for matrix, fill in moves:
+        if fill and current_fill and fill != current_fill:
+            images, composed, current_fill = _resample(images, composed, current_fill), None, None
+        composed = matrix if composed is None else composed @ matrix
+        current_fill = fill or current_fill
+    return images if composed is None else _resample(images, composed, current_fill or "reflect")
 
 
 def _resample(images: Any, matrix: Any, fill: Fill) -> Any:

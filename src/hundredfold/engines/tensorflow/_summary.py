@@ -17,7 +17,7 @@ _LEARNED = ("kernel", "bias", "gamma", "beta")
 
 
 def summary(model: Any, size: int) -> Summary:
-    """Return what a network costs for one image; kinds are named as PyTorch names them."""
+    """Count a network for one image of size x size pixels; kinds have PyTorch's names."""
     rows = tuple(_row(layer) for layer in model.layers if type(layer).__name__ != "InputLayer")
     return Summary(
         size=size,
@@ -31,11 +31,11 @@ def summary(model: Any, size: int) -> Summary:
 def _row(layer: Any) -> Layer:
     shape = tuple(layer.output.shape[1:])
     sizes = {variable.name: prod(variable.shape) for variable in layer.weights}
-    places = prod(shape[:-1])
+    positions = prod(shape[:-1])
     return Layer(
         name=layer.name,
         kind=_KINDS.get(type(layer).__name__, type(layer).__name__),
         output=(shape[-1], *shape[:-1]),
         parameters=sum(count for name, count in sizes.items() if name in _LEARNED),
-        macs=places * sizes.get("kernel", 0),
+        macs=positions * sizes.get("kernel", 0),
     )

@@ -1,6 +1,6 @@
-"""The recipe's operations, drawn by Keras' own layers.
+"""Augmentations with random parameters from Keras' layers.
 
-Options are those of `hundredfold.augment`; what Keras' layers cannot do is refused.
+Options are those of `hundredfold.augment`; those that Keras' layers lack raise UsageError.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def shift(
 def zoom(
     *, low: float = 0.9, high: float = 1.1, fill: Literal["reflect", "zero"] = "reflect"
 ) -> Move:
-    """Magnify by a factor in [low, high]: Keras has the size of what is seen, 1 / factor - 1."""
+    """Magnify by a factor in [low, high]; Keras' parameter is 1 / factor - 1."""
     return Move(layers.RandomZoom((1 / high - 1, 1 / low - 1)), _zoomed, fill)
 
 

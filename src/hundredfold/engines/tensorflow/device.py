@@ -8,10 +8,10 @@ from hundredfold.errors import UsageError
 
 
 def choose(name: str, threads: int) -> tuple[str, int]:
-    """Let TensorFlow use "auto", "cpu" or "cuda", and so many threads (0: every core).
+    """Set TensorFlow's device ("auto", "cpu" or "cuda") and threads (0: every core).
 
-    Return what a person calls the device, and the threads. A process that has computed
-    already keeps the threads that it began with. Raises UsageError for another device.
+    Return the device's product name and the number of threads. A process that has computed already
+    keeps its threads. Raises UsageError for a device that is not available.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if name not in ("auto", "cpu", "cuda") or (name == "cuda" and not gpus):
@@ -25,7 +25,7 @@ def choose(name: str, threads: int) -> tuple[str, int]:
         tf.config.threading.set_inter_op_parallelism_threads(threads or machine.cores())
         if name == "cpu":
             tf.config.set_visible_devices([], "GPU")
-    except RuntimeError:  # it has begun to compute
+    except RuntimeError:  # TensorFlow has computed already
         pass
     keep_freed_memory()
     used = tf.config.threading.get_intra_op_parallelism_threads() or machine.cores()

@@ -1,4 +1,4 @@
-"""A frozen network's features, computed once; the head then trains on them in seconds."""
+"""Features of a frozen network, computed once; the head then trains on them in seconds."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -18,8 +18,8 @@ def on_features(network: Any, training: Split, validation: Split) -> tuple[Any, 
     function = forward(body)
 
     def with_features(split: Split) -> Split:
-        found = np.zeros((len(split.pixels), body.output.shape[-1]), np.float32)
-        found[split.indices] = in_order(function, split.pixels, split.indices)
-        return replace(split, pixels=cast(Any, found))
+        features = np.zeros((len(split.pixels), body.output.shape[-1]), np.float32)
+        features[split.indices] = in_order(function, split.pixels, split.indices)
+        return replace(split, pixels=cast(Any, features))
 
     return keras.Model(inputs, head), with_features(training), with_features(validation)

@@ -1,8 +1,8 @@
-"""Arrays to batches by tf.data: cached, shuffled, moved as Keras' layers draw, made ahead.
+"""Batches by tf.data: cached, shuffled, augmented and prefetched.
 
 As in `engines.pytorch.feed`, the order of an epoch is a function of (seed, epoch) and the
-augmentation of a batch one of (seed, epoch, batch). Keras' layers draw from generators of
-their own, so these are set before each batch.
+augmentation of a batch one of (seed, epoch, batch). Keras' layers have their own generators,
+whose state is set before each batch.
 """
 
 import time
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from hundredfold.engines.tensorflow._moves import Move, move_images
 from hundredfold.errors import UsageError
 
-_ORDER, _AUGMENT = 0, 1  # streams of chance that never meet
-_DRAWS = 8  # numbers of a generator that a layer may use up for one batch
+_ORDER, _AUGMENT = 0, 1  # independent random streams
+_DRAWS = 8  # random numbers that a layer may use per batch
 
 
 class Feed:
@@ -51,14 +51,14 @@ class Feed:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Any, Any]]:
         """Yield the batches of an epoch (from 0) in its order, from batch `start` on."""
-        order, chance = self._chance(_ORDER, epoch), self._chance(_AUGMENT, epoch)
+        order, augment_seed = self._stream_seed(_ORDER, epoch), self._stream_seed(_AUGMENT, epoch)
         shuffled = self._images.shuffle(self._count, order, reshuffle_each_iteration=False)
         batches = shuffled.batch(self._batch_size, drop_remainder=True).enumerate().skip(start)
-        made = batches.map(lambda step, batch: self._augmented(step, batch, chance))
-        waiting = iter(made.prefetch(tf.data.AUTOTUNE))
+        augmented = batches.map(lambda step, batch: self._augmented(step, batch, augment_seed))
+        iterator = iter(augmented.prefetch(tf.data.AUTOTUNE))
         while True:
             began = time.perf_counter()
-            batch = next(waiting, None)
+            batch = next(iterator, None)
             self.waited += time.perf_counter() - began
             if batch is None:
                 return
@@ -68,16 +68,16 @@ class Feed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """There is nothing to end: tf.data's threads go with its iterators."""
+        """Do nothing: tf.data's threads end with its iterators."""
 
-    def _augmented(self, step: Any, batch: tuple[Any, Any], chance: int) -> tuple[Any, Any]:
+    def _augmented(self, step: Any, batch: tuple[Any, Any], seed: int) -> tuple[Any, Any]:
         images, labels = batch
         drawn = [
-            (move.draw(images, tf.stack([chance + place, step * _DRAWS])), move.fill)
-            for place, move in enumerate(self._augment)
+            (move.draw(images, tf.stack([seed + index, step * _DRAWS])), move.fill)
+            for index, move in enumerate(self._augment)
         ]
         return move_images(images, drawn), labels
 
-    def _chance(self, *what: int) -> int:
-        drawn = np.random.SeedSequence(self._seed, spawn_key=what).generate_state(1, np.uint32)
-        return int(drawn[0]) >> 1
+    def _stream_seed(self, *stream: int) -> int:
+        state = np.random.SeedSequence(self._seed, spawn_key=stream).generate_state(1, np.uint32)
+        return int(state[0]) >> 1

@@ -1,4 +1,4 @@
-"""From a recipe to a job of this engine."""
+"""Prepare the job of a recipe with TensorFlow."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -28,11 +28,11 @@ from hundredfold.training.progress import Progress, describe_data
 from hundredfold.weights.locate import WeightsFile
 
 _HERE = "hundredfold.engines.tensorflow"
-_FITTED_ON = 10_000  # training images that the scaling is fitted on
+_FITTED_ON = 10_000  # training images, approximately, that the scaling is fitted on
 
 
 class NoWatch(AbstractContextManager[None]):
-    """Looks for no competing processes."""
+    """A context that ignores competing processes."""
 
     def look(self) -> None:
         """Do nothing."""
@@ -42,9 +42,9 @@ class NoWatch(AbstractContextManager[None]):
 
 @dataclass(frozen=True)
 class Job:
-    """All that a recipe stands for, in memory; see `training.protocols.Job`.
+    """Data, model and feed of a recipe; see `training.protocols.Job`.
 
-    trained: the network, or its head where features are computed once.
+    trained: the network, or only its head where features are computed once.
     """
 
     recipe: Recipe
@@ -63,25 +63,25 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Steps in all, as the recipe says."""
+        """Total number of steps of the recipe."""
         return max(1, round(self.recipe.epochs * self.feed.steps))
 
     @property
     def compiled(self) -> bool:
-        """A step is a graph of TensorFlow's."""
+        """Always true: a step is a graph of TensorFlow."""
         return True
 
     @property
     def algorithms(self) -> Mapping[str, Any]:
-        """TensorFlow chooses the algorithms of convolutions itself."""
+        """Always {}: TensorFlow chooses the algorithms of convolutions."""
         return {}
 
     def image_size(self, _progress: float) -> int:
-        """Return the size in pixels at which images are trained on."""
+        """Return the size of training images in pixels."""
         return self.data.size
 
     def watch(self, _progress: Progress, _remedy: str, *, adapts: bool) -> "NoWatch":  # noqa: ARG002
-        """Return what looks for nothing: TensorFlow's threads do not tell how long they wait."""
+        """Return a context that does nothing: waits of TensorFlow's threads are unknown."""
         return NoWatch()
 
     def learner(self, _progress: Progress) -> Learner:
@@ -94,10 +94,10 @@ class Job:
         optimizer = spec.resolve(str(self.recipe.optimizer), f"{_HERE}.optimizers")
         schedule(0.0)
         try:
-            bound = optimizer(self.trained.trainable_variables)
+            bound_optimizer = optimizer(self.trained.trainable_variables)
         except ValueError as error:
             raise UsageError(f"invalid recipe: {self.recipe.optimizer}", found=str(error)) from None
-        return Learner(self.network, self.trained, bound, schedule, self._exact())
+        return Learner(self.network, self.trained, bound_optimizer, schedule, self._exact())
 
     def _exact(self) -> Callable[[], Any] | None:
         if self.precision == "fp32":
@@ -106,7 +106,7 @@ class Job:
 
 
 def prepare(
-    what: Recipe,
+    recipe: Recipe,
     options: Options,
     progress: Progress,
     file: WeightsFile | None = None,
@@ -114,79 +114,83 @@ def prepare(
 ) -> Job:
     """Open the data, build the network and choose the precision, and report each choice.
 
-    file: the weights that the recipe begins with, if any. before: run.json of a run to resume,
-    whose precision is kept.
+    file: of pretrained weights, if any. before: run.json of a run to resume, whose precision is
+    kept.
     """
-    refuse(what)
-    place, threads = device.choose(options.device, options.threads)  # before anything computes
-    moves = _moves(what)
-    found = data.load(what.data, options.source)
-    training, validation = data.training(found, share=what.validation, seed=what.seed)
-    training = data.limited(training, what.limit, what.seed)
-    build_in = partial(build, what, len(found.classes), found.size)
-    once = what.strategy.name == "linear_probe" and not moves
-    chosen, why = _precision(what, before, once, build_in, training, options.source.cache)
-    network = build_in(chosen)
-    told = _start(what, network, training, options, file)
-    counted = summary(network, found.size)
-    progress.say(
-        f"device     {place}, {threads} threads, TensorFlow {tf.__version__}; {chosen} ({why})"
+    refuse(recipe)
+    # threads can be set only before TensorFlow computes
+    device_name, threads = device.choose(options.device, options.threads)
+    moves = _moves(recipe)
+    dataset = data.load(recipe.data, options.source)
+    training, validation = data.training(dataset, share=recipe.validation, seed=recipe.seed)
+    training = data.limited(training, recipe.limit, recipe.seed)
+    build_in = partial(build, recipe, len(dataset.classes), dataset.size)
+    features_once = recipe.strategy.name == "linear_probe" and not moves
+    dtype, reason = _precision(
+        recipe, before, features_once, build_in, training, options.source.cache
     )
-    describe_data(found, len(training), len(validation), progress)
+    network = build_in(dtype)
+    weights_note = _start(recipe, network, training, options, file)
+    counts = summary(network, dataset.size)
     progress.say(
-        f"model      {what.model}: {counted.parameters:,} parameters, "
-        f"{counted.macs / 1e6:,.1f} M multiply-accumulates per image{told}"
+        f"device     {device_name}, {threads} threads, TensorFlow {tf.__version__}; "
+        f"{dtype} ({reason})"
+    )
+    describe_data(dataset, len(training), len(validation), progress)
+    progress.say(
+        f"model      {recipe.model}: {counts.parameters:,} parameters, "
+        f"{counts.macs / 1e6:,.1f} M multiply-accumulates per image{weights_note}"
     )
     trained = network
-    if once:
+    if features_once:
         began = time.perf_counter()
         trained, training, validation = on_features(network, training, validation)
         progress.say(f"features   computed once in {wording.seconds(time.perf_counter() - began)}")
     feed = Feed(
         np.asarray(training.pixels)[training.indices],
         training.labels[training.indices],
-        batch_size=what.batch_size,
-        seed=what.seed,
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
         augment=moves,
     )
     folder = str(options.source.folder.absolute()) if options.source.folder else None
     return Job(
-        what, found, training, validation, network, trained, counted, feed, place, threads,
-        chosen, folder, {"weights": file.to_json()} if file else {},
+        recipe, dataset, training, validation, network, trained, counts, feed, device_name, threads,
+        dtype, folder, {"weights": file.to_json()} if file else {},
     )  # fmt: skip
 
 
-def _moves(what: Recipe) -> list[Any]:
-    """Return what Keras' layers draw for the recipe's augmentation."""
-    return [spec.resolve(str(part), f"{_HERE}.augment")() for part in what.augment]
+def _moves(recipe: Recipe) -> list[Any]:
+    """Return the moves of the recipe's augmentation."""
+    return [spec.resolve(str(part), f"{_HERE}.augment")() for part in recipe.augment]
 
 
 def _precision(
-    what: Recipe,
+    recipe: Recipe,
     before: Mapping[str, Any] | None,
-    once: bool,
+    features_once: bool,
     build_in: Callable[..., Any],
     training: Split,
     cache: Path,
 ) -> tuple[str, str]:
     if before:
         return before["precision"], "as this run began"
-    if once:
+    if features_once:
         return "fp32", "for features that are computed once"
-    if what.precision != "auto":
-        return what.precision, "as the recipe says"
-    some = training.indices[: what.batch_size]
-    batch = tf.constant(training.pixels[some]), tf.constant(training.labels[some])
-    key = f"{what.model} {what.batch_size} {training.pixels.shape[1]}"
+    if recipe.precision != "auto":
+        return recipe.precision, "as the recipe says"
+    rows = training.indices[: recipe.batch_size]
+    batch = tf.constant(training.pixels[rows]), tf.constant(training.labels[rows])
+    key = f"{recipe.model} {recipe.batch_size} {training.pixels.shape[1]}"
     return precision.choose(build_in, *batch, cache=cache, key=key)
 
 
 def _start(
-    what: Recipe, network: Any, training: Split, options: Options, file: WeightsFile | None
+    recipe: Recipe, network: Any, training: Split, options: Options, file: WeightsFile | None
 ) -> str:
-    """Give a network the weights of ImageNet, or the scaling of the training images."""
+    """Load pretrained weights, or fit the scaling to training images; return a note for the log."""
     if file:
-        name, offline = what.model.options["name"], options.source.offline
+        name, offline = recipe.model.options["name"], options.source.offline
         return f"; weights from {pretrained.load(network, name, file, offline=offline)}"
     rows = training.indices[:: max(1, len(training.indices) // _FITTED_ON)]
     network.get_layer("scale").fit(np.asarray(training.pixels)[rows])

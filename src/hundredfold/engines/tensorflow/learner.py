@@ -1,4 +1,4 @@
-"""A Keras model with what trains it: one step, and all that a step changes."""
+"""A Keras model with its optimizer: one training step, and the state that it changes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,19 +13,19 @@ from hundredfold.engines.tensorflow import weights
 from hundredfold.errors import DataError
 from hundredfold.weights.files import size
 
-BATCH = 250
+BATCH = 250  # images per forward pass without training
 Schedule = Callable[[float], float]
 
 
 class Learner:
-    """Train a model step by step; see `training.protocols.Learner`, whose part this takes.
+    """Train a model step by step; it implements `training.protocols.Learner`.
 
-    network: the whole model, whose weights are kept. trained: what is fed, the same or, on
-    features that are computed already, its head. exact: builds the network in fp32.
+    network: the whole model, whose weights are kept. trained: the same, or its head on features
+    that are computed already. exact: builds the network in fp32; None where it is fp32.
     """
 
-    device = torch.device("cpu")  # where `step` leaves its sums, whatever computes
-    micro_batch = 0  # the whole batch, always
+    device = torch.device("cpu")  # of the sums that `step` returns
+    micro_batch = 0  # always the whole batch
 
     def __init__(
         self,
@@ -43,18 +43,18 @@ class Learner:
         self._logits = forward(trained)
 
     def step(self, images: Any, targets: Any, progress: float, key: int) -> Tensor:
-        """Do one step on images with labels (batch,) and return [loss, number right]."""
+        """Train on images with labels (batch,); return [mean loss, number correct], float64."""
         self.optimizer.learning_rate = self.rate(progress)
-        for place, seeds in enumerate(self._seeds):
-            seeds.state.assign([key % 2**31, place * 2**16])
+        for index, seeds in enumerate(self._seeds):
+            seeds.state.assign([key % 2**31, index * 2**16])
         return torch.from_numpy(self._step(images, targets).numpy()).double()
 
     def shared_threads(self, _batch_size: int) -> int:
-        """Return 1: how TensorFlow's threads wait cannot be told."""
+        """Return 1: the waits of TensorFlow's threads are unknown."""
         return 1
 
     def rate(self, progress: float) -> float:
-        """The learning rate of a step at that progress."""
+        """Return the learning rate at a progress in [0, 1]."""
         return self.rates[0] * self.schedule(progress)
 
     def logits(self, pixels: NDArray[Any], indices: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -62,47 +62,47 @@ class Learner:
         return in_order(self._logits, pixels, indices)
 
     def final(
-        self, given: Mapping[str, Tensor], pixels: NDArray[Any], indices: NDArray[np.int64]
+        self, tensors: Mapping[str, Tensor], pixels: NDArray[Any], indices: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        """Return fp32 logits by these weights."""
+        """Return fp32 logits (len(indices), classes) of a model with these weights."""
         if self.exact is None:
-            weights.assign(self.network, given, "memory")
+            weights.assign(self.network, tensors, "memory")
             return self.logits(pixels, indices)
-        twin = self.exact()
-        weights.assign(twin, given, "memory")
-        return in_order(forward(twin), pixels, indices)
+        fp32_network = self.exact()
+        weights.assign(fp32_network, tensors, "memory")
+        return in_order(forward(fp32_network), pixels, indices)
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights that are kept."""
         return weights.tensors(self.network)
 
     def weights_bytes(self) -> int:
-        """Return the size of a file with `weights`."""
+        """Return the size of a file with `weights`, in bytes."""
         return size(self.weights())
 
     def state_bytes(self) -> int:
-        """Return the size of a file with `tensors`; the optimizer has its variables from start."""
+        """Return the size of a file with `tensors`, in bytes; it is the same at every step."""
         return size(self.tensors())
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return everything a step changes, by name."""
-        found = {f"model.{name}": t for name, t in self.weights().items()}
-        for place, variable in enumerate(self.optimizer.variables):
-            found[f"optimizer.{place}"] = torch.from_numpy(np.array(variable.value.numpy()))
-        return found
+        """Return the state that a step changes, by name."""
+        tensors = {f"model.{name}": t for name, t in self.weights().items()}
+        for index, variable in enumerate(self.optimizer.variables):
+            tensors[f"optimizer.{index}"] = torch.from_numpy(np.array(variable.value.numpy()))
+        return tensors
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go back to where `tensors` were taken."""
+        """Restore the state that `tensors` returned."""
         model = {n.removeprefix("model."): t for n, t in tensors.items() if n[:6] == "model."}
         if self.trained is not self.network:
             _need_same_features(self.weights(), model)
         weights.assign(self.network, model, "state")
-        for place, variable in enumerate(self.optimizer.variables):
-            variable.assign(tensors[f"optimizer.{place}"].numpy())
+        for index, variable in enumerate(self.optimizer.variables):
+            variable.assign(tensors[f"optimizer.{index}"].numpy())
 
 
 def gradient_step(model: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
-    """Return a function of images and labels that does a step and returns [loss, right]."""
+    """Return a function of images and labels that trains and returns [loss, number correct]."""
 
     def step(images: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -111,34 +111,34 @@ def gradient_step(model: Any, optimizer: Any) -> Callable[[Any, Any], Any]:
             loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
-        right = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
-        return tf.stack([loss, right])
+        correct = tf.reduce_sum(tf.cast(tf.argmax(logits, 1) == labels, tf.float32))
+        return tf.stack([loss, correct])
 
     return step
 
 
 def forward(model: Any) -> Callable[[Any], Any]:
-    """Return a model's logits (or features) as a function, traced once for batches of any size."""
-    given = tf.TensorSpec(model.input.shape, model.input.dtype)
-    made: Callable[[Any], Any] = tf.function(
-        lambda images: model(images, training=False), input_signature=[given]
+    """Return a model's forward pass as a function, traced once for batches of any size."""
+    signature = tf.TensorSpec(model.input.shape, model.input.dtype)
+    function: Callable[[Any], Any] = tf.function(
+        lambda images: model(images, training=False), input_signature=[signature]
     )
-    return made
+    return function
 
 
 def in_order(
     function: Callable[[Any], Any], pixels: NDArray[Any], indices: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return a function's results for rows of `pixels` in the order of `indices`."""
-    found = [
+    results = [
         function(tf.constant(np.asarray(pixels[indices[first : first + BATCH]]))).numpy()
         for first in range(0, len(indices), BATCH)
     ]
-    return np.concatenate(found).astype(np.float32)
+    return np.concatenate(results).astype(np.float32)
 
 
 def _need_same_features(now: Mapping[str, Tensor], then: Mapping[str, Tensor]) -> None:
-    """Features that were computed by other weights than the saved ones belong to no head."""
+    """Raise DataError where features come from other weights than the saved ones."""
     body = (name for name in now if not name.startswith("classifier."))
     if not all(torch.equal(now[name], then[name]) for name in body):
         raise DataError(

@@ -1,10 +1,10 @@
-"""The networks of this engine, as Keras builds them: uint8 (b, h, w, 3) -> logits (b, classes).
+"""Networks of the TensorFlow engine: uint8 (b, h, w, 3) -> logits (b, classes).
 
-    simple_cnn           as models/simple_cnn.py, the same weights by the same names
-    resnet               as models/resnet.py at the depths for CIFAR, the same weights too
+    simple_cnn           as models/simple_cnn.py, with equal names of weights
+    resnet               as models/resnet.py at the depths for CIFAR, with equal names of weights
     keras_application    a network of keras.applications under a new dense layer
 
-Layers have the names of PyTorch's modules, from which `weights.py` makes those of weights.
+Layers are named as PyTorch's modules; `weights.py` derives the names of weights from them.
 """
 
 from typing import Any, Literal
@@ -24,16 +24,16 @@ _NETWORKS = {
     "densenet169": keras.applications.DenseNet169,
     "densenet201": keras.applications.DenseNet201,
 }
-_CAFFE = ("vgg16", "resnet50")  # published with blue first, centred, not divided
+_CAFFE = ("vgg16", "resnet50")  # published for BGR, centred, not divided
 _BLUE_FIRST = ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
 _RED_FIRST = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-_SMALL = 128  # pixels that smaller images are enlarged to for weights of ImageNet
+_SMALL = 128  # pixels to which smaller images are enlarged for pretrained weights
 
 
 def simple_cnn(classes: int, size: int, *, dropout: float = 0.0) -> Any:
     """Build the tutorial network: three convolutions and two dense layers.
 
-    size: at least 18 pixels. dropout: share of the 64 hidden units dropped in training.
+    size: at least 18 pixels. dropout: probability on the 64 hidden units, in [0, 1).
     """
     _need_size("simple_cnn", size, 18)
     images = keras.Input((size, size, 3), dtype="uint8")
@@ -87,12 +87,12 @@ def keras_application(
 ) -> Any:
     """Build a network of keras.applications: its features, averaged, under a dense layer.
 
-    strategy: with weights, images are resized to its input_size, where 0 takes 128 for smaller
-        images, and its dropout counts; a linear_probe trains the dense layer only.
-    dropout: probability that a feature is dropped in training from scratch, in [0, 1).
+    strategy: for pretrained weights. Images are resized to its input_size; 0 enlarges smaller ones
+        to 128. Its dropout is used. A linear_probe trains the dense layer only.
+    dropout: probability on the features in training from scratch, in [0, 1).
     """
     weights, frozen = strategy.pretrained, strategy.frozen
-    dropped = strategy.dropout if weights else dropout
+    head_dropout = strategy.dropout if weights else dropout
     side = strategy.input_size or (max(size, _SMALL) if weights else size)
     _need_size(name, side, 32)
     images = keras.Input((size, size, 3), dtype="uint8")
@@ -106,7 +106,7 @@ def keras_application(
     for layer in body.layers:
         layer.trainable = not frozen
     x = layers.GlobalAveragePooling2D(name="features")(body.output)
-    x = layers.Dropout(_probability(dropped), name="dropout")(x)
+    x = layers.Dropout(_probability(head_dropout), name="dropout")(x)
     head = layers.Dense(classes, dtype="float32", name="classifier")
     return keras.Model(images, head(x))
 
@@ -124,16 +124,16 @@ def _block(x: Any, channels: int, stride: int, name: str) -> Any:
 
 
 def _conv(channels: int, stride: int, name: str) -> Any:
-    """Return a 3x3 convolution padded by one pixel on every side, as PyTorch pads.
+    """Return a 3x3 convolution padded by one pixel on every side, as in PyTorch.
 
-    Keras' "same" pads an even image on one side only where the stride is 2.
+    With stride 2, Keras' padding="same" pads an even side at its end only.
     """
-    drawn = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-    made = layers.Conv2D(
+    initializer = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
+    convolution = layers.Conv2D(
         channels, 3, stride, padding="valid" if stride > 1 else "same", use_bias=False,
-        kernel_initializer=drawn, name=name,
+        kernel_initializer=initializer, name=name,
     )  # fmt: skip
-    return made if stride == 1 else lambda x: made(layers.ZeroPadding2D(1)(x))
+    return convolution if stride == 1 else lambda x: convolution(layers.ZeroPadding2D(1)(x))
 
 
 def _norm(name: str) -> Any:
@@ -141,7 +141,7 @@ def _norm(name: str) -> Any:
 
 
 def _scaling(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation that weights of ImageNet want, of red, green and blue."""
+    """Return the mean and deviation of R, G and B that pretrained weights expect."""
     return _BLUE_FIRST if name in _CAFFE else _RED_FIRST
 
 

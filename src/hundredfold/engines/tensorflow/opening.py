@@ -1,4 +1,4 @@
-"""Networks of this engine: built in a precision, and opened with a run's best weights."""
+"""Build a network in a precision, and open a run's network with its best weights."""
 
 from functools import cache
 from typing import Any, NamedTuple
@@ -41,13 +41,13 @@ def open_model(run: Run) -> Opened:
 
 
 def build(recipe: Recipe, classes: int, size: int, precision: str = "fp32") -> Any:
-    """Build a recipe's network, its weights a function of the seed."""
-    handed = {"classes": classes, "size": size, "strategy": recipe.strategy.resolve()()}
-    wanted = {name: handed[name] for name in recipe.model.signature.handed}
+    """Build a recipe's network; the seed determines its weights."""
+    arguments = {"classes": classes, "size": size, "strategy": recipe.strategy.resolve()()}
+    taken = {name: arguments[name] for name in recipe.model.signature.handed}
     keras.utils.set_random_seed(recipe.seed)  # keras.applications takes no seed
     former = keras.config.dtype_policy()
     keras.config.set_dtype_policy(_POLICIES[precision])
     try:
-        return recipe.model.resolve()(**wanted)
+        return recipe.model.resolve()(**taken)
     finally:
         keras.config.set_dtype_policy(former)

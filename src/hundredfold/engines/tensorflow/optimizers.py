@@ -14,9 +14,9 @@ def adam(
     eps: float = 1e-7,
 ) -> Any:
     """Adam (Kingma & Ba 2015, arXiv:1412.6980)."""
-    made = keras.optimizers.Adam(lr, beta1, beta2, eps)
-    made.build(variables)
-    return made
+    optimizer = keras.optimizers.Adam(lr, beta1, beta2, eps)
+    optimizer.build(variables)
+    return optimizer
 
 
 def adamw(
@@ -30,9 +30,9 @@ def adamw(
     decay_all: bool = False,
 ) -> Any:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
-    made = keras.optimizers.AdamW(lr, weight_decay, beta1, beta2, eps)
+    optimizer = keras.optimizers.AdamW(lr, weight_decay, beta1, beta2, eps)
     if not decay_all:
-        spared = [variable for variable in variables if len(variable.shape) < 2]
-        made.exclude_from_weight_decay(var_list=spared)
-    made.build(variables)
-    return made
+        excluded = [variable for variable in variables if len(variable.shape) < 2]
+        optimizer.exclude_from_weight_decay(var_list=excluded)
+    optimizer.build(variables)
+    return optimizer

@@ -1,4 +1,4 @@
-"""Whether mixed_bfloat16 pays on this machine: timing trials of products and of the very step."""
+"""Choose float32 or mixed_bfloat16 by timing trials of matrix products and of the step."""
 
 import platform
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from hundredfold.compute.trials import Trial, compare
 from hundredfold.engines.tensorflow.learner import gradient_step
 
 _SIDE = 512  # of the matrices that are multiplied first
-_PRODUCTS = 0.5  # seconds at most for products of matrices
-_EMULATED = 1.0  # products this slow in bf16 are emulated, and a step takes minutes
+_PRODUCTS = 0.5  # seconds at most for matrix products
+_EMULATED = 1.0  # a ratio of products below this means emulation, where a step takes minutes
 
 
 def choose(
@@ -23,8 +23,8 @@ def choose(
 ) -> tuple[str, str]:
     """Return "bf16" or "fp32", and the reason.
 
-    build: makes the network in a precision. images, labels: one batch. A trial whose rounds
-    agree is kept in the cache under `key`, the machine and TensorFlow's version.
+    build: returns the network in a precision. images, labels: one batch. A trial whose rounds
+    agree is cached under `key`, the machine and TensorFlow's version.
     """
     chip = [platform.machine(), *machine.instruction_sets()]
     threads = tf.config.threading.get_intra_op_parallelism_threads()
@@ -33,7 +33,7 @@ def choose(
         [key, "tensorflow", tf.__version__, threads, chip],
         _products,
         lambda: compare(*(_step(build(p), images, labels) for p in ("fp32", "bf16"))),
-        hopeless=_EMULATED,
+        emulated_below=_EMULATED,
     )
 
 

@@ -1,4 +1,4 @@
-"""Weights of ImageNet into a network, as Keras publishes them or from a file."""
+"""Load ImageNet weights of keras.applications, downloaded by Keras or from a file."""
 
 import hashlib
 import os
@@ -15,27 +15,27 @@ _DIGITS = 16
 
 
 def resolve_weights(
-    recipe: Recipe, source: Source, place: Path | None
+    recipe: Recipe, source: Source, file: Path | None
 ) -> tuple[Recipe, WeightsFile | None]:
-    """Return the recipe with its weights pinned, and their file; None where it begins at random.
+    """Return the recipe with its weights pinned by digest, and their file; None without weights.
 
-    "imagenet" is what Keras downloads, checks and keeps; else the field names a file as published
-    for keras.applications without the top. place: where a pinned file lies.
-    Raises MissingError where the file is not there, or is another.
+    "imagenet" is downloaded, checked and cached by Keras. Any other value is a file of
+    keras.applications without the top. file: the path of pinned weights.
+    Raises MissingError where the file is missing or has another digest.
     """
     if not recipe.weights:
         return recipe, None
     name = str(recipe.model.options.get("name", recipe.model.name))
-    if recipe.weights == OFFICIAL and place is None:
-        return recipe, WeightsFile(_kept_by_keras(name), "", "keras")
-    named, _, pinned = recipe.weights.rpartition("@")
-    known = bool(named) and len(pinned) == _DIGITS
-    path = place if place and (known or recipe.weights == OFFICIAL) else Path(recipe.weights)
+    if recipe.weights == OFFICIAL and file is None:
+        return recipe, WeightsFile(_keras_cache(name), "", "keras")
+    label_in_recipe, _, pinned = recipe.weights.rpartition("@")
+    is_pinned = bool(label_in_recipe) and len(pinned) == _DIGITS
+    path = file if file and (is_pinned or recipe.weights == OFFICIAL) else Path(recipe.weights)
     path = path.expanduser()
     if not path.is_file():
         raise _no_file(path, name)
     digest = data.fingerprint(source.cache, path)[:_DIGITS]
-    if known and digest != pinned:
+    if is_pinned and digest != pinned:
         raise MissingError(
             f"the weights in {str(path)!r} are not those of the recipe",
             found=f"sha256 {digest}..., not {pinned}...",
@@ -46,9 +46,9 @@ def resolve_weights(
 
 
 def load(network: Any, name: str, file: WeightsFile, *, offline: bool) -> str:
-    """Copy published weights into a network of keras.applications; return what they are.
+    """Copy published weights into a network of keras.applications; return file name and SHA-256.
 
-    Raises MissingError where they are not there, or belong to another network.
+    Raises MissingError where they are missing or belong to another network.
     """
     from hundredfold.engines.tensorflow.models import published
 
@@ -58,20 +58,20 @@ def load(network: Any, name: str, file: WeightsFile, *, offline: bool) -> str:
     try:
         source = published(name, OFFICIAL if official else str(path))
     except Exception as error:  # Keras raises bare Exceptions for downloads that fail
-        words = " ".join(str(error).split())[:200]
+        message = " ".join(str(error).split())[:200]
         raise MissingError(
             f"cannot load weights for {name} from {str(path)!r}",
-            found=words,
-            remedy=f"Keras' {_kept_by_keras(name).name}",
+            found=message,
+            remedy=f"Keras' {_keras_cache(name).name}",
         ) from None
     for layer in source.layers:
-        for variable, wanted in zip(_weights(network, layer.name), layer.weights, strict=True):
-            variable.assign(wanted.value)
+        for variable, value in zip(_weights(network, layer.name), layer.weights, strict=True):
+            variable.assign(value.value)
     return f"{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def _weights(network: Any, name: str) -> Any:
-    """Return a layer's weights; the input's, which has none, goes by another name."""
+    """Return the weights of a layer by name; [] for a layer that the network lacks (the input)."""
     return next((layer.weights for layer in network.layers if layer.name == name), [])
 
 
@@ -79,12 +79,12 @@ def _no_file(path: Path, name: str, why: str | None = None) -> MissingError:
     return MissingError(
         f"there is no file {str(path)!r} with weights for {name}",
         found=why,
-        remedy=f"put Keras' {_kept_by_keras(name).name} there",
+        remedy=f"put Keras' {_keras_cache(name).name} there",
         see="https://keras.io/api/applications/",
     )
 
 
-def _kept_by_keras(name: str) -> Path:
-    """Return where Keras keeps the file that it publishes."""
+def _keras_cache(name: str) -> Path:
+    """Return the path of a published file in Keras' cache."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     return home / "models" / f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"

@@ -1,4 +1,4 @@
-"""What a recipe may ask and this engine does not do: refused in one sentence, never left out."""
+"""Refuse settings of a recipe that the TensorFlow engine does not support."""
 
 from collections.abc import Sequence
 
@@ -11,31 +11,31 @@ from hundredfold.strategies import Strategy
 _STRATEGIES = "scratch, linear_probe(), or fine_tune(rate=1.0), of a keras_application"
 
 
-def refuse(what: Recipe) -> None:
-    """Raise UsageError for what a recipe may ask and this engine does not do."""
+def refuse(recipe: Recipe) -> None:
+    """Raise UsageError for the first setting that this engine does not support."""
     remedy = '--augment "flip | shift | zoom | rotate"'
-    _need("augmentation", what.augment, "augment", remedy)
-    _need("optimizer", [what.optimizer], "optimizers", "--optimizer adam")
-    strategy: Strategy = what.strategy.resolve()()
+    _need("augmentation", recipe.augment, "augment", remedy)
+    _need("optimizer", [recipe.optimizer], "optimizers", "--optimizer adam")
+    strategy: Strategy = recipe.strategy.resolve()()
     plain_loss = "cross_entropy(label_smoothing=0.0)"
     refused = {
-        "resolution": (str(what.resolution) != "full", "--resolution full"),
-        "loss": (str(what.loss) != plain_loss, "--loss cross_entropy"),
-        "model": (what.model.own is not None, "--engine pytorch, for a network of your own"),
-        "strategy": (not _can(strategy, what.model.name), _STRATEGIES),
-        "ema": (what.ema != 0, "--set ema=0"),
-        "micro_batch": (what.micro_batch != 0, "--set micro_batch=0"),
+        "resolution": (str(recipe.resolution) != "full", "--resolution full"),
+        "loss": (str(recipe.loss) != plain_loss, "--loss cross_entropy"),
+        "model": (recipe.model.own is not None, "--engine pytorch, for a network of your own"),
+        "strategy": (not _can(strategy, recipe.model.name), _STRATEGIES),
+        "ema": (recipe.ema != 0, "--set ema=0"),
+        "micro_batch": (recipe.micro_batch != 0, "--set micro_batch=0"),
     }
     for field, (wrong, remedy) in refused.items():
         if wrong:
             raise UsageError(
-                f"the TensorFlow engine does not take {field} = {str(getattr(what, field))!r}",
+                f"the TensorFlow engine does not take {field} = {str(getattr(recipe, field))!r}",
                 remedy=remedy,
             )
 
 
 def _can(strategy: Strategy, model: str) -> bool:
-    """Tell whether this engine can carry a strategy out."""
+    """Return whether this engine supports a strategy for a model."""
     if not strategy.pretrained:
         return True
     plain = strategy.layer_decay == 1 and not (
@@ -45,11 +45,11 @@ def _can(strategy: Strategy, model: str) -> bool:
 
 
 def _need(kind: str, parts: Sequence[Part], module: str, remedy: str) -> None:
-    known = spec.names(f"hundredfold.engines.tensorflow.{module}")
-    for one in parts:
-        if one.name not in known:
+    names = spec.names(f"hundredfold.engines.tensorflow.{module}")
+    for part in parts:
+        if part.name not in names:
             raise UsageError(
-                f"the TensorFlow engine has no {kind} {one.name!r}",
-                found=f"it has {', '.join(known)}",
+                f"the TensorFlow engine has no {kind} {part.name!r}",
+                found=f"it has {', '.join(names)}",
                 remedy=remedy,
             )

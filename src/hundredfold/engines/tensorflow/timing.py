@@ -11,7 +11,7 @@ _IMAGES = 500  # of validation, at most
 
 
 def step_times(job: Job) -> StepTimes:
-    """Time some steps and a pass over validation images; the job's network is trained."""
+    """Time some steps and a pass over validation images; this trains the job's network."""
     learner = job.new_learner()
     marks = [time.perf_counter()]
     for images, labels in islice(job.feed.epoch(0), _STEPS):

@@ -1,7 +1,7 @@
-"""Weights of Keras models under PyTorch's names and in its layouts, and back.
+"""Convert weights of Keras models to PyTorch's names and layouts, and back.
 
-A variable's name is its layer's with PyTorch's word for it: "layer1.0.bn1.running_mean".
-Convolutions are (out, in, h, w) and dense layers (out, in), where Keras has them reversed.
+A name is the layer's name and PyTorch's name of the variable: "layer1.0.bn1.running_mean".
+Convolutions are (out, in, h, w) and dense layers (out, in); Keras has the reverse.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hundredfold.errors import DataError
 
-_WORDS = {
+_TORCH_NAMES = {
     "kernel": "weight",
     "gamma": "weight",
     "beta": "bias",
@@ -22,39 +22,39 @@ _WORDS = {
     "moving_variance": "running_var",
 }
 _TO_TORCH = {4: (3, 2, 0, 1), 3: (2, 0, 1), 2: (1, 0), 1: (0,)}  # of a variable's axes
-_COUNTER = "num_batches_tracked"  # of BatchNorm in PyTorch; not used where there is a momentum
+_COUNTER = "num_batches_tracked"  # of BatchNorm in PyTorch; unused with a momentum
 
 
 def tensors(model: Any) -> dict[str, Tensor]:
     """Return copies of a model's weights."""
-    found: dict[str, Tensor] = {}
+    tensors_by_name: dict[str, Tensor] = {}
     for name, variable in _variables(model):
         array = variable.value.numpy()
         moved = np.ascontiguousarray(array.transpose(_TO_TORCH[array.ndim]))
-        found[name] = torch.from_numpy(moved.copy())
+        tensors_by_name[name] = torch.from_numpy(moved.copy())
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            found[f"{layer.name}.{_COUNTER}"] = torch.zeros((), dtype=torch.int64)
-    return found
+            tensors_by_name[f"{layer.name}.{_COUNTER}"] = torch.zeros((), dtype=torch.int64)
+    return tensors_by_name
 
 
-def assign(model: Any, given: Mapping[str, Tensor], where: str) -> None:
+def assign(model: Any, tensors_to_copy: Mapping[str, Tensor], where: str) -> None:
     """Copy tensors into a model; every name and shape must match. Raises DataError."""
-    wanted = {name: tuple(t.shape) for name, t in tensors(model).items()}
-    there = {name: tuple(t.shape) for name, t in given.items()}
-    wrong = sorted(name for name in wanted | there if wanted.get(name) != there.get(name))
+    expected = {name: tuple(t.shape) for name, t in tensors(model).items()}
+    actual = {name: tuple(t.shape) for name, t in tensors_to_copy.items()}
+    wrong = sorted(name for name in expected | actual if expected.get(name) != actual.get(name))
     if wrong:
         name = wrong[0]
         raise DataError(
             f"the weights in {where!r} do not fit the model ({len(wrong)} tensors differ)",
-            found=f"{name}: {there.get(name, 'none')} there, {wanted.get(name, 'none')} here",
+            found=f"{name}: {actual.get(name, 'none')} there, {expected.get(name, 'none')} here",
         )
     for name, variable in _variables(model):
-        array = given[name].numpy()
+        array = tensors_to_copy[name].numpy()
         variable.assign(array.transpose(np.argsort(_TO_TORCH[array.ndim])))
 
 
 def _variables(model: Any) -> Iterator[tuple[str, Any]]:
     for layer in model.layers:
         for variable in layer.weights:
-            yield f"{layer.name}.{_WORDS.get(variable.name, variable.name)}", variable
+            yield f"{layer.name}.{_TORCH_NAMES.get(variable.name, variable.name)}", variable

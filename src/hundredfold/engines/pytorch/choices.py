@@ -1,0 +1,66 @@
+"""Choose precision and convolution algorithms of a job, or take those of the run to resume."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from hundredfold import models
+from hundredfold.compute import autotune, precision
+from hundredfold.compute.replicas import split_work
+from hundredfold.engines.pytorch.feed import Feed
+from hundredfold.recipe import Recipe
+from hundredfold.training.options import Options
+
+
+def choose_precision(
+    recipe: Recipe, before: Mapping[str, Any] | None, model: nn.Module, feed: Feed, cache: Path
+) -> tuple[str, str]:
+    """Return "fp32" or "bf16", and the reason.
+
+    before: run.json of a run to resume, which decides.
+    """
+    if before:
+        return before["precision"], f"{before['precision']}, as chosen before"
+    if recipe.precision != "auto":
+        return recipe.precision, f"{recipe.precision}, as the recipe says"
+    batch = next(feed.epoch(0))
+    size = recipe.micro_batch or recipe.batch_size
+    key = (
+        f"{recipe.model} {recipe.strategy} {size} {batch.images.shape[-1]} {batch.labels.shape[-1]}"
+    )
+    return precision.choose(model, batch.images[:size], batch.labels[:size], cache=cache, key=key)
+
+
+def choose_algorithms(
+    recipe: Recipe,
+    model: nn.Module,
+    summary: models.Summary,
+    feed: Feed,
+    dtype: str,
+    options: Options,
+) -> autotune.Plan:
+    """Return the algorithms of the model's convolutions; {} is the library for all.
+
+    dtype: "fp32" or "bf16". Timing trials run on a CPU, and only for trainings that are long
+    enough for them to pay.
+    """
+    images = round(recipe.epochs * feed.steps * recipe.batch_size)
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    if not on_cpu or not autotune.pays(summary.macs, images):
+        return {}
+    return autotune.choose(
+        model,
+        training_sizes(recipe, summary.size),
+        split_work(model, recipe.batch_size, recipe.micro_batch),
+        dtype,
+        cache=options.source.cache,
+        seconds=options.autotune_seconds,
+    )
+
+
+def training_sizes(recipe: Recipe, size: int) -> set[int]:
+    """Return the sizes in pixels at which a recipe trains on images of `size` pixels."""
+    resolution = recipe.resolution.resolve()
+    return {resolution(progress / 100, size) for progress in range(100)}
