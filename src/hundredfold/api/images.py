@@ -24,14 +24,14 @@ def source_in(data_dir: File | None) -> Source:
     return Source(folder=folder) if folder else Source()
 
 
-def placed(data: Data, source: Source) -> tuple[str, Source]:
+def resolve_data(data: Data, source: Source) -> tuple[str, Source]:
     """Return how a recipe names data, and where they lie: a name, a folder, or images handed over.
 
     Raises UsageError for a path that is no folder, and DataError for images that cannot be used.
     """
     if isinstance(data, str | os.PathLike):
-        return sets.place(os.fspath(data), source)
-    return _ARRAYS, replace(source, folder=None, given=sets.given(data))
+        return sets.locate(os.fspath(data), source)
+    return _ARRAYS, replace(source, folder=None, in_memory=sets.in_memory(data))
 
 
 def source_of(run: Run, data: Data | None, data_dir: File | None, part: str = "train") -> Source:
@@ -41,10 +41,10 @@ def source_of(run: Run, data: Data | None, data_dir: File | None, part: str = "t
     """
     facts = run.info["data"]
     if data is not None and not isinstance(data, str | os.PathLike):
-        held = sets.given(data, facts["classes"], part, facts["size"])
-        return Source(folder=None, given=held)
+        held = sets.in_memory(data, facts["classes"], part, facts["size"])
+        return Source(folder=None, in_memory=held)
     if data is not None:
-        return sets.place(os.fspath(data), source_in(data_dir))[1]
+        return sets.locate(os.fspath(data), source_in(data_dir))[1]
     if data_dir is None and facts.get("folder"):
         return Source(folder=Path(facts["folder"]))
     return source_in(data_dir)
@@ -78,7 +78,7 @@ def check(
     Training would refuse data with "problems". Raises UsageError for data that are nowhere.
     """
     chain = spec.chain(augment, "hundredfold.augment")
-    text, source = placed(data, source_in(data_dir))
+    text, source = resolve_data(data, source_in(data_dir))
     report = _checked(text, source)
     if (chain or preview) and not report["problems"]:
         report["preview"] = str(path(preview) or Path("preview.png"))

@@ -57,7 +57,7 @@ def read(name: str, given: Mapping[str, Any]) -> Request:
         return _to_resume(name, given, options, display)
     source, changes = images.source_in(options["data_dir"]), recipe_changes(given)
     if "data" in given:
-        changes["data"], source = images.placed(given["data"], source)
+        changes["data"], source = images.resolve_data(given["data"], source)
     what, chosen, explicit = _recipe(name, changes, options)
     _need_agreement(what, options, "epochs" in given)
     return Request(what, source, changes, chosen, options, display, explicit)

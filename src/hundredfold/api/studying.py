@@ -146,7 +146,7 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
                 "a study trains in processes of their own, which do not see images in Python",
                 remedy="a folder of images, or the name of a data set",
             )
-        changes["data"], source = images.placed(given["data"], source)
+        changes["data"], source = images.resolve_data(given["data"], source)
     quick = bool(given.get("quick"))
     what = _definition(name, given, changes)
     called = f"{what.name}-quick" if quick else what.name

@@ -1,4 +1,4 @@
-"""Test images of which training saw nothing nearly the same."""
+"""Test images without a near-duplicate in the training data."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from hundredfold.data._types import DataSet
 
 
 def unseen(data: DataSet, cache: Path) -> NDArray[np.bool_] | None:
-    """Return (n,) for the test images: True where training saw nothing nearly the same.
+    """Return (n,) over the test images: True where the training data have no near-duplicate.
 
-    What training may have seen are the training part and, where the data set brings one, its
-    validation part. None where there are too many images to compare. Opens the test part.
+    The training data are the training part and, where there is one, the validation part.
+    Returns None where there are too many images to compare. Opens the test part.
     """
     test = data.parts["test"]()
     images = duplicates.thumbnails(test.pixels, test.indices)
@@ -21,8 +21,8 @@ def unseen(data: DataSet, cache: Path) -> NDArray[np.bool_] | None:
     for name in ("train", "validation"):
         if name in data.parts:
             part = data.parts[name]()
-            known = duplicates.thumbnails(part.pixels, part.indices)
-            near = duplicates.find_across(cache, images, known)
+            reference = duplicates.thumbnails(part.pixels, part.indices)
+            near = duplicates.find_across(cache, images, reference)
             if near is None:
                 return None
             fresh[near.rows] = False
