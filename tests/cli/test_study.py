@@ -114,7 +114,7 @@ def test_a_signal_saves_every_run_and_leaves_no_orphan(elsewhere: Path, capsys: 
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM
-    assert "the same command goes on: hundredfold study long.toml" in err
+    assert "to resume: hundredfold study long.toml" in err
     assert len(children) >= 2
     assert not [child for child in children if child.is_running()]
     assert [one.info["status"] for one in run.all_runs()] == ["stopped", "stopped"]

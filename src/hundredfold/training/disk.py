@@ -28,7 +28,7 @@ def run_bytes(job: Job, learner: Learner) -> int:
 
 def need_room(folder: Path, size: int, remedy: str) -> None:
     """Raise CheckError where the disk of a folder, made or not, has less than `size` bytes."""
-    existing, _ = machine.place_to_write(folder)
+    existing, _ = machine.nearest_folder(folder)
     free = shutil.disk_usage(existing).free
     if free < size:
         raise CheckError(
