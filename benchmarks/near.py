@@ -71,7 +71,7 @@ CHANGES: dict[str, Change] = {
 
 def found_share(known: _descriptor.Pictures, copies: Pixels, originals: NDArray[np.int64]) -> float:
     found = _near.across(_descriptor.pictures(copies), known)
-    right = found.known == originals[found.rows]
+    right = found.reference == originals[found.rows]
     return len(np.unique(found.rows[right])) / len(copies)
 
 

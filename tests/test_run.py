@@ -110,7 +110,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"cannot make the run|exists"):
+    with pytest.raises(UsageError, match=r"cannot create the run|exists"):
         run.create(tmp_path / "file" / "runs", "first", Recipe())
 
 

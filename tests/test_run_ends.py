@@ -92,7 +92,7 @@ def test_the_best_weights_of_its_newest_save_are_used_aloud(
     Image.fromarray(np.full((18, 18, 3), 200, np.uint8)).save("image.png")
     (predicted,) = _printed(capsys, "predict", "killed", "image.png")["predictions"]
     assert sum(predicted["probabilities"][:1]) > 0
-    assert "training has not ended; these are its best weights, of epoch" in caplog.text
+    assert "training has not ended; using its best weights so far, of epoch" in caplog.text
     commits = [json.loads(p.read_text()) for p in (killed.folder / "state").glob("[0-9]*.json")]
     newest = max(commits, key=lambda commit: commit["position"]["epoch"])
     found = killed.weights()

@@ -58,7 +58,7 @@ def test_a_run_that_cannot_be_made_durable_is_told_as_it_is_and_goes(
         sync(folder)
 
     monkeypatch.setattr(run._create.files, "sync_folder", refuse)
-    with pytest.raises(UsageError, match="cannot make the run") as caught:
+    with pytest.raises(UsageError, match="cannot create the run") as caught:
         run.create(tmp_path, "one", Recipe())
     assert "Input/output error" in str(caught.value)
     assert _names(tmp_path) == []

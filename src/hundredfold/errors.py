@@ -87,10 +87,10 @@ def pip_install(*packages: str) -> str:
     return f"pip install {' '.join(packages)}"
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the closest known name, or the list of all that exist."""
-    names = sorted(known)
-    close = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    names = sorted(choices)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names)}"
 
 

@@ -179,19 +179,19 @@ def score(
 
 
 def _write_tables(
-    run: Run, split: str, found: NDArray[np.float32], labels: NDArray[np.int64]
+    run: Run, split: str, logits: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> None:
     """Write <split>.classes.csv and <split>.confusion.csv (rows are true classes)."""
     classes = run.info["data"]["classes"]
-    each = per_class(found, labels)
-    columns = (each.precision, each.recall, each.f1)
+    table = per_class(logits, labels)
+    columns = (table.precision, table.recall, table.f1)
     rows: list[list[Any]] = [["class", "precision", "recall", "f1", "images"]]
-    for place, name in enumerate(classes):
-        rows.append([name, *(f"{c[place]:.4f}" for c in columns), int(each.support[place])])
+    for index, name in enumerate(classes):
+        rows.append([name, *(f"{c[index]:.4f}" for c in columns), int(table.support[index])])
     files.write_text(run.folder / f"{split}.classes.csv", _csv(rows))
-    counts = confusion(found, labels)
+    counts = confusion(logits, labels)
     rows = [["true \\ predicted", *classes]]
-    rows += [[name, *map(int, counts[place])] for place, name in enumerate(classes)]
+    rows += [[name, *map(int, counts[index])] for index, name in enumerate(classes)]
     files.write_text(run.folder / f"{split}.confusion.csv", _csv(rows))
 
 
@@ -201,32 +201,32 @@ def _csv(rows: list[list[Any]]) -> str:
     return text.getvalue()
 
 
-def _part(run: Run, split: str, found: DataSet) -> Split:
+def _part(run: Run, split: str, dataset: DataSet) -> Split:
     """Return the images; class names must be the run's, and for validation the pixels too."""
     facts = run.info["data"]
-    if list(found.classes) != facts["classes"]:
+    if list(dataset.classes) != facts["classes"]:
         raise DataError(
-            f"the classes of {found.name!r} are not those that {run.name!r} knows",
-            found=f"{len(found.classes)} classes, {len(facts['classes'])} in the run",
+            f"the classes of {dataset.name!r} are not those that {run.name!r} knows",
+            found=f"{len(dataset.classes)} classes, {len(facts['classes'])} in the run",
             remedy="--data-dir with the data that the run was trained on",
         )
     if split == "validation":
-        if found.digest != facts["digest"]:
+        if dataset.digest != facts["digest"]:
             raise DataError(
                 f"the data are not those that {run.name!r} was trained on",
-                found=f"digest {found.digest[:12]} instead of {facts['digest'][:12]}",
+                found=f"digest {dataset.digest[:12]} instead of {facts['digest'][:12]}",
                 remedy="--data-dir with the former data",
             )
-        cut = data.training(found, share=run.recipe.validation, seed=run.recipe.seed)[1]
+        cut = data.training(dataset, share=run.recipe.validation, seed=run.recipe.seed)[1]
         if not len(cut):
             raise UsageError(
                 f"{run.name!r} was trained on all images; none were kept back for validation",
                 remedy="--split test",
             )
         return cut
-    if "test" not in found.parts:
+    if "test" not in dataset.parts:
         raise DataError(
-            f"{found.name!r} has no test images",
+            f"{dataset.name!r} has no test images",
             remedy="a folder 'test' beside 'train', or --split validation",
         )
-    return found.parts["test"]()
+    return dataset.parts["test"]()

@@ -71,15 +71,15 @@ def _threads() -> list[int]:
 
 
 def _allow(cores: Mapping[int, set[int]]) -> None:
-    for thread, some in cores.items():
+    for thread, allowed_cores in cores.items():
         with suppress(OSError):  # it has ended
-            os.sched_setaffinity(thread, some)
+            os.sched_setaffinity(thread, allowed_cores)
 
 
-def quota(place: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
+def quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
     """Return the cores that a container is allowed, where that is fewer than it sees."""
     try:
-        limit, period = place.read_text(encoding="ascii").split()
+        limit, period = path.read_text(encoding="ascii").split()
         return round(int(limit) / int(period), 2)
     except (OSError, ValueError):
         return None
@@ -132,16 +132,16 @@ def is_terminal(stream: IO[str]) -> bool:
         return False
 
 
-def place_to_write(folder: Path) -> tuple[Path, bool]:
+def nearest_folder(folder: Path) -> tuple[Path, bool]:
     """Return the nearest folder that exists, and whether it can be written."""
-    place = folder.absolute()
-    while not place.is_dir() and place != place.parent:
-        place = place.parent
-    return place, os.access(place, os.W_OK | os.X_OK)
+    existing = folder.absolute()
+    while not existing.is_dir() and existing != existing.parent:
+        existing = existing.parent
+    return existing, os.access(existing, os.W_OK | os.X_OK)
 
 
 def _field(name: str) -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    found = (line.partition(":")[2].strip() for line in lines if line.startswith(name))
-    return next(found, "")
+    values = (line.partition(":")[2].strip() for line in lines if line.startswith(name))
+    return next(values, "")

@@ -58,8 +58,8 @@ class Prediction:
     def to_json(self, top: int = TOP) -> dict[str, Any]:
         """Return what `predict --json` says of the image."""
         best = [{"label": k, "probability": v} for k, v in self.top(top).items()]
-        said = {"file": self.file, "label": self.label, "probability": self.probability}
-        return said | {"top": best, "unknown": self.unknown, "error": self.error or None}
+        facts = {"file": self.file, "label": self.label, "probability": self.probability}
+        return facts | {"top": best, "unknown": self.unknown, "error": self.error or None}
 
     def __repr__(self) -> str:
         where = self.file or "an image"
@@ -89,14 +89,14 @@ class Predictions(Sequence[Prediction]):
     @property
     def labels(self) -> list[str | None]:
         """The likeliest class of each image."""
-        return [one.label for one in self]
+        return [prediction.label for prediction in self]
 
     def to_json(self, top: int = TOP) -> dict[str, Any]:
         """Return what `predict --json` prints."""
-        return {"predictions": [one.to_json(top) for one in self]}
+        return {"predictions": [prediction.to_json(top) for prediction in self]}
 
     def __repr__(self) -> str:
-        shown = "\n".join(f"  {one!r}" for one in self[:10])
+        shown = "\n".join(f"  {prediction!r}" for prediction in self[:10])
         more = f"\n  ... {len(self) - 10:,} more" if len(self) > 10 else ""
         return f"Predictions of {len(self):,} images\n{shown}{more}"
 
@@ -108,19 +108,19 @@ def predict(model: Classifier, items: Sequence[Item]) -> Predictions:
     Raises UsageError where a path does not exist, an array is no image, or there is nothing.
     """
     images = _expanded(items)
-    found: list[Prediction] = []
+    predictions: list[Prediction] = []
     for first in range(0, len(images), _AT_ONCE):
-        some = images[first : first + _AT_ONCE]
-        decoded = [_decoded(image, model.size) for image in some]
+        batch = images[first : first + _AT_ONCE]
+        decoded = [_decoded(image, model.size) for image in batch]
         pixels = [image for image in decoded if not isinstance(image, str)]
         values = iter(_probabilities(model, pixels))
-        for image, result in zip(some, decoded, strict=True):
+        for image, result in zip(batch, decoded, strict=True):
             file = str(image) if isinstance(image, Path) else None
             if isinstance(result, str):
-                found.append(Prediction(file, error=result))
+                predictions.append(Prediction(file, error=result))
             else:
-                found.append(Prediction(file, model.classes, next(values)))
-    return Predictions(found)
+                predictions.append(Prediction(file, model.classes, next(values)))
+    return Predictions(predictions)
 
 
 def _probabilities(model: Classifier, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:

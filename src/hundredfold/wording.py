@@ -7,14 +7,14 @@ from typing import Any, TypeGuard
 NOTHING = "–"
 
 
-def percent(share: Any, places: int = 1) -> str:
+def percent(fraction: Any, places: int = 1) -> str:
     """Return 0.512 as "51.2 %"; a value that is missing or not finite is a dash."""
-    return f"{100 * share:.{places}f} %" if finite(share) else NOTHING
+    return f"{100 * fraction:.{places}f} %" if finite(fraction) else NOTHING
 
 
-def points(share: Any, places: int = 1) -> str:
+def points(fraction: Any, places: int = 1) -> str:
     """Return a difference of shares in percentage points with its sign: "+1.3"."""
-    return f"{100 * share:+.{places}f}".replace("-", "−") if finite(share) else NOTHING
+    return f"{100 * fraction:+.{places}f}".replace("-", "−") if finite(fraction) else NOTHING
 
 
 def count(value: Any) -> str:

@@ -80,11 +80,11 @@ def test_runs_that_fail_are_left_out_with_a_warning(elsewhere: Path) -> None:
     ("name", "options", "sentence"),
     [
         ("", {}, "nothing varies"),
-        ("quickstart", {"vary": {"a": {}}}, "says itself what varies"),
+        ("quickstart", {"vary": {"a": {}}}, "which sets it itself"),
         ("quickstar", {}, "no study is called 'quickstar'"),
         ("", {"vary": {"a": "no-such-recipe"}}, "no recipe is called 'no-such-recipe'"),
         ("", {"vary": {"a": {}}, "epoch": 2}, "there is no option 'epoch'"),
-        ("", {"vary": {"a": {}}, "data": (np.zeros(1), [1])}, "do not see images in Python"),
+        ("", {"vary": {"a": {}}, "data": (np.zeros(1), [1])}, "cannot see images in Python"),
     ],
 )
 def test_a_mistake_is_an_exception_and_nothing_is_written(

@@ -194,7 +194,7 @@ def test_arrays_are_trained_on_scored_and_resumed(tmp_path: Path, small: dict[st
     with pytest.raises(hf.DataError, match="no class of the label"):
         run.evaluate("test", data=(images[:2], [1, 2]))
     folders.Run(run.folder).delete_scores()
-    with pytest.raises(hf.UsageError, match="handed over in Python"):
+    with pytest.raises(hf.UsageError, match="passed from Python"):
         run.evaluate("val")
     assert "not at hand" not in (run.folder / "report.html").read_text(encoding="utf-8")
     taught = {"train": (images, labels), "test": (images[:30], labels[:30])}

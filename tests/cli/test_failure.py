@@ -20,7 +20,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("homeless")
 def test_an_internal_error_without_a_home_is_one_sentence_without_a_file() -> None:
-    told = _failure.told(ZeroDivisionError("no"), ["train"])
+    told = _failure.as_error(ZeroDivisionError("no"), ["train"])
     assert told.message == "internal error: ZeroDivisionError: no"
     assert told.see is None and told.exit_code == 1
 
@@ -32,7 +32,7 @@ def test_a_trace_with_half_a_character_is_kept(
     try:
         raise ValueError("a\udcff.png")
     except ValueError as error:
-        told = _failure.told(error, ["train"])
+        told = _failure.as_error(error, ["train"])
     assert told.see is not None
     assert "a\\udcff.png" in Path(told.see).read_text(encoding="utf-8")
 
@@ -42,9 +42,9 @@ def test_logs_that_cannot_be_written_are_no_second_error(
 ) -> None:
     (tmp_path / "state").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert _failure.told(ValueError("no"), ["train"]).see is None
+    assert _failure.as_error(ValueError("no"), ["train"]).see is None
 
 
 def test_a_folder_that_cannot_be_written_names_the_way_out() -> None:
-    told = _failure.told(PermissionError(errno.EACCES, "Permission denied", "a"), ["train"])
+    told = _failure.as_error(PermissionError(errno.EACCES, "Permission denied", "a"), ["train"])
     assert told.exit_code == 2 and "HUNDREDFOLD_CACHE" in str(told.remedy)

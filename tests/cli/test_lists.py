@@ -106,7 +106,7 @@ def test_a_container_s_limit_of_cores_is_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_yet_is_judged_by_its_parent(tmp_path: Path) -> None:
-    assert machine.place_to_write(tmp_path / "a" / "b") == (tmp_path, True)
+    assert machine.nearest_folder(tmp_path / "a" / "b") == (tmp_path, True)
 
 
 def test_tables_align_words_left_and_numbers_right() -> None:

@@ -114,7 +114,7 @@ def test_a_signal_saves_every_run_and_leaves_no_orphan(elsewhere: Path, capsys: 
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM
-    assert "the same command goes on: hundredfold study long.toml" in err
+    assert "to resume: hundredfold study long.toml" in err
     assert len(children) >= 2
     assert not [child for child in children if child.is_running()]
     assert [one.info["status"] for one in run.all_runs()] == ["stopped", "stopped"]
@@ -166,8 +166,8 @@ def test_a_run_on_other_data_does_not_take_the_name(tiny: Path, make_run: MakeRu
     first, second = studies.members(studies.variants(what), 1)
     made = make_run(Path("runs"), first.recipe, digest="other")
     planned = plan.make(what.model_copy(update={"seeds": 1}), {}, Source(), Path("runs"), [])
-    assert str(planned.place(first)) == f"{made.folder}-2"
-    assert planned.place(second).name == run.default_name(second.recipe, "digits")
+    assert str(planned.run_folder(first)) == f"{made.folder}-2"
+    assert planned.run_folder(second).name == run.default_name(second.recipe, "digits")
 
 
 def test_concurrent_runs_divide_the_threads() -> None:

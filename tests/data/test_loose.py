@@ -53,12 +53,12 @@ def test_a_data_set_that_hides_a_folder_says_so_and_how_to_name_it(
     name: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert data.place(name, source) == (name, source)
+    assert data.locate(name, source) == (name, source)
     assert caplog.text == ""
     (tmp_path / name).mkdir()
-    assert data.place(name, source) == (name, source)
+    assert data.locate(name, source) == (name, source)
     assert f"./{name}" in caplog.text
     caplog.clear()
-    text, found = data.place(f"./{name}", source)
+    text, found = data.locate(f"./{name}", source)
     assert (text, found.folder) == ("image_folder", Path(name))
     assert caplog.text == ""

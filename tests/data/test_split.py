@@ -31,10 +31,10 @@ def test_each_class_gives_its_fraction() -> None:
     assert list(np.bincount(labels[cut])) == [10, 20, 5]
 
 
-@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
-def test_classes_of_two_are_on_both_sides(share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.01, 0.5, 0.99])
+def test_classes_of_two_are_on_both_sides(fraction: float) -> None:
     labels = np.repeat(np.arange(5), 2)
-    kept, cut = stratified(labels, share, seed=0)
+    kept, cut = stratified(labels, fraction, seed=0)
     assert set(labels[kept]) == set(labels[cut]) == set(range(5))
 
 
@@ -84,10 +84,10 @@ def test_one_image_a_class_is_enough_where_none_is_cut() -> None:
     assert len(training(data_set([0, 1]), share=0)[0]) == 2
 
 
-@pytest.mark.parametrize("share", [1, -0.1, 2])
-def test_an_impossible_fraction_is_refused(share: float) -> None:
-    with pytest.raises(UsageError, match="share"):
-        training(data_set([0, 1, 0, 1]), share=share)
+@pytest.mark.parametrize("fraction", [1, -0.1, 2])
+def test_an_impossible_fraction_is_refused(fraction: float) -> None:
+    with pytest.raises(UsageError, match="validation = "):
+        training(data_set([0, 1, 0, 1]), share=fraction)
 
 
 def test_data_that_cannot_be_cut_are_refused() -> None:

@@ -63,22 +63,22 @@ def test_planted_copies_are_found(patches: Pixels, change) -> None:
     rows = np.arange(0, len(patches), 4)
     copies = pictures(np.stack([change(image) for image in patches[rows]]))
     near = across(copies, pictures(patches))
-    right = near.known == rows[near.rows]
+    right = near.reference == rows[near.rows]
     assert len(np.unique(near.rows[right])) >= 0.85 * len(rows)  # textures; CIFAR: 98 % and more
     assert near.agreement.min() >= 0.75 and near.agreement.max() <= 1.001
 
 
 def test_unlike_pictures_are_not_found(patches: Pixels) -> None:
     """Upside down, no piece of a photograph is a copy of another piece."""
-    known, rows = pictures(patches), np.arange(len(patches))
-    near = pairs(upside_down(known, rows), known, rows)
+    reference, rows = pictures(patches), np.arange(len(patches))
+    near = pairs(upside_down(reference, rows), reference, rows)
     assert len(np.unique(near.rows)) <= 0.01 * len(rows)
 
 
 def test_pairs_within_a_set_come_once_and_never_with_themselves(patches: Pixels) -> None:
     some = np.concatenate([patches[:50], patches[10:13, :, ::-1]])
     near = within(pictures(some))
-    each = list(zip(near.rows.tolist(), near.known.tolist(), strict=True))
+    each = list(zip(near.rows.tolist(), near.reference.tolist(), strict=True))
     assert {(10, 50), (11, 51), (12, 52)} <= set(each)
     assert len(set(each)) == len(each) and all(one < other for one, other in each)
 
@@ -95,7 +95,7 @@ def test_plain_images_are_the_same_only_where_they_are_equal(tmp_path: Path) -> 
     plain = np.stack([np.full((32, 32, 3), grey, np.uint8) for grey in (9, 90, 9, 200)])
     near = find_within(tmp_path, plain)
     assert near is not None
-    assert (near.rows.tolist(), near.known.tolist()) == ([0], [2])
+    assert (near.rows.tolist(), near.reference.tolist()) == ([0], [2])
 
 
 def test_what_was_found_is_kept(
@@ -107,7 +107,7 @@ def test_what_was_found_is_kept(
     again = find_within(tmp_path, some)
     assert first is not None and again is not None
     assert len(first.rows) == 2
-    for kind in ("rows", "known", "agreement"):
+    for kind in ("rows", "reference", "agreement"):
         np.testing.assert_array_equal(getattr(first, kind), getattr(again, kind))
 
 
@@ -115,7 +115,7 @@ def test_a_damaged_note_is_found_again(patches: Pixels, tmp_path: Path) -> None:
     some = np.concatenate([patches[:20], patches[:2, :, ::-1]])
     find_within(tmp_path, some)
     (note,) = (tmp_path / "near-duplicates").iterdir()
-    for damage in ("{", '{"rows": [1], "known": [], "agreement": []}', '{"rows": "x"}'):
+    for damage in ("{", '{"rows": [1], "reference": [], "agreement": []}', '{"rows": "x"}'):
         note.write_text(damage)
         again = find_within(tmp_path, some)
         assert again is not None and len(again.rows) == 2
@@ -139,7 +139,7 @@ def test_the_ten_equal_images_of_cifar100_and_planted_copies_are_found(
     rows = np.arange(0, 10_000, 100)
     copies = np.stack([cropped(mirrored(image)) for image in train.pixels[rows]])
     near = across(pictures(copies), pictures(train.pixels[:10_000]))
-    right = near.known == rows[near.rows]
+    right = near.reference == rows[near.rows]
     assert len(np.unique(near.rows[right])) >= 95
     monkeypatch.setattr(_find, "_search", _find._equal)
     seen = unseen(data, source.cache)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hundredfold.data import DataSet, Given, Source, given, load, training
+from hundredfold.data import DataSet, InMemory, Source, in_memory, load, training
 from hundredfold.errors import HundredfoldError
 from hundredfold.spec import describe, names, resolve
 
@@ -31,16 +31,18 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
-def _held() -> Given:
+def _held() -> InMemory:
     """Return images that somebody hands over in Python."""
     labels = np.arange(len(_IMAGES)) % 3
-    return given({"train": (_IMAGES, labels), "test": (_IMAGES[:6], labels[:6])})
+    return in_memory({"train": (_IMAGES, labels), "test": (_IMAGES[:6], labels[:6])})
 
 
 @pytest.fixture
 def loaded(name: str, homes: dict[str, Path], tmp_path: Path) -> tuple[DataSet, Source]:
     """Load a data set from a folder in which its files lie; a set that is drawn needs none."""
-    source = Source(folder=homes.get(name), cache=tmp_path / "cache", offline=True, given=_held())
+    source = Source(
+        folder=homes.get(name), cache=tmp_path / "cache", offline=True, in_memory=_held()
+    )
     try:
         return load(name, source), source
     except HundredfoldError as error:
@@ -112,7 +114,7 @@ def test_the_digest_is_the_same_from_the_cache_and_without(
     data, source = loaded
     assert len(data.digest) == 64 and int(data.digest, 16) >= 0
     assert load(name, source).digest == data.digest
-    elsewhere = replace(source, cache=tmp_path / "other", given=_held())
+    elsewhere = replace(source, cache=tmp_path / "other", in_memory=_held())
     assert load(name, elsewhere).digest == data.digest
 
 

@@ -94,15 +94,15 @@ def test_members_are_every_variant_with_every_seed(tmp_path: Path) -> None:
     ("text", "sentence", "remedy"),
     [
         ("sedes = 3\n[vary.a]", "a study has no key 'sedes'", "did you mean 'seeds'?"),
-        ("base = 'digits'", "will not do", None),
-        ("base = 'digits'\nseeds = 0\n[vary.a]", "will not do", None),
-        ("base = 'digits'\nseeds = '3'\n[vary.a]", "will not do", None),
-        ("base = 'digits'\n[grid]\nepochs = []", "will not do", None),
-        ("vary = 3", "will not do", None),
+        ("base = 'digits'", "invalid study", None),
+        ("base = 'digits'\nseeds = 0\n[vary.a]", "invalid study", None),
+        ("base = 'digits'\nseeds = '3'\n[vary.a]", "invalid study", None),
+        ("base = 'digits'\n[grid]\nepochs = []", "invalid study", None),
+        ("vary = 3", "invalid study", None),
         ("metric = 'top1'\n[vary.a]", "no score is called 'top1'", "did you mean 'top_1'?"),
-        ("[vary.a]\n[reference]\nsource='x'\nvalues={b=0.5}", "will not do", None),
-        ("[vary.a]\n[reference]\nvalues={a=0.5}", "will not do", None),
-        ("[vary.a]\n[reference]\nsource='x'\nvalues={a=nan}", "will not do", None),
+        ("[vary.a]\n[reference]\nsource='x'\nvalues={b=0.5}", "invalid study", None),
+        ("[vary.a]\n[reference]\nvalues={a=0.5}", "invalid study", None),
+        ("[vary.a]\n[reference]\nsource='x'\nvalues={a=nan}", "invalid study", None),
     ],
 )
 def test_a_study_that_says_nothing_useful_is_one_sentence(
@@ -253,7 +253,7 @@ def test_runs_that_kept_no_validation_images_are_compared_once_all_are_tested(
     with pytest.raises(UsageError, match="has no run to compare") as caught:
         studies.conclude(what, tmp_path / "s", runs)
     assert caught.value.found is not None
-    assert "it kept no images back for validation" in caught.value.found
+    assert "it has no validation images" in caught.value.found
     first = runs[members[0]].folder
     assert f"hundredfold evaluate {first} --split test" in str(caught.value.remedy)
     assert not (tmp_path / "s").exists()
@@ -273,7 +273,7 @@ def test_a_run_that_kept_no_validation_images_is_left_out_beside_those_that_did(
     assert studies.conclude(what, tmp_path / "s", runs).metric == "validation.top_1"
     stored = json.loads((tmp_path / "s" / "study.json").read_text(encoding="utf-8"))
     assert [(o["label"], o["reason"]) for o in stored["left_out"]] == [
-        ("b", "it kept no images back for validation")
+        ("b", "it has no validation images")
     ]
 
 

@@ -1,6 +1,6 @@
-"""The one door: train, study, evaluate, predict from Python; the command line calls the same.
+"""The Python API: train, study, evaluate, predict. The command line calls the same functions.
 
-Nothing here loads torch before something is computed.
+Torch is imported only when something is computed.
 """
 
 from hundredfold.api.answers import Predictions

@@ -1,4 +1,4 @@
-"""Predictions that show themselves in a notebook."""
+"""Predictions with a table for notebooks."""
 
 from hundredfold import prediction, reports
 

@@ -1,4 +1,4 @@
-"""The recipes and studies that ship, or lie in a file."""
+"""The recipes and studies that ship, or that a file defines."""
 
 from typing import Any
 
@@ -10,27 +10,30 @@ from hundredfold.recipe import Recipe
 
 
 def recipes() -> dict[str, Recipe]:
-    """Return name -> recipe of those that ship."""
+    """Return name -> recipe of all recipes that ship."""
     return {name: files.load(name) for name in files.shipped("")}
 
 
 def plans() -> dict[str, studies.Study]:
-    """Return name -> study of those that ship."""
+    """Return name -> study of all studies that ship."""
     return {name: studies.load(name) for name in files.shipped("studies")}
 
 
-def found(name: str) -> tuple[str, dict[str, Any]]:
-    """Return the text of a recipe or of a study, and what --json says of it.
+def describe(name: str) -> tuple[str, dict[str, Any]]:
+    """Return the TOML text of a recipe or a study, and its fields for --json.
 
-    Raises UsageError with "did you mean" for a name that is not there.
+    Raises UsageError with "did you mean" for an unknown name.
     """
-    shipped, known = files.shipped("studies"), files.shipped("")
+    shipped, recipe_names = files.shipped("studies"), files.shipped("")
     if name in shipped:
         variants = studies.variants(studies.load(name))
-        facts = {"study": name, "variants": {k: one.model_dump() for k, one in variants.items()}}
+        facts = {
+            "study": name,
+            "variants": {k: recipe.model_dump() for k, recipe in variants.items()},
+        }
         return shipped[name].read_text(encoding="utf-8"), facts
-    if not name.endswith(".toml") and name not in known:
-        remedy = did_you_mean(name, [*known, *shipped])
+    if not name.endswith(".toml") and name not in recipe_names:
+        remedy = did_you_mean(name, [*recipe_names, *shipped])
         raise UsageError(f"no recipe or study is called {name!r}", remedy=remedy)
-    what = files.load(home(name))
-    return what.toml(), {"recipe": name, "digest": what.digest, **what.model_dump()}
+    recipe = files.load(home(name))
+    return recipe.toml(), {"recipe": name, "digest": recipe.digest, **recipe.model_dump()}

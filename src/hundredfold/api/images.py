@@ -1,4 +1,4 @@
-"""Where images lie, or who hands them over; and what is wrong with them before training."""
+"""Find the images of a training, in files or in memory, and check them before training."""
 
 import os
 from dataclasses import replace
@@ -15,43 +15,49 @@ from hundredfold.data import DataSet, Source
 from hundredfold.run import Run
 
 _ARRAYS = "arrays"
-_ROWS, _COLUMNS = 8, 9  # of a preview
+_ROWS, _COLUMNS = 8, 9  # images of a preview
 
 
 def source_in(data_dir: File | None) -> Source:
-    """Return where data lie: in a folder that somebody names, else where the environment says."""
+    """Return the source of a data folder; None takes the folder of HUNDREDFOLD_DATA."""
     folder = path(data_dir)
     return Source(folder=folder) if folder else Source()
 
 
-def placed(data: Data, source: Source) -> tuple[str, Source]:
-    """Return how a recipe names data, and where they lie: a name, a folder, or images handed over.
+def resolve_data(data: Data, source: Source) -> tuple[str, Source]:
+    """Return the recipe's `data` text and the source of data.
 
-    Raises UsageError for a path that is no folder, and DataError for images that cannot be used.
+    data: the name of a data set, a folder of images, or images in memory.
+
+    Raises UsageError for a path that is not a folder, and DataError for unusable images.
     """
     if isinstance(data, str | os.PathLike):
-        return sets.place(os.fspath(data), source)
-    return _ARRAYS, replace(source, folder=None, given=sets.given(data))
+        return sets.locate(os.fspath(data), source)
+    return _ARRAYS, replace(source, folder=None, in_memory=sets.in_memory(data))
 
 
 def source_of(run: Run, data: Data | None, data_dir: File | None, part: str = "train") -> Source:
-    """Return where the data of a run lie: as they are handed over, named, or in training.
+    """Return the source of a run's data: `data`, else `data_dir`, else the folder of training.
 
-    part: what images are that are handed over, "train" or "test".
+    part: the part that images in memory are, "train" or "test".
     """
     facts = run.info["data"]
     if data is not None and not isinstance(data, str | os.PathLike):
-        held = sets.given(data, facts["classes"], part, facts["size"])
-        return Source(folder=None, given=held)
+        images = sets.in_memory(data, facts["classes"], part, facts["size"])
+        return Source(folder=None, in_memory=images)
     if data is not None:
-        return sets.place(os.fspath(data), source_in(data_dir))[1]
+        return sets.locate(os.fspath(data), source_in(data_dir))[1]
     if data_dir is None and facts.get("folder"):
         return Source(folder=Path(facts["folder"]))
     return source_in(data_dir)
 
 
 def fetch(name: str, *, data_dir: File | None = None) -> dict[str, Any]:
-    """Download a data set, check it and decode it, so that training starts at once."""
+    """Download, check and decode a data set, so that training starts immediately.
+
+    Returns its name, number of classes, size in pixels, images per part, digest and cache folder.
+    Raises UsageError for an unknown name, and DataError where the data cannot be had.
+    """
     source = source_in(data_dir)
     data = sets.load(name, source)
     sets.refuse_folder(data, source)
@@ -68,17 +74,19 @@ def fetch(name: str, *, data_dir: File | None = None) -> dict[str, Any]:
 def check(
     data: Data, /, *, data_dir: File | None = None, augment: str = "", preview: File | None = None
 ) -> dict[str, Any]:
-    """Look for unreadable files, empty classes, duplicates and the like before training.
+    """Check data before training: unreadable files, empty classes, duplicates and more.
 
-    data: a folder of images, the name of a data set, or images as `train` takes them.
-    augment: an augmentation such as "pad_crop(pixels=4) | flip", drawn into `preview`.
-    preview: a PNG file to draw examples in; preview.png where there is an augmentation.
+    data: a folder of images, the name of a data set, or images in memory as for `train`.
+    data_dir: folder of the data set, if not in the cache.
+    augment: an augmentation such as "pad_crop(pixels=4) | flip", shown in `preview`.
+    preview: path of a PNG file for examples; defaults to preview.png with an augmentation.
 
     Returns the report: "images", "classes", "bad", "duplicates", "problems", "advice" and more.
-    Training would refuse data with "problems". Raises UsageError for data that are nowhere.
+    Training would refuse data with "problems". Raises UsageError for an unknown data set, and
+    DataError for data that cannot be read at all.
     """
     chain = spec.chain(augment, "hundredfold.augment")
-    text, source = placed(data, source_in(data_dir))
+    text, source = resolve_data(data, source_in(data_dir))
     report = _checked(text, source)
     if (chain or preview) and not report["problems"]:
         report["preview"] = str(path(preview) or Path("preview.png"))
@@ -95,7 +103,10 @@ def _checked(text: str, source: Source) -> dict[str, Any]:
 
 
 def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:
-    """Return rows of images: each as it is and then augmented; or of its class if no augment."""
+    """Return (rows, columns, size, size, 3): an image and its augmentations in each row.
+
+    Without an augmentation, a row has several images of one class.
+    """
     if not chain:
         return sets.examples(data.parts["train"](), _ROWS, _COLUMNS)
     import torch
@@ -106,7 +117,7 @@ def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:
     images = torch.from_numpy(first).permute(0, 3, 1, 2)  # (rows, 3, size, size), channels-last
     labels = torch.eye(len(first))
     change = augment.pipeline(chain)
-    made = [images]
+    columns = [images]
     for column in range(1, _COLUMNS):
-        made.append(change(images, labels, torch.Generator().manual_seed(column))[0])
-    return np.asarray(torch.stack(made, dim=1).permute(0, 1, 3, 4, 2))
+        columns.append(change(images, labels, torch.Generator().manual_seed(column))[0])
+    return np.asarray(torch.stack(columns, dim=1).permute(0, 1, 3, 4, 2))

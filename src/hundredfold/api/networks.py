@@ -1,4 +1,4 @@
-"""The networks there are, with what each costs."""
+"""The available networks and their cost."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ _EXAMPLES = (
 class Network:
     """A network and its cost for images of one size.
 
-    model: as a recipe names it, options at their defaults left out. parameters, macs
-    (multiply-accumulates per image): None where it cannot be built for that size, which `error`
-    says.
+    model:      as a recipe names it, options at their defaults left out.
+    parameters: their number; None where the network cannot be built for that size.
+    macs:       multiply-accumulates per image; None where it cannot be built.
+    error:      why it cannot be built; "" where it can.
     """
 
     model: str
@@ -39,9 +40,12 @@ class Network:
 
 
 def list_models(*, classes: int = 100, size: int = 32) -> list[Network]:
-    """Return each family's default network and some examples, with parameters and cost.
+    """Return the default network of each family and some examples, with parameters and cost.
 
-    size: height and width of the images in pixels. Raises UsageError where none can be built.
+    classes: number of classes.
+    size: height and width of the images in pixels.
+
+    Raises UsageError where no network can be built.
     """
     networks, wrong = [], None
     for family in spec.names(_PACKAGE):
@@ -60,22 +64,22 @@ def list_models(*, classes: int = 100, size: int = 32) -> list[Network]:
 
 
 def families() -> list[dict[str, Any]]:
-    """Return name, summary and options of each file of networks."""
-    found = (spec.describe(name, _PACKAGE) for name in spec.names(_PACKAGE))
+    """Return name, summary and options of each family of networks."""
+    signatures = (spec.describe(name, _PACKAGE) for name in spec.names(_PACKAGE))
     return [
         {"name": f.name, "summary": f.summary, "options": [asdict(o) for o in f.options]}
-        for f in found
+        for f in signatures
     ]
 
 
 def summary(part: Part, classes: int, size: int) -> Summary:
-    """Count a network: parameters, multiply-accumulates, layers, diagram."""
+    """Return the summary of a network: parameters, multiply-accumulates, layers, diagram."""
     from hundredfold import models
 
     return models.summary(models.outline(part, classes=classes, size=size), size)
 
 
 def resolved(text: str) -> tuple[Part, spec.Signature]:
-    """Return a network with every option spelled out, and what its source says of it."""
+    """Return a network with every option spelled out, and its signature with documentation."""
     part = spec.part(network_of(text) or text, _PACKAGE)
     return part, part.signature

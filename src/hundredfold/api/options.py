@@ -1,4 +1,4 @@
-"""What `train` and `study` take as keywords, which are the flags of the command line."""
+"""The keywords of `train` and `study`, which are also the flags of the command line."""
 
 import difflib
 import os
@@ -13,7 +13,7 @@ from hundredfold.errors import UsageError
 from hundredfold.recipe import PACKAGES, Recipe
 
 File: TypeAlias = str | os.PathLike[str]
-Part: TypeAlias = str | Callable[..., Any]  # as a recipe names it, or a function, class or module
+Part: TypeAlias = str | Callable[..., Any]  # recipe text, or a function, class or module
 Data: TypeAlias = File | Indexed
 
 _OTHER_WORDS = {
@@ -24,11 +24,11 @@ _OTHER_WORDS = {
     "project": "out",
     "workers": "threads",
 }
-_CLOSE = 0.75  # of `difflib`'s ratio: below it another option is hardly what was meant
+_CLOSE = 0.75  # smallest `difflib` ratio at which an option is suggested
 
 
 class RecipeFields(TypedDict, total=False):
-    """Fields of a recipe, which decide a run's numbers; `Recipe` says what each means."""
+    """Fields of a recipe, which determine a run's numbers; see `Recipe` for their meaning."""
 
     title: str | None
     source: str | None
@@ -55,13 +55,13 @@ class RecipeFields(TypedDict, total=False):
 
 
 class CommandOptions(TypedDict, total=False):
-    """Options of a training that are no field of its recipe, each with what it does."""
+    """Options of a training that are not recipe fields, each with its help text."""
 
-    data_dir: Annotated[File | None, "Where the data set lies, if not in the cache."]
-    pretrained: Annotated[File | None, "Another spelling of --weights."]
-    lr: Annotated[float | None, "The optimizer's learning rate, as --set optimizer.lr."]
+    data_dir: Annotated[File | None, "Folder of the data set, if not in the cache."]
+    pretrained: Annotated[File | None, "Same as --weights."]
+    lr: Annotated[float | None, "The optimizer's learning rate, same as --set optimizer.lr."]
     image_size: Annotated[
-        int | None, "Height and width of the images in pixels, as --set data.size."
+        int | None, "Height and width of the images in pixels, same as --set data.size."
     ]
     set: Annotated[
         list[str] | None,
@@ -69,29 +69,29 @@ class CommandOptions(TypedDict, total=False):
     ]
     budget: Annotated[
         str,
-        "A time such as 90s, 5m or 1h: chooses what makes most of it, and ends then. With a "
-        "recipe or a model it chooses the epochs alone. Features of a pretrained network count; "
-        "a head on frozen ones keeps the recipe's epochs.",
+        "A time such as 90s, 5m or 1h: choose the best recipe for it, and stop after it. With a "
+        "recipe or a model, only the epochs are chosen. Computing pretrained features counts; "
+        "a head on frozen features keeps the recipe's epochs.",
     ]
     device: Annotated[str, "auto, cpu, cuda, cuda:1 or mps."]
     threads: Annotated[
         int,
-        "Threads to compute with; 0 takes every core. With --resume too, where another number "
-        "may end in other last bits.",
+        "Threads to compute with; 0 takes every core. Also applies to --resume, where another "
+        "number may change the last bits.",
     ]
     compile: Annotated[
         bool,
-        "Let torch.compile fuse the step's kernels, as may pay on a GPU; it needs a compiler "
-        "(Triton, or g++ without a GPU) and takes up to minutes before the first step.",
+        "Fuse the step's kernels with torch.compile, which may be faster on a GPU. It needs a "
+        "compiler (Triton, or g++ without a GPU) and up to minutes before the first step.",
     ]
-    out: Annotated[File, "The folder in which runs are made."]
-    name: Annotated[str, "The run's name; empty is <model>-<data>-<digest>."]
+    out: Annotated[File, "The folder of the runs."]
+    name: Annotated[str, "The run's name; default: <model>-<data>-<digest>."]
     trust: Annotated[
         list[File] | None,
         "A .py file of your own that a recipe or a run names, and that may run.",
     ]
-    resume: Annotated[File, "Go on with an interrupted run, by name or folder."]
-    quick: Annotated[bool, "Two epochs on 2,048 images, to see that everything works."]
+    resume: Annotated[File, "Continue an interrupted run, by name or folder."]
+    quick: Annotated[bool, "Two epochs on 2,048 images, to check that everything works."]
 
 
 class TrainOptions(RecipeFields, CommandOptions, total=False):
@@ -101,11 +101,14 @@ class TrainOptions(RecipeFields, CommandOptions, total=False):
 
 
 class StudyOptions(RecipeFields, total=False):
-    """Keywords of `study`: what varies, fields that every variant gets, and where it runs.
+    """Keywords of `study`: the variants, recipe fields of every variant, and command options.
 
-    vary: label -> a recipe's name, or fields. grid: field -> values, in every combination.
-    base: the recipe that they change. seeds: trainings of each variant. metric: what is
-    compared. jobs: trainings at a time, which share the threads.
+    vary:   label -> the name of a recipe, or recipe fields.
+    grid:   recipe field -> values, in every combination.
+    base:   the recipe that the variants change.
+    seeds:  number of trainings per variant.
+    metric: the score that is compared.
+    jobs:   number of concurrent trainings, which divide the threads.
     """
 
     vary: Mapping[str, str | Mapping[str, Any]] | None
@@ -143,8 +146,8 @@ COMMAND_DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def known(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
-    """Return the options that were given a value. Raises UsageError for one that is none."""
+def with_values(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """Return the options that are not None. Raises UsageError for an unknown option."""
     for key in options:
         if key not in keys_of(kind):
             near = closest(key, keys_of(kind))
@@ -155,7 +158,7 @@ def known(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
 
 
 def recipe_changes(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that are fields of a recipe, as a recipe holds them; not the data."""
+    """Return the options that are recipe fields, except `data`, with their values as parts."""
     fields = {k: v for k, v in options.items() if k in Recipe.model_fields and k != "data"}
     return {
         key: _part(value, PACKAGES[key])
@@ -166,10 +169,10 @@ def recipe_changes(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _part(value: Any, package: str) -> spec.Part | spec.Chain:
-    """Return a function, a class or an object as a part; of augmentations several may be given."""
+    """Return a function, a class or an object as a part, or a list of augmentations as a chain."""
     chained = package == PACKAGES["augment"]
     if chained and isinstance(value, list | tuple):
-        return spec.Chain(p for one in value for p in _chain(one, package))
+        return spec.Chain(p for augmentation in value for p in _chain(augmentation, package))
     part = value if isinstance(value, spec.Part) else spec.own_part(value, package)
     return spec.Chain([part]) if chained else part
 
@@ -188,34 +191,37 @@ def metric_parts(given: Iterable[str | Callable[..., Any]]) -> dict[str, spec.Pa
 
 
 def trusted(files: Iterable[File] | None) -> frozenset[str]:
-    """Return the digests of files of a user's own that may run. Raises UsageError."""
+    """Return the SHA-256 digests of the user's own files that may run.
+
+    Raises UsageError for a file that cannot be read.
+    """
     return frozenset(spec.own_code(home(file), spec.OwnFiles()).digest for file in files or ())
 
 
-def closest(given: str, names: Iterable[str]) -> str | None:
-    """Return the name that was meant: another word for it, or one that is almost the same."""
+def closest(option: str, names: Iterable[str]) -> str | None:
+    """Return the name for a mistyped option: a known synonym, or the closest name, or None."""
     plain = {name.lstrip("-").replace("-", "_"): name for name in names}
-    word = given.lstrip("-").replace("-", "_")
-    close = difflib.get_close_matches(word, plain, n=1, cutoff=_CLOSE)
-    meant = _OTHER_WORDS.get(word, close[0] if close else "")
+    plain_option = option.lstrip("-").replace("-", "_")
+    close = difflib.get_close_matches(plain_option, plain, n=1, cutoff=_CLOSE)
+    meant = _OTHER_WORDS.get(plain_option, close[0] if close else "")
     return plain.get(meant)
 
 
 def path(value: File | None) -> Path | None:
-    """Return a path with ~ as the home folder; None stays None."""
+    """Return a path with ~ expanded; None stays None."""
     return None if value is None else Path(value).expanduser()
 
 
 def home(text: File) -> str:
-    """Return a name or a path as text, ~ at its beginning replaced by the home folder."""
-    return os.path.expanduser(os.fspath(text))  # noqa: PTH111  a name is no path
+    """Return a name or a path as text, with a leading ~ expanded."""
+    return os.path.expanduser(os.fspath(text))  # noqa: PTH111  it may be a name, not a path
 
 
 def call_text(function: str, recipe: str, options: Mapping[str, Any]) -> str:
-    """Return a call as run.json records it: hf.train('simple-cnn', epochs=5)."""
-    given = [repr(recipe)] if recipe else []
-    given += [f"{key}={_short(value)}" for key, value in options.items() if key != "progress"]
-    return f"hf.{function}({', '.join(given)})"
+    """Return a call as text for run.json: hf.train('simple-cnn', epochs=5)."""
+    arguments = [repr(recipe)] if recipe else []
+    arguments += [f"{key}={_short(value)}" for key, value in options.items() if key != "progress"]
+    return f"hf.{function}({', '.join(arguments)})"
 
 
 def _short(value: Any) -> str:
@@ -224,6 +230,6 @@ def _short(value: Any) -> str:
 
 
 def keys_of(kind: Any) -> frozenset[str]:
-    """Return the keys of a TypedDict whose keys may all be absent."""
+    """Return the keys of a TypedDict in which every key is optional."""
     keys: frozenset[str] = kind.__optional_keys__
     return keys

@@ -1,4 +1,4 @@
-"""What the keywords of a training ask for, checked before anything heavy is loaded."""
+"""Read and check the keywords of a training, before torch is loaded."""
 
 import os
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from hundredfold.api.options import (
     COMMAND_DEFAULTS,
     TrainOptions,
     home,
-    known,
     recipe_changes,
     trusted,
+    with_values,
 )
 from hundredfold.data import Source
 from hundredfold.errors import UsageError
@@ -28,11 +28,13 @@ _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device",
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be trained, on what, and where.
+    """A checked request to train.
 
-    changes: fields of the recipe that were set. chosen: whether they choose a network, so that
-    a budget chooses the epochs alone. explicit: fields that the user named here. weights: where
-    those of a resumed run lie, if it was said. begun: the run to go on with, or None.
+    changes:  recipe fields that were set.
+    chosen:   whether the user chose a network, so that a budget chooses only the epochs.
+    explicit: names of the recipe fields that the user set.
+    weights:  path of the weights of a resumed run, if set.
+    begun:    the run to resume, or None.
     """
 
     recipe: Recipe
@@ -46,83 +48,85 @@ class Request:
     begun: run.Run | None = None
 
 
-def read(name: str, given: Mapping[str, Any]) -> Request:
-    """Return what is asked for. Raises UsageError for an option that is wrong or unknown."""
-    given = known(given, TrainOptions)
-    out = Path(home(given.get("out", run.RUNS)))
-    options = {**COMMAND_DEFAULTS, **given, "out": out}
+def read(name: str, keywords: Mapping[str, Any]) -> Request:
+    """Return the request of some keywords. Raises UsageError for an invalid or unknown one."""
+    keywords = with_values(keywords, TrainOptions)
+    out = Path(home(keywords.get("out", run.RUNS)))
+    options = {**COMMAND_DEFAULTS, **keywords, "out": out}
     display = displays.choose(options.get("progress", "auto"))
-    given = _one_spelling(given, out)
+    keywords = _merge_pretrained(keywords, out)
     if options["resume"]:
-        return _to_resume(name, given, options, display)
-    source, changes = images.source_in(options["data_dir"]), recipe_changes(given)
-    if "data" in given:
-        changes["data"], source = images.placed(given["data"], source)
-    what, chosen, explicit = _recipe(name, changes, options)
-    _need_agreement(what, options, "epochs" in given)
-    return Request(what, source, changes, chosen, options, display, explicit)
+        return _to_resume(name, keywords, options, display)
+    source, changes = images.source_in(options["data_dir"]), recipe_changes(keywords)
+    if "data" in keywords:
+        changes["data"], source = images.resolve_data(keywords["data"], source)
+    chosen_recipe, chosen, explicit = _recipe(name, changes, options)
+    _need_agreement(chosen_recipe, options, "epochs" in keywords)
+    return Request(chosen_recipe, source, changes, chosen, options, display, explicit)
 
 
-def _one_spelling(given: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Return the options with `pretrained` as `weights`, and a run in `out` as its folder."""
-    if "weights" in given and "pretrained" in given:
-        raise UsageError("--weights and --pretrained are one option", remedy="one of them")
-    others = {key: value for key, value in given.items() if key not in ("weights", "pretrained")}
-    text = given.get("weights", given.get("pretrained"))
+def _merge_pretrained(keywords: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Return the keywords with `pretrained` as `weights`, and a run in `out` as its folder."""
+    if "weights" in keywords and "pretrained" in keywords:
+        raise UsageError("--weights and --pretrained are the same option", remedy="--weights alone")
+    others = {key: value for key, value in keywords.items() if key not in ("weights", "pretrained")}
+    text = keywords.get("weights", keywords.get("pretrained"))
     return others if text is None else others | {"weights": spelled_out(home(text), out)}
 
 
 def _recipe(
     name: str, changes: dict[str, Any], options: Mapping[str, Any]
 ) -> tuple[Recipe, bool, frozenset[str]]:
-    """Return the recipe with what was set, whether its network was chosen, and what was named."""
-    files = OwnFiles(trusted=None)  # what this very call names may run
-    what = recipes.load(home(name), trusted(options["trust"])) if name else Recipe()
+    """Return the recipe, whether the user chose its network, and the explicit fields."""
+    files = OwnFiles(trusted=None)  # code that this call names may run
+    base = recipes.load(home(name), trusted(options["trust"])) if name else Recipe()
     if "weights" in changes and "model" not in changes:
         network = network_of_run(changes["weights"], options["out"])
         changes |= {"model": network} if network else {}
-    if options["image_size"] is not None:  # a field of the data set, which a budget keeps to
-        sized = what.override(changes, [f"data.size={options['image_size']}"], files)
+    if options["image_size"] is not None:  # an option of the data, which a budget keeps
+        sized = base.override(changes, [f"data.size={options['image_size']}"], files)
         changes["data"] = str(sized.data)
     sets = [f"optimizer.lr={options['lr']}"] if options["lr"] is not None else []
     sets += options["set"] or []
     chosen = bool(name or "model" in changes or "weights" in changes or sets)
     explicit = changes.keys() | {text.partition("=")[0].strip() for text in sets}
-    if name.endswith(".toml") and what.model_fields_set < Recipe.model_fields.keys():
-        explicit |= what.model_fields_set  # a run's own file spells out every field
+    if name.endswith(".toml") and base.model_fields_set < Recipe.model_fields.keys():
+        explicit |= base.model_fields_set  # a run's own file spells out every field
     quick = recipe.QUICK if options["quick"] else {}
-    return what.override(quick | changes, sets, files), chosen, frozenset(explicit)
+    return base.override(quick | changes, sets, files), chosen, frozenset(explicit)
 
 
 def _to_resume(
     name: str,
-    given: Mapping[str, Any],
+    keywords: Mapping[str, Any],
     options: Mapping[str, Any],
     display: displays.Display | None,
 ) -> Request:
-    """Return a request to go on with a run, whose recipe nothing can change."""
+    """Return a request to resume a run, whose recipe cannot be changed."""
     begun = run.open_run(home(options["resume"]), options["out"])
     begun = run.Run(begun.folder, trusted(options["trust"]))
-    held = not isinstance(given.get("data", ""), str | os.PathLike)  # images in Python alone
-    if name or given.keys() - _WITH_RESUME or ("data" in given and not held):
+    in_memory = not isinstance(
+        keywords.get("data", ""), str | os.PathLike
+    )  # images in Python alone
+    if name or keywords.keys() - _WITH_RESUME or ("data" in keywords and not in_memory):
         raise UsageError(
-            "--resume goes on with the run's own recipe, which nothing can change",
+            "--resume continues with the run's own recipe, which cannot be changed",
             remedy=f"hundredfold train --resume {options['resume']}",
         )
     with begun.writer():
-        pass  # one that another process writes is refused before torch is loaded
+        pass  # refuse a run that another process writes, before torch is loaded
     source = images.source_in(options["data_dir"])
-    if held:
-        source = images.source_of(begun, given["data"], None)
-    weights = Path(given["weights"]) if "weights" in given else None
+    if in_memory:
+        source = images.source_of(begun, keywords["data"], None)
+    weights = Path(keywords["weights"]) if "weights" in keywords else None
     return Request(begun.recipe, source, {}, True, options, display, weights=weights, begun=begun)
 
 
-def _need_agreement(what: Recipe, options: Mapping[str, Any], epochs: bool) -> None:
+def _need_agreement(recipe: Recipe, options: Mapping[str, Any], epochs: bool) -> None:
     """Raise UsageError for options that exclude each other."""
-    if options["compile"] and what.engine != "pytorch":
+    if options["compile"] and recipe.engine != "pytorch":
         raise UsageError(
-            f"--compile is PyTorch's; {what.engine} compiles every step anyway",
+            f"--compile is for PyTorch; {recipe.engine} always compiles the step",
             remedy="the same command without --compile",
         )
     if not options["budget"]:
@@ -132,9 +136,9 @@ def _need_agreement(what: Recipe, options: Mapping[str, Any], epochs: bool) -> N
             "--budget chooses the epochs",
             remedy=f"--budget {options['budget']}, without --epochs, --quick",
         )
-    if what.engine != "pytorch":
-        raise UsageError("--budget is PyTorch's alone", remedy="--epochs instead")
+    if recipe.engine != "pytorch":
+        raise UsageError("--budget is for PyTorch only", remedy="--epochs instead")
     if options["compile"]:
         raise UsageError(
-            "--budget does not count the minutes of --compile", remedy="one of them alone"
+            "--budget does not count the time of --compile", remedy="one of them alone"
         )

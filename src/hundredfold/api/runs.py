@@ -1,4 +1,4 @@
-"""A run as its user holds it: what it reached, and what can be done with it."""
+"""A run in Python: its record and scores, evaluation and prediction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hundredfold.api.answers import Predictions
 from hundredfold.api.options import Data, File, home, metric_parts, trusted
 from hundredfold.recipe import Recipe
 
-if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is
+if TYPE_CHECKING:  # importing torch takes a second, so it is imported with the first network
     from torch import nn
 
     from hundredfold.classifier import Classifier
@@ -32,9 +32,9 @@ _SPLITS = {"val": "validation", "valid": "validation"}
 
 
 class Run:
-    """A training and what it left in its folder; everything is read when asked for.
+    """A training and its folder; every property reads its file on access.
 
-    A run shows itself in a notebook.
+    In a notebook a run is displayed with its score and curves.
     """
 
     def __init__(
@@ -52,24 +52,24 @@ class Run:
 
     @property
     def status(self) -> str:
-        """running, done, stopped (it can be resumed) or failed."""
+        """The status: running, done, stopped (it can be resumed) or failed."""
         return str(self.info["status"])
 
     @property
     def info(self) -> dict[str, Any]:
-        """What run.json says: status, cost, device, data, versions."""
+        """run.json: status, cost, device, data, versions."""
         return self._files.info
 
     @property
     def recipe(self) -> Recipe:
-        """What was trained, every default spelled out."""
+        """The recipe, every default spelled out."""
         return self._files.recipe
 
     @property
     def curve(self) -> list[dict[str, float]]:
-        """One dictionary an epoch: "epoch", "train.loss", "validation.top_1" and more.
+        """One dictionary per epoch: "epoch", "train.loss", "validation.top_1" and more.
 
-        `pandas.DataFrame(run.curve)` is the table of it.
+        `pandas.DataFrame(run.curve)` makes a table of it.
         """
         return self._files.curve
 
@@ -88,17 +88,19 @@ class Run:
         device: str = "auto",
         threads: int = 0,
     ) -> dict[str, Score]:
-        """Score the best weights on a split, with 95 % intervals, and return those scores.
+        """Score the best weights on a split, and return its scores with 95 % intervals.
 
-        split: "test", each look at which is counted in run.json, or "validation" ("val").
-        data: images that were handed over in Python are not kept, so hand them over again: for
-            "validation" those of the training, for "test" the test images.
-        data_dir: where the data lie, if not where they lay in training.
-        metrics: more of them, such as "top_k(k=3)", "my.py:kappa" or a function of logits
+        split: "test" or "validation" ("val"). run.json counts the test evaluations.
+        data: images passed from Python, which a run does not store: the training images for
+            "validation", the test images for "test".
+        data_dir: folder of the data, if not the folder of training.
+        metrics: additional ones, such as "top_k(k=3)", "my.py:kappa" or a function of logits
             (n, classes) and labels (n,); a number it returns gets a bootstrap interval.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        threads: number of threads; 0 takes every core.
 
-        Raises UsageError for another split or metric, and DataError where there are no such
-        images or they are not the run's.
+        Raises UsageError for another split or metric, and DataError where the images are missing
+        or are not those of the run.
         """
         from hundredfold import evaluation
 
@@ -112,28 +114,28 @@ class Run:
     def predict(
         self, pictures: Picture | Iterable[Picture], *, device: str = "auto", threads: int = 0
     ) -> Predictions:
-        """Predict images by the best weights, in their order.
+        """Predict images with the best weights, in their order.
 
         pictures: one or several files, folders of files, PIL images or uint8 arrays (height,
-            width, 3); an array (n, height, width, 3) is n of them.
+            width, 3); an array (n, height, width, 3) is n images.
 
-        A file that is no image gets a prediction with an `error`. Raises UsageError where a
-        path does not exist or an array is no image.
+        A file that is not an image gets a prediction with an `error`. Raises UsageError where a
+        path does not exist or an array is not an image.
         """
         return Predictions(prediction.predict(self._open(device, threads), _pictures(pictures)))
 
     def report(self, *, data: Data | None = None, data_dir: File | None = None) -> Path:
         """Write report.html and figures/*.svg into the run's folder; return the page.
 
-        data, data_dir: where the images of the worst mistakes are, if not where they were.
+        data, data_dir: source of the images of the worst mistakes, if not that of training.
         """
         return reports.write_run(self._files, images.source_of(self._files, data, data_dir))
 
     def model(self, *, device: str = "auto") -> nn.Module:
         """Return the network with its best weights, in evaluation mode.
 
-        It takes uint8 (batch, 3, height, width) and returns logits (batch, classes). Of a
-        network that TensorFlow alone has, it is the Keras model.
+        It maps uint8 images (batch, 3, height, width) to logits (batch, classes). A network that
+        only TensorFlow has is returned as a Keras model.
         """
         network: nn.Module = self._open(device, 0).network  # type: ignore[attr-defined]
         return network
@@ -166,8 +168,11 @@ def load(
 ) -> Run:
     """Open a run by its folder, by its name in `out`, or the newest as "latest".
 
-    A network of your own is code that does not run because a run names it. model: the function,
-    class or network itself. trust: .py files that may run, each the one that was trained.
+    A run never executes your own code by itself. To open a run with a network of your own, pass
+    one of these:
+
+    model: the function, class or network.
+    trust: .py files that may run, identical to those that were trained.
 
     Raises UsageError with "did you mean" where there is no such run.
     """
@@ -176,12 +181,12 @@ def load(
 
 
 def list_runs(out: File = folders.RUNS) -> list[Run]:
-    """Return the runs in a folder, by name."""
-    return [Run(found.folder) for found in folders.all_runs(Path(home(out)))]
+    """Return the runs in a folder, sorted by name."""
+    return [Run(run.folder) for run in folders.all_runs(Path(home(out)))]
 
 
 def opened(run: Run | File, out: File = folders.RUNS) -> Run:
-    """Return a run, opened where it is named."""
+    """Return a run; open it if it is a name or a folder."""
     return run if isinstance(run, Run) else load(run, out=out)
 
 
@@ -196,9 +201,9 @@ def evaluate(
     threads: int = 0,
     out: File = folders.RUNS,
 ) -> dict[str, Score]:
-    """Score a run on a split, as `Run.evaluate` does. out: where runs are that are named."""
-    found = opened(run, out)
-    return found.evaluate(
+    """Score a run on a split, as `Run.evaluate` does. out: the folder of runs, for names."""
+    opened_run = opened(run, out)
+    return opened_run.evaluate(
         split, data=data, data_dir=data_dir, metrics=metrics, device=device, threads=threads
     )
 
@@ -211,7 +216,7 @@ def predict(
     threads: int = 0,
     out: File = folders.RUNS,
 ) -> Predictions:
-    """Predict images by a run, as `Run.predict` does. out: where runs are that are named."""
+    """Predict images with a run, as `Run.predict` does. out: the folder of runs, for names."""
     return opened(run, out).predict(pictures, device=device, threads=threads)
 
 

@@ -1,4 +1,4 @@
-"""Train what a study lacks, compare over seeds, and hold the result."""
+"""Train the missing runs of a study, compare over seeds, and return the result."""
 
 import json
 import os
@@ -14,10 +14,10 @@ from hundredfold.api.options import (
     File,
     StudyOptions,
     home,
-    known,
     path,
     recipe_changes,
     trusted,
+    with_values,
 )
 from hundredfold.api.runs import Metric, Run, Score, load
 from hundredfold.comparison import System
@@ -45,9 +45,9 @@ __all__ = [
 
 
 class Study:
-    """A study's folder: its comparison, its runs, its page. It shows itself in a notebook.
+    """A study's folder: its comparison, its runs, its page. A notebook displays its verdicts.
 
-    `Study("runs/quickstart")` opens one that was carried out before.
+    `Study("runs/quickstart")` opens an existing study. Raises UsageError for another folder.
     """
 
     def __init__(self, folder: File, *, trusted: frozenset[str] = frozenset()) -> None:
@@ -61,21 +61,21 @@ class Study:
 
     @property
     def comparison(self) -> dict[str, Any]:
-        """comparison.json: "systems", the best mean first, and "pairs" with a "sentence" each."""
+        """comparison.json: "systems", best mean first, and "pairs" with a "sentence" each."""
         return _read(self.folder / "comparison.json")
 
     @property
     def runs(self) -> dict[str, list[Run]]:
-        """Label -> the runs that were compared, in the order of their seeds."""
-        found: dict[str, list[Run]] = {}
+        """Label -> the compared runs, in the order of their seeds."""
+        by_label: dict[str, list[Run]] = {}
         for member in _read(self.folder / "study.json")["members"]:
-            place = self.folder.parent / str(member["run"])
-            found.setdefault(str(member["label"]), []).append(Run(place, trusted=self._trusted))
-        return found
+            folder = self.folder.parent / str(member["run"])
+            by_label.setdefault(str(member["label"]), []).append(Run(folder, trusted=self._trusted))
+        return by_label
 
     @property
     def members(self) -> list[Run]:
-        """Every run that was compared."""
+        """All compared runs."""
         return [member for many in self.runs.values() for member in many]
 
     @property
@@ -91,9 +91,9 @@ class Study:
         metrics: Iterable[Metric] = (),
         device: str = "auto",
     ) -> dict[str, dict[str, Score]]:
-        """Score every run of the study on a split; return run's name -> scores.
+        """Score every run of the study on a split; return run name -> scores.
 
-        metrics: more of them, as `Run.evaluate` takes.
+        metrics: additional ones, as `Run.evaluate` takes.
         """
         metrics = tuple(metrics)
         return {
@@ -111,25 +111,26 @@ class Study:
             f"{s['label']} {value_text(self.comparison['metric'], s['mean'])}"
             for s in self.comparison["systems"]
         )
-        said = "".join(f"\n  {pair['sentence']}" for pair in pairs[:6])
-        return f"Study({str(self.folder)!r}: {systems}){said}"
+        sentences = "".join(f"\n  {pair['sentence']}" for pair in pairs[:6])
+        return f"Study({str(self.folder)!r}: {systems}){sentences}"
 
     def _repr_html_(self) -> str:
         return reports.study_html(self.folder)
 
 
 def study(name: str = "", /, **options: Unpack[StudyOptions]) -> Study:
-    """Train what a study lacks, compare over seeds, and return it.
+    """Train the missing runs of a study, compare over seeds, and return it.
 
-    name: a study that ships ("quickstart") or a .toml file; or none, and `vary` or `grid`:
+    name: a study that ships ("quickstart") or a .toml file; or "", with `vary` or `grid`:
         study(vary={"cnn": "simple-cnn", "resnet": {"model": "resnet(depth=20)"}}, seeds=3).
-    options: fields of the recipe, which every variant gets, and those of `StudyOptions`. They
-        win over a study's file; of keywords alone, a variant's own fields win over them.
+    options: recipe fields of every variant, and those of `StudyOptions`. They override a study
+        file. Without a file, a variant's own fields override them.
 
-    Runs that are there already, with the same recipe and the same data, are not trained again;
-    interrupted ones go on where they stood. The test split stays closed. Runs that fail are
-    left out, with a warning. Raises UsageError or DataError for a study that cannot be, and
-    Interrupted, when every state is saved, where a signal asks to stop: the same call goes on.
+    Finished runs with the same recipe and data are not trained again, and interrupted runs are
+    resumed. The test split is not read. Failed runs are left out with a warning.
+
+    Raises UsageError for an invalid study, and DataError for missing or damaged data. Raises
+    Interrupted after a signal, once every state is saved; the same call resumes.
     """
     display = displays.choose(options.get("progress", "auto"))
     plan = prepare(name, options)
@@ -137,7 +138,7 @@ def study(name: str = "", /, **options: Unpack[StudyOptions]) -> Study:
         with shown_progress(display is not None):
             result = carry_out(plan, options.get("jobs", 1), display)
     except Interrupted as error:
-        error.remedy = "the same call goes on"
+        error.remedy = "make the same call to resume"
         raise
     if result.failed:
         warnings.warn(str(result.failed), HundredfoldWarning, stacklevel=2)
@@ -145,47 +146,54 @@ def study(name: str = "", /, **options: Unpack[StudyOptions]) -> Study:
 
 
 def prepare(name: str, options: Mapping[str, Any]) -> Plan:
-    """Return what a study wants and what of it lies in `out`."""
-    given = known(options, StudyOptions)
-    source = images.source_in(given.get("data_dir"))
-    changes = recipe_changes({key: value for key, value in given.items() if key != "weights"})
-    if "data" in given:
-        if not isinstance(given["data"], str | os.PathLike):
+    """Return the plan of a study: its members, and their runs in `out`."""
+    keywords = with_values(options, StudyOptions)
+    source = images.source_in(keywords.get("data_dir"))
+    changes = recipe_changes({key: value for key, value in keywords.items() if key != "weights"})
+    if "data" in keywords:
+        if not isinstance(keywords["data"], str | os.PathLike):
             raise UsageError(
-                "a study trains in processes of their own, which do not see images in Python",
+                "a study trains in separate processes, which cannot see images in Python",
                 remedy="a folder of images, or the name of a data set",
             )
-        changes["data"], source = images.placed(given["data"], source)
-    quick = bool(given.get("quick"))
-    what = _definition(name, given, changes)
-    called = f"{what.name}-quick" if quick else what.name
-    what = what.model_copy(update={"seeds": given.get("seeds", what.seeds), "name": called})
-    settings = plans.options(
-        source.folder if "data" in given else path(given.get("data_dir")),
-        given.get("device", "auto"),
-        given.get("threads", 0),
-        given.get("jobs", 1),
+        changes["data"], source = images.resolve_data(keywords["data"], source)
+    quick = bool(keywords.get("quick"))
+    definition = _definition(name, keywords, changes)
+    name_of_study = f"{definition.name}-quick" if quick else definition.name
+    definition = definition.model_copy(
+        update={"seeds": keywords.get("seeds", definition.seeds), "name": name_of_study}
     )
-    out = Path(home(given.get("out", run.RUNS)))
+    settings = plans.options(
+        source.folder if "data" in keywords else path(keywords.get("data_dir")),
+        keywords.get("device", "auto"),
+        keywords.get("threads", 0),
+        keywords.get("jobs", 1),
+    )
+    out = Path(home(keywords.get("out", run.RUNS)))
     wanted = (QUICK if quick else {}) | (changes if name else {})
-    files = OwnFiles(Path(what.file).parent, trusted(given.get("trust")) if name else None)
-    weights = path(given.get("weights"))
-    return plans.make(what, wanted, source, out, settings, weights=weights, files=files)
+    files = OwnFiles(Path(definition.file).parent, trusted(keywords.get("trust")) if name else None)
+    weights = path(keywords.get("weights"))
+    return plans.make(definition, wanted, source, out, settings, weights=weights, files=files)
 
 
-def _definition(name: str, given: Mapping[str, Any], changes: Mapping[str, Any]) -> studies.Study:
-    """Return a study by name, or one of keywords, where fields of all lose to a variant's own."""
-    own = {key: given[key] for key in ("vary", "grid", "base", "metric", "name") if key in given}
+def _definition(
+    name: str, keywords: Mapping[str, Any], changes: Mapping[str, Any]
+) -> studies.Study:
+    """Return a study by name, or from keywords; a variant's own fields override the common ones."""
+    own = {
+        key: keywords[key] for key in ("vary", "grid", "base", "metric", "name") if key in keywords
+    }
     if "vary" in own:
         own["vary"] = {
-            label: one if isinstance(one, str) else dict(one) | recipe_changes(one)
-            for label, one in own["vary"].items()
+            label: variant if isinstance(variant, str) else dict(variant) | recipe_changes(variant)
+            for label, variant in own["vary"].items()
         }
     if not name:
         return studies.define({**own, "overrides": dict(changes)})
     if own:
         raise UsageError(
-            f"the study {name!r} says itself what varies", found=f"{next(iter(own))} was given too"
+            f"{next(iter(own))} cannot be combined with the study {name!r}, which sets it itself",
+            remedy="change the study's file, or leave out its name",
         )
     return studies.load(home(name))
 
@@ -193,11 +201,11 @@ def _definition(name: str, given: Mapping[str, Any], changes: Mapping[str, Any])
 def find(name: File, out: File = run.RUNS, trust: Iterable[File] | None = None) -> Study | None:
     """Return the study of a name or folder, or None where there is none.
 
-    trust: .py files of the user's own that may run.
+    trust: the user's own .py files that may run.
     """
     folders = (Path(home(name)), Path(home(out)) / home(name))
-    found = (folder for folder in folders if (folder / "study.json").is_file())
-    return next((Study(folder, trusted=trusted(trust)) for folder in found), None)
+    existing = (folder for folder in folders if (folder / "study.json").is_file())
+    return next((Study(folder, trusted=trusted(trust)) for folder in existing), None)
 
 
 def report(
@@ -209,13 +217,14 @@ def report(
 ) -> Path:
     """Write the page of a run or a study, with its figures, and return it.
 
-    what: a run or a study, opened or named. data, data_dir: where the images of a run's worst
-    mistakes are, if not where they were. out: where runs and studies are that are named.
+    what: a run or a study, or the name or folder of one.
+    data, data_dir: source of the images of a run's worst mistakes, if not that of training.
+    out: the folder of runs and studies, for names.
     """
-    found = what if isinstance(what, Run | Study) else find(what, out) or load(what, out=out)
-    if isinstance(found, Study):
-        return found.report(data_dir=data_dir)
-    return found.report(data=data, data_dir=data_dir)
+    opened = what if isinstance(what, Run | Study) else find(what, out) or load(what, out=out)
+    if isinstance(opened, Study):
+        return opened.report(data_dir=data_dir)
+    return opened.report(data=data, data_dir=data_dir)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Train from Python: keywords become a recipe, the recipe chooses its engine."""
+"""Train from Python: turn keywords into a recipe, and run it with its engine."""
 
 import signal
 import sys
@@ -16,7 +16,7 @@ from hundredfold.api.runs import Run
 from hundredfold.errors import HundredfoldError, HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
 
-if TYPE_CHECKING:  # torch takes a second: it is loaded when training is about to begin
+if TYPE_CHECKING:  # importing torch takes a second, so it is imported when training begins
     from hundredfold.training import Options, Progress
     from hundredfold.training.protocols import Job
     from hundredfold.training.time_budget import TimeBudget
@@ -25,20 +25,22 @@ if TYPE_CHECKING:  # torch takes a second: it is loaded when training is about t
 def train(recipe: str = "", /, **options: Unpack[TrainOptions]) -> Run:
     """Train an image classifier and return its run.
 
-    recipe: one that ships ("simple-cnn") or a .toml file; none is Keras' defaults: a simple
-        CNN, Adam, batches of 128, early stopping with patience 25.
-    options: the flags of `hundredfold train`, with _ for -. Fields of the recipe win over the
-        recipe's own: epochs=5, model="resnet(depth=20)".
+    recipe: one that ships ("simple-cnn") or a .toml file; "" is Keras' defaults: a simple CNN,
+        Adam, batches of 128, early stopping with patience 25.
+    options: the flags of `hundredfold train`, with _ for -. Recipe fields override those of the
+        recipe: epochs=5, model="resnet(depth=20)".
     data: the name of a data set, a folder of images, a pair of uint8 images (n, height, width,
         3) and n labels, a DataFrame with the columns `image` and `label`, a torch Dataset of
         (image, label), or a dictionary of these by part, {"train": ..., "test": ...}.
     progress: "auto" shows progress in a notebook, and on stderr where that is a terminal;
-        "none" shows nothing; a function gets each event as a dictionary.
+        "none" shows nothing; a function is called with each event, a dictionary.
 
-    The page report.html is written at the end. An interrupt saves: in a notebook or another
-    interactive session the run is returned with the status "stopped", elsewhere Interrupted is
-    raised; `train(resume=run.folder)` goes on. Raises UsageError, DataError, MissingError or
-    CheckError, each with a remedy and the exit code that the command would have.
+    The page report.html is written at the end. An interrupt saves the state. In a notebook or
+    another interactive session it returns the run with the status "stopped"; elsewhere it raises
+    Interrupted. `train(resume=run.folder)` continues the run.
+
+    Raises UsageError, DataError, MissingError or CheckError, each with a remedy and the exit code
+    of the command.
     """
     try:
         return begin(recipe, options, call_text("train", recipe, options))
@@ -50,34 +52,37 @@ def train(recipe: str = "", /, **options: Unpack[TrainOptions]) -> Run:
 
 
 def begin(recipe: str, options: Mapping[str, Any], command: str) -> Run:
-    """Train as `train` does. command: what run.json records, a call or a command line."""
+    """Train as `train` does. command: the call or command line, for run.json."""
     began = time.monotonic()
     machine.wait_briefly()
     request = read(recipe, options)
     with shown_progress(request.display is not None):
-        made = _train(request, command, began)
-        _write_page(made, request)
+        run = _train(request, command, began)
+        _write_page(run, request)
     own = request.recipe.model.own
-    return Run(made.folder, model=own.value if own else None, trusted=request.recipe.trusted)
+    return Run(run.folder, model=own.value if own else None, trusted=request.recipe.trusted)
 
 
 def estimate(recipe: str = "", /, **options: Unpack[TrainOptions]) -> dict[str, Any]:
-    """Return what a training would take: seconds, bytes, steps, parameters; write nothing."""
+    """Return the estimated cost of a training, without writing anything.
+
+    Returns seconds, bytes of disk, steps, parameters and more. Raises UsageError for `resume`.
+    """
     began = time.monotonic()
     request = read(recipe, options)
     if request.begun:
-        raise UsageError("what is left of a run that is resumed cannot be estimated")
+        raise UsageError("the rest of a resumed run cannot be estimated")
     from hundredfold import training
     from hundredfold.engines import engine_for
 
-    settings, progress, what = _settings(request, ""), _progress(request), request.recipe
+    settings, progress, trained_recipe = _settings(request, ""), _progress(request), request.recipe
     with shown_progress(request.display is not None):
         if request.options["budget"]:
             job, _ = _plan(request, settings, progress, began, dry_run=True)
-            what = job.recipe
-            if "weights" in job.transfer:  # the recipe names them by their digest alone
+            trained_recipe = job.recipe
+            if "weights" in job.transfer:  # the recipe names them only by their digest
                 settings = replace(settings, weights=Path(job.transfer["weights"]["file"]))
-        return training.estimate(what, settings, progress, engine_for(what))
+        return training.estimate(trained_recipe, settings, progress, engine_for(trained_recipe))
 
 
 def _train(request: Request, command: str, began: float) -> run.Run:
@@ -133,21 +138,21 @@ def _progress(request: Request) -> "Progress":
     return training.Progress(request.display)
 
 
-def _write_page(made: run.Run, request: Request) -> None:
-    """Write the page; what keeps it from being written does not undo a training."""
+def _write_page(trained: run.Run, request: Request) -> None:
+    """Write the page; a failure to write it is a warning, since the training is done."""
     try:
-        reports.write_run(made, request.source)
+        reports.write_run(trained, request.source)
     except (HundredfoldError, OSError) as error:
-        text = f"the page of {str(made.folder)!r} was not written: {error}"
+        text = f"the page of {str(trained.folder)!r} was not written: {error}"
         warnings.warn(text, HundredfoldWarning, stacklevel=2)
 
 
 def _interactive() -> bool:
-    """Tell whether a person types at this Python: a notebook, IPython or its own prompt."""
+    """Return whether Python is interactive: a notebook, IPython or a prompt."""
     if hasattr(sys, "ps1") or sys.flags.interactive:
         return True
     if "IPython" not in sys.modules:
         return False
-    from IPython import get_ipython  # only where it has been loaded
+    from IPython import get_ipython  # only if something else has imported it
 
     return get_ipython() is not None

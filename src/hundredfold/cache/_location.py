@@ -1,4 +1,4 @@
-"""Where the cache is, and what is said where it cannot be written."""
+"""The location of the cache, and the error where it cannot be written."""
 
 import os
 import tempfile
@@ -14,36 +14,41 @@ _REMEDY = "set HUNDREDFOLD_CACHE to a folder that can be written and has room"
 
 
 class CacheError(DataError):
-    """An entry that is needed cannot be written (exit 3)."""
+    """A required entry cannot be written (exit 3)."""
 
 
 def location() -> Path:
-    """Return HUNDREDFOLD_CACHE, else the user's cache, else a folder of temporary files.
+    """Return the cache folder: HUNDREDFOLD_CACHE, else the user's cache folder.
 
-    The last is for a user without a home. Raises UsageError where it is somebody else's.
+    A user without a home gets a folder in the temporary folder. Raises UsageError where that
+    folder belongs to another user.
     """
-    if named := os.environ.get("HUNDREDFOLD_CACHE"):
-        return _expanded(named)
+    if path := os.environ.get("HUNDREDFOLD_CACHE"):
+        return _expanded(path)
     with suppress(RuntimeError):  # there is no home
         return user_cache_path("hundredfold", appauthor=False)
     folder = Path(tempfile.gettempdir()) / f"hundredfold-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(0o700)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise UsageError(f"there is no home, and {folder} is another user's", remedy=_REMEDY)
+        raise UsageError(
+            f"there is no home folder, and {folder} belongs to another user", remedy=_REMEDY
+        )
     return folder
 
 
-def _expanded(named: str) -> Path:
+def _expanded(path: str) -> Path:
     try:
-        return Path(named).expanduser()
+        return Path(path).expanduser()
     except RuntimeError:
-        raise UsageError(f"HUNDREDFOLD_CACHE={named}: there is no home", remedy=_REMEDY) from None
+        raise UsageError(
+            f"HUNDREDFOLD_CACHE={path}: there is no home folder", remedy=_REMEDY
+        ) from None
 
 
 @contextmanager
 def writing(root: Path) -> Iterator[None]:
-    """Turn a failure to write in the cache into one sentence."""
+    """Turn an OSError of the block into a CacheError of one sentence."""
     try:
         yield
     except OSError as error:

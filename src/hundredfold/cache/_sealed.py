@@ -1,4 +1,4 @@
-"""Files and JSON values that are stored with their sha256, so that damage is noticed."""
+"""Files and JSON values that are stored with their sha256, so that damage is detected."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ def write_value(path: Path, value: Any) -> None:
 
 
 def read_value(path: Path) -> Any:
-    """Return a JSON value as it was written, None where there is none or a damaged one."""
+    """Return a JSON value as it was written; None where it is missing or damaged."""
     try:
         sealed = json.loads(path.read_bytes())
         return sealed["value"] if sealed["sha256"] == _sum(sealed["value"]) else None
@@ -28,7 +28,7 @@ def read_value(path: Path) -> Any:
 
 
 def seal(folder: Path, facts: Any) -> None:
-    """Bring a folder's files to the disk, and write what they are and the facts beside them."""
+    """Flush a folder's files to the disk; write their sha256 and `facts` to about.json."""
     sums = {}
     for path in sorted(folder.iterdir()):
         with path.open("r+b") as stream:
@@ -38,9 +38,9 @@ def seal(folder: Path, facts: Any) -> None:
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """Return the "files" of a folder and the "facts" beside them.
+    """Return about.json of a folder: "files" (name -> sha256) and "facts".
 
-    None where a file is not as it was sealed.
+    None where a file has changed since it was sealed.
     """
     about: dict[str, Any] | None = read_value(folder / _ABOUT)
     try:
@@ -52,7 +52,7 @@ def read_about(folder: Path) -> dict[str, Any] | None:
 
 @dataclass(frozen=True)
 class _File:
-    """A file as it is now: while these numbers stay, so does its content."""
+    """A file and the numbers (device, inode, size, times) that change with its content."""
 
     path: Path = field(compare=False)
     numbers: tuple[int, ...]
@@ -65,7 +65,7 @@ def _read(file: _File) -> str:
 
 
 def _sha256(path: Path) -> str:
-    """Return a file's sha256 in hex; it is read once a process while it stays as it is."""
+    """Return a file's sha256 in hex; an unchanged file is read once per process."""
     about = path.stat()
     times = (about.st_mtime_ns, about.st_ctime_ns)
     return _read(_File(path, (about.st_dev, about.st_ino, about.st_size, *times)))

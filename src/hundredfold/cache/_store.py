@@ -16,25 +16,26 @@ from hundredfold import files, locks
 from hundredfold.cache import _sealed
 from hundredfold.cache._location import CacheError, writing
 
-_DAY = 86400.0  # seconds; no value takes that long to write
-_PART = ".part"  # as `files` names what is being written
+_DAY = 86400.0  # seconds; writing a value never takes that long
+_PART = ".part"  # suffix of incomplete files, as in `files`
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A folder of files as they were written, and the JSON value that was stored with them."""
+    """A folder of intact files, and the JSON value that was stored with them."""
 
     folder: Path
     facts: Any
 
 
 class Store:
-    """Entries of one kind.
+    """The cache entries of one kind.
 
-    version: raise it when the same facts would give another content.
-    keep:    entries that stay; those whose last use is longest ago go first.
-    unused:  seconds since its last use before an entry may go.
+    root:    the cache folder.
+    version: increase it when the same facts would give another content.
+    keep:    number of entries that stay; the least recently used are deleted.
+    unused:  seconds since its last use before an entry may be deleted.
     """
 
     def __init__(
@@ -44,16 +45,16 @@ class Store:
         self._version, self._keep, self._unused = version, keep, unused
 
     def key(self, *facts: Any) -> str:
-        """Return the key of an entry that these JSON values decide."""
+        """Return the key of the entry that these JSON values determine."""
         text = json.dumps([self._version, *facts], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def path(self, key: str) -> Path:
-        """Return where an entry is, or would be."""
+        """Return the path of an entry, which need not exist."""
         return self._home / key
 
     def load(self, key: str) -> Any:
-        """Return a JSON value; None where there is none or a damaged one."""
+        """Return a JSON value; None where it is missing or damaged."""
         value = _sealed.read_value(self.path(f"{key}.json"))
         if value is not None:
             self.mark_used(f"{key}.json")
@@ -67,20 +68,20 @@ class Store:
             self.drop_old()
 
     def open(self, key: str) -> Entry | None:
-        """Return a folder whose files are as they were written; None where there is none.
+        """Return the entry of a folder whose files are intact; None where there is none.
 
-        Warns of a damaged one. Every file is read once a process.
+        Logs a warning for a damaged folder. Every file is read once per process.
         """
         entry = self._whole(key)
         if entry is None and self.path(key).is_dir():
-            _LOG.warning("warning: %s is damaged and is made anew", self.path(key))
+            _LOG.warning("warning: %s is damaged and will be created again", self.path(key))
         return entry
 
     def make(self, key: str, write: Callable[[Path], Any]) -> Entry:
-        """Return a folder; where there is none, `write` fills it and returns its facts.
+        """Return the entry of a folder; if missing, `write` fills it and returns its facts.
 
-        One process writes and the others wait for it. Raises CacheError where the folder cannot
-        be written, and what `write` raises.
+        One process writes while the others wait for it. Raises CacheError where the folder
+        cannot be written, and whatever `write` raises.
         """
         if (entry := self.open(key)) is not None:
             return entry
@@ -92,18 +93,18 @@ class Store:
                 self._write(key, write)
         self.drop_old()
         if (entry := self._whole(key)) is None:
-            raise CacheError(f"{self.path(key)} was damaged meanwhile", remedy="start again")
+            raise CacheError(f"{self.path(key)} was damaged meanwhile", remedy="run it again")
         return entry
 
     def mark_used(self, key: str) -> None:
-        """Note that an entry was used now, where that can be written."""
+        """Set the time of an entry's last use to now, if the cache can be written."""
         with suppress(OSError):
             os.utime(self.path(key))
 
     def drop_old(self) -> None:
-        """Drop what was not used for longest, and what killed processes left.
+        """Delete the least recently used entries, and incomplete ones of killed processes.
 
-        Folders that are being written stay. Mapped files outlive their names.
+        Folders that are being written stay. A memory-mapped file remains usable after deletion.
         """
         with suppress(OSError):
             held = [path for path in self._home.iterdir() if not path.name.startswith(".")]
@@ -124,7 +125,7 @@ class Store:
 
     def _write(self, key: str, write: Callable[[Path], Any]) -> None:
         part = self._home / f".{key}{_PART}"
-        shutil.rmtree(part, ignore_errors=True)  # a killed process left it
+        shutil.rmtree(part, ignore_errors=True)  # left by a killed process
         part.mkdir()
         try:
             _sealed.seal(part, write(part))
@@ -136,7 +137,7 @@ class Store:
 
 
 def _remove(path: Path, entry: Path) -> None:
-    """Remove a file, or a folder that belongs to an entry which nobody writes."""
+    """Delete a file, or a folder unless another process writes its entry."""
     with suppress(OSError):
         if not path.is_dir():
             path.unlink()
@@ -146,7 +147,7 @@ def _remove(path: Path, entry: Path) -> None:
 
 
 def _idle(path: Path) -> float:
-    """Return the seconds since the last use; 0 where another process has removed it."""
+    """Return the seconds since the last use; 0 where another process has deleted it."""
     try:
         return time.time() - path.stat().st_mtime
     except OSError:

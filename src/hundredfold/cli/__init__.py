@@ -1,7 +1,7 @@
-"""The command line: one file per verb, each imported only when it is called.
+"""The command line: one file per verb, imported only when the verb is called.
 
-A verb is a function that prints for people on stdout and returns a dictionary. With --json
-the mount prints that dictionary instead, as the only thing on stdout; all else goes to stderr.
+A verb is a function that prints text to stdout and returns a dictionary. With --json only that
+dictionary is printed to stdout, and everything else goes to stderr.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any, get_args
 from cyclopts import App, Group, Parameter, Token, convert
 
 from hundredfold import __version__, machine
-from hundredfold.cli._failure import told
+from hundredfold.cli._failure import as_error
 from hundredfold.cli._output import lasting_output
 from hundredfold.cli._signals import follow_parent, terminable
 from hundredfold.errors import CheckError, HundredfoldError, HundredfoldWarning
@@ -26,9 +26,9 @@ _LOOK = Group("Look", sort_key=2)
 
 _VERBS = (
     ("train", _LEARN, "Train one recipe and leave a run."),
-    ("study", _LEARN, "Train what a study lacks, compare, and write its report."),
+    ("study", _LEARN, "Train the missing runs of a study, compare, and write its report."),
     ("evaluate", _LEARN, "Score a run on a split, with 95 % intervals."),
-    ("predict", _USE, "Name what is on image files."),
+    ("predict", _USE, "Predict the classes of image files."),
     ("report", _USE, "Write the HTML page of a run or a study."),
     ("data", _USE, "Fetch data sets, and check them before training."),
     ("runs", _LOOK, "List runs, or show one."),
@@ -37,11 +37,11 @@ _VERBS = (
     ("doctor", _LOOK, "Check this machine: cores, precision, memory, disk, data."),
 )
 _APPS = ("data",)  # verbs with verbs of their own
-_PLAIN = ("train",)  # <model> in its help is no tag
+_PLAIN = ("train",)  # <model> in its help is not a tag
 
 
 def application() -> App:
-    """Put the verbs together; none is imported before it is called."""
+    """Return the application with all verbs; a verb is imported when it is called."""
     app = App(
         name="hundredfold",
         help="Train image classifiers and learn honestly which one is better.",
@@ -50,15 +50,15 @@ def application() -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    for place, (verb, group, line) in enumerate(_VERBS):
+    for index, (verb, group, line) in enumerate(_VERBS):
         target = f"hundredfold.cli.{verb}:{'app' if verb in _APPS else verb}"
         own: dict[str, Any] = {"help_format": "plaintext"} if verb in _PLAIN else {}
-        app.command(target, name=verb, group=group, help=line, sort_key=place, **own)
+        app.command(target, name=verb, group=group, help=line, sort_key=index, **own)
     return app
 
 
 def _exactly(kind: Any, tokens: Sequence[Token]) -> Any:
-    """Convert what is given for a parameter; 1.5 for a whole number is an error, not 2."""
+    """Convert the tokens of a parameter. Raises ValueError for 1.5 as an integer."""
     if int in (kind, *get_args(kind)):
         for token in tokens:
             if not token.value.lstrip("+-").isdecimal():  # cyclopts would round
@@ -67,38 +67,42 @@ def _exactly(kind: Any, tokens: Sequence[Token]) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command line and return its exit code.
+    """Run a command line and return its exit code.
 
     0 done, 1 internal error, 2 wrong usage or recipe, 3 bad data, 4 missing extra or weights,
     5 a check failed, 130 or 143 interrupted.
     """
     machine.wait_briefly()
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    as_json = "--json" in given[: given.index("--")] if "--" in given else "--json" in given
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = (
+        "--json" in arguments[: arguments.index("--")]
+        if "--" in arguments
+        else "--json" in arguments
+    )
     with lasting_output() as (out, err):
         with terminable(), warnings.catch_warnings():
             warnings.simplefilter("always", HundredfoldWarning)
             warnings.showwarning = _say_warning
             follow_parent()
-            code, result = _carry_out(given, as_json)
+            code, result = _carry_out(arguments, as_json)
         if as_json and result is not None:
             out.write(json.dumps(_plain(result), indent=1, ensure_ascii=False) + "\n")
         out.flush()
         if out.failure is None or isinstance(out.failure, BrokenPipeError):
-            return code  # a reader who left has seen enough, as with `| head`
+            return code  # a closed pipe is no error, as with `| head`
         error = CheckError(f"the output cannot be written: {out.failure.strerror}")
         err.write(f"error: {error}\n")
         return code or error.exit_code
 
 
-def _carry_out(given: list[str], as_json: bool) -> tuple[int, Any]:
-    """Return the exit code and what belongs on stdout with --json."""
+def _carry_out(arguments: list[str], as_json: bool) -> tuple[int, Any]:
+    """Return the exit code, and the value that --json prints."""
     try:
         with redirect_stdout(sys.stderr if as_json else sys.stdout), shown_progress():
-            result = application()(given, exit_on_error=False, print_error=False)
+            result = application()(arguments, exit_on_error=False, print_error=False)
             return result.get("exit_code", 0) if isinstance(result, dict) else 0, result
     except (Exception, KeyboardInterrupt) as problem:
-        error = told(problem, given)
+        error = as_error(problem, arguments)
         sys.stdout.flush()
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code, _as_json(error)
@@ -116,7 +120,7 @@ def _as_json(error: HundredfoldError) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it; what is not finite becomes null."""
+    """Return a value converted for JSON; numbers that are not finite become None."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

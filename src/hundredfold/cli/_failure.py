@@ -1,4 +1,4 @@
-"""Whatever ends a command, as one sentence with a remedy and an exit code."""
+"""Convert any exception that ends a command to one sentence with a remedy and an exit code."""
 
 import errno
 import os
@@ -31,24 +31,24 @@ _OUTSIDE: dict[int, tuple[type[HundredfoldError], str]] = {
 }
 
 
-def told(problem: BaseException, given: Sequence[str]) -> HundredfoldError:
-    """Return what a person is told of a problem that ended the command line `given`."""
+def as_error(problem: BaseException, arguments: Sequence[str]) -> HundredfoldError:
+    """Return the error to report for an exception that ended a command line."""
     if isinstance(problem, HundredfoldError):
         return problem
     if isinstance(problem, KeyboardInterrupt):
         number = signal.SIGTERM if isinstance(problem, Terminated) else signal.SIGINT
         return Interrupted("interrupted", signal_number=number)
     if isinstance(problem, CycloptsError):
-        return _usage(problem, given)
+        return _usage(problem, arguments)
     if isinstance(problem, OSError) and problem.errno in _OUTSIDE:
         where = f": {str(problem.filename)!r}" if problem.filename else ""
         message = f"{problem.strerror or type(problem).__name__}{where}"
         kind, remedy = _OUTSIDE[problem.errno]
         return kind(message, remedy=remedy)
-    return _internal(problem, given)
+    return _internal(problem, arguments)
 
 
-def _usage(problem: CycloptsError, given: Sequence[str]) -> UsageError:
+def _usage(problem: CycloptsError, arguments: Sequence[str]) -> UsageError:
     chain = " ".join(("hundredfold", *(problem.command_chain or ())))
     if isinstance(problem, UnknownCommandError) and problem.unused_tokens and problem.app:
         token = problem.unused_tokens[0]
@@ -57,7 +57,7 @@ def _usage(problem: CycloptsError, given: Sequence[str]) -> UsageError:
             f"{chain} has no verb {token!r}", remedy=did_you_mean(token, verbs), see=f"{chain} -h"
         )
     message = " ".join(str(problem).split()).partition(" Did you mean ")[0]
-    message = message.rstrip(".") or f"cannot read {' '.join(given)!r}"
+    message = message.rstrip(".") or f"cannot read {' '.join(arguments)!r}"
     return UsageError(
         message[0].lower() + message[1:],
         remedy=_meant(problem),
@@ -66,21 +66,21 @@ def _usage(problem: CycloptsError, given: Sequence[str]) -> UsageError:
 
 
 def _meant(problem: CycloptsError) -> str | None:
-    """Return the option that was meant, where one is close or another word for it."""
+    """Return "did you mean --x?" where an unknown option is close to a known one, else None."""
     if not isinstance(problem, UnknownOptionError) or not problem.argument_collection:
         return None
-    from hundredfold.api.options import closest  # loads what no other error needs
+    from hundredfold.api.options import closest  # a heavy import that no other error needs
 
-    given = problem.token.keyword or problem.token.value
+    option = problem.token.keyword or problem.token.value
     names = [name for argument in problem.argument_collection for name in argument.names]
-    near = closest(given, [n for n in names if n.startswith("--")])
+    near = closest(option, [n for n in names if n.startswith("--")])
     return f"did you mean {near}?" if near else None
 
 
-def _internal(problem: BaseException, given: Sequence[str]) -> HundredfoldError:
+def _internal(problem: BaseException, arguments: Sequence[str]) -> HundredfoldError:
     words = " ".join(str(problem).split()) or "no message"
     message = f"internal error: {type(problem).__name__}: {words[:300]}"
-    trace = f"hundredfold {' '.join(given)}\n\n{''.join(traceback.format_exception(problem))}"
+    trace = f"hundredfold {' '.join(arguments)}\n\n{''.join(traceback.format_exception(problem))}"
     if os.environ.get("HUNDREDFOLD_DEBUG") == "1":
         return HundredfoldError(message, found=f"\n{trace}")
     return HundredfoldError(
@@ -89,7 +89,7 @@ def _internal(problem: BaseException, given: Sequence[str]) -> HundredfoldError:
 
 
 def _written(trace: str) -> str | None:
-    """Write a traceback where the user's logs are; None where that cannot be done."""
+    """Write a traceback to the user's log folder; return its path, or None on failure."""
     try:
         folder = Path(user_log_path("hundredfold", appauthor=False))
         path = folder / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"

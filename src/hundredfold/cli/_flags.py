@@ -1,4 +1,4 @@
-"""The flags of `train`: one for each field of a recipe, and the command's own."""
+"""The flags of `train`: one for each recipe field, and those of the command."""
 
 from inspect import Parameter as Argument
 from inspect import Signature
@@ -17,22 +17,21 @@ _SPELLINGS = {
 _RECIPE = Group("Recipe (defaults are those without a recipe)", sort_key=1)
 _OPTIONS = Group("Options", sort_key=2)
 _OUTPUT = {
-    "dry_run": "Say what would be trained, how long it would take and how much disk; write "
-    "nothing.",
+    "dry_run": "Print the recipe's cost in time and disk space; train and write nothing.",
     "json": "Print one JSON object.",
 }
 
 
 def train_signature() -> Signature:
-    """Return the signature of the verb `train`, from the recipe's fields and its options."""
+    """Return the signature of the verb `train`, from the recipe fields and the options."""
     recipe = Annotated[
         str,
         Parameter(
             name="recipe",
             allow_leading_hyphen=False,
             show_default="none",
-            help="A recipe that ships (see hundredfold recipes) or a .toml file; none is Keras' "
-            "defaults: a simple CNN, Adam, batches of 128, early stopping with patience 25.",
+            help="A recipe that ships (see hundredfold recipes) or a .toml file. Without one: "
+            "Keras' defaults, a simple CNN, Adam, batches of 128, early stopping with patience 25.",
         ),
     ]
     first = Argument("recipe", Argument.POSITIONAL_ONLY, default="", annotation=recipe)
@@ -43,7 +42,7 @@ def _of_recipe() -> list[Argument]:
     return [
         _flag(name, _kind(field.annotation) | None, None, field.description, field.default, _RECIPE)
         for name, field in Recipe.model_fields.items()
-        if get_origin(field.annotation) is not dict  # filled in, not set
+        if get_origin(field.annotation) is not dict  # set by training, not by the user
     ]
 
 
@@ -80,14 +79,14 @@ def _flag(
 
 
 def _kind(annotation: Any) -> Any:
-    """Return what a flag is read as: numbers and choices as they are, all else as text."""
+    """Return the type of a flag: numbers and choices as annotated, everything else as text."""
     if get_origin(annotation) is Literal or annotation in (int, float, bool):
         return annotation
     return float if float in get_args(annotation) else str
 
 
 def _shown(default: Any) -> str:
-    """Return a default as the help shows it."""
+    """Return a default as text for the help."""
     if isinstance(default, bool):
         return "yes" if default else "no"
     return "none" if default is None or default == "" else str(default)

@@ -1,8 +1,8 @@
-"""What a command prints may have nowhere to go; the command goes on all the same.
+"""Output streams that survive a failure, so that a training continues without them.
 
-Stdout may be closed (`>&-`), its reader may have left (`| head -1`), its disk may be full. No
-training is given up for that: the run's log has every line. What the command prints from then
-on goes nowhere, and a failure other than a reader's leaving is told at the end.
+Stdout may be closed (`>&-`), its reader may have ended (`| head -1`), or its disk may be full.
+The training continues, because the run's log has every line. Further output is discarded, and
+a failure other than a closed pipe is reported at the end.
 """
 
 import io
@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 
 class Output(io.TextIOBase):
-    """A stream that takes everything, written or not; `failure` is what stopped it."""
+    """A stream that accepts all output, even after the first `failure` of its own stream."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -52,7 +52,7 @@ class Output(io.TextIOBase):
 
 @contextmanager
 def lasting_output() -> Iterator[tuple[Output, Output]]:
-    """Let stdout and stderr take everything within; yield both."""
+    """Replace stdout and stderr by streams that never fail; yield both."""
     with _opened(sys.stdout, 1) as stdout, _opened(sys.stderr, 2) as stderr:
         out, err = Output(stdout), Output(stderr)
         with redirect_stdout(out), redirect_stderr(err):
@@ -61,9 +61,9 @@ def lasting_output() -> Iterator[tuple[Output, Output]]:
 
 @contextmanager
 def _opened(stream: TextIO | None, descriptor: int) -> Iterator[TextIO]:
-    """Yield a stream that never fails on a letter; one that Python found closed writes nowhere.
+    """Yield a stream that replaces unencodable characters; discard output if it was closed.
 
-    Its descriptor is taken, so that no file of a run gets the number of stdout.
+    The descriptor of a closed stream is opened on /dev/null, so that no file of a run gets it.
     """
     if stream is not None:
         reconfigure: Any = getattr(stream, "reconfigure", None)
@@ -83,7 +83,7 @@ def _opened(stream: TextIO | None, descriptor: int) -> Iterator[TextIO]:
 
 
 def _send_nowhere(stream: TextIO) -> None:
-    """Point a stream's descriptor to nothing, so that what it still holds can be let go."""
+    """Point a stream's descriptor to /dev/null, so that its buffer can be flushed."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

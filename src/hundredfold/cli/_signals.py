@@ -1,4 +1,4 @@
-"""SIGTERM ends a command as Ctrl-C does; a command started by another ends with it."""
+"""Handle SIGTERM like Ctrl-C; end a child command when its parent ends."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM raise Terminated within, so that files are closed and states are saved."""
+    """Raise Terminated on SIGTERM in the block, so that files are closed and states saved."""
     before = {n: signal.signal(n, _terminate) for n in machine.heeded_signals("SIGTERM")}
     try:
         yield
@@ -25,14 +25,14 @@ def terminable() -> Iterator[None]:
 
 
 def follow_parent() -> None:
-    """Get SIGTERM when the parent that started this command dies, even by kill -9 (Linux)."""
+    """Request SIGTERM for when the parent of this command dies, even by kill -9 (Linux)."""
     parent = os.environ.pop(machine.PARENT, "")
     if not parent.isdecimal() or sys.platform != "linux":
         return
-    import ctypes  # only studies need it
+    import ctypes  # needed only in a study
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(parent):  # it died before this line
+    if os.getppid() != int(parent):  # the parent died before this line
         os.kill(os.getpid(), signal.SIGTERM)
 
 

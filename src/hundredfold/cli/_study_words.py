@@ -1,4 +1,4 @@
-"""What `hundredfold study` says: the plan, what it would cost, the verdict."""
+"""The output of `hundredfold study`: the plan, its cost, the verdict."""
 
 import sys
 from collections.abc import Mapping
@@ -10,45 +10,45 @@ from hundredfold.api.studying import Plan, Result, System, value_text
 from hundredfold.cli._table import table
 
 _STATES = ("finished", "unfinished", "missing")
-_SENTENCES = 6  # at most; beyond that only those about the best variant
+_SENTENCES = 6  # with more pairs, only those of the best variant are printed
 
 
 def say_plan(plan: Plan) -> None:
-    """Say how many runs there are, and how many are still to be trained."""
-    what = plan.study
+    """Print how many runs are finished, and how many remain to be trained."""
+    study = plan.study
     variants = len({member.label for member in plan.members})
-    counts = [f"{variants} variants x {what.seeds} seeds", f"{len(plan.done)} runs finished"]
+    counts = [f"{variants} variants x {study.seeds} seeds", f"{len(plan.done)} runs finished"]
     if plan.begun:
-        counts.append(f"{len(plan.begun)} to go on with")
+        counts.append(f"{len(plan.begun)} to resume")
     counts.append(f"{len(plan.missing) - len(plan.begun)} to train")
-    sys.stdout.write(f"{what.title or what.name}: {', '.join(counts)}\n")
+    sys.stdout.write(f"{study.title or study.name}: {', '.join(counts)}\n")
     sys.stdout.flush()
 
 
 def say_estimate(cost: Mapping[str, Any]) -> None:
-    """Say what `estimate` found."""
-    lines = [f"  {state:<11} {one}\n" for state in _STATES for one in cost[state]]
+    """Print the result of `estimate`."""
+    lines = [f"  {state:<11} {folder}\n" for state in _STATES for folder in cost[state]]
     total = f"at most {wording.seconds(cost['seconds'])} and {wording.memory(cost['bytes'])} more\n"
     sys.stdout.write("".join(lines) + total)
 
 
 def say_result(plan: Plan, result: Result) -> None:
-    """Print the table of variants and what may be said of each pair."""
-    found = result.comparison
-    head = [found.metric, "n", "mean ± sd", "95 % interval", "seconds", "parameters"]
-    rows = [_row(plan, found.metric, system) for system in found.systems]
+    """Print the table of variants, and the verdict on each pair."""
+    comparison = result.comparison
+    head = [comparison.metric, "n", "mean ± sd", "95 % interval", "seconds", "parameters"]
+    rows = [_row(plan, comparison.metric, system) for system in comparison.systems]
     reference, note = plan.study.reference, ""
     if reference:
         head.append("reference")
-        rows = [(*row, value_text(found.metric, reference.values.get(row[0]))) for row in rows]
+        rows = [(*row, value_text(comparison.metric, reference.values.get(row[0]))) for row in rows]
         note = f"reference: {reference.source}\n"
-    pairs = found.pairs if len(found.pairs) <= _SENTENCES else found.against_best()
-    said = "".join(f"{pair.sentence}\n" for pair in pairs)
-    sys.stdout.write(f"\n{table(head, rows)}{note}\n{said}\n{result.page}\n")
+    pairs = comparison.pairs if len(comparison.pairs) <= _SENTENCES else comparison.against_best()
+    sentences = "".join(f"{pair.sentence}\n" for pair in pairs)
+    sys.stdout.write(f"\n{table(head, rows)}{note}\n{sentences}\n{result.page}\n")
 
 
 def _row(plan: Plan, metric: str, system: System) -> tuple[str, ...]:
-    infos = [one.info for member, one in plan.runs.items() if member.label == system.label]
+    infos = [run.info for member, run in plan.runs.items() if member.label == system.label]
     mean, sd = value_text(metric, system.mean), system.sd
     low, high = value_text(metric, system.low), value_text(metric, system.high)
     return (

@@ -1,4 +1,4 @@
-"""`hundredfold data`: fetch a data set, or look for what is wrong with one."""
+"""`hundredfold data`: fetch a data set, or check one for problems."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,22 +23,22 @@ def fetch(
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     json: bool = False,
 ) -> dict[str, Any]:
-    """Download a data set, check it and decode it, so that training starts at once.
+    """Download, check and decode a data set, so that training starts immediately.
 
     Parameters
     ----------
     data_dir
-        Where the data set lies, if not in the cache and not to be downloaded.
+        Folder of the data set, instead of the cache and a download.
     json
         Print one JSON object.
     """
-    found = images.fetch(name, data_dir=data_dir)
+    facts = images.fetch(name, data_dir=data_dir)
     if not json:
-        held = ", ".join(f"{count:,} {part}" for part, count in found["images"].items())
+        counts = ", ".join(f"{count:,} {part}" for part, count in facts["images"].items())
         console = Console(highlight=False, soft_wrap=True)
-        where = f"{found['classes']} classes, in {found['cache']}"
-        console.print(f"{found['name']}: {held} images, {where}")
-    return found
+        where = f"{facts['classes']} classes, in {facts['cache']}"
+        console.print(f"{facts['name']}: {counts} images, {where}")
+    return facts
 
 
 @app.command
@@ -50,9 +50,9 @@ def check(
     preview: Annotated[Path | None, Parameter(show_default="none")] = None,
     json: bool = False,
 ) -> dict[str, Any]:
-    """Look for unreadable files, empty classes, duplicates and the like before training.
+    """Check data before training: unreadable files, empty classes, duplicates and more.
 
-    Exit code 3 if training would refuse the data. Files that cannot be read are listed, and
+    The exit code is 3 if training would refuse the data. Unreadable files are listed, and
     training leaves them out.
 
     Parameters
@@ -60,25 +60,25 @@ def check(
     what
         A folder of your images, or a data set ("cifar100").
     data_dir
-        Where the data set lies, if not in the cache.
+        Folder of the data set, if not in the cache.
     augment
-        Draw what an augmentation does, for example "pad_crop(pixels=4) | flip".
+        Show the effect of an augmentation, for example "pad_crop(pixels=4) | flip".
     preview
-        The PNG file to draw examples in; preview.png with --augment.
+        The PNG file for examples; preview.png with --augment.
     json
         Print one JSON object.
     """
     report = images.check(what, data_dir=data_dir, augment=augment, preview=preview)
     if not json:
-        _tell(report)
+        _print_report(report)
     return report | {"exit_code": DataError.exit_code if report["problems"] else 0}
 
 
-def _tell(report: dict[str, Any]) -> None:
-    """Print a report for people: what was counted, what is wrong, what to do."""
+def _print_report(report: dict[str, Any]) -> None:
+    """Print a report as text: counts, problems, advice."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    held = ", ".join(f"{count:,} {part}" for part, count in report["images"].items())
-    console.print(f"{report['name']}: {held} images, {len(report['classes']['train'])} classes")
+    counts = ", ".join(f"{count:,} {part}" for part, count in report["images"].items())
+    console.print(f"{report['name']}: {counts} images, {len(report['classes']['train'])} classes")
     if sizes := report["sizes"]:
         console.print("sizes: " + ", ".join(f"{k} {w} x {h}" for k, (w, h) in sizes.items()))
     for bad in report["bad"]:
@@ -88,7 +88,7 @@ def _tell(report: dict[str, Any]) -> None:
             console.print(f"same image {_KINDS[kind]}: {', '.join(group)}")
         if len(groups) > 5:
             console.print(f"same image {_KINDS[kind]}: {len(groups) - 5} more (all with --json)")
-    _tell_near(console, report["near"])
+    _print_near(console, report["near"])
     for names in report["alike_names"]:
         console.print(f"almost the same name: {', '.join(names)}")
     for problem in report["problems"]:
@@ -102,9 +102,9 @@ def _tell(report: dict[str, Any]) -> None:
         console.print("ready to train" + (f", without {bad}" if report["bad"] else ""))
 
 
-def _tell_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:
+def _print_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:
     if near is None:
-        console.print("near-duplicates: not looked for, there are too many images")
+        console.print("near-duplicates: not searched, there are too many images")
         return
     for kind, pairs in near.items():
         for pair in pairs[:5]:

@@ -1,4 +1,4 @@
-"""`hundredfold doctor`: what this machine offers, and what stands in the way of a training."""
+"""`hundredfold doctor`: the resources of this machine, and obstacles to a training."""
 
 import platform
 import sys
@@ -13,20 +13,20 @@ import hundredfold
 from hundredfold import wording
 from hundredfold.cli._table import table
 from hundredfold.data import Source
-from hundredfold.machine import cores, instruction_sets, place_to_write, processor, quota
+from hundredfold.machine import cores, instruction_sets, nearest_folder, processor, quota
 
 _EXTRAS = ("h5py", "onnx", "onnxruntime", "timm", "tensorflow", "fastapi", "optuna", "ray")
-_SIDE = 1024  # of the matrices that the probe multiplies
-_SECONDS = 0.3
+_SIDE = 1024  # rows and columns of the matrices in the timing trial
+_SECONDS = 0.3  # of the timing trial
 
 
 def doctor(*, out: Path = Path("runs"), json: bool = False) -> dict[str, Any]:
-    """Look at this machine: cores, precision, memory, disk, data; and say what to mend.
+    """Check this machine: cores, precision, memory, disk, data; and advise what to fix.
 
     Parameters
     ----------
     out
-        The folder in which runs are made.
+        The folder of the runs.
     json
         Print one JSON object.
     """
@@ -48,20 +48,20 @@ def doctor(*, out: Path = Path("runs"), json: bool = False) -> dict[str, Any]:
         ]
         rows = [row for row in rows if row[1]]
         sys.stdout.write(table(("", ""), rows, left=2).lstrip("\n") + "\n")
-        sys.stdout.write("".join(f"advice: {line}\n" for line in advice) or "nothing to mend\n")
+        sys.stdout.write("".join(f"advice: {line}\n" for line in advice) or "no problems\n")
     return {**facts, "advice": advice}
 
 
 def _versions(names: tuple[str, ...]) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+    versions: dict[str, str | None] = {}
     if names != _EXTRAS:
-        found = {"hundredfold": hundredfold.__version__, "python": platform.python_version()}
+        versions = {"hundredfold": hundredfold.__version__, "python": platform.python_version()}
     for name in names:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            versions[name] = None
+    return versions
 
 
 def _processor() -> dict[str, Any]:
@@ -80,30 +80,30 @@ def _memory() -> dict[str, int]:
 
 
 def _disk(out: Path) -> dict[str, Any]:
-    place, writable = place_to_write(out)
+    folder, writable = nearest_folder(out)
     return {
-        "folder": str(place),
+        "folder": str(folder),
         "writable": writable,
-        "free_bytes": psutil.disk_usage(str(place)).free,
+        "free_bytes": psutil.disk_usage(str(folder)).free,
     }
 
 
 def _cache(source: Source) -> dict[str, Any]:
     files = [path for path in source.cache.rglob("*") if path.is_file() and not path.is_symlink()]
     parts = source.cache / "data"
-    held = sorted(path.name for path in parts.iterdir()) if parts.is_dir() else []
+    data_sets = sorted(path.name for path in parts.iterdir()) if parts.is_dir() else []
     return {
         "folder": str(source.cache),
-        "writable": place_to_write(source.cache)[1],
+        "writable": nearest_folder(source.cache)[1],
         "bytes": sum(path.stat().st_size for path in files),
-        "data_sets": held,
+        "data_sets": data_sets,
         "offline": source.offline,
         "data_dir": str(source.folder) if source.folder else None,
     }
 
 
 def _torch() -> dict[str, Any]:
-    """Return what torch uses, and the speed of a matrix product in both precisions."""
+    """Return torch's threads and devices, and its GFLOP/s of a matrix product per precision."""
     import torch
 
     gpus = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
@@ -131,23 +131,25 @@ def _gflops(kind: Any) -> float:
 
 
 def _advice(facts: dict[str, Any]) -> list[str]:
-    """Return one line for each thing that stands in the way."""
+    """Return one line for each obstacle to a training."""
     chip, memory, disk, cache = (facts[k] for k in ("processor", "memory", "disk", "cache"))
     gain = facts["torch"]["bf16_gflops"] / facts["torch"]["fp32_gflops"]
     few = chip["quota"] if chip["quota"] and chip["quota"] < chip["cores"] else 0
-    known = cache["data_dir"] or any(name.startswith("cifar100") for name in cache["data_sets"])
-    spare, left = (wording.memory(place["free_bytes"]) for place in (memory, disk))
-    found = (
+    has_cifar100 = cache["data_dir"] or any(
+        name.startswith("cifar100") for name in cache["data_sets"]
+    )
+    spare, left = (wording.memory(device["free_bytes"]) for device in (memory, disk))
+    problems = (
         (chip["load"] > 0.75 * chip["cores"], "the machine is busy, which makes training slower"),
         (few, f"only {few} of {chip['cores']} cores are allowed: --threads {max(1, int(few))}"),
         (memory["free_bytes"] < 1.5e9, f"only {spare} of memory are free"),
         (disk["free_bytes"] < 2e9, f"only {left} of disk are free"),
         (not disk["writable"], f"{disk['folder']} cannot be written: --out elsewhere"),
         (not cache["writable"], f"{cache['folder']} cannot be written: set HUNDREDFOLD_CACHE"),
-        (gain < 1.15, f"bf16 is only {gain:.1f} times as fast as fp32: training takes fp32"),
-        (not known, "CIFAR-100 is not in the cache: hundredfold data fetch cifar100"),
+        (gain < 1.15, f"bf16 is only {gain:.1f} times as fast as fp32: training uses fp32"),
+        (not has_cifar100, "CIFAR-100 is not in the cache: hundredfold data fetch cifar100"),
     )
-    return [line for wrong, line in found if wrong]
+    return [line for wrong, line in problems if wrong]
 
 
 def _shown(key: str, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""`hundredfold evaluate`: the only reader of the test split."""
+"""`hundredfold evaluate`: score runs; nothing else reads the test split."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,8 +13,8 @@ from hundredfold.api.runs import Run, Score, load
 from hundredfold.api.studying import find
 
 _SPLIT = (
-    "test or validation. Each evaluation of the test split is counted in the run. Scores: "
-    f'{", ".join(metrics.default())}. Of test, "top_1_unseen" leaves out the images that have a '
+    "test or validation. The run counts its test evaluations. Scores: "
+    f'{", ".join(metrics.default())}. On test, "top_1_unseen" leaves out the images that have a '
     "near-duplicate in the training part."
 )
 
@@ -38,7 +38,7 @@ def evaluate(
     run
         A run or a study, by name or folder; "latest" is the newest run.
     data_dir
-        Where the data lie, if not where they lay when the run was trained.
+        Folder of the data, if not the folder of training.
     metric
         One more metric, such as "top_k(k=3)" or "my.py:kappa"; may be given again.
     device
@@ -46,7 +46,7 @@ def evaluate(
     threads
         Threads to compute with; 0 takes every core.
     out
-        The folder in which runs are.
+        The folder of the runs.
     trust
         A .py file of your own that the run names, and that may run.
     json
@@ -54,19 +54,19 @@ def evaluate(
     """
     study = find(run, out, trust)
     many = study.members if study else [load(run, out=out, trust=trust)]
-    found = {}
-    for one in many:
-        scores = one.evaluate(
+    by_run = {}
+    for opened in many:
+        scores = opened.evaluate(
             split, data_dir=data_dir, metrics=metric or (), device=device, threads=threads
         )
-        found[one.name] = scores
+        by_run[opened.name] = scores
         if not json:
-            _show(one, scores)
+            _show(opened, scores)
     if study:
-        return {"runs": found}
+        return {"runs": by_run}
     (only,) = many
     evaluations = only.info["test_evaluations"]
-    return {"run": str(only.folder), "test_evaluations": evaluations, "scores": found[only.name]}
+    return {"run": str(only.folder), "test_evaluations": evaluations, "scores": by_run[only.name]}
 
 
 def _show(run: Run, scores: dict[str, Score]) -> None:
@@ -82,7 +82,7 @@ def _show(run: Run, scores: dict[str, Score]) -> None:
     unseen = scores.get("test.top_1_unseen")
     if unseen:
         seen = scores["test.top_1"]["n"] - unseen["n"]
-        console.print(f"top_1_unseen leaves out {seen:,} images that training saw nearly the same")
+        console.print(f"top_1_unseen leaves out {seen:,} near-duplicates of training images")
     if split == "test":
         times = wording.times(run.info["test_evaluations"])
         console.print(f"the test split of this run was evaluated {times}")

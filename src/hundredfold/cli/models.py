@@ -1,4 +1,4 @@
-"""`hundredfold models`: every network with its cost, or one in full."""
+"""`hundredfold models`: list networks with their cost, or show one in full."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def models(
     Parameters
     ----------
     model
-        One to show in full, e.g. "wrn(depth=28, width=10)": its options, layers and diagram.
+        A network to show in full, e.g. "wrn(depth=28, width=10)": options, layers and diagram.
     classes
         Number of classes.
     size
@@ -30,19 +30,19 @@ def models(
 
 
 def _all(classes: int, size: int, json: bool) -> dict[str, Any]:
-    families, found = networks.families(), networks.list_models(classes=classes, size=size)
+    families, listed = networks.families(), networks.list_models(classes=classes, size=size)
     if not json:
         rows = [(family["name"], family["summary"].removeprefix("Build ")) for family in families]
         out = table(("family", "what it is"), rows, left=2) + "\n"
-        cells = [(n.model, _n(n.parameters) or "-", _short(n.macs), n.error) for n in found]
+        cells = [(n.model, _n(n.parameters) or "-", _short(n.macs), n.error) for n in listed]
         out += table(("network", "parameters", "MACs", ""), cells)
         out += f'\nfor {classes} classes, {size} x {size} pixels; one in full: hundredfold models "'
-        sys.stdout.write(out + f'{found[-1].model}"\n')
+        sys.stdout.write(out + f'{listed[-1].model}"\n')
     return {
         "classes": classes,
         "size": size,
         "families": families,
-        "networks": [asdict(network) for network in found],
+        "networks": [asdict(network) for network in listed],
     }
 
 

@@ -22,7 +22,7 @@ def predict(
     trust: Annotated[list[Path] | None, Parameter(negative="", show_default="none")] = None,
     json: bool = False,
 ) -> dict[str, Any]:
-    """Predict image files by a run's best weights: CSV, or JSON with --json.
+    """Predict image files with a run's best weights: CSV, or JSON with --json.
 
     Parameters
     ----------
@@ -31,29 +31,29 @@ def predict(
     files
         Image files, or folders of them.
     top
-        How many classes to name for each file, likeliest first.
+        Number of classes to print for each file, most probable first.
     device
         auto, cpu, cuda, cuda:1 or mps.
     threads
         Threads to compute with; 0 takes every core.
     out
-        The folder in which runs are.
+        The folder of the runs.
     trust
         A .py file of your own that the run names, and that may run.
     json
         Print one JSON object.
     """
     opened = load(run, out=out, trust=trust)
-    found = opened.predict(files, device=device, threads=threads)
+    predictions = opened.predict(files, device=device, threads=threads)
     if not json:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["file", "rank", "label", "probability"])
-        for one in found:
-            for rank, (label, probability) in enumerate(one.top(top).items(), 1):
-                writer.writerow([one.file, rank, label, f"{probability:.4f}"])
-    bad = [one for one in found if one.error]
-    if len(bad) == len(found):
-        raise DataError(f"none of the {len(found)} files is an image", found=bad[0].error)
-    for one in bad:
-        sys.stderr.write(f"left out: {one.error}\n")
-    return {"run": str(opened.folder), **found.to_json(top)}
+        for prediction in predictions:
+            for rank, (label, probability) in enumerate(prediction.top(top).items(), 1):
+                writer.writerow([prediction.file, rank, label, f"{probability:.4f}"])
+    bad = [prediction for prediction in predictions if prediction.error]
+    if len(bad) == len(predictions):
+        raise DataError(f"none of the {len(predictions)} files is an image", found=bad[0].error)
+    for prediction in bad:
+        sys.stderr.write(f"left out: {prediction.error}\n")
+    return {"run": str(opened.folder), **predictions.to_json(top)}

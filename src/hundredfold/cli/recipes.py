@@ -1,4 +1,4 @@
-"""`hundredfold recipes`: what ships, and one of them in full."""
+"""`hundredfold recipes`: list the recipes and studies that ship, or show one in full."""
 
 import sys
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from hundredfold.cli._table import table
 def recipes(
     name: Annotated[str | None, Parameter(show_default="all")] = None, *, json: bool = False
 ) -> dict[str, Any]:
-    """List the recipes and studies that ship, or show one as it would be trained.
+    """List the recipes and studies that ship, or show one with every default.
 
     Parameters
     ----------
@@ -22,17 +22,19 @@ def recipes(
         Print one JSON object.
     """
     if name is not None:
-        text, facts = catalog.found(name)
+        text, facts = catalog.describe(name)
         if not json:
             sys.stdout.write(text)
         return facts
     ready, plans = catalog.recipes(), catalog.plans()
     if not json:
-        rows = [(key, str(one.data).partition("(")[0], one.title) for key, one in ready.items()]
+        rows = [
+            (key, str(entry.data).partition("(")[0], entry.title) for key, entry in ready.items()
+        ]
         sys.stdout.write(table(("recipe", "data", "title"), rows, left=3) + "\n")
-        kinds = [(key, f"{one.seeds}", one.title) for key, one in plans.items()]
+        kinds = [(key, f"{entry.seeds}", entry.title) for key, entry in plans.items()]
         sys.stdout.write(table(("study", "seeds", "title"), kinds, left=3))
     return {
-        "recipes": {key: one.model_dump() for key, one in ready.items()},
-        "studies": {key: one.model_dump(exclude={"file"}) for key, one in plans.items()},
+        "recipes": {key: entry.model_dump() for key, entry in ready.items()},
+        "studies": {key: entry.model_dump(exclude={"file"}) for key, entry in plans.items()},
     }

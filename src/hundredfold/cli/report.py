@@ -1,4 +1,4 @@
-"""`hundredfold report`: the HTML page of a run or a study."""
+"""`hundredfold report`: write the HTML page of a run or a study."""
 
 import sys
 import webbrowser
@@ -25,9 +25,9 @@ def report(
     run_or_study
         A run or a study, by name or folder; "latest" is the newest run.
     out
-        The folder in which runs are.
+        The folder of the runs.
     data_dir
-        Where the images of the worst mistakes lie, if not where they lay in training.
+        Folder of the images of the worst mistakes, if not the folder of training.
     open
         Show the page in the browser.
     json

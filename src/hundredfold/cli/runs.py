@@ -1,4 +1,4 @@
-"""`hundredfold runs`: what has been trained, and one run in full."""
+"""`hundredfold runs`: list runs, or show one in full."""
 
 import sys
 from pathlib import Path
@@ -20,57 +20,57 @@ def runs(
     out: Path = Path("runs"),
     json: bool = False,
 ) -> dict[str, Any]:
-    """List the runs in a folder, or show one: its recipe, how it ended, its scores.
+    """List the runs in a folder, or show one: its recipe, status and scores.
 
     Parameters
     ----------
     name
         A run to show, by name or folder, or "latest".
     out
-        The folder in which runs are made.
+        The folder of the runs.
     json
         Print one JSON object.
     """
     if name is not None:
         return _one(load(name, out=out), json)
-    found = [_facts(one) for one in list_runs(out)]
+    listed = [_facts(run) for run in list_runs(out)]
     if not json:
-        text = table(_HEAD, [_row(facts) for facts in found], left=4)
-        sys.stdout.write(text if found else f"no runs in {out}; hundredfold train makes one\n")
-    return {"out": str(out), "runs": found}
+        text = table(_HEAD, [_row(facts) for facts in listed], left=4)
+        sys.stdout.write(text if listed else f"no runs in {out}; hundredfold train makes one\n")
+    return {"out": str(out), "runs": listed}
 
 
-def _one(one: Run, json: bool) -> dict[str, Any]:
-    facts, info, scores = _facts(one), one.info, one.scores
+def _one(run: Run, json: bool) -> dict[str, Any]:
+    facts, info, scores = _facts(run), run.info, run.scores
     if not json:
         rows = [
             (key, f"{score['value']:.4f}", _interval(score), f"{score['n']:,.0f}")
             for key, score in scores.items()
         ]
-        text = (one.folder / "recipe.toml").read_text(encoding="utf-8")
+        text = (run.folder / "recipe.toml").read_text(encoding="utf-8")
         ended = f"{facts['status']}{': ' if info.get('reason') else ''}{info.get('reason', '')}"
         cost = f"{facts['epochs'] or 0} epochs, {wording.seconds(facts['seconds'] or 0.0)}"
         sys.stdout.write(
-            f"{one.folder}\n{ended}; {cost}, {wording.memory(facts['bytes'])}\n\n{text}"
+            f"{run.folder}\n{ended}; {cost}, {wording.memory(facts['bytes'])}\n\n{text}"
         )
         if rows:
             sys.stdout.write("\n" + table(("score", "value", "95 % interval", "images"), rows))
-    return {**facts, "info": info, "scores": scores, "recipe": one.recipe.model_dump()}
+    return {**facts, "info": info, "scores": scores, "recipe": run.recipe.model_dump()}
 
 
-def _facts(one: Run) -> dict[str, Any]:
-    """Return a run's line; a run with damaged files has the status "damaged"."""
-    bytes_ = sum(path.stat().st_size for path in one.folder.rglob("*") if path.is_file())
-    facts: dict[str, Any] = {"name": one.name, "folder": str(one.folder), "bytes": bytes_}
+def _facts(run: Run) -> dict[str, Any]:
+    """Return the facts of a run's line; with damaged files its status is "damaged"."""
+    bytes_ = sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file())
+    facts: dict[str, Any] = {"name": run.name, "folder": str(run.folder), "bytes": bytes_}
     try:
-        info, scores, what = one.info, one.scores, one.recipe
+        info, scores, recipe = run.info, run.scores, run.recipe
     except HundredfoldError as error:
         empty = dict.fromkeys(("model", "data", "epochs", "validation", "test", "seconds"))
         return facts | empty | {"status": "damaged", "reason": error.message}
     return facts | {
         "status": info.get("status", "damaged"),
         "reason": info.get("reason", ""),
-        "model": str(what.model),
+        "model": str(recipe.model),
         "data": info.get("data", {}).get("name"),
         "epochs": info.get("epochs"),
         "validation": scores.get("validation.top_1", {}).get("value"),

@@ -1,4 +1,4 @@
-"""`hundredfold study`: train what is missing, compare, and write the page."""
+"""`hundredfold study`: train the missing runs, compare, and write the page."""
 
 import sys
 from pathlib import Path
@@ -31,41 +31,41 @@ def study(
     dry_run: bool = False,
     json: bool = False,
 ) -> dict[str, Any]:
-    """Train what a study lacks, compare over seeds, and write its report.
+    """Train the missing runs of a study, compare over seeds, and write its report.
 
-    Runs that are there already, with the same recipe and the same data, are not trained
-    again; interrupted ones go on where they stood. The test split stays closed.
+    Finished runs with the same recipe and data are not trained again; interrupted runs are
+    resumed. The test split is not read.
 
     Parameters
     ----------
     name
         A study that ships (see `hundredfold recipes`) or a .toml file.
     seeds
-        Train each variant with this many seeds instead of the study's.
+        Number of seeds per variant, instead of the study's.
     jobs
-        Runs that train concurrently; they share the threads.
+        Number of runs that train concurrently; they divide the threads.
     data_dir
-        Where the data set lies, if not in the cache.
+        Folder of the data set, if not in the cache.
     weights
-        Where the weights lie that variants begin with: a folder, or one file for all.
+        Weights from which variants start: a folder, or one file for all.
     out
-        The folder in which runs and the study are made.
+        The folder of the runs and the study.
     device
         auto, cpu, cuda, cuda:1 or mps.
     threads
-        Threads to compute with, all runs together; 0 takes every core.
+        Threads of all runs together; 0 takes every core.
     trust
         A .py file of your own that the study names, and that may run.
     quick
-        Two epochs on 2,048 images, to see that everything works.
+        Two epochs on 2,048 images, to check that everything works.
     dry_run
-        Say what would be trained, how long it would take and how much disk; write nothing.
+        Print the missing runs, and their cost in time and disk space; train and write nothing.
     json
         Print one JSON object.
     """
-    given = {"seeds": seeds, "jobs": jobs, "data_dir": data_dir, "weights": weights, "out": out,
+    options = {"seeds": seeds, "jobs": jobs, "data_dir": data_dir, "weights": weights, "out": out,
              "device": device, "threads": threads, "quick": quick, "trust": trust}  # fmt: skip
-    plan = studying.prepare(name, given)
+    plan = studying.prepare(name, options)
     if not json:
         say_plan(plan)
     return _estimate(plan, jobs, json) if dry_run else _carry_out(name, plan, jobs, json)
@@ -82,7 +82,7 @@ def _carry_out(name: str, plan: studying.Plan, jobs: int, json: bool) -> dict[st
     try:
         result = studying.carry_out(plan, jobs, Terminal(sys.stderr))
     except Interrupted as error:
-        error.remedy = f"the same command goes on: hundredfold study {name}"
+        error.remedy = f"to resume: hundredfold study {name}"
         raise
     if not json:
         say_result(plan, result)

@@ -1,11 +1,11 @@
-"""Compare systems over seeds: mean, deviation, and what may be said of each pair.
+"""Compare systems over seeds: mean, deviation, and a verdict on each pair.
 
-Pairs are compared seed by seed, over the seeds both have. "better" needs three seeds, an
-interval of the mean difference that excludes 0, and a p value that stays below 0.05 after
-Holm's correction over all pairs. With one seed the images can be paired instead; that says
-whether these two networks differ, not whether their recipes do, and no "better" comes of it.
+Pairs are compared seed by seed, over their common seeds. The verdict "better" needs three seeds,
+an interval of the mean difference that excludes 0, and a p value below 0.05 after Holm's
+correction over all pairs. With one common seed the images are paired instead. That tests
+whether the two networks differ, not whether their recipes do, so it never gives "better".
 
-Intervals over seeds speak of training again on the same data, scored on the same images.
+Intervals over seeds cover another training on the same data, scored on the same images.
 """
 
 from hundredfold.comparison._compare import compare

@@ -1,4 +1,4 @@
-"""From values to a comparison: pair the seeds, correct the p values, judge."""
+"""Compute a comparison: pair the seeds, correct the p values, decide the verdicts."""
 
 import math
 from collections.abc import Mapping
@@ -28,29 +28,32 @@ def compare(
     percent: bool = True,
     within: tuple[float, float | None] = (0, 1),
 ) -> Comparison:
-    """Compare the systems of a study, each given as label -> seed -> value.
+    """Return the comparison of the systems of a study.
 
-    images:  label -> seed -> one value an image (right or wrong, or its loss), in the same
-             order of the same images for every run; used where two systems share one seed.
-    words:   what sentences call the metric; its key where none are given.
+    values:  label -> seed -> score.
+    images:  label -> seed -> (n,), one value per image: whether it is correct, or its loss. All
+             runs need the same images in the same order. Used where two systems have one
+             common seed.
+    metric:  the key of the score.
+    words:   the name of the metric in sentences; "" takes its key.
     percent: write differences as points (0.021 as 2.1 points).
-    within:  the metric's range; None where it has no largest value.
+    within:  the range of the metric; None where it has no largest value.
 
-    Raises UsageError where a system has no run, DataError for a value that is not finite or
-    for paired runs whose images differ in number.
+    Raises UsageError where a system has no run. Raises DataError for a value that is not finite,
+    and for paired runs with different numbers of images.
     """
     systems = sorted(
         (_system(label, runs, within) for label, runs in values.items()),
         key=lambda system: -system.mean if higher_is_better else system.mean,
     )
-    found = Comparison(metric, words or metric, higher_is_better, percent, tuple(systems))
+    comparison = Comparison(metric, words or metric, higher_is_better, percent, tuple(systems))
     labels = [system.label for system in systems]
     pairs = [
         _paired(first, second, values, images or {}, higher_is_better)
         for first, second in combinations(labels, 2)
     ]
-    found = replace(found, pairs=_corrected(pairs))
-    return replace(found, pairs=tuple(_judged(pair, found) for pair in found.pairs))
+    comparison = replace(comparison, pairs=_corrected(pairs))
+    return replace(comparison, pairs=tuple(_judged(pair, comparison) for pair in comparison.pairs))
 
 
 def _system(label: str, runs: Mapping[int, float], within: tuple[float, float | None]) -> System:
@@ -63,13 +66,13 @@ def _system(label: str, runs: Mapping[int, float], within: tuple[float, float | 
                 found=str(value),
                 remedy="leave this run out, or train it again with a smaller learning rate",
             )
-    given = list(runs.values())
-    if len(given) == 1:
-        return System(label, given[0], None, 1, None, None)
-    low, high = t_interval(given)
-    least, most = within  # a t interval does not know that accuracies end at 0 and 1
+    values = list(runs.values())
+    if len(values) == 1:
+        return System(label, values[0], None, 1, None, None)
+    low, high = t_interval(values)
+    least, most = within  # a t interval may exceed the range of the metric
     low, high = max(low, least), high if most is None else min(high, most)
-    return System(label, fmean(given), stdev(given), len(given), low, high)
+    return System(label, fmean(values), stdev(values), len(values), low, high)
 
 
 def _paired(first: str, second: str, values: Runs, images: Images, higher: bool) -> Pair:
@@ -78,13 +81,13 @@ def _paired(first: str, second: str, values: Runs, images: Images, higher: bool)
     if not seeds:
         difference = fmean(a.values()) - fmean(b.values())
         return Pair(first, second, difference, 0, 0, 0, verdict="no common seed")
-    each = [a[seed] - b[seed] for seed in seeds]
-    more, less = sum(d > 0 for d in each), sum(d < 0 for d in each)
+    differences = [a[seed] - b[seed] for seed in seeds]
+    more, less = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
     leads, trails = (more, less) if higher else (less, more)
-    pair = Pair(first, second, fmean(each), len(seeds), leads, trails)
+    pair = Pair(first, second, fmean(differences), len(seeds), leads, trails)
     if len(seeds) > 1:
-        low, high = t_interval(each)
-        return replace(pair, low=low, high=high, p=t_test(each))
+        low, high = t_interval(differences)
+        return replace(pair, low=low, high=high, p=t_test(differences))
     if all(seeds[0] in images.get(label, {}) for label in (first, second)):
         low, high, p = over_images(_image_difference(first, second, images, seeds[0]))
         return replace(pair, basis="images", low=low, high=high, p=p)
@@ -107,9 +110,9 @@ def _corrected(pairs: list[Pair]) -> tuple[Pair, ...]:
     return tuple(pair if pair.p is None else replace(pair, p_holm=next(left)) for pair in pairs)
 
 
-def _judged(pair: Pair, found: Comparison) -> Pair:
-    judged = replace(pair, verdict=_verdict(pair, found.higher_is_better))
-    return replace(judged, sentence=sentence(judged, found))
+def _judged(pair: Pair, comparison: Comparison) -> Pair:
+    judged = replace(pair, verdict=_verdict(pair, comparison.higher_is_better))
+    return replace(judged, sentence=sentence(judged, comparison))
 
 
 def _verdict(pair: Pair, higher: bool) -> Verdict:

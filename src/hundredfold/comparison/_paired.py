@@ -30,7 +30,7 @@ def t_test(values: Sequence[float]) -> float:
 def mcnemar(only_first: int, only_second: int) -> float:
     """Return the exact two-sided p value of McNemar's test (1947, Psychometrika 12, 153-157).
 
-    only_first, only_second: images that one of two classifiers alone got right.
+    only_first, only_second: number of images that only one of two classifiers has correct.
     """
     fewer, total = min(only_first, only_second), only_first + only_second
     return min(1.0, 2 * binomial_tail(fewer, total))
@@ -39,9 +39,10 @@ def mcnemar(only_first: int, only_second: int) -> float:
 def over_images(difference: NDArray[np.float64]) -> tuple[float, float, float]:
     """Return low, high and p of the mean of paired differences, (images,).
 
-    Differences of right and wrong, -1, 0 or 1, take the interval of Agresti and Min (2005,
-    Statistics in Medicine 24, 729-740), which adds half an image to each cell and so keeps a
-    width where no image differs, and McNemar's exact p. Others take the normal interval.
+    For correctness, with differences -1, 0 or 1, the interval is that of Agresti and Min (2005,
+    Statistics in Medicine 24, 729-740) and p is McNemar's exact one. That interval adds half an
+    image to each cell, so it has a width even where no image differs. Other differences get the
+    normal interval.
     """
     squares, size = float((difference**2).sum()), len(difference)
     binary = bool(np.isin(difference, (-1.0, 0.0, 1.0)).all())
@@ -60,10 +61,11 @@ def over_images(difference: NDArray[np.float64]) -> tuple[float, float, float]:
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return p values corrected for their number (Holm 1979, Scand. J. Statistics 6, 65-70).
 
-    Each is multiplied by how many are not smaller than it, and none falls below a smaller one.
+    Each is multiplied by the number of p values that are not smaller. The corrected values keep
+    the order of the original ones.
     """
     corrected, floor = [0.0] * len(p_values), 0.0
-    for place, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        floor = max(floor, min(1.0, p_values[index] * (len(p_values) - place)))
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        floor = max(floor, min(1.0, p_values[index] * (len(p_values) - rank)))
         corrected[index] = floor
     return corrected

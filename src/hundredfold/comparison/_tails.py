@@ -1,4 +1,4 @@
-"""Tails of Student's t distribution and of the binomial one with p = 1/2.
+"""Tails of Student's t distribution, and of the binomial distribution with p = 1/2.
 
 With T of Student's t distribution of df degrees of freedom and x = df / (df + t^2),
 
@@ -45,10 +45,10 @@ def student_critical(level: float, df: float) -> float:
 
 
 def binomial_tail(most: int, total: int) -> float:
-    """Return the chance of at most `most` heads in `total` throws of a fair coin.
+    """Return the probability of at most `most` heads in `total` tosses of a fair coin.
 
-    most: 0 to total/2, so that terms fall from the last on. That one is an exact quotient of
-    whole numbers; each before it is the next one times a ratio.
+    most: 0 to total/2, so that the last term is the largest. It is an exact quotient of
+    integers; each earlier term is the next one times a ratio.
     """
     last = math.comb(total, most) / (1 << total)
     term = tail = 1.0  # in units of the last term

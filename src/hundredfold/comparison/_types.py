@@ -1,4 +1,4 @@
-"""What a comparison holds: systems, pairs of them, and both together."""
+"""The types of a comparison: systems, pairs of systems, and the whole."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -10,9 +10,12 @@ Verdict = Literal["better", "worse", "ahead", "behind", "not distinguishable", "
 
 @dataclass(frozen=True)
 class System:
-    """One label over its seeds: mean, sample deviation, 95 % t interval of the mean.
+    """The scores of one label over its seeds.
 
-    sd, low and high are None with a single seed; the interval ends where the metric does.
+    n:         number of seeds.
+    sd:        sample standard deviation; None with a single seed.
+    low, high: 95 % t interval of the mean, clipped to the range of the metric; None with a
+               single seed.
     """
 
     label: str
@@ -25,15 +28,15 @@ class System:
 
 @dataclass(frozen=True)
 class Pair:
-    """What may be said of `first` beside `second`.
+    """The comparison of `first` with `second`.
 
-    difference: mean of first - second over the common seeds (of the means where there is none).
-    seeds:      how many seeds both have; `leads` of them favour `first`, `trails` `second`.
-    basis:      what was paired: "seeds", or the "images" of the only common seed.
-    low, high:  95 % interval of the difference; None where nothing supports one.
-    p, p_holm:  of "no difference", before and after the correction over all pairs.
-    verdict:    "ahead" and "behind" say that there are not enough seeds for better and worse.
-    sentence:   the verdict in plain English, with the figures it rests on.
+    difference: mean of first - second over the common seeds; without any, of the two means.
+    seeds:      number of common seeds; in `leads` of them `first` is better, in `trails` `second`.
+    basis:      what is paired: "seeds", or the "images" of the only common seed.
+    low, high:  95 % interval of the difference; None where it cannot be computed.
+    p, p_holm:  p value of "no difference", before and after the correction over all pairs.
+    verdict:    "ahead" and "behind" mean that there are too few seeds for "better" and "worse".
+    sentence:   the verdict in plain English, with its figures.
     """
 
     first: str
@@ -52,15 +55,17 @@ class Pair:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether there is an interval and 0 lies outside."""
+        """Whether there is an interval and 0 is outside it."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Systems, best mean first, and every pair of them, the one with the better mean first.
+    """The systems, best mean first, and all pairs of them, the better mean first.
 
-    metric: the score that is compared, "validation.top_1"; `words` is what people call it.
+    metric:  the key of the compared score, "validation.top_1".
+    words:   the name of the metric in sentences.
+    percent: whether differences are written as points.
     """
 
     metric: str
@@ -71,11 +76,11 @@ class Comparison:
     pairs: tuple[Pair, ...] = ()
 
     def against_best(self) -> tuple[Pair, ...]:
-        """Return the pairs of the best system; their p values stay corrected over all pairs."""
+        """Return the pairs of the best system; p values remain corrected over all pairs."""
         return tuple(pair for pair in self.pairs if pair.first == self.systems[0].label)
 
     def to_json(self) -> dict[str, Any]:
-        """Return dictionaries and lists that JSON can hold."""
+        """Return the comparison as dictionaries and lists for JSON."""
         return asdict(self) | {
             "systems": [asdict(system) for system in self.systems],
             "pairs": [asdict(pair) for pair in self.pairs],

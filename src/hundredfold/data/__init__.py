@@ -8,18 +8,18 @@ from hundredfold import spec
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
-from hundredfold.data._given import Indexed, given
 from hundredfold.data._image import Picture, decode
+from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._split import limited, training
-from hundredfold.data._types import DataSet, Given, Source, Split
+from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
 from hundredfold.progress_bar import progress
 
 __all__ = [
     "DataSet",
-    "Given",
+    "InMemory",
     "Indexed",
     "Picture",
     "Source",
@@ -30,10 +30,10 @@ __all__ = [
     "download",
     "examples",
     "fingerprint",
-    "given",
+    "in_memory",
     "limited",
     "load",
-    "place",
+    "locate",
     "progress",
     "refuse_folder",
     "save_grid",
@@ -44,16 +44,17 @@ __all__ = [
 _LOG = logging.getLogger(__name__)
 
 
-def place(text: str, source: Source) -> tuple[str, Source]:
-    """Let the path of a folder stand for the images in it; a data set's name wins, aloud.
+def locate(text: str, source: Source) -> tuple[str, Source]:
+    """Return the data set and source that a text names: a data set, or a folder of images.
 
-    Raises UsageError for a path that is not a folder.
+    Where a data set and a folder have the same name, the data set is used and a warning is
+    logged. Raises UsageError for a path that is not a folder.
     """
     folder = Path(text).expanduser()
     if text in spec.names(__name__):
         if folder.is_dir():
             own = f"the folder of that name is ./{text}"
-            _LOG.warning("warning: %s is the data set that Hundredfold brings; %s", text, own)
+            _LOG.warning("warning: %s is the data set that ships with Hundredfold; %s", text, own)
         return text, source
     if not (folder.exists() or "/" in text):
         return text, source
@@ -65,7 +66,7 @@ def place(text: str, source: Source) -> tuple[str, Source]:
 def refuse_folder(dataset: DataSet, source: Source) -> None:
     """Raise UsageError where the user names a folder for a data set that reads none.
 
-    A folder that the environment names is for other data sets.
+    A folder from HUNDREDFOLD_DATA is ignored here: it is meant for other data sets.
     """
     if dataset.bundled and source.folder not in (None, Source().folder):
         raise UsageError(
@@ -75,9 +76,9 @@ def refuse_folder(dataset: DataSet, source: Source) -> None:
 
 
 def load(chosen: str | spec.Part, source: Source) -> DataSet:
-    """Load a data set as a recipe names it: "cifar100", "digits(size=32)".
+    """Load a data set by its recipe text: "cifar100", "digits(size=32)".
 
-    Raises UsageError for an unknown name or option and DataError for data that are not there
+    Raises UsageError for an unknown name or option. Raises DataError where the data are missing
     or cannot be used.
     """
     data: DataSet = spec.resolve(chosen, "hundredfold.data")(source)

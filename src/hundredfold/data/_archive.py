@@ -1,4 +1,4 @@
-"""Files out of a .tar.gz, read to its end, with nothing written to the disk."""
+"""Read files from a .tar.gz to its end, without writing anything to the disk."""
 
 import gzip
 import io
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from hundredfold.errors import DataError
 
-LIMIT = 400 * 2**20  # bytes an archive may hold; the largest CIFAR holds 185 MB
-RATIO = 100  # times its own size that it may hold; CIFAR's hold 1.1 times theirs
-MEMBERS = 1000  # files and folders it may have; CIFAR's have 9
+LIMIT = 400 * 2**20  # bytes after decompression; the largest CIFAR has 185 MB
+RATIO = 100  # largest decompressed size / archive size; 1.1 for CIFAR
+MEMBERS = 1000  # files and folders in an archive; 9 for CIFAR
 
 
 class _Limited(io.RawIOBase):
-    """A stream that ends in an error rather than after the limit."""
+    """A stream that raises DataError after `limit` bytes."""
 
     def __init__(self, stream: gzip.GzipFile, limit: int) -> None:
         self._stream = stream
@@ -34,10 +34,10 @@ class _Limited(io.RawIOBase):
 
 
 def members(archive: Path, names: Iterable[str]) -> dict[str, bytes]:
-    """Return the named files by their last name, in the order asked for.
+    """Return file name -> content of the named files, in the order of `names`.
 
-    The archive is read whole, so that a truncated or damaged one is noticed even where the
-    wanted files are not. Links, folders and other names are passed over.
+    The whole archive is read, so damage anywhere in it is detected. Links, folders and other
+    names are skipped. Raises DataError for an archive that is damaged, too large or incomplete.
     """
     names = list(names)
     try:
@@ -75,13 +75,13 @@ def _read(archive: Path, names: set[str]) -> dict[str, bytes]:
     return contents
 
 
-def _unusable(archive: Path, found: str) -> DataError:
+def _unusable(archive: Path, reason: str) -> DataError:
     with archive.open("rb") as stream:
         page = is_web_page(stream.read(512))
     return DataError(
         f"{archive} is a web page instead of an archive"
         if page
         else f"{archive} is truncated or damaged",
-        found=None if page else found,
+        found=None if page else reason,
         remedy="delete it and download it again",
     )

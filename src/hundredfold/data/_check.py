@@ -1,4 +1,4 @@
-"""What is wrong with a data set, found before training: the whole list, not the first error."""
+"""Check a data set before training: report every problem, not only the first."""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -20,20 +20,26 @@ from hundredfold.errors import DataError
 from hundredfold.machine import cores
 from hundredfold.progress_bar import progress
 
-SIZE = 64  # pixels at which two files count as the same image
+SIZE = 64  # pixels; files that decode to equal pixels at this size are the same image
 
 
 def check_folder(root: Path, cache: Path, parts: Iterable[str] | None = None) -> dict[str, Any]:
-    """Read every image of a folder of class folders and report what is wrong with it.
+    """Read every image of a folder of class folders and report the problems.
 
-    parts: those to look at; all where none are named. Near-duplicates are kept in the cache.
+    cache: folder in which near-duplicates are cached.
+    parts: the parts to check ("train", "validation", "test"); None checks all.
 
-    Raises DataError where the folder has no parts and no classes at all.
+    Raises DataError where the folder has neither parts nor classes.
     """
     layout = _scan.layout(root)
     files = {part: _scan.classes(layout, part) for part in parts or layout.parts}
-    jobs = [(p, c, f) for p, classes in files.items() for c, each in classes.items() for f in each]
-    small = np.zeros((len(jobs), duplicates.SIDE, duplicates.SIDE, 3), np.uint8)
+    jobs = [
+        (part, label, file)
+        for part, classes in files.items()
+        for label, class_files in classes.items()
+        for file in class_files
+    ]
+    thumbnails = np.zeros((len(jobs), duplicates.SIDE, duplicates.SIDE, 3), np.uint8)
     text = f"reading {len(jobs):,} images of {root}"
     with (
         catch_warnings(),
@@ -41,18 +47,24 @@ def check_folder(root: Path, cache: Path, parts: Iterable[str] | None = None) ->
         progress(text if len(jobs) >= 1000 else "", len(jobs), count=True) as advance,
     ):
         simplefilter("ignore")
-        images = list(pool.map(partial(_look, root, advance), jobs, small))
-    counts = {p: {c: len(each) for c, each in classes.items()} for p, classes in files.items()}
-    facts = report(root.resolve().name, counts, images, small, cache)
+        images = list(pool.map(partial(_read_image, root, advance), jobs, thumbnails))
+    counts = {
+        part: {label: len(class_files) for label, class_files in classes.items()}
+        for part, classes in files.items()
+    }
+    facts = report(root.resolve().name, counts, images, thumbnails, cache)
     facts["problems"] = _refused(root, files, {image.name for image in images if image.reason})
     facts["advice"] += _not_refused(files)
     return facts
 
 
 def check_set(data: DataSet, cache: Path) -> dict[str, Any]:
-    """Report on a data set that can be loaded; its test part is read here, and only looked at."""
+    """Report the problems of a data set that can be loaded.
+
+    The test part is read too, but nothing is trained or scored on it.
+    """
     images: list[Image] = []
-    counts, small = {}, []
+    counts, thumbnails = {}, []
     for part, opened in data.parts.items():
         split = opened()
         classes = dict.fromkeys(data.classes, 0)
@@ -63,14 +75,14 @@ def check_set(data: DataSet, cache: Path) -> dict[str, Any]:
             sha256 = hashlib.sha256(split.pixels[row].tobytes()).hexdigest()
             images.append(Image(part, label, name, (data.size, data.size), sha256))
         counts[part] = classes
-        small.append(duplicates.thumbnails(split.pixels, split.indices))
-    return report(data.name, counts, images, np.concatenate(small), cache)
+        thumbnails.append(duplicates.thumbnails(split.pixels, split.indices))
+    return report(data.name, counts, images, np.concatenate(thumbnails), cache)
 
 
-def _look(
-    root: Path, advance: Callable[[int], object], job: tuple[str, str, Path], small: Thumbnails
+def _read_image(
+    root: Path, advance: Callable[[int], object], job: tuple[str, str, Path], thumbnail: Thumbnails
 ) -> Image:
-    """Read one image, and leave its thumbnail in `small`."""
+    """Read one image, and write its thumbnail (32, 32, 3) into `thumbnail`."""
     part, label, file = job
     name = _scan.relative(root, file)
     try:
@@ -81,7 +93,7 @@ def _look(
         return Image(part, label, name, reason=reason)
     finally:
         advance(1)
-    small[:] = duplicates.thumbnails(pixels[None], np.zeros(1, np.int64))[0]
+    thumbnail[:] = duplicates.thumbnails(pixels[None], np.zeros(1, np.int64))[0]
     sha256 = hashlib.sha256(repr(shape).encode() + pixels.tobytes()).hexdigest()
     return Image(part, label, name, shape, sha256)
 
@@ -89,15 +101,15 @@ def _look(
 def _refused(
     root: Path, files: Mapping[str, Mapping[str, list[Path]]], bad: Collection[str]
 ) -> list[str]:
-    """Say why training would refuse the folder; single files that cannot be read are left out.
+    """Return the reasons for which training would refuse the folder.
 
-    bad: names of the files that cannot be read.
+    Single unreadable files are no such reason: training leaves them out. bad: their names.
     """
     problems, train = [], files["train"]
-    for name, some in train.items():
-        if not some:
+    for name, files_of_class in train.items():
+        if not files_of_class:
             problems.append(f"{name!r} has no training images")
-        elif all(_scan.relative(root, file) in bad for file in some):
+        elif all(_scan.relative(root, file) in bad for file in files_of_class):
             problems.append(f"no training image of {name!r} can be read")
     if len(train) == 1:
         problems.append(f"{root} has one class only")
@@ -111,11 +123,11 @@ def _refused(
 
 
 def _not_refused(files: Mapping[str, Mapping[str, list[Path]]]) -> list[str]:
-    """Say what is wrong with the test part, which training never opens."""
-    return [f"mend the test part before it is scored: {text}" for text in _unknown(files, "test")]
+    """Return the problems of the test part, which training never opens."""
+    return [f"fix the test part before it is scored: {text}" for text in _unknown(files, "test")]
 
 
 def _unknown(files: Mapping[str, Mapping[str, list[Path]]], part: str) -> list[str]:
     classes = files.get(part, {})
-    unknown = sorted(c for c, some in classes.items() if some and c not in files["train"])
+    unknown = sorted(c for c, images in classes.items() if images and c not in files["train"])
     return [f"{c!r} is in the {part} part and not in the training part" for c in unknown]

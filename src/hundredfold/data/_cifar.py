@@ -1,8 +1,8 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): the official files, wherever they lie.
+"""Read CIFAR-10 and CIFAR-100 (Krizhevsky 2009) from any of their official layouts.
 
-Each is published as a folder of binary files and as a folder of Python pickles, and each
-folder as an archive. All four hold the same images in the same order, so they give the same
-digest. An archive is read where it is: nothing of it is ever extracted to the disk.
+Each data set is published as binary files and as Python pickles, both as a folder and as an
+archive. All four hold the same images in the same order, so they give the same digest.
+Archives are read in memory and never extracted to the disk.
 """
 
 import warnings
@@ -43,7 +43,11 @@ def cifar(source: Source, official: Official) -> DataSet:
 
 
 def read_binary(data: bytes, *, label_bytes: int) -> Labelled:
-    """Read rows of `label_bytes` labels, of which the last is the class, and 3,072 pixels."""
+    """Return labels (n,) and pixels (n, 3072) of a file in the binary layout.
+
+    A row has `label_bytes` labels, the last of which is the class, and then 3,072 pixels.
+    Raises DataError for a file that does not consist of whole rows.
+    """
     rows = np.frombuffer(data, np.uint8)
     if not len(rows) or len(rows) % (label_bytes + PLANES):
         raise DataError(
@@ -68,11 +72,11 @@ def _part(source: Source, official: Official, copy: Copy, name: str) -> _store.P
 
 
 def _unofficial(official: Official, copy: Copy, name: str) -> None:
-    """Accept other images from a user's folder with a warning; refuse them from a download."""
+    """Warn of unofficial images in a user's folder; raise DataError for a download."""
     text = f"the {name} images in {copy.path} are not the official ones of {official.name}"
     if copy.downloaded:
         raise DataError(text, remedy=f"delete {copy.path} and start again")
-    text += "; they are used, and told apart by their digest"
+    text += "; they are used, and their digest differs"
     warnings.warn(text, HundredfoldWarning, stacklevel=2)
 
 

@@ -1,4 +1,4 @@
-"""A file from the network: resumed where it stopped, checked, and then given its name."""
+"""Download a file: resume an interrupted download, verify the checksum, then rename."""
 
 import hashlib
 import http.client
@@ -15,22 +15,23 @@ from hundredfold.errors import DataError
 from hundredfold.progress_bar import progress
 
 _CHUNK = 2**18
-_TIMEOUT = 30.0  # seconds without a byte
-_REMEDY = "start again, or download it elsewhere and give its folder with --data-dir"
+_TIMEOUT = 30.0  # seconds without data
+_REMEDY = "start again, or download it elsewhere and name its folder with --data-dir"
 
 
 def download(url: str, target: Path, sha256: str) -> None:
     """Download `url` to `target`, continuing an earlier attempt in `target`.part.
 
-    sha256: the checksum in hex, or as many of its first digits as are known.
-    Raises DataError where there is no network, the server refuses, a web page comes instead
-    of the file, the transfer stops early, or the checksum is another.
+    sha256: the checksum in hex, or its first digits.
+
+    Raises DataError where the network or the server fails, a web page arrives instead of the
+    file, the transfer stops early, or the checksum differs.
     """
     part = target.with_name(target.name + ".part")
     with writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         with locks.alone(target):
-            if target.exists():  # another process had it while this one waited
+            if target.exists():  # another process downloaded it while this one waited
                 return
             with part.open("a+b") as stream:
                 _fetch(url, stream)
@@ -50,7 +51,7 @@ def _fetch(url: str, stream: IO[bytes]) -> None:
             _receive(url, response, stream, have)
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code == 416 and have:  # nothing is left to fetch, or the part is not of this file
+        if error.code == 416 and have:  # the part is complete, or belongs to another file
             return
         raise _failed(url, f"the server answers {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
@@ -76,18 +77,18 @@ def _receive(url: str, response: Any, stream: IO[bytes], have: int) -> None:
         raise DataError(
             f"the download of {url} stopped early",
             found=f"{start:,} of {total:,} bytes",
-            remedy="start again: it goes on where it stopped",
+            remedy="start again: the download resumes where it stopped",
         )
 
 
 def _check(url: str, stream: IO[bytes], sha256: str) -> None:
     stream.seek(0)
-    found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-    if not found.startswith(sha256):
+    checksum = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    if not checksum.startswith(sha256):
         stream.truncate(0)
         raise DataError(
-            f"the checksum of {url} is wrong, so what came was thrown away",
-            found=f"sha256 {found}, not {sha256}",
+            f"the checksum of {url} is wrong, so the downloaded file was deleted",
+            found=f"sha256 {checksum}, not {sha256}",
             remedy=_REMEDY,
         )
 

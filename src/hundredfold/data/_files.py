@@ -1,4 +1,4 @@
-"""Source files: known by their checksum, and a failure to read one as a sentence."""
+"""Source files: their checksums, and one-sentence errors where one cannot be read."""
 
 import hashlib
 import os
@@ -9,21 +9,24 @@ from pathlib import Path
 from hundredfold.cache import Store
 from hundredfold.errors import DataError
 
-_KEPT = 1000  # files whose sha256 is remembered
+_KEPT = 1000  # files whose sha256 is cached
 _VERSION = 1
 
 
 def fingerprint(cache: Path, file: Path) -> str:
-    """Return the sha256 hex of a file, remembered while its size and times stay the same."""
+    """Return the sha256 (hex) of a file, cached while its size and times do not change.
+
+    Raises DataError where the file cannot be read.
+    """
     file = file.resolve()
     with reading():
         about = file.stat()
     times = [about.st_size, about.st_mtime_ns, about.st_ctime_ns]
     store = Store(cache, "fingerprints", version=_VERSION, keep=_KEPT)
     key = store.key(os.fsencode(file).hex())
-    known = store.load(key)
-    if known and known["times"] == times:
-        return str(known["sha256"])
+    stored = store.load(key)
+    if stored and stored["times"] == times:
+        return str(stored["sha256"])
     with reading(), file.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     store.save(key, {"times": times, "sha256": sha256})
@@ -32,7 +35,7 @@ def fingerprint(cache: Path, file: Path) -> str:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn a failure to read a user's file into one sentence."""
+    """Turn an OSError of the block into a DataError of one sentence."""
     try:
         yield
     except OSError as error:

@@ -1,8 +1,8 @@
-"""One image file as pixels, whatever a camera, a scanner or an editor made of it.
+"""Decode one image file to uint8 pixels.
 
-- Orientation: as the EXIF tag says; a damaged tag is ignored, as browsers do.
+- Orientation: the EXIF tag is applied; a damaged tag is ignored, as in browsers.
 - 16 bits: grey is scaled (not clipped) to 8 bits, colour keeps its high byte.
-- Palette: looked up. Transparent: over white. CMYK: converted. Several frames: the first.
+- Palette: looked up. Transparency: over white. CMYK: converted. Several frames: the first.
 - Size: the largest centred square, resized with antialiasing (bicubic).
 """
 
@@ -36,12 +36,15 @@ Picture: TypeAlias = Path | bytes | Image.Image | NDArray[np.uint8]
 
 
 def decode(file: Picture, size: int, name: str = "") -> NDArray[np.uint8]:
-    """Return an image as (size, size, 3) uint8: a file, its bytes, a PIL image or an array.
+    """Return an image as (size, size, 3) uint8.
 
-    An array is (height, width, 3) or, grey, (height, width) uint8.
+    file: a path, the bytes of a file, a PIL image, or an array of uint8 pixels: (height, width,
+          3) or, grey, (height, width).
+    size: height and width of the result in pixels.
+    name: the image's name in errors; "" takes the path.
 
-    Raises DataError with the reason, and `name` or the path, for whatever is not an image of
-    one of FORMATS, has over MOST_PIXELS pixels or takes over MOST_BYTES bytes.
+    Raises DataError for an image that is in none of FORMATS, that has more than MOST_PIXELS
+    pixels, or whose file has more than MOST_BYTES bytes.
     """
     name = name or (str(file) if isinstance(file, Path) else "the image")
     try:
@@ -56,7 +59,7 @@ def decode(file: Picture, size: int, name: str = "") -> NDArray[np.uint8]:
 
 
 def dimensions(file: Path) -> tuple[int, int]:
-    """Return width and height as the header of an image file says, without decoding it."""
+    """Return width and height in pixels from the header of an image file, without decoding it."""
     with Image.open(file, formats=FORMATS) as image:
         return image.size
 
@@ -140,7 +143,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block says nothing about the pixels
+    except Exception:  # the pixels may be intact where the EXIF block is damaged
         return 1
 
 

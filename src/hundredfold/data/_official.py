@@ -1,4 +1,4 @@
-"""Data sets as they are published: their layouts, and which of them is on this machine."""
+"""Published data sets: their layouts, and which layout is on this machine."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Labelled = tuple[NDArray[np.int64], NDArray[np.uint8]]  # (n,) and (n, 3072)
 
 @dataclass(frozen=True)
 class Layout:
-    """One way the set is published: its folder, its archive, the files of each part."""
+    """One published layout: its folder, its archive, the archive's SHA-256, each part's files."""
 
     folder: str
     archive: str
@@ -30,9 +30,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Official:
-    """A data set as published; `digests` are those of its decoded parts, where known.
+    """A published data set.
 
-    The first layout is the one that is downloaded, from `site`.
+    site:    URL of the folder from which the first layout's archive is downloaded.
+    digests: part -> SHA-256 (hex) of its decoded pixels and labels, where known.
     """
 
     name: str
@@ -46,7 +47,10 @@ class Official:
 
 @dataclass(frozen=True)
 class Copy:
-    """A layout on this machine: a folder, or an archive, which this program may have downloaded."""
+    """A layout on this machine: the path of a folder or an archive.
+
+    downloaded: whether Hundredfold downloaded it, rather than the user.
+    """
 
     path: Path
     layout: Layout
@@ -54,7 +58,10 @@ class Copy:
 
 
 def find(source: Source, official: Official) -> Copy:
-    """Return where the training files lie, downloading the archive if they lie nowhere."""
+    """Return the copy of a data set on this machine; download it where there is none.
+
+    Raises DataError where the folder does not exist, or the download is forbidden or fails.
+    """
     downloads = source.cache / "downloads"
     if source.folder is not None:
         if not source.folder.exists():
@@ -76,7 +83,7 @@ def find(source: Source, official: Official) -> Copy:
 
 
 def among(root: Path, official: Official, *, downloaded: bool) -> Copy | None:
-    """Return the first layout that `root` holds: as a folder, as files, or as an archive."""
+    """Return the first layout in `root`: as a folder, as files, or as an archive."""
     for layout in official.layouts:
         for path in (root / layout.folder, root):
             if all((path / name).is_file() for name in layout.files["train"]):

@@ -1,4 +1,4 @@
-"""CIFAR's Python layout: a pickled dictionary of labels and an array of bytes."""
+"""Read CIFAR's Python layout: a pickled dictionary of labels and a byte array."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from hundredfold.pickles import Vocabulary
 
 
 class _Dtype:
-    """What `numpy.dtype` stands for: one byte per number, or nothing."""
+    """Stand-in for `numpy.dtype`; refuses everything but uint8."""
 
     def __init__(self, kind: str | bytes, *_rest: object) -> None:
         if kind not in ("u1", b"u1", "|u1", b"|u1"):
@@ -19,7 +19,7 @@ class _Dtype:
 
 
 class _Array:
-    """What `numpy.ndarray` stands for; its state comes after it."""
+    """Stand-in for `numpy.ndarray`; the pickle sets its state after the call."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self.pixels = pixels
@@ -42,7 +42,7 @@ def _encoded(text: str, _latin1: str) -> bytes:
 
 
 def _pixels(data: str | bytes, shape: tuple[int, ...], order: Any) -> NDArray[np.uint8]:
-    content = data.encode("latin1") if isinstance(data, str) else data  # text by Python 2
+    content = data.encode("latin1") if isinstance(data, str) else data  # str in Python 2 pickles
     return np.frombuffer(content, np.uint8).reshape(shape, order=order)
 
 
@@ -60,7 +60,10 @@ _ARRAYS = Vocabulary(
 
 
 def read_python(data: bytes, *, labels: str) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return (n,) labels and (n, 3072) pixels of one pickled batch."""
+    """Return labels (n,) and pixels (n, 3072) of one pickled batch.
+
+    Raises DataError where the pickle is damaged or is not a batch of CIFAR.
+    """
     try:
         batch = pickles.interpret(data, _ARRAYS)
         if not isinstance(batch, dict):

@@ -1,4 +1,4 @@
-"""A grid of images as one picture: what augmentation will do, seen before hours are spent."""
+"""A grid of example images in one PNG, to inspect an augmentation before training."""
 
 from pathlib import Path
 
@@ -9,18 +9,18 @@ from PIL import Image
 from hundredfold import files
 from hundredfold.data._types import Split
 
-_CELL = 64  # pixels a small image is enlarged to, at least
-_GAP = 2
+_CELL = 64  # pixels; smaller images are enlarged to at least this
+_GAP = 2  # pixels
 
 
 def examples(split: Split, rows: int, columns: int) -> NDArray[np.uint8]:
-    """Return (rows, columns, size, size, 3): a class in each row, one of its images in each column.
+    """Return (rows, columns, size, size, 3): a row has images of one class.
 
-    Classes are spread over all there are; a class of few images repeats them.
+    The classes are spread evenly over all classes. A class of few images repeats them.
     """
     labels = split.labels[split.indices]
-    known = np.unique(labels)
-    chosen = known[np.linspace(0, len(known) - 1, min(rows, len(known))).astype(int)]
+    present = np.unique(labels)
+    chosen = present[np.linspace(0, len(present) - 1, min(rows, len(present))).astype(int)]
     picked = [np.resize(split.indices[labels == label], columns) for label in chosen]
     return np.asarray(split.pixels[np.stack(picked)])
 

@@ -1,4 +1,4 @@
-"""Images that a data set holds twice: with equal pixels, and nearly so."""
+"""Duplicates in a data set: images with equal pixels, and near-duplicates."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -16,7 +16,12 @@ Thumbnails = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Image:
-    """One image: where it is, or why it cannot be read. `sha256` is of its pixels."""
+    """One checked image.
+
+    shape:  (width, height) in pixels.
+    sha256: of its pixels, in hex.
+    reason: why it cannot be read; "" where it can.
+    """
 
     part: str
     label: str
@@ -27,7 +32,7 @@ class Image:
 
 
 def equal(images: Iterable[Image]) -> dict[str, list[list[str]]]:
-    """Group images with equal pixels: in one part, across parts, and in several classes."""
+    """Return groups of images with equal pixels: within a part, across parts, across classes."""
     groups: dict[str, list[Image]] = defaultdict(list)
     for image in images:
         groups[image.sha256].append(image)
@@ -44,19 +49,19 @@ def equal(images: Iterable[Image]) -> dict[str, list[list[str]]]:
 
 
 def nearly_equal(
-    images: list[Image], small: Thumbnails, cache: Path
+    images: list[Image], thumbnails: Thumbnails, cache: Path
 ) -> dict[str, list[dict[str, Any]]] | None:
-    """Pair images that are nearly and not exactly the same; None where they are too many.
+    """Return pairs of near-duplicates without equal pixels; None for too many images.
 
-    small: (n, 32, 32, 3), a thumbnail of each image.
+    thumbnails: (n, 32, 32, 3) uint8, one per image.
     """
     rows = np.array([row for row, image in enumerate(images) if not image.reason], np.int64)
-    near = duplicates.find_within(cache, small[rows])
+    near = duplicates.find_within(cache, thumbnails[rows])
     if near is None:
         return None
     pairs: dict[str, list[dict[str, Any]]] = {"within": [], "across": [], "contradicting": []}
     for number in np.argsort(-near.agreement, kind="stable"):
-        a, b = images[rows[near.rows[number]]], images[rows[near.known[number]]]
+        a, b = images[rows[near.rows[number]]], images[rows[near.reference[number]]]
         if a.sha256 == b.sha256:
             continue
         agreement = round(float(near.agreement[number]), 3)

@@ -1,4 +1,4 @@
-"""What a check of a data set reports, from what was seen of each image."""
+"""The report of a data set check, from the checked images."""
 
 import unicodedata
 from collections import defaultdict
@@ -10,19 +10,20 @@ from typing import Any
 from hundredfold.data import _repeats
 from hundredfold.data._repeats import Image, Thumbnails
 
-UNEVEN = 10  # times more images in one class than in another that deserve advice
+UNEVEN = 10  # ratio of the largest to the smallest class from which there is advice
 
 
 def report(
     name: str,
     counts: Mapping[str, Mapping[str, int]],
     images: list[Image],
-    small: Thumbnails,
+    thumbnails: Thumbnails,
     cache: Path,
 ) -> dict[str, Any]:
-    """Return what is wrong with a data set, and what to do about it.
+    """Return the report of a data set: its counts, its problems, and advice.
 
-    counts: images of each part and class. small: (n, 32, 32, 3), a thumbnail of each image.
+    counts:     part -> class -> number of images.
+    thumbnails: (n, 32, 32, 3) uint8, one per image.
     """
     bad = [image for image in images if image.reason]
     good = [image for image in images if not image.reason]
@@ -39,7 +40,7 @@ def report(
         "imbalance": max(filled, default=1) / min(filled, default=1),
         "alike_names": _alike({c for classes in counts.values() for c in classes}),
         "duplicates": _repeats.equal(good),
-        "near": _repeats.nearly_equal(images, small, cache),
+        "near": _repeats.nearly_equal(images, thumbnails, cache),
         "problems": [f"{len(bad)} files cannot be read"] if bad else [],
     }
     return facts | {"advice": _advice(facts)}
@@ -57,7 +58,7 @@ def _sizes(shapes: list[tuple[int, int]]) -> dict[str, list[int]]:
 
 
 def _alike(names: Iterable[str]) -> list[list[str]]:
-    """Return names that differ in case or the Unicode form only."""
+    """Return groups of names that differ only in case or in Unicode form."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names):
         groups[unicodedata.normalize("NFKC", name).casefold()].append(name)
@@ -65,7 +66,7 @@ def _alike(names: Iterable[str]) -> list[list[str]]:
 
 
 def _advice(facts: Mapping[str, Any]) -> list[str]:
-    """Say what to do about what is wrong."""
+    """Return one piece of advice for each problem."""
     same, near = facts["duplicates"], facts["near"] or {}
     side = min(facts["sizes"].get("median", [0]))
     uneven, better = facts["imbalance"], min(side // 32 * 32, 224)
@@ -74,12 +75,12 @@ def _advice(facts: Mapping[str, Any]) -> list[str]:
         (facts["empty"], "add images to the empty classes, or remove their folders"),
         (facts["single"], "add images to the classes of one image: they cannot be validated"),
         (facts["alike_names"], "merge or rename the classes whose names are almost the same"),
-        (same["across"], "remove images that are in several parts: they make a score too good"),
-        (near.get("across"), "look at the near-duplicates in several parts: they do so too"),
-        (near.get("within"), "look at the near-duplicates: a validation cut may split such a pair"),
+        (same["across"], "remove images that are in several parts: they make scores too high"),
+        (near.get("across"), "check the near-duplicates in several parts: so do they"),
+        (near.get("within"), "check the near-duplicates: a validation split may separate a pair"),
         (same["contradicting"], "decide to which class the images in several classes belong"),
         ("test" not in facts["images"], "put a folder 'test' beside 'train', for a final score"),
-        (uneven >= UNEVEN, f"classes are uneven ({uneven:.0f} to 1): look at recall per class"),
+        (uneven >= UNEVEN, f"classes are imbalanced ({uneven:.0f} to 1): check recall per class"),
         (side >= 3 * 32, f"the images are large: image_folder(size={better}) keeps more of them"),
     ]
     return [text for reason, text in advice if reason]

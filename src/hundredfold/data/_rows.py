@@ -1,4 +1,4 @@
-"""Images as they come out of decoding, written block by block as NumPy files."""
+"""Decoded images, written block by block to NumPy files."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,13 @@ _READ = 1024  # images
 
 @dataclass(frozen=True)
 class Rows:
-    """A part as it comes out of decoding.
+    """The decoded images of a part.
 
-    blocks: (b, size, size, 3) uint8 each; together as many images as there are labels, less
-            those left out.
-    names:  one file name per image, or ().
-    bad:    why a row has no image; filled while the blocks are made, read when they are done.
+    labels: (n,), class indices.
+    size:   height and width in pixels.
+    blocks: arrays (b, size, size, 3) uint8; together n images, minus those in `bad`.
+    names:  one file name per label, or ().
+    bad:    row -> why it has no image; complete only when all blocks have been read.
     """
 
     labels: NDArray[np.int64]
@@ -32,7 +33,10 @@ class Rows:
 
 
 def write(folder: Path, rows: Rows) -> dict[str, Any]:
-    """Write pixels.npy and labels.npy; return their digest, the names, and what was left out."""
+    """Write pixels.npy and labels.npy; return their digest, the names, and the files left out.
+
+    Raises DataError where the number of images does not match the labels.
+    """
     count = _write_pixels(folder / "pixels.npy", rows)
     kept = [row for row in range(len(rows.labels)) if row not in rows.bad]
     if count != len(kept):
@@ -47,14 +51,14 @@ def write(folder: Path, rows: Rows) -> dict[str, Any]:
 
 
 def _write_pixels(file: Path, rows: Rows) -> int:
-    """Write the images and return how many there were."""
+    """Write the images and return their number."""
     with file.open("wb") as stream:
         _write_header(stream, len(rows.labels), rows.size)
         start, count = stream.tell(), 0
         for block in rows.blocks:
             stream.write(np.ascontiguousarray(block, np.uint8).data)
             count += len(block)
-        if count != len(rows.labels):  # NumPy leaves room in the header for another count
+        if count != len(rows.labels):  # NumPy pads the header, so another count fits
             stream.seek(0)
             _write_header(stream, count, rows.size)
             if stream.tell() != start:

@@ -1,4 +1,4 @@
-"""What a folder of images holds: its parts, its classes, their files. Nothing is decoded."""
+"""Scan a folder of images for its parts, classes and files, without decoding anything."""
 
 import os
 import unicodedata
@@ -20,17 +20,17 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """A folder of images and where in it the parts are; a flat one is all training part."""
+    """A folder of images, and part -> its folder; without parts, all images are for training."""
 
     root: Path
     parts: Mapping[str, Path]
 
 
 def layout(root: Path) -> Layout:
-    """Find the parts of a folder: `train`, `val`, `test` and the like, or class folders only.
+    """Return the parts of a folder: `train`, `val`, `test` and synonyms, or class folders only.
 
-    A folder of such a name is a part if it holds class folders itself; else it is a class.
-    Raises DataError where there is no training part, or two of a kind.
+    A folder with such a name is a part if it contains class folders; otherwise it is a class.
+    Raises DataError where there is no training part, or a part appears twice.
     """
     if not root.is_dir():
         raise DataError(f"there is no folder {str(root)!r}", remedy="check --data-dir")
@@ -57,8 +57,8 @@ def layout(root: Path) -> Layout:
 def classes(layout: Layout, part: str) -> dict[str, list[Path]]:
     """Return the image files of each class of a part, both sorted; empty classes included.
 
-    A class is called as its folder, with accents in composed form (NFC), so that it has the
-    same name on every system.
+    A class has the name of its folder, with accents in composed form (NFC), so that the name
+    is the same on every system. Raises DataError where two folders have the same name in NFC.
     """
     files: dict[str, list[Path]] = {}
     for folder in _folders(layout.root, layout.parts[part]):
@@ -70,7 +70,10 @@ def classes(layout: Layout, part: str) -> dict[str, list[Path]]:
 
 
 def training_classes(layout: Layout) -> dict[str, list[Path]]:
-    """Return the files of each class that is trained: two classes or more, none empty."""
+    """Return the files of each training class.
+
+    Raises DataError for fewer than two classes, and for a class without images.
+    """
     files, folder = classes(layout, "train"), layout.parts["train"]
     if not any(files.values()):
         raise DataError(
@@ -87,29 +90,31 @@ def training_classes(layout: Layout) -> dict[str, list[Path]]:
         )
     if len(files) == 1:
         raise DataError(
-            f"{folder} has one class, {next(iter(files))!r}, and there is nothing to tell apart",
+            f"{folder} has only one class, {next(iter(files))!r}",
             remedy="one folder of images per class, two or more",
         )
     return files
 
 
-def labelled(files: Mapping[str, list[Path]], known: tuple[str, ...]) -> list[tuple[Path, int]]:
-    """Return each file with its class's position among `known`, matched by name.
+def labelled(
+    files: Mapping[str, list[Path]], class_names: tuple[str, ...]
+) -> list[tuple[Path, int]]:
+    """Return each file with the index of its class in `class_names`, matched by name.
 
-    Raises DataError for images of a class that is not known.
+    Raises DataError for images of a class that is not in `class_names`.
     """
-    position = {name: index for index, name in enumerate(known)}
+    position = {name: index for index, name in enumerate(class_names)}
     for name, images in files.items():
         if images and name not in position:
             raise DataError(
                 f"{images[0].parent} is a class that the training part does not have",
-                remedy=did_you_mean(name, known),
+                remedy=did_you_mean(name, class_names),
             )
     return [(file, position[name]) for name, images in files.items() for file in images]
 
 
 def relative(root: Path, file: Path) -> str:
-    """Return a path below the root as text that can be written anywhere, / between its names."""
+    """Return a path relative to the root, with / as separator and undecodable bytes replaced."""
     return (
         file.relative_to(root).as_posix().encode(errors="surrogateescape").decode(errors="replace")
     )
@@ -120,7 +125,7 @@ def _folders(root: Path, folder: Path) -> list[Path]:
 
 
 def _images(root: Path, folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """Yield the image files below a folder; a link that leads back up is not followed again."""
+    """Yield the image files below a folder; a link to a folder in `above` is not followed."""
     here = folder.resolve()
     if here in above:
         return
@@ -149,17 +154,17 @@ def _within(root: Path, entry: Path) -> bool:
 
 
 def _loosest(root: Path, folders: list[Path]) -> Path:
-    """Return the folder in which images lie loose, as those of no class; the root if in none."""
+    """Return the first folder with loose images, which belong to no class; else the root."""
     return next((folder for folder in (root, *folders) if _loose(folder)), root)
 
 
 def _loose(folder: Path) -> int:
-    """Count the images that lie in a folder itself, not in a class's folder below."""
+    """Return the number of images directly in a folder, not in a class folder below it."""
     return sum(f.suffix.lower() in SUFFIXES and f.is_file() for f in folder.iterdir())
 
 
 def _holds(folder: Path) -> str:
-    """Say what is in a folder instead of folders of images: loose images, or the first names."""
+    """Describe a folder without class folders: its loose images, or its first names."""
     if loose := _loose(folder):
         images = "1 image that lies" if loose == 1 else f"{loose:,} images that lie"
         return f"{folder} holds {images} loose, in no class"

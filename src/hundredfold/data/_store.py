@@ -1,12 +1,12 @@
-"""Decoded images in the cache: written once, whole or not at all, then memory-mapped read-only.
+"""Decoded images in the cache: written once and atomically, then memory-mapped read-only.
 
     cache/data/<group>/<key>/   one part of a data set
         pixels.npy              (n, size, size, 3) uint8
         labels.npy              (n,) int64
-        about.json              sha256 of these files, and the digest, file names, what was left out
+        about.json              sha256 of these files; digest, file names and files left out
 
-The key says what is decoded (a checksum and the options), so a part is never stale. Parts
-lie apart: opening one neither opens nor decodes another.
+The key is a digest of the source files and the options, so a part is never stale. Parts are
+separate: opening one neither opens nor decodes another.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from hundredfold.data._rows import Rows, write
 from hundredfold.data._types import Split
 
 KEPT = 4  # versions of a part that stay in the cache
-_VERSION = 2  # raise it when the files, or the way any data set is decoded, change
+_VERSION = 2  # raise it when the file format or the decoding of any data set changes
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Part:
 
 
 def prepare(cache: Path, group: str, key: str, decode: Callable[[], Rows]) -> Part:
-    """Return the part called `key`, decoding it where the cache has none or a damaged one.
+    """Return the part of a key; decode it where the cache has none or a damaged one.
 
-    Raises DataError where the cache cannot be written, and what `decode` raises.
+    Raises DataError where the cache cannot be written, and whatever `decode` raises.
     """
     store = Store(cache, f"data/{group}", version=_VERSION, keep=KEPT)
     entry = store.make(store.key(key), lambda folder: write(folder, decode()))
@@ -57,11 +57,11 @@ def prepare(cache: Path, group: str, key: str, decode: Callable[[], Rows]) -> Pa
 
 
 def digest(parts: Iterable[Part], classes: Iterable[str]) -> str:
-    """Return the sha256 hex of what training sees: the parts' images and labels, the classes."""
+    """Return the sha256 (hex) of the training data: images and labels of parts, and classes."""
     return digest_of([part.digest for part in parts], classes)
 
 
 def digest_of(parts: Sequence[str], classes: Iterable[str]) -> str:
-    """Return the sha256 hex of the digests of parts, and the classes."""
+    """Return the sha256 (hex) of the digests of parts, and the classes."""
     facts = [list(parts), list(classes)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

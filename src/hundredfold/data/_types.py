@@ -1,4 +1,4 @@
-"""What a data set is: named parts of uint8 images with labels, opened when they are called."""
+"""The types of a data set: named parts of uint8 images with labels, opened on demand."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,8 @@ from hundredfold.data._image import Picture
 
 
 def _folder() -> Path | None:
-    named = os.environ.get("HUNDREDFOLD_DATA")
-    return Path(named).expanduser() if named else None
+    variable = os.environ.get("HUNDREDFOLD_DATA")
+    return Path(variable).expanduser() if variable else None
 
 
 def _offline() -> bool:
@@ -23,19 +23,23 @@ def _offline() -> bool:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images, uint8 (n, height, width, 3) or one object each, and labels, positions in classes."""
+    """Images and labels in memory.
+
+    images: (n, height, width, 3) uint8, or one object per image.
+    labels: (n,), class indices.
+    """
 
     images: NDArray[np.uint8] | Sequence[Picture]
     labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Given:
-    """Labelled images that somebody holds in memory.
+class InMemory:
+    """Labelled images that the caller holds in memory.
 
-    parts:   "train", maybe "validation", maybe "test": images and a label each.
-    classes: the names of the classes, in their order.
-    size:    height and width that a run knows; 0 leaves it to `arrays`.
+    parts:   "train", and optionally "validation" and "test".
+    classes: class names, by index.
+    size:    height and width in pixels of a run's images; 0 leaves it to `arrays`.
     """
 
     parts: Mapping[str, Labelled]
@@ -45,28 +49,28 @@ class Given:
 
 @dataclass(frozen=True)
 class Source:
-    """Where data lie: options of a command, never of a recipe.
+    """Where the data are: options of a command, never of a recipe.
 
-    folder:  where the user keeps the data (`--data-dir`, HUNDREDFOLD_DATA); read, never written.
-    cache:   where downloads and decoded images go (HUNDREDFOLD_CACHE, else the user's cache).
-    offline: whether the network is forbidden (HUNDREDFOLD_OFFLINE=1).
-    given:   images that were handed over in Python; the data set `arrays` takes them.
+    folder:    folder of the data (`--data-dir`, HUNDREDFOLD_DATA); read, never written.
+    cache:     folder for downloads and decoded images (HUNDREDFOLD_CACHE, else the user's cache).
+    offline:   whether the network is forbidden (HUNDREDFOLD_OFFLINE=1).
+    in_memory: images passed from Python; the data set `arrays` loads them.
     """
 
     folder: Path | None = field(default_factory=_folder)
     cache: Path = field(default_factory=cache.location)
     offline: bool = field(default_factory=_offline)
-    given: Given | None = None
+    in_memory: InMemory | None = None
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows of a part. Splits of one part share its pixels; only their indices differ.
+    """Rows of a part. Splits of one part have the same pixels; only their indices differ.
 
-    pixels:  (n, height, width, 3), the whole part, memory-mapped, read-only.
-    labels:  (n,), positions in `DataSet.classes`, the whole part.
-    indices: the rows that belong to the split, ascending.
-    names:   one file name per row of pixels where the images are files, else empty.
+    pixels:  (n, height, width, 3) uint8, the whole part, memory-mapped, read-only.
+    labels:  (n,), indices in `DataSet.classes`, the whole part.
+    indices: rows of the split, ascending.
+    names:   one file name per row of pixels where the images are files, else ().
     """
 
     pixels: NDArray[np.uint8]
@@ -80,16 +84,16 @@ class Split:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set whose parts are opened only when called, so that training never reads test.
+    """A data set whose parts are opened on demand, so that training never reads the test part.
 
-    superclass_of: for each class its position in `superclasses`; both are () without them.
+    superclass_of: index in `superclasses` for each class; both are () without superclasses.
     size:          height and width of every image in pixels.
-    digest:        sha256 over pixels, labels and class names of what training sees: the
-                   training part and, where the set brings one, its validation part.
-    parts:         "train", maybe "validation", maybe "test".
-    bundled:       whether it comes with the package or is drawn, so that it reads no folder.
-    mirrors:       whether an image's mirror image is as good an image of its class.
-    notes:         what was left out of, or is odd in, what training sees; a sentence each.
+    digest:        sha256 over pixels, labels and class names of the training part and, where
+                   there is one, the validation part.
+    parts:         "train", and optionally "validation" and "test"; each call opens the part.
+    bundled:       whether it ships with the package or is generated, so that it reads no folder.
+    mirrors:       whether mirrored images keep their class, so that flips may augment them.
+    notes:         a sentence on each file left out of, or oddity in, the training data.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Test images of which training saw nothing nearly the same."""
+"""Test images without a near-duplicate in the training data."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from hundredfold.data._types import DataSet
 
 
 def unseen(data: DataSet, cache: Path) -> NDArray[np.bool_] | None:
-    """Return (n,) for the test images: True where training saw nothing nearly the same.
+    """Return (n,) over the test images: True where the training data have no near-duplicate.
 
-    What training may have seen are the training part and, where the data set brings one, its
-    validation part. None where there are too many images to compare, or none of training are
-    at hand. Opens the test part.
+    The training data are the training part and, where there is one, the validation part.
+    Returns None where there are too many images to compare, or no training images at hand. Opens
+    the test part.
     """
     if "train" not in data.parts:
         return None
@@ -24,8 +24,8 @@ def unseen(data: DataSet, cache: Path) -> NDArray[np.bool_] | None:
     for name in ("train", "validation"):
         if name in data.parts:
             part = data.parts[name]()
-            known = duplicates.thumbnails(part.pixels, part.indices)
-            near = duplicates.find_across(cache, images, known)
+            reference = duplicates.thumbnails(part.pixels, part.indices)
+            near = duplicates.find_across(cache, images, reference)
             if near is None:
                 return None
             fresh[near.rows] = False

@@ -1,7 +1,6 @@
-"""Images that were handed over in Python: arrays, a table of images, a torch Dataset.
+"""Images passed from Python: arrays, a DataFrame of images, a torch Dataset.
 
-They are used where they lie and never written to disk, so a run does not hold them: to score
-or resume it, hand them over again.
+They stay in memory and are never written to disk. To score or resume a run, pass them again.
 """
 
 from functools import partial
@@ -12,44 +11,44 @@ from numpy.typing import NDArray
 from hundredfold.data import _store
 from hundredfold.data._image import decode
 from hundredfold.data._rows import pixels_digest
-from hundredfold.data._types import DataSet, Given, Labelled, Source, Split
+from hundredfold.data._types import DataSet, InMemory, Labelled, Source, Split
 from hundredfold.errors import DataError, UsageError
 
 _LARGEST = 1024  # pixels
-_OF_FILES = 32  # pixels, as `image_folder` takes them
+_OF_FILES = 32  # pixels, the default of `image_folder`
 
 
 def arrays(source: Source, *, size: int = 0) -> DataSet:
-    """Load the images that were handed over in Python.
+    """Load the images that were passed from Python.
 
-    size: height and width in pixels, up to 1024; of each image the centred square is taken.
-        0 is the arrays' own size, and 32 for files and images of several sizes.
+    size: height and width in pixels, up to 1024; the centred square of each image is used.
+        0 means the arrays' own size, and 32 for files and for images of several sizes.
 
-    Raises UsageError where no images were handed over.
+    Raises UsageError where no images were passed, or the size is out of range.
     """
-    given = source.given
-    if given is None:
+    in_memory = source.in_memory
+    if in_memory is None:
         raise UsageError(
-            "the images were handed over in Python, and a run does not keep them",
-            remedy="hand them over again: data=(images, labels)",
+            "the images were passed from Python, and a run does not store them",
+            remedy="pass them again: data=(images, labels)",
         )
     if not 0 <= size <= _LARGEST:
         raise UsageError(f"arrays(size={size}) is not between 0 and {_LARGEST}")
-    size = given.size or size or _own_size(given)
-    seen = {name: _split(p, size) for name, p in given.parts.items() if name != "test"}
+    size = in_memory.size or size or _own_size(in_memory)
+    seen = {name: _split(p, size) for name, p in in_memory.parts.items() if name != "test"}
     parts = {name: partial(_as_it_is, split) for name, split in seen.items()}
-    if "test" in given.parts:
-        parts["test"] = partial(_split, given.parts["test"], size)
+    if "test" in in_memory.parts:
+        parts["test"] = partial(_split, in_memory.parts["test"], size)
     digests = [pixels_digest(s.pixels, s.labels, size) for s in seen.values()]
     return DataSet(
         name="arrays",
-        classes=given.classes,
+        classes=in_memory.classes,
         superclasses=(),
         superclass_of=(),
         size=size,
-        digest=_store.digest_of(digests, given.classes),
+        digest=_store.digest_of(digests, in_memory.classes),
         parts=parts,
-        notes=_notes(given, size),
+        notes=_notes(in_memory, size),
     )
 
 
@@ -69,24 +68,24 @@ def _pixels(part: Labelled, size: int) -> NDArray[np.uint8]:
     if isinstance(images, np.ndarray) and images.shape[1:3] == (size, size):
         return np.ascontiguousarray(images)
     try:
-        made = [decode(image, size, f"image {row}") for row, image in enumerate(images)]
+        decoded = [decode(image, size, f"image {row}") for row, image in enumerate(images)]
     except DataError as error:
-        raise DataError(error.message, remedy="leave it out, or mend it") from None
-    return np.stack(made)
+        raise DataError(error.message, remedy="leave it out, or fix it") from None
+    return np.stack(decoded)
 
 
-def _own_size(given: Given) -> int:
+def _own_size(in_memory: InMemory) -> int:
     sides = {
         min(part.images.shape[1:3]) if isinstance(part.images, np.ndarray) else 0
-        for part in given.parts.values()
+        for part in in_memory.parts.values()
     }
     side = sides.pop()
     return min(side, _LARGEST) if side and not sides else _OF_FILES
 
 
-def _notes(given: Given, size: int) -> tuple[str, ...]:
-    """Say what was cut off or resized of the arrays that training sees."""
-    images = next(iter(given.parts.values())).images
+def _notes(in_memory: InMemory, size: int) -> tuple[str, ...]:
+    """Return a note where the training arrays are cropped or resized."""
+    images = next(iter(in_memory.parts.values())).images
     if not isinstance(images, np.ndarray) or images.shape[1:3] == (size, size):
         return ()
     height, width = images.shape[1:3]

@@ -70,7 +70,6 @@ _OFFICIAL = Official(
 def cifar100(source: Source) -> DataSet:
     """Load CIFAR-100 with its 100 classes in 20 superclasses.
 
-    A class belongs to one superclass, so the files' coarse labels say nothing that the fine
-    ones do not, and are not read.
+    The coarse labels in the files are not read: each class belongs to one superclass.
     """
     return cifar(source, _OFFICIAL)

@@ -1,7 +1,7 @@
-"""Handwritten digits: 1,797 real 8x8 images that come with the package, so no network is needed.
+"""Handwritten digits: 1,797 real 8x8 images that ship with the package.
 
 They are the test set of the Optical Recognition of Handwritten Digits (E. Alpaydin and
-C. Kaynak 1998, UCI Machine Learning Repository, CC BY 4.0); digits.txt says more.
+C. Kaynak 1998, UCI Machine Learning Repository, CC BY 4.0); see digits.txt.
 """
 
 from importlib.resources import files
@@ -16,14 +16,16 @@ from hundredfold.data._split import stratified
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import UsageError
 
-TEST_SHARE = 0.2  # cut once and for all with seed 0: 1,438 training and 359 test images
+TEST_FRACTION = 0.2  # split with seed 0, always: 1,438 training and 359 test images
 _CLASSES = tuple(str(digit) for digit in range(10))
 
 
 def digits(source: Source, *, size: int = 32) -> DataSet:
     """Load ten classes of handwritten digits, enlarged to size x size x 3.
 
-    size: 8 or more pixels; the grey 8x8 original is enlarged bicubically.
+    size: height and width, 8 to 512 pixels; the grey 8x8 original is enlarged bicubically.
+
+    Raises UsageError for a size out of range.
     """
     if not 8 <= size <= 512:
         raise UsageError(f"digits(size={size}) is not between 8 and 512", remedy="digits(size=32)")
@@ -48,19 +50,19 @@ def digits(source: Source, *, size: int = 32) -> DataSet:
 
 def _decode(size: int, test: bool) -> Rows:
     originals, labels = _originals()
-    rows = stratified(labels, TEST_SHARE, seed=0)[int(test)]
+    rows = stratified(labels, TEST_FRACTION, seed=0)[int(test)]
     return Rows(labels[rows], size, (_enlarged(grey, size)[None] for grey in originals[rows]))
 
 
 def _originals() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return images (1797, 8, 8) of 0..16 and labels (1797,) as they are shipped."""
+    """Return the shipped images (1797, 8, 8), in 0..16, and labels (1797,)."""
     path = files("hundredfold.data") / "digits.npz"
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return arrays["images"], arrays["labels"].astype(np.int64)
 
 
 def _enlarged(grey: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Return an (8, 8) image of 0..16 as (size, size, 3) of 0..255."""
+    """Return an (8, 8) image in 0..16 as (size, size, 3) in 0..255."""
     image = Image.fromarray((grey * (255 / 16)).astype(np.float32))
     enlarged = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
     pixels = np.clip(enlarged.round(), 0, 255).astype(np.uint8)

@@ -1,10 +1,10 @@
 """Your own images: one folder per class.
 
-    photos/cats/*.jpg  photos/dogs/*.jpg           validation is cut by seed, there is no test
+    photos/cats/*.jpg  photos/dogs/*.jpg           validation is split off by seed, no test part
     photos/train/cats  photos/val/cats  photos/test/cats ...       val and test are optional
 
-`train` may be called training; `val` valid or validation; `test` testing. Classes are matched
-by name. The folder is read and never written to.
+`train` may be named training; `val` valid or validation; `test` testing. Classes are matched
+by name. The folder is only read, never written.
 """
 
 import hashlib
@@ -28,19 +28,19 @@ from hundredfold.machine import cores
 from hundredfold.progress_bar import progress
 
 _BLOCK = 256
-_SHOWN = 1000  # so many images take long enough to show progress
+_SHOWN = 1000  # images from which progress is shown
 
 Labelled = list[tuple[Path, int]]
 
 
 def image_folder(source: Source, *, size: int = 32) -> DataSet:
-    """Load class folders of JPEG, PNG, WebP, BMP, GIF or TIFF files; `--data-dir` says where.
+    """Load class folders of JPEG, PNG, WebP, BMP, GIF or TIFF files from `--data-dir`.
 
-    size: height and width in pixels, 8 to 1024; of each image the centred square is taken.
+    size: height and width in pixels, 8 to 1024; the centred square of each image is used.
 
-    The data set is called as the folder. Files that cannot be decoded are left out, and said
-    so in its notes. Raises DataError for a folder without images, with one class or an empty
-    one, and for a class of which no file can be decoded.
+    The data set has the name of the folder. Files that cannot be decoded are left out and
+    listed in its notes. Raises DataError for a folder without images, with one class or an
+    empty class, and for a class without any decodable file.
     """
     if not 8 <= size <= 1024:
         raise UsageError(f"image_folder(size={size}) is not between 8 and 1024")
@@ -101,7 +101,7 @@ def _need_all_classes(layout: _scan.Layout, part: _store.Part, names: tuple[str,
 
 
 def _key(root: Path, files: Labelled, size: int) -> str:
-    """Name what is decoded by every file's path, label, size and times."""
+    """Return the cache key of a part: path, label, size and times of every file."""
     facts: list[object] = [size]
     for file, label in files:
         about = file.stat()
@@ -121,14 +121,14 @@ def _decode(root: Path, files: Labelled, size: int) -> Rows:
 def _blocks(
     root: Path, files: list[Path], names: tuple[str, ...], size: int, bad: dict[int, str]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Decode with as many threads as help: Pillow's decoders run concurrently."""
+    """Yield blocks of decoded images (b, size, size, 3); Pillow decodes in parallel threads."""
     text = f"decoding {len(files):,} images of {root} (once)" if len(files) >= _SHOWN else ""
     with (
         catch_warnings(),
         ThreadPoolExecutor(min(8, cores())) as pool,
         progress(text, len(files), count=True) as advance,
     ):
-        simplefilter("ignore")  # of odd metadata; too many pixels are an error in `decode`
+        simplefilter("ignore")  # odd metadata; `decode` itself refuses too many pixels
         for start in range(0, len(files), _BLOCK):
             rows = range(start, min(start + _BLOCK, len(files)))
             decoded = pool.map(lambda row: _image(files[row], size, names[row]), rows)

@@ -1,7 +1,7 @@
-"""Drawn shapes: 20 shapes (the superclasses) in 5 colours, for tests and first steps.
+"""Synthetic shapes: 20 shapes (the superclasses) in 5 colours, for tests and first steps.
 
-Every image has its own place, size, slant, brightness and noise. The pixels are a function
-of the options: raw draws of a generator and arithmetic; no library draws them.
+Every image has its own position, size, rotation, brightness and noise. The pixels depend only
+on the options: raw random draws and arithmetic, without a drawing library.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -29,14 +29,14 @@ _BLOCK = 256
 
 
 def _polygon(x: Plane, y: Plane, sides: int) -> Plane:
-    """Return how far inside a regular polygon with a corner on top each point is."""
+    """Return how far inside a regular polygon, with a corner at the top, each point is."""
     step = 2 * np.pi / sides
     angle = np.mod(np.arctan2(x, -y), step) - step / 2
     return np.float32(np.cos(step / 2)) - np.hypot(x, y) * np.cos(angle)
 
 
 def _star(x: Plane, y: Plane, points: int) -> Plane:
-    """Return how far inside a star with a point on top each point is."""
+    """Return how far inside a star, with a tip at the top, each point is."""
     step = 2 * np.pi / points
     angle = np.abs(np.mod(np.arctan2(x, -y) + step / 2, step) - step / 2) / (step / 2)
     return 1 - 0.62 * angle.astype(np.float32) - np.hypot(x, y)
@@ -55,11 +55,11 @@ def _plus(x: Plane, y: Plane) -> Plane:
 
 
 def _turned(x: Plane, y: Plane) -> tuple[Plane, Plane]:
-    """Return the point turned by 45 degrees."""
+    """Return the points rotated by 45 degrees."""
     return (x + y) * np.float32(0.5**0.5), (y - x) * np.float32(0.5**0.5)
 
 
-# How far inside the shape a point is, in units of the shape's radius; below 0 it is outside.
+# Signed distance inside the shape, in units of its radius; below 0 a point is outside.
 # x grows to the right and y downwards.
 SHAPES: Mapping[str, Callable[[Plane, Plane], Plane]] = {
     "disc": _disc,
@@ -91,11 +91,14 @@ _CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 def shapes(
     source: Source, *, size: int = 32, classes: int = 100, images: int = 50, noise: float = 0.1
 ) -> DataSet:
-    """Draw the first `classes` of 100 classes, `images` of each for training.
+    """Generate the first `classes` of 100 classes, with `images` training images each.
 
     size:    height and width, 8 to 512 pixels.
-    images:  training images of a class; a fifth as many more, at least one, are the test part.
-    noise:   the largest deviation of a pixel, as a share of full brightness, in [0, 1].
+    classes: number of classes, 2 to 100.
+    images:  training images per class; the test part has a fifth as many, at least one.
+    noise:   largest deviation of a pixel, as a fraction of full brightness, in [0, 1].
+
+    Raises UsageError for an option out of range.
     """
     ranges = {"size": (size, 8, 512), "classes": (classes, 2, 100), "images": (images, 1, 100_000)}
     for name, (value, low, high) in {**ranges, "noise": (noise, 0, 1)}.items():
@@ -129,16 +132,16 @@ def _decode(size: int, classes: int, count: int, noise: float, seed: int) -> Row
 def _blocks(
     labels: NDArray[np.int64], size: int, noise: float, bits: np.random.PCG64
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield the images in order of the labels, a block at a time."""
+    """Yield blocks of images (b, size, size, 3) in the order of the labels."""
     for start in range(0, len(labels), _BLOCK):
-        some = labels[start : start + _BLOCK]
-        images = _drawn(some, size, _uniform(bits, (8, len(some), 1, 1)))
+        block_labels = labels[start : start + _BLOCK]
+        images = _drawn(block_labels, size, _uniform(bits, (8, len(block_labels), 1, 1)))
         grain = np.float32(2 * noise) * (_uniform(bits, images.shape) - np.float32(0.5))
         yield (np.clip(images + grain, 0, 1) * 255).astype(np.uint8)
 
 
 def _drawn(labels: NDArray[np.int64], size: int, draws: NDArray[np.float32]) -> Plane:
-    """Return (b, size, size, 3) in [0, 1]; the draws are eight numbers in [0, 1) per image."""
+    """Return images (b, size, size, 3) in [0, 1]; `draws` (8, b, 1, 1) are in [0, 1)."""
     across, down, radius, slant, light, *ground = draws
     radius = size * (0.26 + 0.16 * radius)
     grid = np.arange(size, dtype=np.float32) + np.float32(0.5)
@@ -152,7 +155,7 @@ def _drawn(labels: NDArray[np.int64], size: int, draws: NDArray[np.float32]) -> 
         rows = labels // len(COLOURS) == kind
         if rows.any():
             inside[rows] = shape(x[rows], y[rows])
-    cover = np.clip(inside * radius + 0.5, 0, 1)[..., None]  # soft over one pixel
+    cover = np.clip(inside * radius + 0.5, 0, 1)[..., None]  # antialiased over one pixel
     paint = np.array(list(COLOURS.values()), np.float32)[labels % len(COLOURS)]
     paint = paint[:, None, None, :] * (0.7 + 0.3 * light[..., None])
     back = 0.05 + 0.35 * np.stack(ground, axis=-1)
@@ -160,7 +163,7 @@ def _drawn(labels: NDArray[np.int64], size: int, draws: NDArray[np.float32]) -> 
 
 
 def _uniform(bits: np.random.PCG64, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return numbers in [0, 1) of 16 bits each; raw draws are the same in every NumPy."""
+    """Return 16-bit numbers in [0, 1); raw draws are the same in every NumPy version."""
     count = int(np.prod(shape))
     words = bits.random_raw(-(-count // 4)).astype("<u8").view("<u2")[:count]
     return (words.astype(np.float32) / np.float32(65536)).reshape(shape)

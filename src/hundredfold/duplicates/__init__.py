@@ -1,4 +1,4 @@
-"""Near-duplicate search: thumbnails in, pairs of rows out. It knows arrays and no data sets."""
+"""Search for near-duplicates: from arrays of thumbnails to pairs of rows."""
 
 from hundredfold.duplicates._find import find_across, find_within
 from hundredfold.duplicates._near import Near, across, pairs, within

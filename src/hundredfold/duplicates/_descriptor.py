@@ -1,10 +1,10 @@
-"""Images as short vectors that a mirror, a new encoding, a small shift or crop move little.
+"""Image descriptors: short vectors that hardly change with encoding, small shifts and crops.
 
-An image is reduced to 32 x 32 pixels of brightness and two colour differences, and these to
-their cosines of low frequency without the mean, scaled to length one: brightness and contrast
-do not matter, and mirroring changes the signs of the odd horizontal cosines. Fisher's linear
-discriminant (1936) then weighs directions by how much images differ in them, against how much
-the same image differs after small shifts and zooms. It is computed from the images at hand.
+1. An image becomes 32 x 32 pixels of brightness and two colour differences.
+2. Their low-frequency cosines without the mean are scaled to length one. So brightness and
+   contrast do not matter, and mirroring flips the signs of the odd horizontal cosines.
+3. Fisher's linear discriminant (1936) weighs directions: variance between images against
+   variance of one image under small shifts and zooms. It is fitted to the images at hand.
 """
 
 from collections.abc import Iterator
@@ -15,30 +15,33 @@ import numpy as np
 from hundredfold.duplicates._lines import sampled
 from hundredfold.duplicates._thumbnails import SIDE, Floats
 
-ZOOM = 26 / 32  # side of the central square that is described too, for the sake of crops
-LENGTH = 64
-_COSINES = 11
-_MOVED = 0.18  # how far zooms and shifts go, as a fraction of the image's half side
+ZOOM = 26 / 32  # side of the central square, which is described too, to match crops
+LENGTH = 64  # of a descriptor
+_COSINES = 11  # per axis
+_MOVED = 0.18  # largest zoom and shift, as a fraction of the image's half side
 
 
 def cosines(images: Floats, zoom: float) -> Floats:
-    """Return (n, cosines), each of length one, of the central fraction `zoom` of planes."""
+    """Return (n, cosines), rows of length one, of the central fraction `zoom` of the images.
+
+    images: (n, 3, 32, 32), planes of brightness and colour differences.
+    """
     table = _table(zoom)
     plane_cosines = table @ images @ table.T  # (n, 3, down, across)
     plane, down, across = map(list, zip(*_chosen(), strict=True))
     return unit(np.asarray(plane_cosines[:, plane, down, across], np.float32))
 
 
-def discriminant(planes: Floats, chance: np.random.Generator) -> Floats:
+def discriminant(planes: Floats, rng: np.random.Generator) -> Floats:
     """Return (cosines, LENGTH): Fisher's directions for images given as planes (n, 3, 32, 32)."""
-    still, count = cosines(planes, 1.0), max(len(planes), 1)
-    within = np.zeros((still.shape[1],) * 2)
+    descriptors, count = cosines(planes, 1.0), max(len(planes), 1)
+    within = np.zeros((descriptors.shape[1],) * 2)
     for _ in range(3):
-        moved = _moved(planes, chance) - still
-        within += moved.T @ moved / count
-    signs = np.outer(mirror_signs(), mirror_signs())  # an image and its mirror count alike
+        shifts = _moved(planes, rng) - descriptors
+        within += shifts.T @ shifts / count
+    signs = np.outer(mirror_signs(), mirror_signs())  # an image and its mirror count equally
     within = (within + within * signs) / 2
-    total = still - still.sum(0) / count
+    total = descriptors - descriptors.sum(0) / count
     between = (total.T @ total) * (1 + signs) / (2 * count)
     values, axes = np.linalg.eigh(within)
     white = axes / np.sqrt(np.maximum(values, 0) + 1e-3 * values.mean() + 1e-12)
@@ -47,26 +50,26 @@ def discriminant(planes: Floats, chance: np.random.Generator) -> Floats:
 
 
 def unit(vectors: Floats) -> Floats:
-    """Scale rows to length one; a row of zeros stays."""
+    """Return the rows scaled to length one; rows of zeros stay zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
 @cache
 def mirror_signs() -> Floats:
-    """Return (cosines,): what mirroring an image from left to right multiplies them by."""
+    """Return (cosines,), the factors -1 or 1 by which mirroring left to right changes them."""
     return np.array([(-1.0) ** across for _, _, across in _chosen()], np.float32)
 
 
 @cache
 def upside_down_signs() -> Floats:
-    """Return (cosines,): what turning an image upside down multiplies them by."""
+    """Return (cosines,), the factors -1 or 1 by which flipping upside down changes them."""
     return np.array([(-1.0) ** down for _, down, _ in _chosen()], np.float32)
 
 
-def _moved(images: Floats, chance: np.random.Generator) -> Floats:
-    """Return the cosines of images after a small shift and stretch of each."""
-    draws = chance.uniform(-_MOVED, _MOVED, (4, len(images))).astype(np.float32)
+def _moved(images: Floats, rng: np.random.Generator) -> Floats:
+    """Return the cosines of images after a small random shift and stretch of each."""
+    draws = rng.uniform(-_MOVED, _MOVED, (4, len(images))).astype(np.float32)
     down = sampled(1 + draws[0], draws[1] / 1.5, SIDE)
     across = sampled(1 + draws[2], draws[3] / 1.5, SIDE)
     moved = down[:, None] @ images @ across[:, None].swapaxes(2, 3)
@@ -75,7 +78,7 @@ def _moved(images: Floats, chance: np.random.Generator) -> Floats:
 
 @cache
 def _chosen() -> tuple[tuple[int, int, int], ...]:
-    """Return plane, and frequency down and across, of each cosine: fewer for the colours."""
+    """Return (plane, vertical frequency, horizontal frequency) of each cosine."""
     return tuple(_frequencies())
 
 
@@ -89,7 +92,7 @@ def _frequencies() -> Iterator[tuple[int, int, int]]:
 
 @cache
 def _table(zoom: float) -> Floats:
-    """Return (frequencies, 32): cosines over the central fraction `zoom` of a line."""
+    """Return (frequencies, 32), cosines over the central fraction `zoom` of a line of pixels."""
     angles = np.outer(np.arange(_COSINES), (np.arange(SIDE) + 0.5) / SIDE * np.pi)
     table = np.cos(angles).astype(np.float32)
     table /= np.linalg.norm(table, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Near-duplicates among thumbnails, found once for the same images and kept in the cache."""
+"""Find near-duplicates among thumbnails; results are cached by the images' digests."""
 
 import hashlib
 from pathlib import Path
@@ -12,36 +12,42 @@ from hundredfold.duplicates._near import Near
 from hundredfold.duplicates._pictures import pictures
 from hundredfold.progress_bar import progress
 
-MOST_PAIRS = 2 * 10**10  # images times images that are compared; over ten minutes on two cores
-_SHOWN = 10**7  # so many take long enough to show progress
-_KEPT = 50  # searches
-_VERSION = 2  # raise it when another pair could be found
-_TYPES = {"rows": np.int64, "known": np.int64, "agreement": np.float32}
+MOST_PAIRS = 2 * 10**10  # images x references; more takes over ten minutes on two cores
+_SHOWN = 10**7  # pairs from which progress is shown
+_KEPT = 50  # searches in the cache
+_VERSION = 3  # raise it when results or their format may change
+_TYPES = {"rows": np.int64, "reference": np.int64, "agreement": np.float32}
 
 Thumbnails = NDArray[np.uint8]
 
 
 def find_within(cache: Path, images: Thumbnails) -> Near | None:
-    """Return the near-duplicates among thumbnails (n, 32, 32, 3), or None for too many images."""
+    """Return the near-duplicates within a set of images; None for more than MOST_PAIRS pairs.
+
+    cache: folder for the results. images: (n, 32, 32, 3) uint8 thumbnails.
+    """
     return _find(cache, images, None)
 
 
-def find_across(cache: Path, images: Thumbnails, known: Thumbnails) -> Near | None:
-    """Return the near-duplicates of images among known ones, or None for too many."""
-    return _find(cache, images, known)
+def find_across(cache: Path, images: Thumbnails, references: Thumbnails) -> Near | None:
+    """Return the near-duplicates of images among references; None for more than MOST_PAIRS.
+
+    cache: folder for the results. images, references: (n, 32, 32, 3) uint8 thumbnails.
+    """
+    return _find(cache, images, references)
 
 
-def _find(cache: Path, images: Thumbnails, known: Thumbnails | None) -> Near | None:
-    pairs = len(images) * len(images if known is None else known)
+def _find(cache: Path, images: Thumbnails, references: Thumbnails | None) -> Near | None:
+    pairs = len(images) * len(images if references is None else references)
     if pairs > MOST_PAIRS:
         return None
     store = Store(cache, "near-duplicates", version=_VERSION, keep=_KEPT)
-    key = store.key(_digest(images), None if known is None else _digest(known))
+    key = store.key(_digest(images), None if references is None else _digest(references))
     if (stored := _parse(store.load(key))) is not None:
         return stored
     text = f"looking for near-duplicates of {len(images):,} images (once)"
     with progress(text if pairs > _SHOWN else "", None):
-        near = _search(images, known)
+        near = _search(images, references)
     store.save(key, {name: getattr(near, name).tolist() for name in _TYPES})
     return near
 
@@ -50,25 +56,34 @@ def _digest(images: Thumbnails) -> str:
     return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
 
 
-def _search(images: Thumbnails, known: Thumbnails | None) -> Near:
-    mine = pictures(images)
-    near = _near.within(mine) if known is None else _near.across(mine, pictures(known))
-    return _near.joined(_equal(images, known), near)
+def _search(images: Thumbnails, references: Thumbnails | None) -> Near:
+    prepared = pictures(images)
+    near = (
+        _near.within(prepared)
+        if references is None
+        else _near.across(prepared, pictures(references))
+    )
+    return _near.joined(_equal(images, references), near)
 
 
-def _equal(images: Thumbnails, known: Thumbnails | None) -> Near:
-    """Pair each image with the first that has the same pixels, plain ones included."""
+def _equal(images: Thumbnails, references: Thumbnails | None) -> Near:
+    """Return the pairs with equal pixels: each image with the first equal one.
+
+    `_near` misses these for images of one colour, which have no descriptor.
+    """
     first: dict[bytes, int] = {}
-    for row, image in enumerate(images if known is None else known):
+    for row, image in enumerate(images if references is None else references):
         first.setdefault(image.tobytes(), row)
     pairs = [(row, first.get(image.tobytes(), -1)) for row, image in enumerate(images)]
-    same = [
-        (row, other) for row, other in pairs if other >= 0 and (known is not None or other < row)
+    equal_rows = [
+        (row, partner)
+        for row, partner in pairs
+        if partner >= 0 and (references is not None or partner < row)
     ]
-    rows, others = np.array(same, np.int64).reshape(-1, 2).T
-    if known is None:
-        rows, others = others, rows
-    return Near(rows, others, np.ones(len(rows), np.float32))
+    rows, partners = np.array(equal_rows, np.int64).reshape(-1, 2).T
+    if references is None:
+        rows, partners = partners, rows
+    return Near(rows, partners, np.ones(len(rows), np.float32))
 
 
 def _parse(value: object) -> Near | None:

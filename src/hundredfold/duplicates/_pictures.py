@@ -1,4 +1,4 @@
-"""Thumbnails prepared for comparing: brightness, and what describes each image."""
+"""Thumbnails prepared for comparison: brightness and descriptors of each image."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hundredfold.duplicates._thumbnails import SIDE, Floats
 from hundredfold.machine import cores
 
 _BLOCK = 1000
-_LEARNT_FROM = 4000  # images
+_LEARNT_FROM = 4000  # images to which the discriminant is fitted
 _PLANES = np.array(  # brightness and colour differences (ITU-R BT.601)
     [[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], np.float32
 )
@@ -19,12 +19,12 @@ _PLANES = np.array(  # brightness and colour differences (ITU-R BT.601)
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images prepared for comparing.
+    """Images prepared for comparison.
 
-    grey:   (n, 32, 32) brightness.
-    whole:  (n, cosines) of the whole image, length one.
-    centre: (n, cosines) of its central square.
-    directions: (cosines, LENGTH) that Fisher's discriminant finds in these images.
+    grey:       (n, 32, 32) uint8, brightness.
+    whole:      (n, cosines) of the whole image, rows of length one.
+    centre:     (n, cosines) of its central square, rows of length one.
+    directions: (cosines, LENGTH), Fisher's discriminant directions of these images.
     """
 
     grey: NDArray[np.uint8]
@@ -37,7 +37,7 @@ class Pictures:
 
 
 def pictures(images: NDArray[np.uint8]) -> Pictures:
-    """Prepare thumbnails (n, 32, 32, 3), block by block on every core."""
+    """Prepare uint8 thumbnails (n, 32, 32, 3), block by block on every core."""
     starts = range(0, max(len(images), 1), _BLOCK)
     with ThreadPoolExecutor(cores()) as pool:
         prepared = list(pool.map(lambda s: _prepare(_planes(images[s : s + _BLOCK])), starts))
@@ -47,11 +47,11 @@ def pictures(images: NDArray[np.uint8]) -> Pictures:
     return Pictures(grey, whole, centre, directions)
 
 
-def upside_down(known: Pictures, rows: NDArray[np.int64]) -> Pictures:
-    """Return some of the pictures upside down."""
+def upside_down(images: Pictures, rows: NDArray[np.int64]) -> Pictures:
+    """Return the images of `rows` upside down."""
     signs = upside_down_signs()
-    turned = (known.whole[rows] * signs, known.centre[rows] * signs)
-    return Pictures(known.grey[rows, ::-1], *turned, known.directions)
+    turned = (images.whole[rows] * signs, images.centre[rows] * signs)
+    return Pictures(images.grey[rows, ::-1], *turned, images.directions)
 
 
 def _planes(images: NDArray[np.uint8]) -> Floats:

@@ -1,4 +1,4 @@
-"""Images of any size as 32 x 32 pixels."""
+"""Reduce images of any size to 32 x 32 pixels."""
 
 from functools import cache
 
@@ -7,27 +7,30 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-SIDE = 32  # pixels that images are compared at
+SIDE = 32  # pixels; the size at which images are compared
 _BLOCK = 1000
 
 
 def thumbnails(pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Return (n, 32, 32, 3): the images in `rows` of (m, size, size, 3), averaged over areas."""
+    """Return uint8 thumbnails (n, 32, 32, 3) of some images, averaged over areas.
+
+    pixels: (m, size, size, 3) uint8. rows: (n,), indices of the images.
+    """
     size = pixels.shape[1]
     small = np.empty((len(rows), SIDE, SIDE, 3), np.uint8)
     for start in range(0, len(rows), _BLOCK):
-        some = pixels[rows[start : start + _BLOCK]]
+        block = pixels[rows[start : start + _BLOCK]]
         if size != SIDE:
-            down = np.tensordot(_areas(size), some.astype(np.float32), (1, 1))  # (32, n, size, 3)
+            down = np.tensordot(_areas(size), block.astype(np.float32), (1, 1))  # (32, n, size, 3)
             both = np.tensordot(_areas(size), down, (1, 2))  # (32 across, 32 down, n, 3)
-            some = (both.transpose(2, 1, 0, 3) + 0.5).astype(np.uint8)
-        small[start : start + _BLOCK] = some
+            block = (both.transpose(2, 1, 0, 3) + 0.5).astype(np.uint8)
+        small[start : start + _BLOCK] = block
     return small
 
 
 @cache
 def _areas(size: int) -> Floats:
-    """Return (32, size): each row averages the pixels that one of 32 covers."""
+    """Return (32, size), a matrix whose rows average the pixels under each thumbnail pixel."""
     edges = np.arange(SIDE + 1) * size / SIDE
     pixels = np.arange(size)
     low = np.maximum(edges[:-1, None], pixels)

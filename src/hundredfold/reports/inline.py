@@ -69,11 +69,20 @@ def study_html(folder: Path) -> str:
 def predictions_html(predictions: Predictions) -> str:
     """Return a table of the labels and probabilities of images, the first of many."""
     rows: list[Sequence[Child]] = []
-    for place, one in enumerate(predictions[:_PREDICTIONS]):
-        others = ", ".join(f"{k} {wording.percent(v)}" for k, v in list(one.top(3).items())[1:])
-        what = [tag("b", {}, one.label or ""), wording.percent(one.probability), others]
+    for index, prediction in enumerate(predictions[:_PREDICTIONS]):
+        others = ", ".join(
+            f"{k} {wording.percent(v)}" for k, v in list(prediction.top(3).items())[1:]
+        )
+        cells = [
+            tag("b", {}, prediction.label or ""),
+            wording.percent(prediction.probability),
+            others,
+        ]
         rows.append(
-            [one.file or f"image {place}", *(what if not one.error else [one.error, "", ""])]
+            [
+                prediction.file or f"image {index}",
+                *(cells if not prediction.error else [prediction.error, "", ""]),
+            ]
         )
     more = len(predictions) - len(rows)
     rest = _line(f"and {more:,} more") if more > 0 else Markup()
@@ -85,11 +94,13 @@ def progress_html(lines: Sequence[str], rows: Sequence[Mapping[str, Any]], statu
 
     rows: an epoch's row of the curve each, with "best". status: the line of the current step.
     """
-    said = tag("pre", {"style": "margin:0;white-space:pre-wrap;font-size:12px"}, "\n".join(lines))
+    messages = tag(
+        "pre", {"style": "margin:0;white-space:pre-wrap;font-size:12px"}, "\n".join(lines)
+    )
     cells = [_epoch(row) for row in rows[-_EPOCHS:]]
     table = _table(_HEADS, cells) if cells else Markup()
     charts = _charts([dict(row) for row in rows], {}) if len(rows) > 1 else Markup()
-    return _box(said, table, charts, _line(status) if status else Markup())
+    return _box(messages, table, charts, _line(status) if status else Markup())
 
 
 def _epoch(row: Mapping[str, Any]) -> Sequence[str]:
@@ -124,8 +135,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Markup:
     return tag("table", style, *lines)
 
 
-def _cell(name: str, place: int, cell: Child) -> Markup:
-    return tag(name, {"style": _CELL if place == 0 else _NUMBER}, cell)
+def _cell(name: str, column: int, cell: Child) -> Markup:
+    return tag(name, {"style": _CELL if column == 0 else _NUMBER}, cell)
 
 
 def _line(text: str) -> Markup:

@@ -13,19 +13,21 @@ _LEFT_OUT = re.compile(r' (data-[\w-]+|tabindex|style)="[^"]*"')  # what the pag
 
 def inlined(svg: Markup) -> Markup:
     """Return the drawing with its style in each element, in the light colours, on white."""
-    made = _ELEMENT.sub(_styled, _LEFT_OUT.sub("", svg))
-    width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', made)[0]
+    styled = _ELEMENT.sub(_styled, _LEFT_OUT.sub("", svg))
+    width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', styled)[0]
     size = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
-    return Markup(made.replace("<svg", size, 1))
+    return Markup(styled.replace("<svg", size, 1))
 
 
 def _styled(match: re.Match[str]) -> str:
     name, attributes = match[1], match[2]
-    found = _CLASS.search(attributes)
-    kinds = set(found[1].split()) if found else set()
-    rest = attributes.replace(found[0], "") if found else attributes
-    wanted = [style for tag, asked, style in _rules() if tag in ("", name) and asked <= kinds]
-    style = _whole() if name == "svg" else ";".join(wanted)
+    class_attribute = _CLASS.search(attributes)
+    kinds = set(class_attribute[1].split()) if class_attribute else set()
+    rest = attributes.replace(class_attribute[0], "") if class_attribute else attributes
+    declarations = [
+        style for tag, required, style in _rules() if tag in ("", name) and required <= kinds
+    ]
+    style = _whole() if name == "svg" else ";".join(declarations)
     return f'<{name}{rest} style="{style}">' if style else f"<{name}{rest}>"
 
 
@@ -37,13 +39,13 @@ def _rules() -> list[tuple[str, frozenset[str], str]]:
     """
     css = chart_css()
     palette = dict(re.findall(r"--([\w-]+):\s*([^;}]+)[;}]", css))
-    found = []
+    rules = []
     for selectors, body in re.findall(r"^(\.chart [^{]+)\{([^}]*)\}", _a_rule_a_line(css), re.M):
         style = re.sub(r"var\(--([\w-]+)\)", lambda m: palette[m[1]], body).strip(";")
         for selector in selectors.split(","):
             name, *kinds = selector.strip().removeprefix(".chart ").split(".")
-            found.append((name, frozenset(kinds), style))
-    return sorted(found, key=lambda rule: (len(rule[1]), bool(rule[0])))
+            rules.append((name, frozenset(kinds), style))
+    return sorted(rules, key=lambda rule: (len(rule[1]), bool(rule[0])))
 
 
 def _a_rule_a_line(css: str) -> str:

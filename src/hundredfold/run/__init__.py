@@ -1,17 +1,17 @@
-"""The folder a training leaves: names of its files, making, finding, reading and locking it.
+"""A run: the folder that a training writes. Create, find, read and lock it.
 
 recipe.toml           every default spelled out
 source/               copies of the user's own code that the recipe names
 run.json              status, reason, best epoch, cost, versions, device, data
-model.json            parameters, multiply-accumulates, one row a layer
-curve.jsonl           one line an epoch
-log.txt               what was said
+model.json            parameters, multiply-accumulates, one row per layer
+curve.jsonl           one line per epoch
+log.txt               the logged lines
 weights/{best,last}.safetensors
-state/                what --resume needs; empty once the run is done
+state/                checkpoints for --resume; empty once the run is done
 scores.json           scores with intervals
-<split>.logits.npy    what they are computed from; with labels.npy and rows.npy
-<split>.json          digests of the images and of the weights that the logits are of
-test.unseen.npy       test images of which training saw no near-duplicate
+<split>.logits.npy    the logits behind the scores; with labels.npy and rows.npy
+<split>.json          digests of the images and of the weights of the logits
+test.unseen.npy       for each test image, whether the training data have no near-duplicate
 <split>.classes.csv   precision, recall, F1 of each class; with confusion.csv
 figures/*.svg  report.html
 """

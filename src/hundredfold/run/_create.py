@@ -1,4 +1,4 @@
-"""A new run's folder: its name, and how it appears whole or not at all."""
+"""Create a run's folder atomically, and choose its name."""
 
 import errno
 import logging
@@ -18,49 +18,50 @@ from hundredfold.recipe import Recipe
 from hundredfold.run._folder import LATEST, Run
 
 _STAGE, _HOUR = ".new-", 3600.0
-_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # what a rename onto another run raises
-_LONGEST = 100  # letters of a data set's name in the name of a run
+_TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # raised by a rename onto another run
+_LONGEST = 100  # characters of a data set's name in the name of a run
 _LOG = logging.getLogger(__name__)
 
 
 def create(
-    out: Path, name: str, what: Recipe, contents: Mapping[str, Mapping[str, Any]] | None = None
+    out: Path, name: str, recipe: Recipe, contents: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Run:
-    """Make a new run's folder with its recipe, and let `latest` point to it.
+    """Create a run's folder with its recipe, and point `latest` to it.
 
-    contents: JSON files to begin with, by name. The folder appears with all of it or not at
-    all, whenever the process dies. Where `latest` cannot point to it, a warning says so.
-    Raises UsageError where the name is taken, as a run is never overwritten, and where the
-    folder cannot be made.
+    contents: file name -> JSON value of further files. The folder appears with all files or not
+              at all, even if the process is killed.
+
+    Logs a warning where `latest` cannot point to the run. Raises UsageError where the name is
+    taken, since a run is never overwritten, and where the folder cannot be created.
     """
     need_free(out, name)
     folder = out / name
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _stage(out) as stage:
-            _furnish(stage / "run", what, contents or {})
+            _furnish(stage / "run", recipe, contents or {})
             (stage / "run").rename(folder)
             _make_durable(folder)
             _point_latest(out, name, stage)
     except OSError as error:
-        if error.errno in _TAKEN and folder.exists():  # made by another process since
+        if error.errno in _TAKEN and folder.exists():  # another process created it meanwhile
             raise _taken(folder) from None
-        raise UsageError(f"cannot make the run {str(folder)!r}", found=str(error)) from None
+        raise UsageError(f"cannot create the run {str(folder)!r}", found=str(error)) from None
     return Run(folder)
 
 
-def _furnish(folder: Path, what: Recipe, contents: Mapping[str, Mapping[str, Any]]) -> None:
+def _furnish(folder: Path, recipe: Recipe, contents: Mapping[str, Mapping[str, Any]]) -> None:
     for inside in (folder, folder / "weights", folder / "state"):
         inside.mkdir()
-    files.write_text(folder / "recipe.toml", what.toml())
-    _keep_sources(folder / "source", what)
+    files.write_text(folder / "recipe.toml", recipe.toml())
+    _keep_sources(folder / "source", recipe)
     for file, content in contents.items():
         files.write_json(folder / file, content)
 
 
-def _keep_sources(folder: Path, what: Recipe) -> None:
+def _keep_sources(folder: Path, recipe: Recipe) -> None:
     """Write copies of the user's own code that a recipe names."""
-    for own in {part.own for part in what.parts if part.own and part.own.source}:
+    for own in {part.own for part in recipe.parts if part.own and part.own.source}:
         folder.mkdir(exist_ok=True)
         name = own.file if own.file.endswith(".py") else "object.py"
         files.write_text(folder / name, own.source)
@@ -75,7 +76,7 @@ def _make_durable(folder: Path) -> None:
 
 
 def _point_latest(out: Path, name: str, stage: Path) -> None:
-    """Let `latest` point to a run; a disk without links and a folder of that name keep it."""
+    """Point `latest` to a run; log a warning where it is a folder or links are unsupported."""
     try:
         (stage / LATEST).symlink_to(name)
         (stage / LATEST).replace(out / LATEST)
@@ -86,7 +87,7 @@ def _point_latest(out: Path, name: str, stage: Path) -> None:
 
 @contextmanager
 def _stage(out: Path) -> Iterator[Path]:
-    """Make a folder to build a run in; remove those that processes killed long ago left."""
+    """Yield a temporary folder to build a run in; remove those over an hour old."""
     for left in out.glob(f"{_STAGE}*"):
         if time.time() - left.stat().st_mtime > _HOUR:
             shutil.rmtree(left, ignore_errors=True)
@@ -98,7 +99,7 @@ def _stage(out: Path) -> Iterator[Path]:
 
 
 def need_free(out: Path, name: str) -> None:
-    """Raise UsageError where a name cannot be a new run's: it is taken, or is no name."""
+    """Raise UsageError where a run's name is taken or invalid."""
     legal = re.fullmatch(r"[^/\\\x00-\x1f]{1,200}", name) and len(os.fsencode(name)) <= 255
     if not legal or name.startswith(".") or name == LATEST:
         raise UsageError(f"{name!r} is not a name for a run", remedy="letters, digits, - and _")
@@ -109,12 +110,12 @@ def need_free(out: Path, name: str) -> None:
 def _taken(folder: Path) -> UsageError:
     return UsageError(
         f"the run {str(folder)!r} exists, and a run is never overwritten",
-        remedy=f"--name OTHER for a new one, or --resume {folder} to go on",
+        remedy=f"--name OTHER for a new run, or --resume {folder} to continue",
     )
 
 
-def default_name(what: Recipe, data_name: str) -> str:
-    """Return <model>-<data>-<12 hex of the digest>."""
-    model = what.model.name.replace("_", "-")
+def default_name(recipe: Recipe, data_name: str) -> str:
+    """Return <model>-<data>-<first 12 hex digits of the recipe's digest>."""
+    model = recipe.model.name.replace("_", "-")
     data = re.sub(r"[^A-Za-z0-9._-]+", "-", data_name).strip("-.")[:_LONGEST] or "data"
-    return f"{model}-{data}-{what.digest[:12]}"
+    return f"{model}-{data}-{recipe.digest[:12]}"

@@ -1,4 +1,4 @@
-"""Runs by name, by folder, or the newest."""
+"""Find runs by name, by folder, or the newest."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from hundredfold.run._folder import LATEST, RUNS, Run
 def open_run(text: str, out: Path = RUNS) -> Run:
     """Open a run by its folder, by its name in `out`, or as "latest".
 
-    Where `latest` is no link, as in a copy of the folder, the newest run is meant. Raises
+    Where `latest` is not a link, as in a copy of the folder, the newest run is opened. Raises
     UsageError with "did you mean" where there is no such run.
     """
     if text == LATEST and not (out / LATEST).is_symlink() and (newest := _newest(out)):
@@ -17,22 +17,22 @@ def open_run(text: str, out: Path = RUNS) -> Run:
     for folder in (Path(text), out / text):
         if (folder / "recipe.toml").is_file():
             return Run(folder)
-    known = [run.name for run in all_runs(out)]
+    names = [run.name for run in all_runs(out)]
     raise UsageError(
         f"there is no run {text!r}",
-        found=f"{len(known)} runs in {str(out)!r}",
-        remedy=did_you_mean(Path(text).name, known) if known else "hundredfold train",
+        found=f"{len(names)} runs in {str(out)!r}",
+        remedy=did_you_mean(Path(text).name, names) if names else "hundredfold train",
     )
 
 
 def all_runs(out: Path = RUNS) -> list[Run]:
-    """Return the runs in a folder, by name."""
+    """Return the runs in a folder, sorted by name."""
     folders = sorted(f for f in out.iterdir() if f.name[0] != ".") if out.is_dir() else []
     return [Run(f) for f in folders if _is_run(f)]
 
 
 def _is_run(folder: Path) -> bool:
-    """Tell whether a folder is a run; one called latest is a copy of another."""
+    """Return whether a folder is a run; one named latest is a copy of another run."""
     own = folder.name != LATEST and not folder.is_symlink()
     return own and (folder / "recipe.toml").is_file()
 
@@ -42,7 +42,7 @@ def _newest(out: Path) -> Run | None:
 
 
 def _begin(run: Run) -> tuple[str, float]:
-    """Return when a run began: as run.json says, to the second, then by its recipe's file."""
+    """Return the start of a run in run.json (to the second), and the time of its recipe.toml."""
     try:
         started = str(run.info.get("started", ""))
     except DataError:

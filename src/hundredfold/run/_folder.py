@@ -1,4 +1,4 @@
-"""A run's folder: reading and writing each of its files, and the lock of its one writer."""
+"""A run's folder: read and write each of its files, and lock it for one writer."""
 
 import json
 import time
@@ -18,15 +18,15 @@ from hundredfold.recipe import Recipe
 from hundredfold.run import commits
 
 RUNS, LATEST = Path("runs"), "latest"
-_TRIES, _PAUSE = 5, 0.05  # for the lock, which a reader of `info` may hold for a moment
+_TRIES, _PAUSE = 5, 0.05  # attempts, seconds; a reader of `info` may hold the lock for a moment
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder. Everything is read from its files when asked for.
+    """A run's folder; every property reads its file on access.
 
-    trusted: SHA-256 digests of code of a user's own that may run, as with `--trust`.
-    model: the function, class or network that was trained, where Python holds it; else None.
+    trusted: SHA-256 digests of the user's own code that may run, as with `--trust`.
+    model:   the function, class or network that was trained, if Python holds it; else None.
     """
 
     folder: Path
@@ -41,7 +41,7 @@ class Run:
     def info(self) -> dict[str, Any]:
         """run.json: status (running | done | stopped | failed), cost, device, data, versions.
 
-        A run that nobody writes does not run, whatever its file says: its process was killed.
+        A run that is "running" in the file but has no writer was killed: it is "stopped".
         """
         info = self._record
         if info.get("status") == "running" and not locks.is_held(self.folder / ".lock"):
@@ -54,7 +54,7 @@ class Run:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """What was trained; code of a user's own in it runs only where `trusted` names it."""
+        """The recipe; the user's own code in it runs only if `trusted` has its digest."""
         path = self.folder / "recipe.toml"
         fields = recipes.read_toml(path, "recipe")
         written = recipe.from_fields(fields, recipes.own_files(path, self.trusted))
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def curve(self) -> list[dict[str, float]]:
-        """One dictionary an epoch, in order."""
+        """curve.jsonl: one dictionary per epoch, in order."""
         path = self.folder / "curve.jsonl"
         if not path.exists():
             return []
@@ -70,30 +70,30 @@ class Run:
 
     @property
     def scores(self) -> dict[str, dict[str, Any]]:
-        """scores.json: "test.top_1" -> value, low, high, n; empty before any scoring."""
+        """scores.json: "test.top_1" -> value, low, high, n; {} before any evaluation."""
         path = self.folder / "scores.json"
         return dict(_read_json(path)) if path.exists() else {}
 
     @property
     def summary(self) -> dict[str, Any]:
-        """model.json: parameters, macs and rows; empty where training wrote none."""
+        """model.json: parameters, macs and rows; {} where training wrote none."""
         path = self.folder / "model.json"
         return dict(_read_json(path)) if path.exists() else {}
 
     def logits(self, split: str) -> NDArray[np.float32] | None:
-        """Logits (n, classes) of "test" or "validation" with the best weights, if stored."""
+        """Return the stored logits (n, classes) of "test" or "validation" with the best weights."""
         return self._array(f"{split}.logits.npy")
 
     def labels(self, split: str) -> NDArray[np.int64] | None:
-        """Labels (n,) beside `logits`."""
+        """Return the labels (n,) of `logits`, if stored."""
         return self._array(f"{split}.labels.npy")
 
     def rows(self, split: str) -> NDArray[np.int64] | None:
-        """Rows of the stored part that `logits` belong to."""
+        """Return the rows (n,) of the part to which `logits` belong, if stored."""
         return self._array(f"{split}.rows.npy")
 
     def unseen(self) -> NDArray[np.bool_] | None:
-        """Say of each test image (n,) whether training saw nothing nearly the same, if known."""
+        """Return (n,), whether the training data have no near-duplicate of each test image."""
         return self._array("test.unseen.npy")
 
     def best(self) -> Path:
@@ -103,17 +103,17 @@ class Run:
         return self.folder / "weights" / "last.safetensors"
 
     def weights_to_use(self) -> tuple[Path, str]:
-        """Return the file of the best weights so far, and where they come from if unusual.
+        """Return the file of the best weights so far, and a note on their origin ("" if usual).
 
-        Where training has not ended that is the newest save's. Raises MissingError where there
-        are none yet.
+        Before training has ended, they are those of the newest checkpoint. Raises MissingError
+        where there are none yet.
         """
         ended = not (self.folder / "run.json").exists() or self._record.get("status") != "running"
         if ended and self.best().is_file():
             return self.best(), ""
         if saved := commits.newest_best(self.folder / "state"):
             file, epoch = saved
-            return file, f"training has not ended; these are its best weights, of epoch {epoch}"
+            return file, f"training has not ended; using its best weights so far, of epoch {epoch}"
         if self.best().is_file():
             return self.best(), ""
         raise MissingError(
@@ -122,7 +122,7 @@ class Run:
         )
 
     def scored(self, split: str) -> dict[str, str]:
-        """Return the digests of what a split's stored logits are of; {} where none are known."""
+        """Return the digests of images and weights of a split's stored logits; {} if unknown."""
         path = self.folder / f"{split}.json"
         return dict(_read_json(path)) if path.exists() else {}
 
@@ -134,10 +134,10 @@ class Run:
         rows: NDArray[np.int64],
         scored: Mapping[str, str] | None = None,
     ) -> None:
-        """Store what every score of a split is computed from.
+        """Store the logits (n, classes), labels (n,) and rows (n,) of a split.
 
-        scored: digests of the images and of the weights, written last: what is stored counts
-        as theirs only when it is whole.
+        scored: digests of the images and the weights. They are written last, so that incomplete
+                files are never taken for theirs.
         """
         key = self.folder / f"{split}.json"
         key.unlink(missing_ok=True)
@@ -148,7 +148,10 @@ class Run:
             files.write_json(key, dict(scored))
 
     def save_unseen(self, unseen: NDArray[np.bool_] | None) -> None:
-        """Store which test images training saw nothing like, if known, beside their logits."""
+        """Store (n,), whether the training data have no near-duplicate of each test image.
+
+        None deletes it.
+        """
         path = self.folder / "test.unseen.npy"
         if unseen is None:
             path.unlink(missing_ok=True)
@@ -159,31 +162,31 @@ class Run:
         files.write_json(self.folder / "run.json", info)
 
     def save_scores(self, scores: Mapping[str, Mapping[str, float | None]]) -> None:
-        """Add scores to those that are there."""
+        """Add scores to scores.json."""
         files.write_json(self.folder / "scores.json", {**self.scores, **scores})
 
     def replace_scores(self, split: str, scores: Mapping[str, Mapping[str, float | None]]) -> None:
-        """Put scores in the place of all that a split has."""
+        """Replace all scores of a split."""
         others = {k: v for k, v in self.scores.items() if not k.startswith(f"{split}.")}
         files.write_json(self.folder / "scores.json", {**others, **scores})
 
     def delete_scores(self) -> None:
-        """Remove scores and logits: they belong to weights that are about to change."""
+        """Delete scores and logits, because the weights are about to change."""
         for pattern in ("scores.json", "test.json", "validation.json", "*.npy", "*.csv"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 
     def delete_state(self) -> None:
-        """Remove the saves, which nothing reads once the weights are written and the run is done.
+        """Delete the checkpoints, which nothing reads once the run is done.
 
-        Commits go first, so that none ever names a file that is gone.
+        Commits are deleted first, so that none ever names a missing file.
         """
         for pattern in ("*.json", "*.safetensors"):
             for path in (self.folder / "state").glob(pattern):
                 path.unlink(missing_ok=True)
 
     def remove_temporary_files(self) -> None:
-        """Remove the temporary files of a writer that was killed; only for the one writer."""
+        """Delete the temporary files of a killed writer; only the current writer may call it."""
         for folder in (self.folder, self.folder / "weights", self.folder / "state"):
             files.remove_temporary_files(folder)
 
@@ -193,10 +196,10 @@ class Run:
 
     @contextmanager
     def writer(self) -> Iterator[None]:
-        """Be the only writer; the lock goes with the process, even with kill -9.
+        """Hold the lock of the only writer; it ends with the process, even after kill -9.
 
-        Raises UsageError at once where another process trains into this folder, and where it
-        cannot be written or locked.
+        Raises UsageError, within 0.25 s, where another process writes this run, and where the
+        folder cannot be written or locked.
         """
         try:
             file = (self.folder / ".lock").open("a")
@@ -218,7 +221,7 @@ class Run:
     def _written_elsewhere(self) -> UsageError:
         return UsageError(
             f"another process is writing the run {str(self.folder)!r}",
-            remedy="wait for it, or give this one a --name of its own",
+            remedy="wait for it, or choose another --name",
         )
 
     def _array(self, name: str) -> NDArray[Any] | None:

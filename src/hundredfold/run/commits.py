@@ -1,7 +1,7 @@
-"""Which saves of a run are whole, by the commits in its state/; no tensor is decoded.
+"""Find the intact checkpoints of a run by the commits in its state/, without decoding tensors.
 
-A save's commit, `state/<step>.json`, names the save's files with their SHA-256 and holds its
-own. Where it does not match, or lacks, there is no save.
+A checkpoint's commit, `state/<step>.json`, names its files with their SHA-256, and contains its
+own SHA-256. Where that does not match or is missing, there is no checkpoint.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def whole(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the commits that are whole, by step; the files that they name are not looked at."""
+    """Return the intact commits with their paths, by step; their files are not verified."""
     commits = []
     for path in sorted(folder.glob("[0-9]*.json")):
         try:
@@ -25,7 +25,7 @@ def whole(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a commit without its own digest. Raises ValueError where that does not match."""
+    """Return a commit without its own SHA-256. Raises ValueError where that does not match."""
     commit = json.loads(path.read_text(encoding="utf-8"))
     if commit.pop("sha256", None) != digest(commit):
         raise ValueError("it does not match its own SHA-256")
@@ -38,9 +38,9 @@ def digest(commit: Mapping[str, Any]) -> str:
 
 
 def verified(folder: Path, entry: Mapping[str, str]) -> bytes:
-    """Return the bytes of a file that a commit names. Raises ValueError for others."""
+    """Return the bytes of a file of a commit; ValueError where path or SHA-256 is wrong."""
     if Path(entry["file"]).name != entry["file"]:
-        raise ValueError(f"{entry['file']} lies elsewhere")
+        raise ValueError(f"{entry['file']} is outside the folder")
     content = (folder / entry["file"]).read_bytes()
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise ValueError(f"{entry['file']} does not match its SHA-256")
@@ -48,7 +48,7 @@ def verified(folder: Path, entry: Mapping[str, str]) -> bytes:
 
 
 def newest_best(folder: Path) -> tuple[Path, int] | None:
-    """Return the best weights' file of the newest undamaged save that has any, and their epoch."""
+    """Return the best weights' file and epoch of the newest intact checkpoint that has them."""
     for _, commit in reversed(whole(folder)):
         try:
             verified(folder, commit["best"])

@@ -1,6 +1,7 @@
-"""A study: a base and what varies, times seeds; which runs it has, and what they say.
+"""A study: variants of a base recipe, each trained with several seeds, and their comparison.
 
-It never trains and never opens a test split. What it compares are scores that lie in runs.
+This package compares scores that are stored in runs. It never trains a model itself and never
+opens a test split.
 """
 
 from hundredfold.studies._definition import Member, Study, define, load, members, variants

@@ -1,16 +1,16 @@
-"""The study file: what varies, and the recipes that come of it.
+"""The study file, and the recipes of its variants.
 
 title = "Depth"
 base = "resnet-20"          # a recipe that ships, or a file beside this one
 seeds = 3                   # 0, 1, 2
 metric = "top_1"
-[overrides]                 # fields of every variant
+[overrides]                 # recipe fields of every variant
 epochs = 30
-[vary.shallow]              # a label and the fields that make it; "base" is one of them
+[vary.shallow]              # a label, and the recipe fields of this variant or its own "base"
 "model.depth" = 20
-[grid]                      # or fields with lists of values; labels are made of both
+[grid]                      # recipe fields with lists of values, in every combination
 "optimizer.lr" = [0.1, 0.05]
-[reference]                 # figures of others that variants stand beside, and whose they are
+[reference]                 # published figures to show beside the variants, and their source
 source = "He et al. 2016, table 6"
 values = { shallow = 0.9125 }
 """
@@ -34,7 +34,7 @@ _TITLES = {"title", "source"}
 
 
 class Reference(BaseModel):
-    """Figures from elsewhere: label -> value in the study's metric, and where they are from."""
+    """Published figures: label -> value in the study's metric, and their source."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -43,16 +43,16 @@ class Reference(BaseModel):
 
 
 class Study(BaseModel):
-    """What a study file says.
+    """The fields of a study file.
 
-    base:      the recipe that the variants change; each may name one of its own.
-    overrides: fields that all of them get.
-    seeds:     how often each is trained, with the seeds 0, 1, ...
+    base:      the recipe that the variants change; a variant may name its own base.
+    overrides: recipe fields of every variant.
+    seeds:     number of trainings per variant, with the seeds 0, 1, ..., in [1, 1000].
     metric:    the score that is compared, such as "top_1" or "loss".
-    vary:      label -> fields of the recipe ("model") or their options ("model.depth").
-    grid:      field -> values; every combination, of each of `vary` where both are given.
-    reference: what others measured, shown beside the variants and never part of a comparison.
-    file:      the study's file; recipes are looked for beside it. "" is one made in Python.
+    vary:      label -> recipe fields ("model") or their options ("model.depth").
+    grid:      recipe field -> values; all combinations, for each label of `vary` if there are any.
+    reference: published figures, shown beside the variants but never compared.
+    file:      path of the study file, beside which its recipes are; "" if defined in Python.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -71,14 +71,14 @@ class Study(BaseModel):
     @model_validator(mode="after")
     def _varies(self) -> Self:
         if not self.vary and not self.grid:
-            raise ValueError("nothing varies: it needs a [vary.LABEL] or a [grid]")
+            raise ValueError("nothing varies: add a [vary.LABEL] or a [grid]")
         empty = [field for field, values in self.grid.items() if not values]
         if empty:
             raise ValueError(f"the grid's {empty[0]} has no values")
         labels = _labelled(self)
         for label in self.reference.values if self.reference else ():
             if label not in labels:
-                raise ValueError(f"the reference's {label!r} is no variant of it")
+                raise ValueError(f"the reference names {label!r}, which is not a variant")
         return self
 
 
@@ -95,63 +95,68 @@ class Member:
 
 
 def define(fields: Mapping[str, Any]) -> Study:
-    """Make a study of fields as a file has them; of vary, a name alone is that recipe.
+    """Return a study from the fields of a study file.
 
-    Without a base it is Keras' defaults, as in a training; without a name it is "study-" and
-    what identifies its fields. Raises UsageError for a field that is wrong.
+    fields: as in a study file; a value of `vary` may also be the name of a recipe. The base
+            defaults to Keras' defaults, as in `train`. The name defaults to "study-" and eight
+            digits of the fields' digest.
+
+    Raises UsageError for an invalid field.
     """
-    given = {"base": Recipe(), **fields}
-    given["vary"] = {
-        label: {"base": one} if isinstance(one, str) else dict(one)
-        for label, one in fields.get("vary", {}).items()
+    study_fields = {"base": Recipe(), **fields}
+    study_fields["vary"] = {
+        label: {"base": variant} if isinstance(variant, str) else dict(variant)
+        for label, variant in fields.get("vary", {}).items()
     }
-    told = json.dumps({k: str(v) for k, v in given.items()}, sort_keys=True)
-    named = f"study-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
-    return _checked({"name": named, **given}, "the study")
+    text = json.dumps({k: str(v) for k, v in study_fields.items()}, sort_keys=True)
+    name = f"study-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return _checked({"name": name, **study_fields}, "study")
 
 
 def load(text: str) -> Study:
-    """Read a study from a TOML file, or by the name of one that ships. Raises UsageError."""
-    known = recipes.shipped("studies")
-    path = Path(text) if text.endswith(".toml") else known.get(text)
+    """Return a study from a TOML file, or one that ships by its name.
+
+    Raises UsageError for an unknown name, and for a file that cannot be read or is invalid.
+    """
+    shipped = recipes.shipped("studies")
+    path = Path(text) if text.endswith(".toml") else shipped.get(text)
     if path is None:
-        raise UsageError(f"no study is called {text!r}", remedy=did_you_mean(text, known))
+        raise UsageError(f"no study is called {text!r}", remedy=did_you_mean(text, shipped))
     fields = recipes.read_toml(path, "study")
     public = Study.model_fields.keys() - {"name", "file"}
     for key in fields:
         if key not in public:
             raise UsageError(f"a study has no key {key!r}", remedy=did_you_mean(key, public))
-    return _checked(fields | {"name": path.stem, "file": str(path)}, f"the study {str(path)!r}")
+    return _checked(fields | {"name": path.stem, "file": str(path)}, f"study {str(path)!r}")
 
 
-def _checked(fields: Mapping[str, Any], called: str) -> Study:
+def _checked(fields: Mapping[str, Any], subject: str) -> Study:
     try:
-        found = Study(**fields)
+        study = Study(**fields)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"{called} will not do", found=f"{place}: {first['msg']}".strip(": ")
-        ) from None
-    metrics.about(found.metric)
-    return found
+        field = ".".join(str(part) for part in first["loc"])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"invalid {subject}: {field}: {reason}".replace(": : ", ": ")) from None
+    metrics.about(study.metric)
+    return study
 
 
 def variants(
     study: Study, changes: Mapping[str, Any] | None = None, files: OwnFiles | None = None
 ) -> dict[str, Recipe]:
-    """Return label -> recipe, each with the seed 0.
+    """Return label -> recipe of every variant, each with the seed 0.
 
-    changes: fields that win over everything the study says. files: where code of a user's own
-    lies, and which of it may run.
+    changes: recipe fields that override those of the study.
+    files:   where the user's own code is, and which of it may run.
 
-    Raises UsageError for a field that is wrong, and where two labels are the same recipe.
+    Raises UsageError for an invalid field, and where two labels give the same recipe.
     """
-    found: dict[str, Recipe] = {}
+    by_label: dict[str, Recipe] = {}
     owners: dict[str, str] = {}
     for label, fields in _labelled(study).items():
         try:
-            what = _variant(study, label, fields, changes or {}, files)
+            recipe = _variant(study, label, fields, changes or {}, files)
         except UsageError as error:
             raise UsageError(
                 f"the study's variant {label!r}: {error.message}",
@@ -159,31 +164,31 @@ def variants(
                 remedy=error.remedy,
                 see=error.see,
             ) from None
-        other = owners.setdefault(what.digest, label)
+        other = owners.setdefault(recipe.digest, label)
         if other != label:
             raise UsageError(f"the study's variants {other!r} and {label!r} are the same recipe")
-        found[label] = what
-    return found
+        by_label[label] = recipe
+    return by_label
 
 
-def members(found: Mapping[str, Recipe], seeds: int) -> list[Member]:
-    """Return every variant with every seed; all variants of a seed come before the next one."""
+def members(variants: Mapping[str, Recipe], seeds: int) -> list[Member]:
+    """Return every variant with every seed: all variants of seed 0, then of seed 1, and so on."""
     return [
-        Member(label, seed, what.override({"seed": seed}))
+        Member(label, seed, recipe.override({"seed": seed}))
         for seed in range(seeds)
-        for label, what in found.items()
+        for label, recipe in variants.items()
     ]
 
 
 def _labelled(study: Study) -> dict[str, dict[str, Any]]:
-    """Return label -> changes of every variant, those of the grid within those that vary."""
+    """Return label -> recipe fields of every variant: each of `vary` with each grid cell."""
     keys = list(study.grid)
     combinations = [dict(zip(keys, v, strict=True)) for v in product(*study.grid.values())]
-    found = {}
+    labelled = {}
     for (label, fields), cell in product((study.vary or {"": {}}).items(), combinations):
-        words = ", ".join(f"{key}={value}" for key, value in cell.items())
-        found[" ".join(filter(None, (label, words)))] = fields | cell
-    return found
+        cell_label = ", ".join(f"{key}={value}" for key, value in cell.items())
+        labelled[" ".join(filter(None, (label, cell_label)))] = fields | cell
+    return labelled
 
 
 def _variant(
@@ -196,26 +201,26 @@ def _variant(
     own = dict(fields)
     base = _base(own.pop("base", study.base), study)
     if "seed" in own or "seed" in study.overrides:
-        raise UsageError("a study sets the seeds itself", remedy="seeds = 3")
-    what = base
-    for each in (study.overrides, own, changes):
-        what = _changed(what, each, files)
-    if what.digest != base.digest and not _TITLES & own.keys():
-        what = what.override({"title": f"{study.title or study.name}: {label}", "source": ""})
-    return what
+        raise UsageError("a study sets the seeds itself", remedy="seeds = 3, without seed")
+    recipe = base
+    for changed_fields in (study.overrides, own, changes):
+        recipe = _changed(recipe, changed_fields, files)
+    if recipe.digest != base.digest and not _TITLES & own.keys():
+        recipe = recipe.override({"title": f"{study.title or study.name}: {label}", "source": ""})
+    return recipe
 
 
 def _base(name: Any, study: Study) -> Recipe:
     if isinstance(name, Recipe):
         return name
     if not isinstance(name, str) or not name:
-        raise UsageError("it has no base", remedy='base = "simple-cnn"')
+        raise UsageError("the study has no base", remedy='base = "simple-cnn"')
     beside = Path(study.file).parent / name
     return recipes.load(str(beside) if name.endswith(".toml") else name)
 
 
-def _changed(what: Recipe, fields: Mapping[str, Any], files: OwnFiles | None) -> Recipe:
-    """Replace fields, and set the options that are written with a dot."""
+def _changed(recipe: Recipe, fields: Mapping[str, Any], files: OwnFiles | None) -> Recipe:
+    """Return the recipe with fields replaced; a key with a dot sets an option of a field."""
     plain = {key: value for key, value in fields.items() if "." not in key}
     dotted = [f"{key}={value!r}" for key, value in fields.items() if "." in key]
-    return what.override(plain, dotted, files)
+    return recipe.override(plain, dotted, files)

@@ -1,4 +1,4 @@
-"""What a study has and lacks on this machine, and the commands that train the rest."""
+"""The plan of a study: which members have a run, and the commands that train the others."""
 
 import tempfile
 from collections.abc import Mapping
@@ -19,12 +19,15 @@ from hundredfold.studies.processes import Children
 
 @dataclass
 class Plan:
-    """A study's members with the runs they have; `done` grows while the others are trained.
+    """A study's members and their runs.
 
-    names: a recipe's data -> the name of that data set.
-    options: what every training gets on its command line.
-    weights: where those lie that variants begin with, if it was said.
-    bundled: those of the recipes' data that read no folder.
+    folder:  the study's folder.
+    names:   a recipe's data -> the name of that data set.
+    done:    finished runs; grows while the missing members are trained.
+    begun:   unfinished runs, which training resumes.
+    options: command-line options of every training.
+    weights: path of the weights from which variants start, if set.
+    bundled: the data sets that read no folder, as the recipes name them.
     """
 
     study: Study
@@ -40,12 +43,12 @@ class Plan:
 
     @property
     def trusted(self) -> frozenset[str]:
-        """SHA-256 of the user's own code that may run."""
+        """SHA-256 digests of the user's own code that may run."""
         return frozenset(digest for m in self.members for digest in m.recipe.trusted)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every training gets in its environment: where weights lie, if it was said."""
+        """Environment variables of every training: the path of the weights, if set."""
         return {"HUNDREDFOLD_WEIGHTS": str(self.weights)} if self.weights else {}
 
     @property
@@ -57,40 +60,40 @@ class Plan:
         """The finished runs in the order of the members."""
         return {member: self.done[member] for member in self.members if member in self.done}
 
-    def place(self, member: Member) -> Path:
-        """Return the folder of a member's run, or the one that it will get."""
+    def run_folder(self, member: Member) -> Path:
+        """Return the folder of a member's run, existing or planned."""
         if member in self.done or member in self.begun:
             return (self.begun | self.done)[member].folder
         out = self.folder.parent
         name = run.default_name(member.recipe, self.names[str(member.recipe.data)])
         number, free = 1, out / name
-        while free.exists():  # a run of this recipe on other data, or a damaged one
+        while free.exists():  # by a run of this recipe on other data, or a damaged run
             number, free = number + 1, out / f"{name}-{number + 1}"
         return free
 
-    def command(self, member: Member, place: Path, scratch: Path) -> list[str]:
-        """Return the arguments that train a member, its recipe written to `scratch`."""
+    def command(self, member: Member, folder: Path, scratch: Path) -> list[str]:
+        """Return the arguments that train a member into `folder`; write its recipe to `scratch`."""
         options = self.options
         if str(member.recipe.data) in self.bundled:
             options = _without("--data-dir", options)
-        folder = scratch / place.name
-        trust = _written(member.recipe, folder / "source")
+        own_folder = scratch / folder.name
+        trust = _written(member.recipe, own_folder / "source")
         if member in self.begun:
-            return ["train", "--resume", str(place), *trust, *options]
-        recipe = folder / f"{place.name}.toml"
+            return ["train", "--resume", str(folder), *trust, *options]
+        recipe = own_folder / f"{folder.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
-        named = ["--out", str(place.parent), "--name", place.name]
+        named = ["--out", str(folder.parent), "--name", folder.name]
         return ["train", str(recipe), *named, *trust, *options]
 
 
 def _written(recipe: Recipe, folder: Path) -> list[str]:
-    """Write the user's own code beside a recipe; return the options that let it run."""
+    """Write the user's own code beside a recipe; return the `--trust` options for it."""
     folder.mkdir(parents=True, exist_ok=True)
     trust: list[str] = []
     for own in (part.own for part in recipe.parts if part.own):
         if not own.source or not own.file.endswith(".py"):
             raise UsageError(
-                "a study trains in processes of their own, which cannot see an object in Python",
+                "a study trains in separate processes, which cannot see an object in Python",
                 remedy="a function or class that a .py file defines",
             )
         (folder / own.file).write_text(own.source, encoding="utf-8")
@@ -99,7 +102,7 @@ def _written(recipe: Recipe, folder: Path) -> list[str]:
 
 
 def make(
-    what: Study,
+    study: Study,
     changes: Mapping[str, Any],
     source: Source,
     out: Path,
@@ -108,39 +111,43 @@ def make(
     weights: Path | None = None,
     files: OwnFiles | None = None,
 ) -> Plan:
-    """Compare what a study wants with what lies in `out`; opens training data for digests.
+    """Return the plan of a study for the runs in `out`; opens the training data for digests.
 
-    changes: fields that win over the study's. weights: where those lie that variants begin with.
-    files: where code of a user's own lies, and which of it may run. Raises UsageError or DataError.
+    changes: recipe fields that override those of the study.
+    options: command-line options of every training.
+    weights: path of the weights from which variants start.
+    files:   where the user's own code is, and which of it may run.
+
+    Raises UsageError for an invalid study, and DataError where data are missing or damaged.
     """
-    folder = out / what.name
+    folder = out / study.name
     if (folder / "recipe.toml").exists():
         raise UsageError(
-            f"{str(folder)!r} is a run, so the study {what.name!r} cannot be written there",
+            f"{str(folder)!r} is a run, so the study {study.name!r} cannot be written there",
             remedy="another --out, or another name for the study's file",
         )
-    variants = studies.variants(what, changes, files)
-    pinned = {label: _pinned(one, weights, source) for label, one in variants.items()}
-    members = studies.members(pinned, what.seeds)
+    variants = studies.variants(study, changes, files)
+    pinned = {label: _pinned(recipe, weights, source) for label, recipe in variants.items()}
+    members = studies.members(pinned, study.seeds)
     sets = {str(m.recipe.data): data.load(m.recipe.data, source) for m in members}
-    bundled = frozenset(text for text, one in sets.items() if one.bundled)
-    if len(bundled) == len(sets):  # else the folder is for the others
+    bundled = frozenset(text for text, recipe in sets.items() if recipe.bundled)
+    if len(bundled) == len(sets):  # else the folder is for the other data sets
         data.refuse_folder(next(iter(sets.values())), source)
-    done, begun = studies.find(members, out, {text: one.digest for text, one in sets.items()})
-    names = {text: one.name for text, one in sets.items()}
-    return Plan(what, folder, source, members, names, done, begun, options, weights, bundled)
+    done, begun = studies.find(members, out, {text: recipe.digest for text, recipe in sets.items()})
+    names = {text: recipe.name for text, recipe in sets.items()}
+    return Plan(study, folder, source, members, names, done, begun, options, weights, bundled)
 
 
 def _without(option: str, options: list[str]) -> list[str]:
-    """Return options without one of them and its value."""
+    """Return the options without one option and its value."""
     if option not in options:
         return options
-    place = options.index(option)
-    return options[:place] + options[place + 2 :]
+    index = options.index(option)
+    return options[:index] + options[index + 2 :]
 
 
 def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> Recipe:
-    """Return a recipe with its weights pinned; without them, training will say so."""
+    """Return the recipe with its weights pinned; missing weights are an error only in training."""
     from hundredfold.engines import engine_for  # loads torch, which `study --help` does without
 
     try:
@@ -150,15 +157,17 @@ def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> Recipe:
 
 
 def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
-    """Measure some steps of each variant in a process of its own; return seconds and bytes.
+    """Return seconds and bytes for the missing runs, from timing trials of each variant.
 
-    What is left of unfinished runs is not counted.
+    Each trial runs in its own process. Unfinished runs are not counted.
+
+    Raises CheckError, with the exit code of the trial, where a variant cannot be trained.
     """
     fresh = [member for member in plan.missing if member not in plan.begun]
     first = {member.label: member for member in reversed(fresh)}
     with tempfile.TemporaryDirectory() as scratch:
         commands = {
-            label: [*plan.command(member, plan.place(member), Path(scratch)), "--dry-run"]
+            label: [*plan.command(member, plan.run_folder(member), Path(scratch)), "--dry-run"]
             for label, member in first.items()
         }
         measured = dict(Children(commands, 1, plan.environment).outcomes(lambda _: None))
@@ -171,19 +180,19 @@ def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
     size = sum(measured[m.label].result["bytes"] for m in fresh)
     return {
         "study": str(plan.folder),
-        "finished": [str(one.folder) for one in plan.runs.values()],
-        "unfinished": [str(one.folder) for one in plan.begun.values()],
-        "missing": [str(plan.place(member)) for member in fresh],
+        "finished": [str(run.folder) for run in plan.runs.values()],
+        "unfinished": [str(run.folder) for run in plan.begun.values()],
+        "missing": [str(plan.run_folder(member)) for member in fresh],
         "seconds": round(seconds, 1),
         "bytes": size,
     }
 
 
 def options(data_dir: Path | None, device: str, threads: int, jobs: int) -> list[str]:
-    """Return what every training gets: runs side by side share the threads."""
-    found = ["--device", device, "--json"]
+    """Return the command-line options of every training; concurrent runs divide the threads."""
+    arguments = ["--device", device, "--json"]
     if data_dir:
-        found += ["--data-dir", str(data_dir)]
+        arguments += ["--data-dir", str(data_dir)]
     if jobs > 1:
         threads = max(1, (threads or cores()) // jobs)
-    return [*found, "--threads", str(threads)] if threads else found
+    return [*arguments, "--threads", str(threads)] if threads else arguments

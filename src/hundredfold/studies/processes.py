@@ -1,4 +1,4 @@
-"""Run `hundredfold` commands as processes of their own, a few at a time, and leave no orphan."""
+"""Run `hundredfold` commands as child processes, a few concurrently, without orphans."""
 
 import json
 import os
@@ -19,13 +19,13 @@ from hundredfold.errors import Interrupted
 Key = TypeVar("Key")
 
 _POLL = 0.1  # seconds
-_PATIENCE = 30.0  # seconds that children have to save after a signal
+_PATIENCE = 30.0  # seconds in which children save after a signal
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended: its exit code, its JSON object, and the reason of a failure."""
+    """The exit code of a command, its JSON object, and the reason of a failure ("" if none)."""
 
     code: int
     result: dict[str, Any]
@@ -39,7 +39,7 @@ class _Child:
     err: IO[bytes]
 
     def tell(self, number: int) -> None:
-        """Send a signal to the child and, where there are process groups, to all it started."""
+        """Send a signal to the child and, where process groups exist, to its descendants."""
         with suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self.process.pid, number)
@@ -47,7 +47,7 @@ class _Child:
                 self.process.send_signal(number)
 
     def kill(self) -> None:
-        """Make an end of the child and of all that it started."""
+        """Kill the child and its descendants."""
         if hasattr(signal, "SIGKILL"):
             self.tell(signal.SIGKILL)
         else:
@@ -55,40 +55,43 @@ class _Child:
 
     def outcome(self) -> Outcome:
         self.process.wait()
-        result, said = _json(_content(self.out)), _content(self.err).strip().splitlines()
+        result, lines = _json(_content(self.out)), _content(self.err).strip().splitlines()
         self.out.close()
         self.err.close()
         code = self.process.returncode
         if code < 0:
             return Outcome(128 - code, result, f"ended by {signal.Signals(-code).name}")
         error = result.get("error") or {}
-        reason = str(error.get("message") or (said[-1] if said else f"exit code {code}"))
+        reason = str(error.get("message") or (lines[-1] if lines else f"exit code {code}"))
         return Outcome(code, result, reason if code else "")
 
 
 class Children(Generic[Key]):
-    """Run commands, each given as the arguments after `hundredfold`.
+    """Run `hundredfold` commands as child processes.
 
-    commands: what each is called -> its arguments; `at_once` of them run
-    concurrently. environment: variables that each gets besides.
+    commands:    key -> the arguments after `hundredfold`.
+    jobs:        how many run concurrently.
+    environment: additional environment variables of each.
     """
 
     def __init__(
         self,
         commands: Mapping[Key, Sequence[str]],
-        at_once: int,
+        jobs: int,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._waiting = list(commands.items())
-        self._at_once = max(1, at_once)
+        self._jobs = max(1, jobs)
         self._environment = dict(environment or {})
         self._running: dict[Key, _Child] = {}
         self._caught = 0
 
     def outcomes(self, watch: Callable[[tuple[Key, ...]], None]) -> Iterator[tuple[Key, Outcome]]:
-        """Yield each command's outcome as it ends; `watch` is told often which ones run.
+        """Yield (key, outcome) of each command as it ends.
 
-        Raises Interrupted, when all children have ended, where a signal asked to stop.
+        watch: called every 0.1 s with the keys of the running commands.
+
+        Raises Interrupted after SIGINT, SIGTERM or SIGHUP, once all children have ended.
         """
         heeded = machine.heeded_signals(*_SIGNALS)
         before = {number: signal.signal(number, self._forward) for number in heeded}
@@ -104,10 +107,12 @@ class Children(Generic[Key]):
             for number, handler in before.items():
                 signal.signal(number, handler)
         if self._caught:
-            raise Interrupted("stopped; every run's state is saved", signal_number=self._caught)
+            raise Interrupted(
+                "stopped; the state of every run is saved", signal_number=self._caught
+            )
 
     def _start(self) -> None:
-        while self._waiting and len(self._running) < self._at_once and not self._caught:
+        while self._waiting and len(self._running) < self._jobs and not self._caught:
             key, arguments = self._waiting.pop(0)
             out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
             process = subprocess.Popen(
@@ -126,7 +131,7 @@ class Children(Generic[Key]):
             child.tell(number if number == signal.SIGINT else signal.SIGTERM)
 
     def _end(self) -> None:
-        """Wait for those that still run, and make an end of those that do not stop."""
+        """Wait for the running children, and kill those that do not stop."""
         if not self._caught:
             for child in self._running.values():
                 child.tell(signal.SIGTERM)
@@ -146,7 +151,7 @@ def _content(file: IO[bytes]) -> str:
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except json.JSONDecodeError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

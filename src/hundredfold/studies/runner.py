@@ -1,4 +1,4 @@
-"""Carry out a study: train what it lacks as processes, compare, write its pages."""
+"""Run a study: train the missing members in processes, compare, write the pages."""
 
 import tempfile
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from hundredfold.studies.processes import Children, Outcome
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a study: its comparison, its page, and an error for members that failed."""
+    """The result of a study: its comparison, its page, and an error if members failed."""
 
     comparison: Comparison
     page: Path
@@ -25,43 +25,45 @@ class Result:
 
 
 def carry_out(plan: Plan, jobs: int, display: Display | None) -> Result:
-    """Train the members that have no finished run, compare all, write the pages.
+    """Train the members without a finished run, compare all, write the pages.
 
-    Raises Interrupted, when every state is saved, where a signal asks to stop, and UsageError
-    where no run can be compared.
+    jobs: how many train concurrently.
+
+    Raises Interrupted after a signal, once every state is saved, and UsageError where no run can
+    be compared.
     """
     failures = _train(plan, jobs, display)
     left_out = [
-        LeftOut(m.label, m.seed, outcome.reason, plan.place(m).name)
+        LeftOut(m.label, m.seed, outcome.reason, plan.run_folder(m).name)
         for m, outcome in failures.items()
     ]
-    found = conclude(plan.study, plan.folder, plan.runs, left_out)
+    comparison = conclude(plan.study, plan.folder, plan.runs, left_out)
     page = _write_pages(plan)
-    return Result(found, page, _failed(plan, failures, page) if failures else None)
+    return Result(comparison, page, _failed(plan, failures, page) if failures else None)
 
 
 def value_text(metric: str, number: float | None) -> str:
-    """Return a score as it is printed: in percent, or as a number."""
+    """Return a score as text, in percent or as a number; None is "-"."""
     return "-" if number is None else metrics.about(metric).text(number, 4)
 
 
 def _train(plan: Plan, jobs: int, display: Display | None) -> dict[Member, Outcome]:
-    """Train what is missing; return those that failed."""
+    """Train the missing members; return the outcomes of those that failed."""
     failures: dict[Member, Outcome] = {}
-    places = {member: plan.place(member) for member in plan.missing}
+    folders = {member: plan.run_folder(member) for member in plan.missing}
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            commands = {m: plan.command(m, place, Path(scratch)) for m, place in places.items()}
+            commands = {m: plan.command(m, folder, Path(scratch)) for m, folder in folders.items()}
 
             def watch(running: tuple[Member, ...]) -> None:
-                _show(display, "status", _standings(plan, running, places))
+                _show(display, "status", _standings(plan, running, folders))
 
             for member, outcome in Children(commands, jobs, plan.environment).outcomes(watch):
                 if outcome.code:
                     failures[member] = outcome
                     _show(display, "message", f"failed   {member}: {outcome.reason}")
                 else:
-                    plan.done[member] = Run(places[member])
+                    plan.done[member] = Run(folders[member])
                     _show(display, "message", _trained(plan, member))
     finally:
         _show(display, "end", "")
@@ -73,14 +75,14 @@ def _show(display: Display | None, kind: str, text: str) -> None:
         display.show({"event": kind, "text": text})
 
 
-def _standings(plan: Plan, running: tuple[Member, ...], places: Mapping[Member, Path]) -> str:
-    now = "  ".join(f"{m}: {standing(m, places[m])}" for m in running)
+def _standings(plan: Plan, running: tuple[Member, ...], folders: Mapping[Member, Path]) -> str:
+    now = "  ".join(f"{m}: {standing(m, folders[m])}" for m in running)
     return f"{len(plan.done)} of {len(plan.members)} done  {now}"
 
 
-def standing(member: Member, place: Path) -> str:
-    """Return how far the training in a folder is."""
-    curve = Run(place).curve
+def standing(member: Member, folder: Path) -> str:
+    """Return the progress of the training in a folder: its epoch and accuracy."""
+    curve = Run(folder).curve
     if not curve:
         return "starting"
     last = curve[-1]
@@ -90,31 +92,31 @@ def standing(member: Member, place: Path) -> str:
 
 
 def _trained(plan: Plan, member: Member) -> str:
-    """Return a line about a member that has just been trained."""
-    one, metric = plan.done[member], plan.study.metric
-    shown = value_text(metric, one.scores.get(f"validation.{metric}", {}).get("value"))
+    """Return one line on a member that has just been trained."""
+    run, metric = plan.done[member], plan.study.metric
+    shown = value_text(metric, run.scores.get(f"validation.{metric}", {}).get("value"))
     width = max(len(str(m)) for m in plan.members)
-    spent = f"{one.info['epochs']} epochs in {wording.seconds(one.info['seconds'])}"
+    spent = f"{run.info['epochs']} epochs in {wording.seconds(run.info['seconds'])}"
     return f"trained  {member!s:<{width}}  {shown:>8}  {spent}"
 
 
 def _write_pages(plan: Plan) -> Path:
-    """Write the study's page, and those of its runs that are older than the run."""
-    for one in plan.runs.values():
-        page = one.folder / reports.PAGE
-        newest = max(path.stat().st_mtime for path in one.folder.glob("*.json"))
+    """Write the study's page, and those pages of its runs that are out of date."""
+    for run in plan.runs.values():
+        page = run.folder / reports.PAGE
+        newest = max(path.stat().st_mtime for path in run.folder.glob("*.json"))
         if not page.exists() or page.stat().st_mtime < newest:
-            reports.write_run(one, plan.source)
+            reports.write_run(run, plan.source)
     return reports.write_study(plan.folder, plan.source)
 
 
 def _failed(plan: Plan, failures: Mapping[Member, Outcome], page: Path) -> CheckError:
-    """Return one error for all members that failed, with their exit code where they agree."""
+    """Return one error for all failed members, with their exit code if they have the same."""
     member, outcome = next(iter(failures.items()))
     error = CheckError(
         f"{len(failures)} of {len(plan.members)} runs failed and were left out",
         found=f"{member}: {outcome.reason}",
-        remedy="the same command tries them again",
+        remedy="run the same command again, which trains them again",
         see=str(page),
     )
     codes = {outcome.code for outcome in failures.values()}

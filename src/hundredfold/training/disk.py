@@ -27,11 +27,8 @@ def run_bytes(job: Job, learner: Learner) -> int:
 
 
 def need_room(folder: Path, size: int, remedy: str) -> None:
-    """Raise CheckError where a folder's disk has less than `size` bytes free.
-
-    The folder need not exist.
-    """
-    existing, _ = machine.place_to_write(folder)
+    """Raise CheckError where the disk of a folder, made or not, has less than `size` bytes."""
+    existing, _ = machine.nearest_folder(folder)
     free = shutil.disk_usage(existing).free
     if free < size:
         raise CheckError(

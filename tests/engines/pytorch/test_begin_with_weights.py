@@ -94,7 +94,7 @@ def test_a_run_is_found_by_its_name_and_pretrained_is_another_spelling(
 def test_weights_are_said_once(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = ["--weights", "imagenet", "--pretrained", "imagenet"]
     assert cli.main(["train", *PLAIN, *both]) == 2
-    assert "--weights and --pretrained are one option" in capsys.readouterr().err
+    assert "--weights and --pretrained are the same option" in capsys.readouterr().err
     assert not list(elsewhere.iterdir())
 
 

@@ -39,21 +39,21 @@ def curves(frame: Frame, lines: Sequence[Line]) -> Markup:
     return tag("g", {}, *drawn, *words)
 
 
-def apart(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+def apart(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Return the places moved as little as needed to stand `gap` apart, in the same order.
 
     >>> apart([10, 11, 40], 10, 0, 100)
     [10, 20, 40]
     """
-    order = sorted(range(len(places)), key=lambda k: places[k])
-    moved = list(places)
+    order = sorted(range(len(positions)), key=lambda k: positions[k])
+    moved = list(positions)
     for before, k in pairwise(order):
         moved[k] = max(moved[k], moved[before] + gap)
     limit = high
     for k in reversed(order):
         moved[k] = min(moved[k], limit)
         limit = moved[k] - gap
-    return [max(y, low) if len(places) * gap < high - low else y for y in moved]
+    return [max(y, low) if len(positions) * gap < high - low else y for y in moved]
 
 
 def _last(values: Sequence[float]) -> float:

@@ -54,13 +54,13 @@ def _sentence(evidence: RunEvidence) -> str:
 def _reached(row: dict[str, float]) -> list[str]:
     """Return the accuracies of an epoch in words, those of the validation images first."""
     validation, train = row.get("validation.top_1"), row.get("train.top_1")
-    said = []
+    accuracies = []
     if wording.finite(validation):
-        said.append(f"{wording.percent(validation)} on the validation images")
+        accuracies.append(f"{wording.percent(validation)} on the validation images")
     if wording.finite(train):
         augmented = "augmented, while the weights were still changing"
-        said.append(f"{wording.percent(train)} on the training images ({augmented})")
-    return said
+        accuracies.append(f"{wording.percent(train)} on the training images ({augmented})")
+    return accuracies
 
 
 def _chart(curve: list[dict[str, float]], metric: Metric, best: object) -> Markup:

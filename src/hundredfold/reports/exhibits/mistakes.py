@@ -29,24 +29,26 @@ def mistakes(evidence: RunEvidence) -> Exhibit:
     """Show the mistakes of highest confidence, each with its label and its prediction."""
     if not evidence.split:
         return missing("No logits are stored yet, so there are no mistakes to show.")
-    chance = softmax(evidence.logits.astype(np.float64))
-    worst = most_confident_wrong(chance, evidence.labels, MOST)
+    probabilities = softmax(evidence.logits.astype(np.float64))
+    worst = most_confident_wrong(probabilities, evidence.labels, MOST)
     if not worst:
         return missing("There is no mistake to show.")
     images = _images(evidence, worst)
     if isinstance(images, str):
         return Exhibit(paragraph(images, kind="absent"))
-    shown = [_card(evidence, chance, k, image) for k, image in zip(worst, images, strict=True)]
+    shown = [
+        _card(evidence, probabilities, k, image) for k, image in zip(worst, images, strict=True)
+    ]
     lead = f"The {wording.plural(len(shown), 'mistake')} of highest confidence. {LEGEND}"
     return Exhibit(join([paragraph(lead, kind="lead"), tag("div", {"class": "gallery"}, *shown)]))
 
 
 def most_confident_wrong(
-    chance: NDArray[np.float64], labels: NDArray[np.int64], most: int
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], most: int
 ) -> list[int]:
     """Return the indices of wrong predictions, the most confident first."""
-    wrong = np.flatnonzero(chance.argmax(axis=1) != labels)
-    order = np.argsort(-chance[wrong].max(axis=1), kind="stable")[:most]
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:most]
     return [int(k) for k in wrong[order]]
 
 
@@ -82,9 +84,9 @@ def _images(evidence: RunEvidence, which: list[int]) -> list[NDArray[np.uint8]] 
 
 
 def _card(
-    evidence: RunEvidence, chance: NDArray[np.float64], k: int, image: NDArray[np.uint8]
+    evidence: RunEvidence, probabilities: NDArray[np.float64], k: int, image: NDArray[np.uint8]
 ) -> Markup:
-    true, predicted = int(evidence.labels[k]), int(chance[k].argmax())
+    true, predicted = int(evidence.labels[k]), int(probabilities[k].argmax())
     names = evidence.classes
     alternative = f"Image {k} of the split: {names[true]}, predicted as {names[predicted]}"
     kind = "pixels" if max(image.shape[:2]) <= 64 else None
@@ -96,13 +98,21 @@ def _card(
             "figcaption",
             {},
             tag("b", {}, names[predicted]),
-            tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, predicted]))),
+            tag(
+                "span",
+                {"class": "number"},
+                " " + wording.percent(float(probabilities[k, predicted])),
+            ),
             tag(
                 "span",
                 {"class": "true"},
                 "label ",
                 names[true],
-                tag("span", {"class": "number"}, " " + wording.percent(float(chance[k, true]))),
+                tag(
+                    "span",
+                    {"class": "number"},
+                    " " + wording.percent(float(probabilities[k, true])),
+                ),
             ),
         ),
     )

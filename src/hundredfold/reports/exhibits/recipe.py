@@ -34,25 +34,27 @@ def _commands(evidence: RunEvidence) -> Markup:
     if evidence.data.get("folder"):
         words += ["--data-dir", str(evidence.data["folder"])]
     again = shlex.join([*words, "--name", f"{evidence.run.name}-again"])
-    given = evidence.info.get("command")
-    said = given if isinstance(given, str) else shlex.join(map(str, given or ()))
+    command = evidence.info.get("command")
+    started_with = command if isinstance(command, str) else shlex.join(map(str, command or ()))
     blocks: list[Child] = [tag("pre", {"class": "command"}, tag("code", {}, again))]
-    if said:
+    if started_with:
         blocks += [
             tag("p", {"class": "quiet"}, "It was started with"),
-            tag("pre", {"class": "command"}, tag("code", {}, said)),
+            tag("pre", {"class": "command"}, tag("code", {}, started_with)),
         ]
     return join(blocks)
 
 
 def _facts(evidence: RunEvidence) -> Markup:
     rows = [
-        [name, tag("td", {}, tag("code", {}, value))] for name, value in _known(evidence) if value
+        [name, tag("td", {}, tag("code", {}, value))]
+        for name, value in _facts_list(evidence)
+        if value
     ]
     return table(["", ""], rows, kind="facts", caption="Versions, data and machine")
 
 
-def _known(evidence: RunEvidence) -> Iterable[tuple[str, str]]:
+def _facts_list(evidence: RunEvidence) -> Iterable[tuple[str, str]]:
     info, data = evidence.info, evidence.data
     for name, version in dict(info.get("versions") or {}).items():
         yield str(name), str(version)

@@ -1,4 +1,4 @@
-"""From what people hold in Python to labelled images: arrays, a DataFrame, a torch Dataset."""
+"""Convert images in memory to labelled images: arrays, a DataFrame, a torch Dataset."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hundredfold.data._image import Picture
-from hundredfold.data._types import Given, Labelled
+from hundredfold.data._types import InMemory, Labelled
 from hundredfold.errors import DataError, UsageError, did_you_mean
 
 _PARTS = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
@@ -25,26 +25,29 @@ class Indexed(Protocol):
     def __getitem__(self, key: Any, /) -> Any: ...
 
 
-def given(
+def in_memory(
     data: Indexed, classes: Sequence[str] | None = None, part: str = "train", size: int = 0
-) -> Given:
-    """Check images and labels that somebody hands over, and return them as parts.
+) -> InMemory:
+    """Check images and labels in memory, and return them as parts.
 
-    data: a pair of uint8 images (n, height, width, 3) and n whole numbers or names; a
-        DataFrame with the columns `image` (paths, PIL images or arrays) and `label`; a
-        torch Dataset of (image, label); or a dictionary of such, {"train": ..., "test": ...}.
-    classes: those that a run knows; else they are the sorted values of the labels.
-    part: what data that are no dictionary are. size: height and width that a run knows.
+    data: a pair of uint8 images (n, height, width, 3) and n integers or names; a DataFrame with
+        the columns `image` (paths, PIL images or arrays) and `label`; a torch Dataset of
+        (image, label); or a dictionary of these, {"train": ..., "test": ...}.
+    classes: the class names of a run; None takes the sorted values of the labels.
+    part: the part that `data` is where it is not a dictionary.
+    size: height and width in pixels of a run's images; 0 leaves it to `arrays`.
 
-    Raises DataError in one sentence for what cannot be used.
+    Raises UsageError for an unsupported type, and DataError for images or labels that are wrong.
     """
     parts = _parts(data) if isinstance(data, Mapping) else {part: data}
-    held = {name: _read(value) for name, value in parts.items()}
-    names = tuple(classes) if classes else _classes(parts, {n: v for n, (_, v) in held.items()})
+    contents = {name: _read(value) for name, value in parts.items()}
+    names = tuple(classes) if classes else _classes(parts, {n: v for n, (_, v) in contents.items()})
     if len(names) < 2:
         raise DataError("all labels are of one class", found=f"{names[0]!r}", remedy="two or more")
-    made = {name: Labelled(images, _rows(values, names)) for name, (images, values) in held.items()}
-    return Given(made, names, size)
+    labelled = {
+        name: Labelled(images, _rows(values, names)) for name, (images, values) in contents.items()
+    }
+    return InMemory(labelled, names, size)
 
 
 def _parts(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def _parts(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(data: Any) -> tuple[Images, NDArray[Any]]:
-    """Return images and the label of each, as given."""
+    """Return the images and their labels, not yet converted to class indices."""
     if hasattr(data, "columns"):
         images, labels = _columns(data)
     elif isinstance(data, tuple | list):
@@ -76,8 +79,8 @@ def _read(data: Any) -> tuple[Images, NDArray[Any]]:
 def _columns(frame: Any) -> tuple[Images, NDArray[Any]]:
     for name in ("image", "label"):
         if name not in frame.columns:
-            known = ", ".join(map(str, frame.columns))
-            raise UsageError(f"the table has no column {name!r}", found=f"columns {known}")
+            columns = ", ".join(map(str, frame.columns))
+            raise UsageError(f"the table has no column {name!r}", found=f"columns {columns}")
     if frame["label"].isna().any():
         raise DataError(f"{int(frame['label'].isna().sum()):,} rows of the table have no label")
     return [_picture(image, row) for row, image in enumerate(frame["image"])], _labels(
@@ -118,7 +121,7 @@ def _images(images: Any) -> Images:
 
 
 def _picture(image: Any, row: int) -> Picture:
-    """Return what `decode` takes: a path, a PIL image or uint8 pixels, channels last."""
+    """Return an image as `decode` accepts it: a path, a PIL image or uint8 channels-last pixels."""
     if isinstance(image, str):
         return Path(image).expanduser()
     if isinstance(image, Path | bytes | Image.Image):
@@ -152,23 +155,23 @@ def _labels(labels: Any) -> NDArray[Any]:
 
 
 def _classes(parts: Mapping[str, Any], labels: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
-    """Return the names of classes: those a Dataset has for its numbers, else the labels'."""
+    """Return the class names: the Dataset's `classes` if any, else the sorted label values."""
     first = labels.get("train", next(iter(labels.values())))
-    named = getattr(parts.get("train"), "classes", None)
+    class_names = getattr(parts.get("train"), "classes", None)
     numbers = first.dtype.kind in "iu" and first.min() >= 0
-    if isinstance(named, list | tuple) and numbers and first.max() < len(named):
-        return tuple(map(str, named))
+    if isinstance(class_names, list | tuple) and numbers and first.max() < len(class_names):
+        return tuple(map(str, class_names))
     return tuple(str(value) for value in np.unique(first))
 
 
 def _rows(values: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return each label as the position of its class."""
+    """Return the class index of each label, (n,)."""
     position = {name: row for row, name in enumerate(names)}
     distinct, inverse = np.unique(values, return_inverse=True)
     numbers = values.dtype.kind in "iu" and not any(name.lstrip("-").isdecimal() for name in names)
     rows = [int(v) if numbers else position.get(str(v), -1) for v in distinct]
     for value, row in zip(distinct, rows, strict=True):
         if not 0 <= row < len(names):
-            known = f"classes {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
-            raise DataError(f"there is no class of the label {str(value)!r}", found=known)
+            classes = f"classes {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
+            raise DataError(f"there is no class of the label {str(value)!r}", found=classes)
     return np.asarray(rows, np.int64)[inverse]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hundredfold.data import Source, given, load
+from hundredfold.data import Source, in_memory, load
 from hundredfold.errors import DataError, HundredfoldError, UsageError
 
 RNG = np.random.default_rng(0)
@@ -33,7 +33,7 @@ class Pairs(torch.utils.data.Dataset):
 
 
 def loaded(data: Any, text: str = "arrays") -> Any:
-    return load(text, Source(folder=None, given=given(data)))
+    return load(text, Source(folder=None, in_memory=in_memory(data)))
 
 
 def pngs(folder: Path) -> list[str]:
@@ -91,10 +91,10 @@ def test_a_dataset_s_own_class_names_are_the_classes() -> None:
 
 def test_labels_of_known_classes_are_their_positions_or_names() -> None:
     for classes, labels in ((("cat", "dog"), [0, 1, 1]), (("1", "2"), [1, 2, 2])):
-        held = given((IMAGES[:3], labels), classes, "test")
+        held = in_memory((IMAGES[:3], labels), classes, "test")
         assert held.parts["test"].labels.tolist() == [0, 1, 1]
     with pytest.raises(DataError, match="no class of the label '0'"):
-        given((IMAGES[:1], [0]), ("1", "2"), "test")
+        in_memory((IMAGES[:1], [0]), ("1", "2"), "test")
 
 
 def test_images_that_are_not_square_are_cut_like_those_of_a_folder() -> None:
@@ -146,5 +146,5 @@ def test_what_cannot_be_used_is_one_sentence(data: Any, sentence: str) -> None:
 
 
 def test_without_images_the_set_says_how_to_hand_them_over() -> None:
-    with pytest.raises(UsageError, match="handed over in Python"):
+    with pytest.raises(UsageError, match="passed from Python"):
         load("arrays", Source(folder=None))
