@@ -1,8 +1,8 @@
-"""The catalogue of backbones: which network, which scaling, whose weights; no torch is needed.
+"""Pretrained backbones: network, scaling of the input, and file of weights; imports no torch.
 
-It holds what a user should not have to know. Weights come in two layouts: torchvision's and that
-of `keras.applications`. They differ in scaling, in the order of channels, and for two families
-in the network itself (`stride_first`, `same_padding`).
+Weights come in two layouts: torchvision's and that of `keras.applications`. They differ in
+scaling, in the order of color channels, and for two families in the network (`stride_first`,
+`same_padding`).
 """
 
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from hundredfold.spec import Part, part
 
 Layout = Literal["torchvision", "keras"]
 RGB = tuple[float, float, float]
-TIMM = "timm/"  # before the name of a network of timm's, as in timm/resnet50d.a1_in1k
+TIMM = "timm/"  # prefix of networks of timm, as in timm/resnet50d.a1_in1k
 MODELS = "hundredfold.models"
 SITE = "https://download.pytorch.org/models/"
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """(x - mean) / std of red, green and blue in 0..255; bgr: the weights want blue first."""
+    """(x - mean) / std of R, G and B in 0..255; bgr: the weights expect channels B, G, R."""
 
     mean: RGB
     std: RGB
     bgr: bool = False
 
 
-# keras.applications.imagenet_utils.preprocess_input has the three under these names
+# keras.applications.imagenet_utils.preprocess_input defines the three modes
 TORCH = Scaling((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 CAFFE = Scaling((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), bgr=True)
 TF = Scaling((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
@@ -35,11 +35,12 @@ TF = Scaling((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 
 @dataclass(frozen=True)
 class Backbone:
-    """A backbone: the network, its groups (places to cut), its weights.
+    """A backbone.
 
-    file: torchvision's file name, whose last part is the beginning of its sha256.
-    keras: the scaling of `keras.applications`' weights, None where they are not read.
-    eps: of Keras' BatchNorm.
+    network: as a recipe writes it. groups: number of groups after which it can be cut.
+    file: torchvision's file name, which ends in the first digits of its SHA-256.
+    keras: scaling of `keras.applications`' weights; None where they are not supported.
+    eps: epsilon of Keras' BatchNorm.
     """
 
     network: str
@@ -54,11 +55,11 @@ class Backbone:
 
     @property
     def sha256(self) -> str:
-        """The first eight hex digits, which torchvision writes into the name."""
+        """The first eight hex digits of the SHA-256, from the file's name."""
         return self.file.removesuffix(".pth").rpartition("-")[2]
 
     def scaling(self, layout: Layout) -> Scaling:
-        """Return the scaling that weights of a layout want."""
+        """Return the scaling that weights of a layout expect."""
         return self.keras if layout == "keras" and self.keras else TORCH
 
 
@@ -95,10 +96,7 @@ BACKBONES = {
 
 
 def network_of(name: str) -> str | None:
-    """Return the network that a backbone's name stands for, as a recipe writes it.
-
-    None for a name that is no backbone's.
-    """
+    """Return the network of a backbone's name, as a recipe writes it; None for other names."""
     if name.startswith(TIMM):
         return f"timm(name={name.removeprefix(TIMM)!r})"
     backbone = BACKBONES.get(name)
@@ -106,7 +104,7 @@ def network_of(name: str) -> str | None:
 
 
 def name_of(network: Part) -> str | None:
-    """Return the name of the backbone that a network is; None where it is none."""
+    """Return the name of a network's backbone; None where it is not a backbone."""
     if network.name == "timm" and network.package == MODELS:
         return f"{TIMM}{network.options['name']}"
     return _names().get(str(network)) if network.package == MODELS else None
@@ -114,4 +112,4 @@ def name_of(network: Part) -> str | None:
 
 @cache
 def _names() -> dict[str, str]:
-    return {str(part(card.network, MODELS)): name for name, card in BACKBONES.items()}
+    return {str(part(backbone.network, MODELS)): name for name, backbone in BACKBONES.items()}

@@ -1,4 +1,4 @@
-"""The weights that a run's network is opened with, read from the run and checked."""
+"""Read and check the weights of a run's network."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from hundredfold.run import Run
 from hundredfold.weights import files as weight_files
 
 _LOG = logging.getLogger(__name__)
-_LARGEST = 1024  # pixels, of what a file of weights may ask images to be
+_LARGEST = 1024  # pixels: largest image size that a file of weights may declare
 
 
 def read_weights(
@@ -19,30 +19,30 @@ def read_weights(
 ) -> tuple[dict[str, torch.Tensor], tuple[str, ...], int]:
     """Return a run's best weights, and the class names and image size stored with them.
 
-    state: classes, pixels and the file's metadata -> the weights that such a network has. What
-    the file says it holds is compared with them before memory is taken for it. Raises
-    MissingError where there are no weights yet, and DataError where the file does not fit. Where
-    training has not ended, the weights are the best of its newest save, and a note says so.
+    state: number of classes, image size and the file's metadata -> state dict of such a network.
+    Names and shapes of the file are compared with it before memory is allocated. Where training has
+    not ended, the weights are the best of its newest save, and a note is logged. Raises
+    MissingError where there are no weights yet, and DataError where the file does not match.
     """
     path, note = run.weights_to_use()
     if note:
         _LOG.warning("note: %s: %s", run.folder, note)
     with weight_files.opened(path) as contents:
-        about = contents.metadata if path == run.best() else _metadata(run)
-        classes, size = _images(about, str(path))
-        wanted = state(len(classes), size, about)
-        _need_fit(wanted, contents.entries, str(path))
-        return contents.tensors(wanted), classes, size
+        metadata = contents.metadata if path == run.best() else _metadata(run)
+        classes, size = _images(metadata, str(path))
+        expected = state(len(classes), size, metadata)
+        _need_fit(expected, contents.entries, str(path))
+        return contents.tensors(expected), classes, size
 
 
 def _metadata(run: Run) -> dict[str, str]:
-    """Return what a run's weights say of their images, for those of a save, which say nothing."""
-    about = run.info["data"]
-    return {"classes": json.dumps(about["classes"]), "size": str(about["size"])}
+    """Return classes and image size of a run, for weights of a save, which lack metadata."""
+    data = run.info["data"]
+    return {"classes": json.dumps(data["classes"]), "size": str(data["size"])}
 
 
 def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], int]:
-    """Return the classes and the size of images that the weights were made for."""
+    """Return the class names and the image size in pixels from metadata. Raises DataError."""
     try:
         classes, size = json.loads(metadata["classes"]), int(metadata["size"])
     except KeyError:
@@ -51,8 +51,8 @@ def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], i
         ) from None
     except (ValueError, RecursionError):
         classes, size = None, 0
-    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    if not named or not 1 <= size <= _LARGEST:
+    valid = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    if not valid or not 1 <= size <= _LARGEST:
         raise DataError(f"{where!r} does not say which classes it knows, or of which size")
     return tuple(classes), size
 
@@ -65,21 +65,21 @@ def load_weights(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor], wh
 
 def _need_fit(
     state: Mapping[str, torch.Tensor],
-    found: Mapping[str, torch.Tensor] | Mapping[str, weight_files.Entry],
+    tensors: Mapping[str, torch.Tensor] | Mapping[str, weight_files.Entry],
     where: str,
 ) -> None:
-    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    given = {name: tuple(entry.shape) for name, entry in found.items()}
-    wrong = sorted(name for name in wanted | given if wanted.get(name) != given.get(name))
+    expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    actual = {name: tuple(entry.shape) for name, entry in tensors.items()}
+    wrong = sorted(name for name in expected | actual if expected.get(name) != actual.get(name))
     if wrong:
         name = wrong[0]
         raise DataError(
             f"the weights in {where!r} do not fit the model ({len(wrong)} tensors differ)",
-            found=f"{name}: {given.get(name, 'none')} there, {wanted.get(name, 'none')} here",
+            found=f"{name}: {actual.get(name, 'none')} there, {expected.get(name, 'none')} here",
         )
     for name, tensor in state.items():
-        kinds = found[name].dtype, tensor.dtype
-        if kinds[0] != kinds[1] and not all(kind.is_floating_point for kind in kinds):
+        dtypes = tensors[name].dtype, tensor.dtype
+        if dtypes[0] != dtypes[1] and not all(dtype.is_floating_point for dtype in dtypes):
             raise DataError(
-                f"the weights in {where!r} do not fit the model", found=f"{name} is {kinds[0]}"
+                f"the weights in {where!r} do not fit the model", found=f"{name} is {dtypes[0]}"
             )

@@ -1,4 +1,4 @@
-"""Recipe files: those that ship, and those that a person wrote."""
+"""Read recipe files: those that ship, and the user's."""
 
 import tomllib
 from pathlib import Path
@@ -8,14 +8,14 @@ from hundredfold.errors import UsageError, did_you_mean, shortened
 from hundredfold.recipe import Recipe, from_fields
 from hundredfold.spec import OwnFiles
 
-_LARGEST = 1_000_000  # bytes of a file that a person wrote
+_LARGEST = 1_000_000  # bytes of a user's file, at most
 
 
 def load(text: str, trusted: frozenset[str] = frozenset()) -> Recipe:
     """Read a recipe from a TOML file, or by the name of one that ships.
 
-    trusted: SHA-256 digests of files of a user's own that may run; the recipe names them, and
-    they lie beside it or in `source/` beside it.
+    trusted: SHA-256 digests of the user's own code that may run. The recipe names these files; they
+    are beside it, or in `source/` beside it.
 
     Raises UsageError for an unknown name, text that is not TOML, or a wrong key or value.
     """
@@ -30,21 +30,21 @@ def load(text: str, trusted: frozenset[str] = frozenset()) -> Recipe:
 
 
 def own_files(recipe: Path, trusted: frozenset[str] = frozenset()) -> OwnFiles:
-    """Return where the files lie that a recipe's parts name: `source/` beside it, or beside it."""
+    """Return the folder of the user's own code for a recipe: `source/` beside it, or its own."""
     copies = recipe.parent / "source"
     return OwnFiles(copies if copies.is_dir() else recipe.parent, trusted)
 
 
 def shipped(folder: str) -> dict[str, Path]:
     """Return name -> file of the recipes that ship ("" or "studies")."""
-    here = Path(__file__).parent
-    installed, checkout = here / "_recipes", here.parents[1] / "recipes"
+    package = Path(__file__).parent
+    installed, checkout = package / "_recipes", package.parents[1] / "recipes"
     root = installed if installed.is_dir() else checkout
     return {path.stem: path for path in sorted((root / folder).glob("*.toml"))}
 
 
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
-    """Read a TOML file that a user names. Raises UsageError in one sentence."""
+    """Read a user's TOML file; kind: its name in errors. Raises UsageError."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)

@@ -1,4 +1,4 @@
-"""Changes of a recipe's fields, before they are checked together."""
+"""Apply changes to a recipe's fields, before these are validated together."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,28 +15,28 @@ def changed(
     sets: Iterable[str],
     files: OwnFiles | None,
 ) -> dict[str, Any]:
-    """Return a recipe's fields with some replaced, and single options set.
+    """Return a recipe's fields after replacing fields and setting single options.
 
-    changes: field -> value; a value of None changes nothing. sets: texts such as "epochs=5" or
-    "model.depth=16". A strategy that is not changed itself follows the weights.
+    changes: field -> value; None changes nothing. sets: texts such as "epochs=5" or
+    "model.depth=16". Where weights change and the strategy does not, the strategy is adapted.
     """
-    given = {key: value for key, value in changes.items() if value is not None}
-    new = dict(fields) | given
-    if "weights" in given and "strategy" not in given:
-        new["strategy"] = _strategy_for(str(given["weights"]), fields["strategy"])
+    replaced = {key: value for key, value in changes.items() if value is not None}
+    result = dict(fields) | replaced
+    if "weights" in replaced and "strategy" not in replaced:
+        result["strategy"] = _strategy_for(str(replaced["weights"]), fields["strategy"])
     for text in sets:
-        _set(new, text, files)
-    if new["engine"] != fields["engine"] and isinstance(new["model"], Part):
-        new["model"] = str(new["model"])  # each engine has models of its own
-    return new
+        _set(result, text, files)
+    if result["engine"] != fields["engine"] and isinstance(result["model"], Part):
+        result["model"] = str(result["model"])  # each engine has models of its own
+    return result
 
 
 def _strategy_for(weights: str, strategy: Part) -> Part | str:
-    """Return the strategy that fits changed weights, where it was not changed itself."""
-    begins_at_random = weights in ("", "none")
-    if begins_at_random == (strategy.name == "scratch"):
+    """Return a strategy that is valid with changed weights."""
+    is_random_init = weights in ("", "none")
+    if is_random_init == (strategy.name == "scratch"):
         return strategy
-    return "scratch" if begins_at_random else "linear_probe"
+    return "scratch" if is_random_init else "linear_probe"
 
 
 def _set(fields: dict[str, Any], text: str, files: OwnFiles | None) -> None:
@@ -59,10 +59,10 @@ def _set(fields: dict[str, Any], text: str, files: OwnFiles | None) -> None:
     chain = _as_chain(field, fields, files)
     takers = [part for part in chain if part.takes(option)]
     if not takers:
-        known = {o.name for part in chain for o in part.signature.options}
+        options = {o.name for part in chain for o in part.signature.options}
         raise UsageError(
             f"{fields[field] or field} has no option {option!r}",
-            remedy=did_you_mean(option, known) if known else "it takes no options",
+            remedy=did_you_mean(option, options) if options else "it takes no options",
         )
     changed = Chain(p.with_options({option: literal}) if p in takers else p for p in chain)
     fields[field] = (
@@ -71,7 +71,7 @@ def _set(fields: dict[str, Any], text: str, files: OwnFiles | None) -> None:
 
 
 def _as_chain(field: str, fields: Mapping[str, Any], files: OwnFiles | None) -> Chain:
-    """Return a field's parts, read where they are still text."""
+    """Return a field's parts, parsed where the field is text."""
     value = fields[field]
     if isinstance(value, Part):
         return Chain([value])

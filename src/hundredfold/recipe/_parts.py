@@ -1,4 +1,4 @@
-"""Fields of a recipe that name parts: where each is looked for, and how its text is read."""
+"""Fields of a recipe that name parts: the package of each, and parsing."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -45,20 +45,20 @@ def _read_chain(value: Any, info: ValidationInfo) -> Any:
 
 
 def network_for(text: str, package: str) -> str:
-    """Return the network that a model's text stands for; a backbone's name is one."""
+    """Return the network of a model's text, which may name a backbone."""
     tensorflow = package == TENSORFLOW_MODELS
     if not tensorflow and (network := network_of(text)):
         return network
     call = spec.parse(text)
-    known = spec.names(package) if tensorflow else {*spec.names(package), *BACKBONES}
-    if call.name not in known and (tensorflow or not call.file):
-        who = "the TensorFlow engine has no model" if tensorflow else "no model is called"
-        raise UsageError(f"{who} {call.name!r}", remedy=did_you_mean(call.name, known))
+    models = spec.names(package) if tensorflow else {*spec.names(package), *BACKBONES}
+    if call.name not in models and (tensorflow or not call.file):
+        subject = "the TensorFlow engine has no model" if tensorflow else "no model is called"
+        raise UsageError(f"{subject} {call.name!r}", remedy=did_you_mean(call.name, models))
     return text
 
 
 def package_of(field: str, fields: Mapping[str, Any]) -> str:
-    """Return where a field's parts are; the engine decides which models there are."""
+    """Return the package of a field's parts; models depend on the engine."""
     own = field == "model" and fields.get("engine") == "tensorflow"
     return TENSORFLOW_MODELS if own else PACKAGES[field]
 

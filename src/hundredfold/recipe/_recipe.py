@@ -1,4 +1,4 @@
-"""Everything that decides a run's numbers, as one frozen value that fits on a page."""
+"""The recipe: all settings that determine the results of a training."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ R = TypeVar("R", bound="Recipe")
 
 
 class Recipe(BaseModel):
-    """What to train, on what, and how; every part is checked and every default spelled out."""
+    """Data, model and training settings, validated, with every default filled in."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
 
@@ -111,7 +111,7 @@ class Recipe(BaseModel):
         0.1,
         ge=0,
         lt=1,
-        description="Share of the training images kept back for validation, where the data set "
+        description="Fraction of the training images held out for validation, where the data set "
         'has no validation part. 0 trains on all images, which needs select "last".',
     )
     limit: int = Field(
@@ -155,9 +155,9 @@ class Recipe(BaseModel):
         return self
 
     def with_model(self, value: Any) -> Self:
-        """Return the recipe whose network, one of a user's own, is an object that Python holds.
+        """Return the recipe with an object in Python as its network, for a user's own network.
 
-        Raises UsageError where the network is one that ships.
+        Raises UsageError where the network is part of Hundredfold.
         """
         own = self.model.own
         if own is None:
@@ -175,13 +175,13 @@ class Recipe(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Identify the run: SHA-256 (hex) of all that decides its numbers."""
+        """SHA-256 (hex) of all fields that determine the results."""
         decisive = self.model_dump(exclude=set(_PROSE))
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Every part that the recipe names."""
+        """All parts that the recipe names."""
         values = (getattr(self, field) for field in PACKAGES)
         return tuple(
             p for value in values for p in (value if isinstance(value, Chain) else [value])
@@ -191,41 +191,41 @@ class Recipe(BaseModel):
         return hash(self.digest)
 
     def toml(self) -> str:
-        """Return the recipe as a TOML text with every default spelled out."""
+        """Return the recipe as TOML with every default."""
         return "".join(f"{key:<11} = {_toml(v)}\n" for key, v in self.model_dump().items())
 
     def override(
         self, changes: Mapping[str, Any], sets: Iterable[str] = (), files: OwnFiles | None = None
     ) -> Self:
-        """Return a recipe with fields replaced, and single options set.
+        """Return a recipe after replacing fields and setting single options.
 
-        changes: field -> value; a value of None changes nothing. sets: texts such as "epochs=5"
-        or "model.depth=16". files: where files of a user's own lie that the changes name.
+        changes: field -> value; None changes nothing. sets: texts such as "epochs=5" or
+        "model.depth=16". files: the user's own files that the changes name. Raises UsageError.
         """
         fields = changed(dict(self), changes, sets, files)
         return _validated(type(self), fields, files)
 
 
 def _sources(recipe: Recipe) -> dict[str, str]:
-    """Return file -> SHA-256 of the code of a user's own; raises for one that was changed."""
+    """Return file -> SHA-256 of the user's own code. Raises UsageError for a changed file."""
     digests: dict[str, str] = {}
     for part in recipe.parts:
         if part.own is None:
             continue
         key = part.own.file if part.own.source else f"{part.own.file}:{part.name}"
-        known = digests.get(key) or recipe.sources.get(key)
-        if part.own.digest and known and known != part.own.digest:
+        recorded = digests.get(key) or recipe.sources.get(key)
+        if part.own.digest and recorded and recorded != part.own.digest:
             raise UsageError(
                 f"{key} is not the file that the recipe was made with",
-                found=f"SHA-256 {part.own.digest[:12]}, not {known[:12]}",
+                found=f"SHA-256 {part.own.digest[:12]}, not {recorded[:12]}",
                 remedy="put the former file back, or train a new run",
             )
-        digests[key] = part.own.digest or known or ""
+        digests[key] = part.own.digest or recorded or ""
     return digests
 
 
 def from_fields(fields: Mapping[str, Any], files: OwnFiles | None = None) -> Recipe:
-    """Build a recipe from plain values. Raises UsageError naming the field that is wrong."""
+    """Build a recipe from plain values. Raises UsageError that names the invalid field."""
     return _validated(Recipe, fields, files)
 
 
@@ -241,12 +241,12 @@ def _validated(kind: type[R], fields: Mapping[str, Any], files: OwnFiles | None)
         first = error.errors()[0]
         field = str(first["loc"][0]) if first["loc"] else ""
         reason = first["msg"].removeprefix("Value error, ")
-        if not field:  # a rule over several fields, which says it all
+        if not field:  # a rule over several fields, whose message is complete
             raise UsageError(f"invalid recipe: {reason}") from None
-        given = (
+        value = (
             shortened(str(first["input"])) if isinstance(first["input"], str) else first["input"]
         )
-        raise UsageError(f"invalid recipe: {field} = {given}", found=reason) from None
+        raise UsageError(f"invalid recipe: {field} = {value}", found=reason) from None
 
 
 def _toml(value: Any) -> str:
@@ -255,5 +255,5 @@ def _toml(value: Any) -> str:
     if isinstance(value, dict):
         pairs = ", ".join(f"{json.dumps(key)} = {_toml(inner)}" for key, inner in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"
-    # JSON's strings are TOML's but for DEL, which TOML wants escaped
+    # JSON strings are TOML strings, except that TOML requires DEL to be escaped
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,13 +1,12 @@
 """Parts: functions that a recipe names, such as "wrn(depth=28, width=10)".
 
-The signature of the function that a name stands for is its schema, its help text and its
-documentation. It is read from the source, so that a recipe is checked and spelled out without
-importing the libraries that the parts need.
+The signature of a part's function is its schema, and its docstring the help text. Both are read
+from the source, so a recipe is checked and completed without importing the parts' libraries.
 
-Before the star of a signature stands what the program hands over; after it, what a recipe may
-say: `def wrn(classes, *, depth=28, width=10)`.
+In `def wrn(classes, *, depth=28, width=10)`, the program passes the parameters before the star, and
+a recipe sets the options after it.
 
-A part of a user's own is written with its file: "my_nets.py:net(width=32)".
+A part in a user's own file is written with the file: "my_nets.py:net(width=32)".
 """
 
 from hundredfold.spec._call import Call, literal, parse, parse_chain

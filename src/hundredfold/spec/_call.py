@@ -1,4 +1,4 @@
-"""Read "wrn(depth=28)" and "pad_crop(pixels=4) | flip" as values; nothing is evaluated."""
+"""Parse "wrn(depth=28)" and "pad_crop(pixels=4) | flip"; nothing is evaluated."""
 
 import ast
 import re
@@ -8,17 +8,19 @@ from typing import Any
 
 from hundredfold.errors import UsageError, shortened
 
-_LONGEST = 10_000  # characters of a part as a person writes it
-_FILE = re.compile(r"""([^\s|()"'=,]+\.py|python):(?=[A-Za-z_])""")  # before a part of one's own
+_LONGEST = 10_000  # characters of a part, at most
+_FILE = re.compile(
+    r"""([^\s|()"'=,]+\.py|python):(?=[A-Za-z_])"""
+)  # prefix of a part in a user's own file
 _QUOTED = re.compile(r"""("[^"]*"|'[^']*')""")
 _MARK = "_file_{}_"
 
 
 @dataclass(frozen=True)
 class Call:
-    """A name with options, e.g. Call("wrn", {"depth": 28}); printed as it is written.
+    """A name with options, e.g. Call("wrn", {"depth": 28}); `str` returns the text to parse.
 
-    file: the file of a part of one's own, as written, else "".
+    file: of a part in a user's own file, as written; else "".
     """
 
     name: str
@@ -59,7 +61,7 @@ def parse_chain(text: str) -> tuple[Call, ...]:
 
 
 def literal(text: str) -> Any:
-    """Read a value as it is written in a call; a bare word is a string."""
+    """Parse a value as in a call; a bare word is a string."""
     try:
         return _value(ast.parse(text, mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -67,7 +69,7 @@ def literal(text: str) -> Any:
 
 
 def _mark_files(text: str) -> tuple[str, list[str]]:
-    """Replace "my_nets.py:" by a mark that Python's grammar takes; quoted text stays."""
+    """Replace "my_nets.py:" outside of quotes by an identifier that Python can parse."""
     files: list[str] = []
 
     def mark(match: re.Match[str]) -> str:

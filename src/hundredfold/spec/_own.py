@@ -1,7 +1,7 @@
-"""Code of a user's own: read to be checked and kept, run only where the user named it.
+"""A user's own code: parsed and stored, but run only where the user named the file.
 
-A recipe names it as "my_nets.py:net(width=32)"; from Python a function, a class or a network is
-given itself. A run keeps a copy of the source and its digest. Code that a run, a recipe file or
+A recipe names it as "my_nets.py:net(width=32)"; from Python, a function, a class or a network is
+passed directly. A run keeps a copy of the source and its digest. Code that a run, a recipe file or
 a study names does not run by itself: the user has to name the file, as with `--trust FILE.py`.
 """
 
@@ -17,32 +17,32 @@ from typing import Any
 
 from hundredfold.errors import UsageError
 
-PYTHON = "python"  # stands for the file where the source of an object cannot be read
-_LARGEST = 1_000_000  # bytes of a file that a person wrote
+PYTHON = "python"  # in place of a file name, where an object has no readable source
+_LARGEST = 1_000_000  # bytes of a user's file, at most
 
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """Where files that parts name lie, and which of them may run.
+    """The folder of files that parts name, and which of them may run.
 
-    trusted: SHA-256 digests of files; None trusts every file, as what this very command named.
+    trusted: SHA-256 digests of files; None trusts every file, for those named in this command.
     """
 
     folder: Path = Path()
     trusted: frozenset[str] | None = frozenset()
 
     def trusts(self, digest: str) -> bool:
-        """Tell whether a file with this digest may run."""
+        """Return whether a file with this digest may run."""
         return self.trusted is None or digest in self.trusted
 
 
 @dataclass(frozen=True)
 class OwnCode:
-    """A file of a user's own, or an object that Python was given.
+    """A user's own file, or an object passed in Python.
 
-    file: its name without folder; "python" where no source can be read. source: its text.
-    digest: SHA-256 of the source, or of what identifies the object. trusted: whether it may run.
-    folder: where it lies, for imports of its own. value: the object itself, in this process only.
+    file: name without folder; "python" where no source is readable. source: its text.
+    digest: SHA-256 of the source, or of the object's state too. trusted: whether it may run.
+    folder: of the file, for its imports. value: the object, in this process only.
     """
 
     file: str
@@ -53,9 +53,9 @@ class OwnCode:
     value: Any = field(default=None, compare=False, repr=False)
 
     def load(self, name: str) -> Callable[..., Any]:
-        """Run the file and return what it defines under a name.
+        """Run the file and return the object that it defines under a name.
 
-        Raises UsageError where the file may not run, fails, or does not define it.
+        Raises UsageError where the file is not trusted, fails, or does not define the name.
         """
         if self.value is not None:
             return self.value  # type: ignore[no-any-return]
@@ -116,11 +116,10 @@ def own_code(file: str, files: OwnFiles) -> OwnCode:
 
 
 def part_of(value: Any) -> tuple[str, OwnCode]:
-    """Return the name and the code of an object that Python was given.
+    """Return the name and the code of an object passed in Python.
 
-    value: a function, a class, or an object such as a network. What identifies it is its source;
-    of an object with a state, as a network has, the state too. Where the source cannot be read,
-    the code's file is "python".
+    value: a function, a class, or an object such as a network. Its digest covers the source, and
+    the state dict where there is one. Without a readable source, the code's file is "python".
     """
     kind = value if inspect.isclass(value) or inspect.isfunction(value) else type(value)
     name = kind.__name__ if kind.__name__.isidentifier() else "function"

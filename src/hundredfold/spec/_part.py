@@ -1,4 +1,4 @@
-"""A part that a recipe names, checked against its signature, with every option spelled out."""
+"""Parts of a recipe, checked against their signatures, with every default filled in."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -18,9 +18,9 @@ _TYPES = {t.__name__: t for t in (int, float, bool, str, tuple)} | {"Literal": L
 
 @dataclass(frozen=True)
 class Part:
-    """A function with its options; printed as a recipe writes it.
+    """A function with its options; `str` returns it as a recipe writes it.
 
-    package: where its name is looked for. own: the code of a user's own that defines it.
+    package: that defines the name. own: the user's own code that defines it, or None.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Part:
 
     @property
     def signature(self) -> Signature:
-        """What the source says of it; nothing handed over where no source can be read."""
+        """Its signature, read from the source; empty where no source is readable."""
         if self.own is None:
             return describe(self.name, self.package)
         if not self.own.source or self.own.file == PYTHON:
@@ -44,17 +44,17 @@ class Part:
         return describe_own(self.name, self.own.source, self.own.file)
 
     def takes(self, option: str) -> bool:
-        """Tell whether it has an option of this name."""
-        return option in {known.name for known in self.signature.options}
+        """Return whether it has an option of this name."""
+        return option in {own.name for own in self.signature.options}
 
     def with_options(self, options: Mapping[str, Any]) -> "Part":
         """Return the part with some options changed; they are checked."""
         return _complete(Call(self.name, {**self.options, **options}), self.package, self.own)
 
     def resolve(self) -> Callable[..., Any]:
-        """Import the function and bind its options; the caller hands over what is before the star.
+        """Import the function and bind its options; the caller passes the other parameters.
 
-        Raises UsageError for code of a user's own that may not run.
+        Raises UsageError for a user's own code that is not trusted.
         """
         if self.own is not None:
             return partial(self.own.load(self.name), **self.options)
@@ -63,7 +63,7 @@ class Part:
 
 
 class Chain(tuple[Part, ...]):
-    """Parts that are done in their order; printed as they are written, joined by |."""
+    """Parts that are applied in order; `str` joins them by |."""
 
     __slots__ = ()
 
@@ -72,21 +72,21 @@ class Chain(tuple[Part, ...]):
 
 
 def part(text: str, package: str, files: OwnFiles | None = None) -> Part:
-    """Read a part as a recipe writes it, check it, and spell out every default.
+    """Parse a part as a recipe writes it, check it, and fill in every default.
 
-    files: where files of a user's own lie. Raises UsageError for an unknown name or option ("did
+    files: the user's own files. Raises UsageError for an unknown name or option ("did
     you mean"), a missing option, or a value of another type.
     """
     return _read(parse(text), package, files or OwnFiles())
 
 
 def chain(text: str, package: str, files: OwnFiles | None = None) -> Chain:
-    """Read parts joined by |, as `part` does each; "" and "none" are empty."""
+    """Parse parts joined by |, each as `part` does; "" and "none" are empty."""
     return Chain(_read(call, package, files or OwnFiles()) for call in parse_chain(text))
 
 
 def own_part(value: Any, package: str) -> Part:
-    """Return a function, a class or an object that Python was given as a part; see `part_of`."""
+    """Return the part of a function, a class or an object passed in Python; see `part_of`."""
     name, own = part_of(value)
     signature = Part(name, {}, package, own).signature
     options = {option.name: option.default for option in signature.options if not option.required}
@@ -104,13 +104,13 @@ def _read(call: Call, package: str, files: OwnFiles) -> Part:
 
 def _complete(call: Call, package: str, own: OwnCode | None) -> Part:
     signature = Part(call.name, {}, package, own).signature
-    known = {option.name: option for option in signature.options}
+    by_name = {option.name: option for option in signature.options}
     for key in call.options:
-        if key not in known:
+        if key not in by_name:
             raise UsageError(
                 f"{call.name} has no option {key!r}",
                 found=str(call),
-                remedy=did_you_mean(key, known) if known else f"{call.name} takes no options",
+                remedy=did_you_mean(key, by_name) if by_name else f"{call.name} takes no options",
             )
     options = {}
     for option in signature.options:
@@ -123,15 +123,15 @@ def _complete(call: Call, package: str, own: OwnCode | None) -> Part:
 
 def _checked(call: Call, option: Option, value: Any, own: OwnCode | None) -> Any:
     try:
-        wanted = eval(option.type or "None", {"__builtins__": {}}, _TYPES)
+        expected_type = eval(option.type or "None", {"__builtins__": {}}, _TYPES)
     except (NameError, AttributeError, TypeError, SyntaxError):
         if own is None:
             raise
-        return value  # a type of the user's own, which is not ours to check
+        return value  # the user's own type is not checked
     if not option.type:
         return value
     try:
-        return TypeAdapter(wanted).validate_python(value, strict=True)
+        return TypeAdapter(expected_type).validate_python(value, strict=True)
     except ValidationError:
         raise UsageError(
             f"{call.name}({option.name}={value!r}) is not of the type {option.type}",

@@ -1,4 +1,4 @@
-"""What the source says of a part: its options with types and defaults, its documentation."""
+"""Read a part's signature from its source: options with types and defaults, docstrings."""
 
 import ast
 from contextlib import suppress
@@ -27,11 +27,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Signature:
-    """What the source says of a part.
+    """The signature of a part, read from its source.
 
-    handed: names of the parameters before the star, in order.
-    options: what a recipe may say.
-    summary: the docstring's first line; `doc` is all of it, `module_doc` the module's.
+    handed: names of the parameters that the program passes, in order (before the star).
+    options: that a recipe may set (after the star).
+    summary: first line of the docstring. doc: all of it. module_doc: of the module.
     """
 
     name: str
@@ -72,9 +72,9 @@ def describe(name: str, package: str) -> Signature:
 
 
 def constants(name: str, package: str) -> dict[str, Any]:
-    """Return what a part's file says of it in capitals, such as TITLE = "loss", unimported.
+    """Return the upper-case constants of a part's file, such as TITLE = "loss", from its source.
 
-    Only literals count. Raises UsageError with "did you mean" for a name that is not there.
+    Only literals are returned. Raises UsageError with "did you mean" for a name that is not there.
     """
     path = _path(package)
     if name not in names(package) or not path.is_dir():
@@ -91,22 +91,24 @@ def constants(name: str, package: str) -> dict[str, Any]:
 
 
 def describe_own(name: str, source: str, file: str) -> Signature:
-    """Return the signature of a function or class of a user's own file, which is not run.
+    """Return the signature of a function or class in a user's own file, without running it.
 
-    Parameters with defaults are options, wherever they stand. Raises UsageError where the file
+    Every parameter with a default is an option. Raises UsageError where the file
     does not define the name at its top level.
     """
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"{file} is not Python", found=str(error)) from None
-    known = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    if name not in known:
+    definitions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    if name not in definitions:
         raise UsageError(
             f"{file} has no function or class {name!r}",
-            remedy=did_you_mean(name, known) if known else "define one at its top level",
+            remedy=did_you_mean(name, definitions)
+            if definitions
+            else "define one at its top level",
         )
-    return _signature(known[name], file, ast.get_docstring(tree) or "")
+    return _signature(definitions[name], file, ast.get_docstring(tree) or "")
 
 
 def _signature(definition: Definition, module: str, module_doc: str) -> Signature:
@@ -115,15 +117,15 @@ def _signature(definition: Definition, module: str, module_doc: str) -> Signatur
     positional = arguments.posonlyargs + arguments.args
     if isinstance(definition, ast.ClassDef):
         positional = positional[1:]  # self
-    plain = len(positional) - len(arguments.defaults)
+    required = len(positional) - len(arguments.defaults)
     options = [
-        *zip(positional[plain:], arguments.defaults, strict=True),
+        *zip(positional[required:], arguments.defaults, strict=True),
         *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
     ]
     return Signature(
         name=definition.name,
         module=module,
-        handed=tuple(a.arg for a in positional[:plain]),
+        handed=tuple(a.arg for a in positional[:required]),
         options=tuple(_option(argument, default) for argument, default in options),
         summary=doc.partition("\n")[0],
         doc=doc,

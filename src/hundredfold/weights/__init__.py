@@ -1,4 +1,4 @@
-"""Weights: files of tensors, where those of a backbone lie, and how they get into a network.
+"""Read, write and locate files of weights, and load them into networks.
 
-`locate` loads no torch; `files` reads and writes tensors; `load` fills a network.
+`locate` imports no torch; `files` reads and writes tensors; `load` copies them into a network.
 """

@@ -1,4 +1,4 @@
-"""What a file of weights says it holds, and the reading of tensors from it."""
+"""The declared contents of a file of weights, and reading of its tensors."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -8,8 +8,8 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-_NAMES, _DIMENSIONS = 20_000, 8
-_CHUNK = 1 << 20
+_NAMES, _DIMENSIONS = 20_000, 8  # limits of tensors per file, and of dimensions per tensor
+_CHUNK = 1 << 20  # bytes per read
 
 
 class Refused(Exception):
@@ -29,9 +29,9 @@ class Entry:
 
 
 class Contents:
-    """Names with types and shapes, and text beside them; no tensor has been read yet.
+    """Names with dtypes and shapes, and metadata; tensors are read on demand.
 
-    entries: what there is. metadata: text by name, in .safetensors only.
+    entries: by tensor name. metadata: strings by name, in .safetensors only.
     """
 
     def __init__(
@@ -46,17 +46,17 @@ class Contents:
         self._read = read
 
     def tensors(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """Read tensors in whose names and shapes the caller believes; all must be finite."""
-        found = {}
+        """Read tensors whose shapes the caller has checked. Raises Refused if not finite."""
+        tensors = {}
         for name in names:
-            found[name] = self._read(name)
-            if found[name].is_floating_point() and not found[name].isfinite().all():
+            tensors[name] = self._read(name)
+            if tensors[name].is_floating_point() and not tensors[name].isfinite().all():
                 raise Refused(f"{name} holds numbers that are not finite")
-        return found
+        return tensors
 
 
 def checked_shape(shape: object) -> tuple[int, ...]:
-    """Return a shape if it is one: a few whole numbers, none negative."""
+    """Return a valid shape as a tuple: at most 8 integers from 0 on. Raises Refused."""
     if not isinstance(shape, list | tuple) or len(shape) > _DIMENSIONS:
         raise Refused("the shape of a tensor is no short list of numbers")
     if any(type(length) is not int or not 0 <= length < 2**40 for length in shape):
@@ -65,16 +65,16 @@ def checked_shape(shape: object) -> tuple[int, ...]:
 
 
 def filled(entry: Entry, stream: BinaryIO) -> Tensor:
-    """Return a tensor with as many bytes of a stream as it takes, in row-major order."""
+    """Read a tensor from a stream, in row-major order. Raises Refused where the stream ends."""
     tensor = torch.empty(entry.shape, dtype=entry.dtype)
     if not tensor.numel():
         return tensor
-    room = tensor.reshape(-1).view(torch.uint8).numpy().data
-    done = 0
-    while done < len(room):
-        chunk = stream.read(min(_CHUNK, len(room) - done))
+    buffer = tensor.reshape(-1).view(torch.uint8).numpy().data
+    position = 0
+    while position < len(buffer):
+        chunk = stream.read(min(_CHUNK, len(buffer) - position))
         if not chunk:
             raise Refused("it ends in the middle of a tensor")
-        room[done : done + len(chunk)] = chunk
-        done += len(chunk)
+        buffer[position : position + len(chunk)] = chunk
+        position += len(chunk)
     return tensor

@@ -1,7 +1,7 @@
-"""Arrays of a Keras file's layers, read without trusting the file.
+"""Read the arrays of a Keras file's layers without trusting the file.
 
-Links to other files or places, external and virtual data sets are refused, and the shape of
-every array is compared with the one that is wanted before a value is read.
+Links, external and virtual data sets are refused. The shape of every array is compared with the
+expected one before its values are read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +22,10 @@ LayerReader = Callable[[str, Shapes], list[Array]]
 
 @contextmanager
 def layers(file: Path) -> Iterator[LayerReader]:
-    """Open a .h5 or .weights.h5 file; yield a function of a layer's name and wanted shapes.
+    """Open a .h5 or .weights.h5 file; yield a function of a layer's name and expected shapes.
 
-    It returns the layer's arrays in Keras' order (kernel, bias; gamma, beta, mean,
-    variance). Raises MissingError without h5py and for whatever is not as it should be.
+    It returns the layer's arrays in Keras' order (kernel, bias; gamma, beta, mean, variance).
+    Raises MissingError without h5py, and for a file that is damaged or does not match.
     """
     try:
         import h5py
@@ -36,14 +36,14 @@ def layers(file: Path) -> Iterator[LayerReader]:
         ) from None
     try:
         with h5py.File(file, "r") as root:
-            places = _Places(h5py, root)
-            yield lambda name, shapes: places.arrays(name, shapes)
+            file_layers = _Layers(h5py, root)
+            yield lambda name, shapes: file_layers.arrays(name, shapes)
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise unreadable(file, str(error).strip("'\"")[:200]) from None
 
 
-class _Places:
-    """Where a file's layers lie, in either of Keras' two arrangements."""
+class _Layers:
+    """The layers of a file in either of Keras' two formats."""
 
     def __init__(self, h5py: Any, root: Any) -> None:
         self._h5py = h5py
@@ -51,44 +51,44 @@ class _Places:
         self._saved = self._by_name() if "layers" in self._root else None
 
     def arrays(self, name: str, shapes: Shapes) -> list[Array]:
-        """Return a layer's arrays; raise ValueError where one is missing or of another shape."""
-        found = self._new(name) if self._saved is not None else self._published(name)
-        if len(found) != len(shapes):
-            raise ValueError(f"layer {name!r} holds {len(found)} arrays, not {len(shapes)}")
-        for number, (array, shape) in enumerate(zip(found, shapes, strict=True)):
+        """Return a layer's arrays. Raises ValueError for a missing one or another shape."""
+        arrays = self._new(name) if self._saved is not None else self._published(name)
+        if len(arrays) != len(shapes):
+            raise ValueError(f"layer {name!r} holds {len(arrays)} arrays, not {len(shapes)}")
+        for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
             self._check(array, shape, f"array {number} of layer {name!r}")
-        values = [np.asarray(array[()], dtype=np.float32) for array in found]
+        values = [np.asarray(array[()], dtype=np.float32) for array in arrays]
         if not all(np.isfinite(value).all() for value in values):
             raise ValueError(f"layer {name!r} holds numbers that are not finite")
         return values
 
     def _by_name(self) -> dict[str, Any]:
-        """Return the layers of a .weights.h5, where Keras keeps a layer's name as an attribute."""
-        found = {}
+        """Return the layers of a .weights.h5 by name, which Keras stores as an attribute."""
+        by_name = {}
         layers = self._inside(self._root, "layers")
         for key in layers:
             layer = self._inside(layers, key)
             if "vars" in layer:
-                held = self._inside(layer, "vars")
-                found[str(held.attrs.get("name", ""))] = held
-        return found
+                variables = self._inside(layer, "vars")
+                by_name[str(variables.attrs.get("name", ""))] = variables
+        return by_name
 
     def _new(self, name: str) -> list[Any]:
         assert self._saved is not None
         if name not in self._saved:
             raise ValueError(f"there is no layer {name!r}")
-        held = self._saved[name]
-        return [self._inside(held, str(number)) for number in range(len(held))]
+        variables = self._saved[name]
+        return [self._inside(variables, str(number)) for number in range(len(variables))]
 
     def _published(self, name: str) -> list[Any]:
         layer = self._inside(self._root, name)
         names = [
             n.decode() if isinstance(n, bytes) else str(n) for n in layer.attrs["weight_names"]
         ]
-        return [self._inside(layer, held) for held in names]
+        return [self._inside(layer, path) for path in names]
 
     def _inside(self, group: Any, path: str) -> Any:
-        """Follow a path of plain names; never a link."""
+        """Return the object at a path. Raises ValueError for links."""
         for part in path.split("/"):
             if not isinstance(group, self._h5py.Group) or part not in group:
                 raise ValueError(f"there is no {path!r}")
@@ -97,10 +97,10 @@ class _Places:
             group = group[part]
         return group
 
-    def _check(self, array: Any, shape: tuple[int, ...], what: str) -> None:
+    def _check(self, array: Any, shape: tuple[int, ...], description: str) -> None:
         if not isinstance(array, self._h5py.Dataset) or array.is_virtual or array.external:
-            raise ValueError(f"{what} is no plain array")
+            raise ValueError(f"{description} is no plain array")
         if array.shape != shape:
-            raise ValueError(f"{what} has the shape {array.shape}, not {shape}")
+            raise ValueError(f"{description} has the shape {array.shape}, not {shape}")
         if array.dtype.kind != "f":
-            raise ValueError(f"{what} holds {array.dtype}, not numbers")
+            raise ValueError(f"{description} holds {array.dtype}, not numbers")

@@ -1,12 +1,11 @@
-"""Weights of `keras.applications` as tensors of our networks.
+"""Convert weights of `keras.applications` to tensors of this package's networks.
 
-What Keras' networks have and ours have not is computed into the weights, so that the
-network stays one:
+Differences between Keras' networks and these are folded into the weights:
 
     kernels                  (height, width, in, out)     -> (out, in, height, width)
-    blue first               the first kernels' inputs are turned round
-    BatchNorm's epsilon      its difference is added to the variance
-    biases before BatchNorm  are taken off its mean
+    BGR                      the first kernel's input channels are reversed
+    BatchNorm's epsilon      the difference is added to the variance
+    biases before BatchNorm  are subtracted from its mean
 """
 
 import re
@@ -51,19 +50,19 @@ def _mobilenet_v2() -> Iterator[tuple[str, Name]]:
         yield rf"features\.0\.{end}", lambda first=first: first
         yield rf"features\.18\.{end}", lambda last=last: last
     steps = {r"0\.0": "depthwise", r"0\.1": "depthwise_BN", "1": "project", "2": "project_BN"}
-    for place, step in steps.items():
-        yield rf"features\.1\.conv\.{place}", lambda step=step: f"expanded_conv_{step}"
+    for index, step in steps.items():
+        yield rf"features\.1\.conv\.{index}", lambda step=step: f"expanded_conv_{step}"
     steps = {r"0\.0": "expand", r"0\.1": "expand_BN", r"1\.0": "depthwise", r"1\.1": "depthwise_BN",
              "2": "project", "3": "project_BN"}  # fmt: skip
-    for place, step in steps.items():
-        yield rf"features\.(\d+)\.conv\.{place}", lambda n, step=step: f"block_{n - 1}_{step}"
+    for index, step in steps.items():
+        yield rf"features\.(\d+)\.conv\.{index}", lambda n, step=step: f"block_{n - 1}_{step}"
 
 
 _FAMILIES = {"resnet": _resnet, "densenet": _densenet, "mobilenet_v2": _mobilenet_v2}
 
 
 def layer_names(network: nn.Module, family: str) -> dict[str, str]:
-    """Return our name -> Keras' of each convolution and norm, in the network's order."""
+    """Return PyTorch name -> Keras name of each convolution and norm, in the network's order."""
     ours = [n for n, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
     if family == "vgg":
         return dict(zip(ours, _vgg(network), strict=True))
@@ -83,41 +82,43 @@ def _vgg(network: nn.Module) -> Iterator[str]:
 
 def _translated(name: str, rules: list[tuple[str, Name]]) -> str:
     for pattern, make in rules:
-        if found := re.fullmatch(pattern, name):
-            return make(*map(int, found.groups()))
+        if match := re.fullmatch(pattern, name):
+            return make(*map(int, match.groups()))
     raise KeyError(name)
 
 
-def read(file: Path, network: nn.Module, card: Backbone, family: str) -> dict[str, Tensor]:
-    """Return the tensors of a network by our names from a Keras file.
+def read(file: Path, network: nn.Module, backbone: Backbone, family: str) -> dict[str, Tensor]:
+    """Return the tensors of a network by PyTorch name from a Keras file.
 
-    Raises MissingError without h5py, and for a file that is not this backbone's.
+    Raises MissingError without h5py, and for a file of another network.
     """
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     bias: Array | None = None
     modules = dict(network.named_modules())
-    turned = card.keras is not None and card.keras.bgr
+    is_bgr = backbone.keras is not None and backbone.keras.bgr
     with layers(file) as arrays_of:
         for name, keras in layer_names(network, family).items():
             module = modules[name]
             if isinstance(module, nn.BatchNorm2d):
                 arrays = arrays_of(keras, [tuple(module.weight.shape)] * 4)
-                found |= _norm(name, arrays, card.eps - module.eps, bias)
+                tensors |= _norm(name, arrays, backbone.eps - module.eps, bias)
                 bias = None
                 continue
             assert isinstance(module, nn.Conv2d)
             kernel, bias = _convolution(arrays_of, keras, module, family)
-            found[f"{name}.weight"] = torch.from_numpy(kernel[:, ::-1].copy() if turned else kernel)
-            turned = False
+            tensors[f"{name}.weight"] = torch.from_numpy(
+                kernel[:, ::-1].copy() if is_bgr else kernel
+            )
+            is_bgr = False
             if module.bias is not None and bias is not None:
-                found[f"{name}.bias"], bias = torch.from_numpy(bias), None
-    return found
+                tensors[f"{name}.bias"], bias = torch.from_numpy(bias), None
+    return tensors
 
 
 def _convolution(
     arrays_of: Callable[..., list[Array]], keras: str, module: nn.Conv2d, family: str
 ) -> tuple[Array, Array | None]:
-    """Return a kernel (out, in / groups, height, width) and the bias that Keras gives it."""
+    """Return a kernel (out, in / groups, height, width) and its bias in Keras, if any."""
     out, inside, height, width = module.weight.shape
     if module.groups > 1:
         (kernel,) = arrays_of(keras, [(height, width, out, 1)])

@@ -1,4 +1,4 @@
-"""torch.save's layout before version 1.6, that of many a published .pth.
+"""torch.save's format before version 1.6, still common among published .pth files.
 
 pickles     a magic number, the version, the machine's sizes, the value, the storages' keys
 storages    in the order of the keys: eight bytes of count, then the numbers
@@ -21,15 +21,15 @@ _HEAD = 1 << 20  # bytes of pickles; a tensor takes about 200
 
 
 def read(file: BinaryIO) -> Contents:
-    """Return what a file holds. Raises Refused where its pickles do not fit the file."""
+    """Return the contents of a file. Raises Refused where its pickles do not match its size."""
     head = io.BytesIO(file.read(_HEAD))
     if head.read(2) != b"\x80\x02":
         raise Refused("torch did not write it")
     head.seek(0)
     if interpret(head).value != _MAGIC or interpret(head).value != _VERSION:
         raise Refused("torch did not write it")
-    about = interpret(head).value
-    if not isinstance(about, dict) or about.get("little_endian") is not True:
+    sizes = interpret(head).value
+    if not isinstance(sizes, dict) or sizes.get("little_endian") is not True:
         raise Refused("its numbers are not said to be little-endian")
     value, storages = interpret(head)
     views = _views.views(value)
@@ -41,26 +41,26 @@ def read(file: BinaryIO) -> Contents:
 
 
 def _starts(
-    file: BinaryIO, place: int, keys: object, storages: dict[str, Stored]
+    file: BinaryIO, offset: int, keys: object, storages: dict[str, Stored]
 ) -> dict[str, int]:
-    """Return where the numbers of each storage begin, the first one's count lying at `place`.
+    """Return the offset in bytes of each storage's numbers; offset: of the first one's count.
 
-    All of them have to be in the file.
+    Raises Refused unless the storages fill the file.
     """
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise Refused("its list of storages is none")
     if sorted(keys) != sorted(storages):
         raise Refused("its list of storages is not that of its pickle")
-    found = {}
+    starts = {}
     for key in keys:
-        file.seek(place)
+        file.seek(offset)
         if int.from_bytes(file.read(8), "little") != storages[key].count:
             raise Refused(f"the storage {key[:80]!r} has another size than its pickle says")
-        found[key] = place + 8
-        place = found[key] + _views.size(storages[key])
-    if place != os.fstat(file.fileno()).st_size:
+        starts[key] = offset + 8
+        offset = starts[key] + _views.size(storages[key])
+    if offset != os.fstat(file.fileno()).st_size:
         raise Refused("its storages do not end where the file ends")
-    return found
+    return starts
 
 
 def _tensor(file: BinaryIO, views: dict[str, View], starts: dict[str, int], name: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""The pickle of a state dict: dictionaries of tensors, whose numbers lie elsewhere in the file."""
+"""Interpret the pickle of a state dict; numbers of tensors are elsewhere in the file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hundredfold.weights._contents import Refused
 
 @dataclass(frozen=True)
 class Stored:
-    """Numbers that lie elsewhere in the file."""
+    """A storage: `count` numbers elsewhere in the file; kind: such as "FloatStorage"."""
 
     kind: str
     key: str
@@ -20,7 +20,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class View:
-    """A tensor: a part of what is stored, in numbers, not bytes."""
+    """A tensor as a view of a storage; offset and stride are in numbers, not bytes."""
 
     stored: Stored
     offset: int
@@ -29,16 +29,16 @@ class View:
 
 
 class Pickled(NamedTuple):
-    """What a pickle holds: dictionaries, lists, tuples, plain values, `View`s; its storages."""
+    """The value of a pickle (containers, plain values, `View`s) and its storages by key."""
 
     value: Any
     storages: dict[str, Stored]
 
 
 def interpret(content: bytes | BinaryIO) -> Pickled:
-    """Return what a pickle holds; a stream is left at its end.
+    """Return the value of a pickle; a stream is left after it.
 
-    Raises Refused for an instruction or a name that no dictionary of tensors needs.
+    Raises Refused for an instruction or a name that a dictionary of tensors does not need.
     """
     storages: dict[str, Stored] = {}
 

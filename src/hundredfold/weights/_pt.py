@@ -1,4 +1,4 @@
-"""torch.save's zip: a pickle that describes the tensors, and a member for each storage."""
+"""torch.save's zip format: a pickle of the tensors, and a member for each storage."""
 
 import zipfile
 from functools import partial
@@ -10,11 +10,11 @@ from hundredfold.weights import _legacy, _views, _zip
 from hundredfold.weights._contents import Contents, Refused
 from hundredfold.weights._pickle import View, interpret
 
-_PICKLE = 1 << 19  # bytes; a tensor takes about 150
+_PICKLE = 1 << 19  # bytes at most; a tensor takes about 150
 
 
 def read(file: BinaryIO) -> Contents:
-    """Return the tensors of a state dict, in the zip or in the layout before it."""
+    """Return the contents of a state dict, in the zip format or the one before it."""
     start = file.read(4)
     file.seek(0)
     return _zipped(file) if start == b"PK\x03\x04" else _legacy.read(file)
@@ -38,7 +38,7 @@ def _zipped(file: BinaryIO) -> Contents:
 
 
 def _small(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return a member of at most half a MB, whatever its header says of it."""
+    """Return a member of at most `_PICKLE` bytes, whatever its header declares."""
     try:
         with archive.open(_zip.member(archive, name)) as stream:
             content = stream.read(_PICKLE + 1)
@@ -50,7 +50,7 @@ def _small(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _need_member(archive: zipfile.ZipFile, root: str, name: str, view: View) -> None:
-    """Check that a tensor's storage lies in the file as it is."""
+    """Raise Refused unless a tensor's storage is uncompressed and of the declared size."""
     member = _zip.member(archive, f"{root}data/{view.stored.key}")
     if member.compress_type != zipfile.ZIP_STORED or member.file_size != _views.size(view.stored):
         raise Refused(f"the storage of {name[:80]} has another number of bytes than it says")

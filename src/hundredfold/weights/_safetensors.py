@@ -1,4 +1,4 @@
-"""Safetensors: eight bytes of length, a JSON header, the tensors' bytes without gaps.
+"""The safetensors format: 8 bytes of length, a JSON header, the tensors' bytes without gaps.
 
 The format is that of https://github.com/huggingface/safetensors (README, "Format").
 """
@@ -30,13 +30,13 @@ DTYPES = {
     "BOOL": torch.bool,
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
-_HEADER = 4 << 20  # bytes; a tensor takes about 100
+_HEADER = 4 << 20  # bytes at most; a tensor takes about 100
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """Replace a file in one step and return its SHA-256; equal content gives equal bytes.
+    """Replace a file atomically and return its SHA-256; equal content gives equal bytes.
 
-    The tensors go to the file one by one, without a copy of them all.
+    Tensors are written one by one, without a copy of all.
     """
     digest = hashlib.sha256()
 
@@ -58,12 +58,12 @@ def digest_of(tensors: Mapping[str, Tensor]) -> str:
 
 
 def size(tensors: Mapping[str, Tensor]) -> int:
-    """Return how many bytes `write` would write, without metadata."""
+    """Return the bytes that `write` would write, without metadata."""
     return len(_header(tensors, {})) + sum(tensor.nbytes for tensor in tensors.values())
 
 
 def read(file: BinaryIO) -> Contents:
-    """Return what a file holds. Raises Refused where the header does not fit the file."""
+    """Return the contents of a file. Raises Refused where the header does not match the file."""
     total = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(_HEADER, total - 8):
@@ -72,10 +72,10 @@ def read(file: BinaryIO) -> Contents:
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise Refused("its metadata are not text")
-    places = {name: _place(name, entry) for name, entry in header.items()}
-    _need_gapless(places, total - 8 - length)
-    entries = {name: entry for name, (entry, _) in places.items()}
-    return Contents(entries, partial(_tensor, file, 8 + length, places), metadata)
+    locations = {name: _location(name, entry) for name, entry in header.items()}
+    _need_gapless(locations, total - 8 - length)
+    entries = {name: entry for name, (entry, _) in locations.items()}
+    return Contents(entries, partial(_tensor, file, 8 + length, locations), metadata)
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
@@ -88,22 +88,24 @@ def _parsed(content: bytes) -> dict[str, Any]:
     return header
 
 
-def _place(name: str, entry: Any) -> tuple[Entry, int]:
-    """Return a tensor's entry and where its bytes begin."""
+def _location(name: str, entry: Any) -> tuple[Entry, int]:
+    """Return a tensor's entry and the offset of its bytes after the header."""
     try:
         dtype, (begin, end) = DTYPES[entry["dtype"]], entry["data_offsets"]
-        found = Entry(dtype, checked_shape(entry["shape"]))
+        tensor_entry = Entry(dtype, checked_shape(entry["shape"]))
     except (KeyError, TypeError, ValueError):
         raise Refused(f"{name[:80]} is not described as a tensor") from None
-    if type(begin) is not int or type(end) is not int or end - begin != found.bytes:
+    if type(begin) is not int or type(end) is not int or end - begin != tensor_entry.bytes:
         raise Refused(f"{name[:80]} has another number of bytes than its shape")
-    return found, begin
+    return tensor_entry, begin
 
 
-def _need_gapless(places: Mapping[str, tuple[Entry, int]], total: int) -> None:
-    """Every byte belongs to one tensor: none twice, none outside the file."""
+def _need_gapless(locations: Mapping[str, tuple[Entry, int]], total: int) -> None:
+    """Raise Refused unless every byte after the header belongs to exactly one tensor."""
     end = 0
-    for entry, begin in sorted(places.values(), key=lambda place: (place[1], place[0].bytes)):
+    for entry, begin in sorted(
+        locations.values(), key=lambda location: (location[1], location[0].bytes)
+    ):
         if begin != end:
             raise Refused("its tensors overlap or leave gaps")
         end += entry.bytes
@@ -112,9 +114,9 @@ def _need_gapless(places: Mapping[str, tuple[Entry, int]], total: int) -> None:
 
 
 def _tensor(
-    file: BinaryIO, start: int, places: Mapping[str, tuple[Entry, int]], name: str
+    file: BinaryIO, start: int, locations: Mapping[str, tuple[Entry, int]], name: str
 ) -> Tensor:
-    entry, begin = places[name]
+    entry, begin = locations[name]
     file.seek(start + begin)
     return filled(entry, file)
 
@@ -141,5 +143,5 @@ def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes
 
 
 def _ordered(tensors: Mapping[str, Tensor]) -> list[tuple[str, Tensor]]:
-    """Wide types first, so that every tensor begins at a multiple of its own width."""
+    """Sort by item size, largest first, which aligns every tensor to its item size."""
     return sorted(tensors.items(), key=lambda pair: (-pair[1].dtype.itemsize, pair[0]))

@@ -1,4 +1,4 @@
-"""The tensors that a torch pickle describes: which there are, and their numbers."""
+"""The tensors of a torch pickle as views of storages."""
 
 import math
 from typing import Any, BinaryIO
@@ -25,9 +25,9 @@ _NESTED = ("state_dict", "model_state_dict", "model")
 
 
 def views(value: Any) -> dict[str, View]:
-    """Return the tensors of a state dict, or of the one below "state_dict" or "model".
+    """Return the tensors of a state dict, which may be nested under a key of `_NESTED`.
 
-    Raises Refused for one that has no plain type or does not lie dense in its storage.
+    Raises Refused for a tensor of an unknown dtype or one that is not dense in its storage.
     """
     for key in _NESTED:
         if isinstance(value, dict) and isinstance(value.get(key), dict):
@@ -35,10 +35,10 @@ def views(value: Any) -> dict[str, View]:
             break
     if not isinstance(value, dict):
         raise Refused("it holds no dictionary of tensors")
-    found = {str(name): view for name, view in value.items() if isinstance(view, View)}
-    for name, view in found.items():
+    tensors = {str(name): view for name, view in value.items() if isinstance(view, View)}
+    for name, view in tensors.items():
         _need_dense(name, view)
-    return found
+    return tensors
 
 
 def _need_dense(name: str, view: View) -> None:
@@ -51,25 +51,25 @@ def _need_dense(name: str, view: View) -> None:
         raise Refused(f"{name[:80]} is no dense part of its storage")
 
 
-def entries(found: dict[str, View]) -> dict[str, Entry]:
-    """Return what a file says of each tensor."""
-    return {name: Entry(DTYPES[view.stored.kind], view.shape) for name, view in found.items()}
+def entries(tensors: dict[str, View]) -> dict[str, Entry]:
+    """Return dtype and shape of each tensor."""
+    return {name: Entry(DTYPES[view.stored.kind], view.shape) for name, view in tensors.items()}
 
 
 def size(stored: Stored) -> int:
-    """Return a storage's bytes."""
+    """Return the size of a storage in bytes."""
     return stored.count * width(stored)
 
 
 def width(stored: Stored) -> int:
-    """Return the bytes of a storage's numbers. Raises Refused for an unknown kind."""
+    """Return the bytes per number of a storage. Raises Refused for an unknown kind."""
     if stored.kind not in DTYPES:
         raise Refused(f"it has a storage of {stored.kind[:80]}")
     return DTYPES[stored.kind].itemsize
 
 
 def tensor(view: View, stream: BinaryIO, start: int = 0) -> Tensor:
-    """Read a tensor from a stream in which its storage begins at `start`."""
+    """Read a tensor from a stream; start: offset of its storage in bytes."""
     stream.seek(start + view.offset * width(view.stored))
     dense = filled(Entry(DTYPES[view.stored.kind], (math.prod(view.shape),)), stream)
     return dense.as_strided(view.shape, view.stride).contiguous()

@@ -1,15 +1,15 @@
-"""A zip whose list of members is small and whose members are what they say."""
+"""Open untrusted zip files with limits."""
 
 import zipfile
 from typing import BinaryIO
 
 from hundredfold.weights._contents import Refused
 
-_LIST = 1 << 20  # bytes; a member takes about 80
+_LIST = 1 << 20  # bytes at most of the directory; a member takes about 80
 
 
 def opened(file: BinaryIO) -> zipfile.ZipFile:
-    """Open a zip, unless its list of members alone would fill the memory."""
+    """Open a zip. Raises Refused for a huge directory or duplicate names."""
     try:
         end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
         if end and end[zipfile._ECD_SIZE] > _LIST:  # type: ignore[attr-defined]
@@ -24,17 +24,17 @@ def opened(file: BinaryIO) -> zipfile.ZipFile:
 
 
 def member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
-    """Return a member that is stored plainly or deflated, and not encrypted."""
+    """Return a member. Raises Refused unless it is stored or deflated, and not encrypted."""
     try:
-        found = archive.getinfo(name)
+        info = archive.getinfo(name)
     except KeyError:
         raise Refused(f"it lacks the member {name[:80]!r}") from None
-    if found.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Refused(f"the member {name[:80]!r} is compressed in an unusual way")
-    if found.flag_bits & 0x1:
+    if info.flag_bits & 0x1:
         raise Refused(f"the member {name[:80]!r} is encrypted")
-    return found
+    return info
 
 
-# what reading a member of a damaged zip raises
+# exceptions of reading a member of a damaged zip
 DAMAGE = (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError)

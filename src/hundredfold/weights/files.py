@@ -1,13 +1,13 @@
-"""Files of weights: written to the same bytes every time, read as if a stranger had made them.
+"""Write files of weights reproducibly, and read them without trusting them.
 
-    .safetensors           a header of names, types and shapes, then the numbers
-    .pt .pth .bin .ckpt    torch's zip, or its layout before 1.6; the pickle is interpreted
-                           here, nothing that it names runs
+    .safetensors           a header of names, dtypes and shapes, then the numbers
+    .pt .pth .bin .ckpt    torch's zip format, or the one before 1.6; the pickle is interpreted
+                           here, and no code that it names runs
 
-Reading has two steps. `opened` reads what a file says it holds, a few MB at the most, and
-checks that the file has the bytes for it; `Contents.tensors` then reads the tensors that the
-caller wants, by names whose shapes it has compared. So memory is taken for what is wanted
-and never for what a file claims. No other file is opened, no code run, no network used.
+Reading has two steps. `opened` reads the declared contents, a few MB at most, and checks them
+against the file's size. `Contents.tensors` then reads tensors by name, after the caller has
+compared their shapes. So memory is allocated for expected tensors only, never for what a file
+declares. No other file is opened, no code runs, and the network is not used.
 """
 
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ _READERS = {
 
 @contextmanager
 def opened(path: Path) -> Iterator[Contents]:
-    """Open a file of weights and yield what it holds; tensors are read on demand within.
+    """Open a file of weights and yield its contents; tensors are read on demand.
 
-    Raises MissingError where there is no such file, and DataError, also within, for one
-    that is no file of weights, is damaged, or holds numbers that are not finite.
+    Raises MissingError where there is no such file. Raises DataError, also within the context, for
+    an unknown format, a damaged file, or numbers that are not finite.
     """
     if not path.is_file():
         raise MissingError(f"there is no file of weights {str(path)!r}")

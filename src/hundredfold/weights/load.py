@@ -1,4 +1,4 @@
-"""Put a file's weights into a network without its head: all of them, or none."""
+"""Load a file of weights into a network without its head: all tensors, or none."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -24,10 +24,10 @@ _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
 
 def load_weights(backbone: nn.Module, network: Part, file: WeightsFile) -> None:
-    """Read weights into a backbone, which is `network` without its head.
+    """Load weights into a backbone, which is `network` without its head.
 
-    Names and shapes are compared first: every tensor of the backbone has to be there, and
-    none that its network does not have; heads are left. Raises MissingError otherwise.
+    Names and shapes are compared first. The file must have every tensor of the backbone, and none
+    that `network` lacks; the head's are ignored. Raises MissingError otherwise.
     """
     if file.path.suffix.lower() == ".h5":
         tensors = _from_keras(backbone, network, file)
@@ -37,28 +37,28 @@ def load_weights(backbone: nn.Module, network: Part, file: WeightsFile) -> None:
 
 
 def _from_keras(backbone: nn.Module, network: Part, file: WeightsFile) -> dict[str, Tensor]:
-    card = BACKBONES.get(name_of(network) or "")
-    if card is None or card.keras is None:
+    entry = BACKBONES.get(name_of(network) or "")
+    if entry is None or entry.keras is None:
         raise MissingError(
             f"weights of Keras are not read for {network}",
             found=f"for {', '.join(name for name, b in BACKBONES.items() if b.keras)}",
             remedy=how_to_get(network),
         )
-    return _keras.read(file.path, backbone, card, network.name)
+    return _keras.read(file.path, backbone, entry, network.name)
 
 
 def _from_torch(backbone: nn.Module, network: Part, file: WeightsFile) -> dict[str, Tensor]:
-    wanted = _shapes(backbone, scale=file.own)
+    expected = _shapes(backbone, scale=file.own)
     try:
         with weight_files.opened(file.path) as contents:
             names = _our_names(contents.entries, network, file)
-            held = {ours: contents.entries[n].shape for ours, n in names.items()}
-            _compare(wanted, held, network, file)
-            read = contents.tensors(names[ours] for ours in wanted)
+            actual = {ours: contents.entries[n].shape for ours, n in names.items()}
+            _compare(expected, actual, network, file)
+            values = contents.tensors(names[ours] for ours in expected)
             eps = contents.metadata.get("bn_eps")
     except DataError as error:
         raise unreadable(file.path, str(error.found or error.message)) from None
-    tensors = {ours: read[names[ours]] for ours in wanted}
+    tensors = {ours: values[names[ours]] for ours in expected}
     if eps is not None:
         _adopt_eps(backbone, tensors, _number(eps, file))
     return tensors
@@ -71,16 +71,16 @@ def _number(text: str, file: WeightsFile) -> float:
         raise unreadable(file.path, f"its bn_eps is {text[:80]!r}, no number") from None
 
 
-def _our_names(held: Iterable[str], network: Part, file: WeightsFile) -> dict[str, str]:
-    """Return our name -> the file's: torchvision's old DenseNets, and those of our own runs."""
+def _our_names(file_names: Iterable[str], network: Part, file: WeightsFile) -> dict[str, str]:
+    """Return our name -> name in the file, for torchvision's old DenseNets, timm, and runs."""
     metadata = own_metadata(file.path)
     if metadata is None:
         if (name_of(network) or "").startswith(TIMM):
-            return {f"network.{name}": name for name in held}
-        return {_OLD_DENSENET.sub(r"\1\2", name): name for name in held}
+            return {f"network.{name}": name for name in file_names}
+        return {_OLD_DENSENET.sub(r"\1\2", name): name for name in file_names}
     need_same_network(metadata, network, file.path)
     prefix = "backbone." if metadata.get("strategy", "scratch") != "scratch" else ""
-    return {n.removeprefix(prefix): n for n in held if n.startswith(prefix)}
+    return {n.removeprefix(prefix): n for n in file_names if n.startswith(prefix)}
 
 
 def _shapes(network: nn.Module, *, scale: bool) -> dict[str, tuple[int, ...]]:
@@ -92,27 +92,27 @@ def _shapes(network: nn.Module, *, scale: bool) -> dict[str, tuple[int, ...]]:
 
 
 def _compare(
-    wanted: Mapping[str, tuple[int, ...]],
-    held: Mapping[str, tuple[int, ...]],
+    expected: Mapping[str, tuple[int, ...]],
+    actual: Mapping[str, tuple[int, ...]],
     network: Part,
     file: WeightsFile,
 ) -> None:
-    """Raise MissingError where a tensor is missing, of another shape, or not the network's."""
-    wrong = [name for name, shape in wanted.items() if held.get(name) != shape]
-    known = _names(network)
-    wrong += [name for name in held if name not in known]
+    """Raise MissingError where a tensor is missing, has another shape, or is unknown."""
+    wrong = [name for name, shape in expected.items() if actual.get(name) != shape]
+    names = _names(network)
+    wrong += [name for name in actual if name not in names]
     if wrong:
         name = wrong[0]
         raise MissingError(
             f"the weights in {str(file.path)!r} are not those of {name_of(network) or network} "
             f"({len(wrong)} tensors differ)",
-            found=f"{name}: {held.get(name, 'none')} there, {wanted.get(name, 'none')} here",
+            found=f"{name}: {actual.get(name, 'none')} there, {expected.get(name, 'none')} here",
             remedy=how_to_get(network),
         )
 
 
 def _names(network: Part) -> set[str]:
-    """Return the names of a network's tensors, those of its own head among them."""
+    """Return the names of a network's tensors, including its head."""
     if (name_of(network) or "").startswith(TIMM):
         names = tensor_names(str(network.options["name"]))
         return {"scale.mean", "scale.std", *(f"network.{name}" for name in names)}
@@ -120,7 +120,7 @@ def _names(network: Part) -> set[str]:
 
 
 def _adopt_eps(network: nn.Module, tensors: dict[str, Tensor], eps: float) -> None:
-    """Add the difference of a file's epsilon to the variances."""
+    """Add the difference between the file's and the network's epsilon to the variances."""
     for name, module in network.named_modules():
         if isinstance(module, nn.BatchNorm2d):
             variance = tensors[f"{name}.running_var"].double() + (eps - module.eps)

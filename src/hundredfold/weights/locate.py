@@ -1,4 +1,4 @@
-"""Find the file of weights that a recipe begins with, and pin it by its digest; loads no torch."""
+"""Find the file of pretrained weights of a recipe and pin it by digest; imports no torch."""
 
 import json
 import os
@@ -14,16 +14,16 @@ from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
 
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5")
-OFFICIAL = "imagenet"  # the field `weights` for those that a backbone was published with
-_DIGITS = 16
+OFFICIAL = "imagenet"  # value of the field `weights` for the published weights of a backbone
+_DIGITS = 16  # hex digits of a pinned digest
 
 
 @dataclass(frozen=True)
 class WeightsFile:
     """A file of weights.
 
-    digest: the first 16 hex digits of its SHA-256. layout: whose naming and scaling it follows.
-    own: whether it is that of a run.
+    digest: the first 16 hex digits of its SHA-256. layout: whose names and scaling it
+    follows. own: whether it belongs to a run.
     """
 
     path: Path
@@ -32,27 +32,27 @@ class WeightsFile:
     own: bool = False
 
     def to_json(self) -> dict[str, str]:
-        """Return what run.json says of it."""
+        """Return the facts for run.json."""
         return {"file": str(self.path.absolute()), "sha256": self.digest, "layout": self.layout}
 
 
 def resolve_weights(
-    recipe: Recipe, source: Source, place: Path | None = None
+    recipe: Recipe, source: Source, source_path: Path | None = None
 ) -> tuple[Recipe, WeightsFile | None]:
-    """Return the recipe with its weights pinned, and their file; None where it begins at random.
+    """Return the recipe with its weights pinned by digest, and their file; None without weights.
 
     The field `weights` is "imagenet", a run, a file or folder, or a pinned NAME@DIGEST. A file or
     a run becomes NAME@DIGEST, so that it belongs to the recipe's identity.
-    place: a file, or a folder with files of several backbones, where "imagenet" and pinned weights
-    lie; None looks in HUNDREDFOLD_WEIGHTS, in the cache, and on the network, in this order.
+    source_path: a file, or a folder with files of several backbones, for "imagenet" and pinned
+    weights. None searches HUNDREDFOLD_WEIGHTS, the cache and the network, in this order.
 
-    Raises MissingError where there are none, or others than the recipe says.
+    Raises MissingError where there are none, or with another digest than the recipe's.
     """
     if not recipe.weights:
         return recipe, None
     name, _, pinned = recipe.weights.rpartition("@")
     if recipe.weights == OFFICIAL or (name and len(pinned) == _DIGITS):
-        path = locate(recipe.model, place, source)
+        path = locate(recipe.model, source_path, source)
         file = _file(path, source)
         if recipe.weights != OFFICIAL and file.digest != pinned:
             raise MissingError(
@@ -61,51 +61,51 @@ def resolve_weights(
                 remedy="--weights with the former file, or another --weights for a new run",
             )
         return recipe, file
-    given = Path(recipe.weights).expanduser()
-    begun = _run_at(given)
-    path = begun.weights_to_use()[0] if begun else _within(given, recipe.model)
+    recipe_path = Path(recipe.weights).expanduser()
+    source_run = _run_at(recipe_path)
+    path = source_run.weights_to_use()[0] if source_run else _within(recipe_path, recipe.model)
     file = _file(path, source)
-    label = (begun.name if begun else path.name).replace("@", "-")
+    label = (source_run.name if source_run else path.name).replace("@", "-")
     return recipe.override({"weights": f"{label}@{file.digest}"}), file
 
 
-def locate(network: Part, place: Path | None, source: Source) -> Path:
-    """Return the file of a backbone's weights, downloading it where it is nowhere.
+def locate(network: Part, path: Path | None, source: Source) -> Path:
+    """Return the file of a backbone's weights; download it where it is missing.
 
-    Raises MissingError, with how to get them.
+    path: see `resolve_weights`. Raises MissingError with a remedy.
     """
     name = name_of(network)
     backbone = BACKBONES.get(name or "")
-    place = place or _environment()
-    if place is not None:
-        return _within(place.expanduser(), network)
+    path = path or _environment()
+    if path is not None:
+        return _within(path.expanduser(), network)
     if name is None or backbone is None:
         raise MissingError(
             f"{network} has no weights of its own to begin with", remedy=how_to_get(network)
         )
-    kept = source.cache / "weights" / backbone.file
-    if not kept.is_file():
-        _fetch(network, backbone, kept, source)
-    return kept
+    cached = source.cache / "weights" / backbone.file
+    if not cached.is_file():
+        _fetch(network, backbone, cached, source)
+    return cached
 
 
 def network_of_run(text: str, out: Path) -> Part | None:
-    """Return the network of a run whose weights are asked for by name or folder; None for a file.
+    """Return the network of a run, by name or folder; None for anything else.
 
-    out: the folder in which runs are.
+    out: the folder of runs.
     """
-    begun = _run_at(Path(text).expanduser()) or _run_at(out / text)
-    return begun.recipe.model if begun else None
+    source_run = _run_at(Path(text).expanduser()) or _run_at(out / text)
+    return source_run.recipe.model if source_run else None
 
 
 def spelled_out(text: str, out: Path) -> str:
-    """Return the field `weights` with the name of a run in `out` as its path."""
-    known = text in ("", "none", OFFICIAL) or Path(text).expanduser().exists()
-    return text if known or not _run_at(out / text) else str(out / text)
+    """Return the field `weights`, with the name of a run in `out` replaced by its path."""
+    is_resolved = text in ("", "none", OFFICIAL) or Path(text).expanduser().exists()
+    return text if is_resolved or not _run_at(out / text) else str(out / text)
 
 
 def how_to_get(network: Part) -> str:
-    """Say where weights of a network come from."""
+    """Return a remedy: where to get weights of a network."""
     name = name_of(network) or ""
     if name.startswith(TIMM):
         return f"--weights PATH with model.safetensors of https://huggingface.co/{name}"
@@ -117,7 +117,7 @@ def how_to_get(network: Part) -> str:
 
 
 def unreadable(file: Path, why: str) -> MissingError:
-    """Return the error for a file that holds no weights that we read."""
+    """Return the error for a file without readable weights; why: the reason."""
     return MissingError(
         f"cannot read weights from {str(file)!r}",
         found=why,
@@ -126,7 +126,7 @@ def unreadable(file: Path, why: str) -> MissingError:
 
 
 def own_metadata(file: Path) -> dict[str, Any] | None:
-    """Return what a run wrote beside its weights, None for any other file. Reads its head only."""
+    """Return the metadata of a run's weights; None for any other file. It reads the header only."""
     if file.suffix.lower() != ".safetensors":
         return None
     try:
@@ -151,25 +151,25 @@ def _run_at(folder: Path) -> run.Run | None:
 
 
 def _environment() -> Path | None:
-    named = os.environ.get("HUNDREDFOLD_WEIGHTS")
-    return Path(named) if named else None
+    path = os.environ.get("HUNDREDFOLD_WEIGHTS")
+    return Path(path) if path else None
 
 
-def _within(place: Path, network: Part) -> Path:
-    if place.is_file() and place.suffix.lower() in SUFFIXES:
-        return place
-    if place.is_file():
+def _within(path: Path, network: Part) -> Path:
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        return path
+    if path.is_file():
         raise MissingError(
-            f"{str(place)!r} is no file of weights", found=f"{', '.join(SUFFIXES)} are read"
+            f"{str(path)!r} is no file of weights", found=f"{', '.join(SUFFIXES)} are read"
         )
-    if not place.is_dir():
-        raise MissingError(f"there are no weights at {str(place)!r}", remedy=how_to_get(network))
+    if not path.is_dir():
+        raise MissingError(f"there are no weights at {str(path)!r}", remedy=how_to_get(network))
     name = (name_of(network) or network.name).removeprefix(TIMM)
-    files = [file for file in sorted(place.iterdir()) if _is_named(file, name)]
+    files = [file for file in sorted(path.iterdir()) if _is_named(file, name)]
     if len(files) == 1:
         return files[0]
     raise MissingError(
-        f"{str(place)!r} holds {len(files)} files of weights for {name}",
+        f"{str(path)!r} holds {len(files)} files of weights for {name}",
         found=", ".join(file.name for file in files) or f"no file that begins with {name}",
         remedy="--weights with the file itself" if files else how_to_get(network),
     )
@@ -185,16 +185,16 @@ def _is_named(file: Path, backbone: str) -> bool:
     )
 
 
-def _fetch(network: Part, backbone: Backbone, kept: Path, source: Source) -> None:
+def _fetch(network: Part, backbone: Backbone, cached: Path, source: Source) -> None:
     name = name_of(network)
     if source.offline:
         raise MissingError(
-            f"the weights of {name} are not in {str(kept.parent)!r}, and the network is "
+            f"the weights of {name} are not in {str(cached.parent)!r}, and the network is "
             "forbidden (HUNDREDFOLD_OFFLINE)",
             remedy=how_to_get(network),
         )
     try:
-        data.download(backbone.url, kept, backbone.sha256)
+        data.download(backbone.url, cached, backbone.sha256)
     except DataError as error:
         raise MissingError(
             f"the weights of {name} cannot be had: {error.message}",
@@ -204,10 +204,10 @@ def _fetch(network: Part, backbone: Backbone, kept: Path, source: Source) -> Non
 
 
 def need_same_network(metadata: dict[str, Any], network: Part, file: Path) -> None:
-    """Raise MissingError where a run's weights are those of another network."""
-    made = str(metadata.get("model", ""))
-    if made != str(network):
+    """Raise MissingError where a run's weights belong to another network."""
+    other = str(metadata.get("model", ""))
+    if other != str(network):
         raise MissingError(
-            f"{str(file)!r} holds weights of {made}, not of {network}",
-            remedy=f'--model "{made}"',
+            f"{str(file)!r} holds weights of {other}, not of {network}",
+            remedy=f'--model "{other}"',
         )
