@@ -88,7 +88,9 @@ def test_changed_test_images_are_scored_anew_aloud(
     act, wanted = CHANGES[change]
     act(elsewhere / "photos")
     assert _evaluate(capsys)["test.top_1"]["value"] == pytest.approx(wanted)
-    assert "scored anew, as the test images are not those that were scored before" in caplog.text
+    assert (
+        "scoring again, because the test images are not those of the stored scores" in caplog.text
+    )
     caplog.clear()
     assert _evaluate(capsys)["test.top_1"]["value"] == pytest.approx(wanted)
     assert caplog.text == "", "those are stored"
@@ -124,7 +126,7 @@ def test_other_weights_are_scored_anew_aloud(
     tensors[head] = np.array([100, 0, 0], np.float32)  # whatever it sees is an a
     save_file(tensors, run.best(), metadata)
     assert _evaluate(capsys)["test.top_1"]["value"] == pytest.approx(1 / 3)
-    assert "scored anew, as the weights are not those" in caplog.text
+    assert "scoring again, because the weights are not those" in caplog.text
 
 
 def test_scores_without_a_digest_are_scored_anew(
@@ -146,7 +148,7 @@ def test_what_is_stored_is_shown_aloud_where_the_data_are_gone(
     for split in ("test", "validation"):
         found = _evaluate(capsys, "--split", split)
         assert found == {k: v for k, v in stored.items() if k.startswith(split)}
-        assert "these are the stored scores" in caplog.text
+        assert "using the stored scores" in caplog.text
     _evaluate(capsys, "--data-dir", str(elsewhere / "moved"))
     assert run.info["test_evaluations"] == 3
 

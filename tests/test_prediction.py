@@ -81,7 +81,7 @@ def test_a_folder_stands_for_the_images_in_it(made: Run, photos: list[Path]) -> 
 def test_a_broken_file_gets_an_error_and_the_others_their_labels(
     made: Run, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction, "_AT_ONCE", 3)
+    monkeypatch.setattr(prediction, "_BATCH", 3)
     whole = prediction.predict(opened(made), photos[:8])
     photos[2].write_bytes(photos[2].read_bytes()[:60])
     photos[6].write_text("not an image")

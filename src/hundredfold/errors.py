@@ -1,4 +1,4 @@
-"""Every error a user can cause: one sentence, what was found, what to do, and an exit code."""
+"""The errors that a user can cause: one sentence, the cause, a remedy, and an exit code."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 class HundredfoldError(Exception):
-    """Stop with one sentence and a remedy; `exit_code` is what the command returns.
+    """Stop with one sentence and a remedy; `exit_code` is the exit code of the command.
 
-    message: one sentence that names what was given.
-    found:   what was found instead, or what would be right.
-    remedy:  a command or a change that would help.
-    see:     where to look further.
+    message: one sentence that names the wrong input.
+    found:   the actual value, or the valid ones.
+    remedy:  a command or a change that helps.
+    see:     a file or a command with more information.
     """
 
     exit_code = 1
@@ -51,21 +51,21 @@ class DataError(HundredfoldError):
 
 
 class MissingError(HundredfoldError):
-    """An extra or a weights file that is not there (exit 4)."""
+    """A missing extra or weights file (exit 4)."""
 
     exit_code = 4
 
 
 class CheckError(HundredfoldError):
-    """A check that failed: a loss that is not finite, a file that does not match (exit 5)."""
+    """A failed check: a loss that is not finite, a file that does not match (exit 5)."""
 
     exit_code = 5
 
 
 class Interrupted(HundredfoldError):
-    """A signal ended the work; the state was saved (exit 130 for SIGINT, 143 for SIGTERM).
+    """A signal ended the command; the state is saved (exit 130 for SIGINT, 143 for SIGTERM).
 
-    run: the folder of the run that can be resumed, where there is one.
+    run: the folder of the run that can be resumed, if any.
     """
 
     def __init__(self, message: str, *, signal_number: int, remedy: str | None = None) -> None:
@@ -75,20 +75,20 @@ class Interrupted(HundredfoldError):
 
 
 class HundredfoldWarning(UserWarning):
-    """Something that is odd and does not stop the work."""
+    """An oddity that does not stop the command."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM as an exception, as Ctrl-C is one."""
+    """SIGTERM as an exception, like KeyboardInterrupt for Ctrl-C."""
 
 
 def pip_install(*packages: str) -> str:
-    """Return the command that installs packages, whatever index Hundredfold itself came from."""
+    """Return the command that installs packages."""
     return f"pip install {' '.join(packages)}"
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the closest known name, or the list of all that exist."""
+    """Return "did you mean 'x'?" for the closest of the choices, else the list of all."""
     names = sorted(choices)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""Score a run's best weights on a split, from logits that are computed once and stored."""
+"""Score a run's best weights on a split from stored logits, which are computed once."""
 
 import csv
 import hashlib
@@ -25,15 +25,15 @@ from hundredfold.run import Run
 from hundredfold.spec import Part
 
 SPLITS = ("test", "validation")
-_KINDS = ("images", "weights")  # that logits are of
+_KINDS = ("images", "weights")  # whose digests are stored with the logits
 _BLOCK = 1024  # images
 _LOG = logging.getLogger(__name__)
 
 
 def source_of(run: Run, folder: Path | None) -> Source:
-    """Return where a run's data lie: in `folder`, or where they lay when it was trained.
+    """Return the source of a run's data: `folder`, or the folder of training.
 
-    Raises DataError where there is no such folder, if it is named.
+    Raises DataError where `folder` is named but does not exist.
     """
     if folder is not None and not folder.is_dir():
         raise DataError(f"there is no folder {str(folder)!r}", remedy="check --data-dir")
@@ -49,21 +49,23 @@ def evaluate(
     open_classifier: Callable[[], Classifier],
     extra: Mapping[str, Part] | None = None,
 ) -> dict[str, Any]:
-    """Score "test" or "validation" into the run's scores.json and return those scores.
+    """Score a split, write the scores to the run's scores.json, and return them.
 
-    open_classifier: opens the run's network with its best weights; called where logits lack.
+    split: "test" or "validation".
+    open_classifier: opens the run's network with its best weights; called if logits are missing.
     extra: metrics beside the default ones, by the names of their scores.
 
-    Precision, recall and F1 of each class and the confusion matrix go beside it as CSV.
-    "test.top_1_unseen" leaves out the test images of which training saw a near-duplicate.
+    Precision, recall and F1 of each class and the confusion matrix are written as CSV files.
+    "test.top_1_unseen" leaves out the test images with a near-duplicate in the training data.
 
-    Logits are computed once and stored with the digests of their images and weights. Where
-    these have changed the split is scored anew, aloud; where the data are no longer where the
-    run had them, what is stored is shown, aloud.
+    Logits are computed once and stored with the digests of their images and weights. Where a
+    digest has changed, a warning is logged and the split is scored again. Where the data are
+    missing, a warning is logged and the stored scores are returned.
 
-    This is the only reader of the test split, and run.json counts how often its scores were
-    shown. Raises UsageError for another split, DataError where the data set has no test
-    images, is not where the user says, or is not the one that the run was trained on.
+    Only this function reads the test split, and run.json counts the test evaluations.
+
+    Raises UsageError for another split. Raises DataError where the data set has no test images,
+    is not in the named folder, or is not the one of training.
     """
     if split not in SPLITS:
         raise UsageError(
@@ -77,17 +79,17 @@ def evaluate(
 
 
 def _dataset(run: Run, split: str, source: Source) -> DataSet | None:
-    """Open a run's data; None where they are gone, nobody says where, and scores are stored."""
+    """Open a run's data; None if they are missing, no folder is named, and logits are stored."""
     stored = run.logits(split) is not None
-    usual = source.folder in (Source().folder, source_of(run, None).folder)
+    unnamed = source.folder in (Source().folder, source_of(run, None).folder)
     try:
         dataset = data.load(run.recipe.data, replace(source, offline=source.offline or stored))
     except HundredfoldError as error:
-        if not (stored and usual):
+        if not (stored and unnamed):
             raise
-        _LOG.warning("warning: these are the stored scores: %s", error.message)
+        _LOG.warning("warning: using the stored scores: %s", error.message)
         return None
-    if not usual:
+    if not unnamed:
         data.refuse_folder(dataset, source)
     return dataset
 
@@ -99,7 +101,7 @@ def _bring_up_to_date(
     cache: Path,
     open_classifier: Callable[[], Classifier],
 ) -> None:
-    """Compute a split's logits, unless those of the same images and weights are stored."""
+    """Compute and store a split's logits, unless those of the same images and weights are."""
     part = _part(run, split, dataset)
     scored = _digests(part, dataset.classes, _weights(run))
     stored = run.logits(split) is not None
@@ -109,7 +111,7 @@ def _bring_up_to_date(
         before = run.scored(split)
         changed = [kind for kind in _KINDS if scored.get(kind) != before.get(kind)]
         _LOG.warning(
-            "warning: scored anew, as the %s %s not those that were scored before",
+            "warning: scoring again, because the %s %s not those of the stored scores",
             f"{split} images" if changed[0] == "images" else "weights",
             "are" if before else "may be",
         )
@@ -129,13 +131,16 @@ def _weights(run: Run) -> Path | None:
 def store_validation(
     run: Run, part: Split, logits: NDArray[np.float32], classes: Sequence[str]
 ) -> None:
-    """Store logits by weights/best with the digests of what they are of; for the one writer."""
+    """Store validation logits (n, classes) of weights/best with the digests of what they are of.
+
+    Call it only within `run.writer()`.
+    """
     scored = _digests(part, classes, run.best())
     run.save_logits("validation", logits, part.labels[part.indices], part.indices, scored)
 
 
 def _digests(part: Split, classes: Sequence[str], weights: Path | None) -> dict[str, str]:
-    """Return the SHA-256 of images with their labels, and of the weights where they are there."""
+    """Return SHA-256 digests: "images", with their labels, and "weights", if there are any."""
     digests = {"images": _digest(part, classes)}
     if weights is not None:
         with weights.open("rb") as file:
@@ -155,10 +160,10 @@ def _digest(part: Split, classes: Sequence[str]) -> str:
 def score(
     run: Run, split: str, *, counted: bool = False, extra: Mapping[str, Part] | None = None
 ) -> dict[str, Any]:
-    """Compute a split's scores and tables from its stored logits; only for the one writer.
+    """Compute a split's scores and tables from its stored logits, and return the scores.
 
-    counted: whether run.json counts that the scores of the test split are shown. extra: metrics
-    beside the default ones, by name.
+    Call it only within `run.writer()`. counted: whether run.json counts a test evaluation.
+    extra: metrics beside the default ones, by name.
     """
     logits, labels = run.logits(split), run.labels(split)
     assert logits is not None and labels is not None
@@ -170,7 +175,7 @@ def score(
     if unseen is not None and unseen.any():
         values |= scores(logits[unseen], labels[unseen], metrics={f"top_1{UNSEEN}": "top_k(k=1)"})
     named = {f"{split}.{name}": value.to_json() for name, value in values.items()}
-    if counted:  # before they can be read
+    if counted:  # before the scores can be read
         info = run.info
         run.save_info(info | {"test_evaluations": int(info.get("test_evaluations", 0)) + 1})
     run.replace_scores(split, named)
@@ -202,11 +207,14 @@ def _csv(rows: list[list[Any]]) -> str:
 
 
 def _part(run: Run, split: str, dataset: DataSet) -> Split:
-    """Return the images; class names must be the run's, and for validation the pixels too."""
+    """Return a split of a run's data.
+
+    Raises DataError where the class names, or for validation the pixels, are not the run's.
+    """
     facts = run.info["data"]
     if list(dataset.classes) != facts["classes"]:
         raise DataError(
-            f"the classes of {dataset.name!r} are not those that {run.name!r} knows",
+            f"the classes of {dataset.name!r} are not those of {run.name!r}",
             found=f"{len(dataset.classes)} classes, {len(facts['classes'])} in the run",
             remedy="--data-dir with the data that the run was trained on",
         )
@@ -215,12 +223,12 @@ def _part(run: Run, split: str, dataset: DataSet) -> Split:
             raise DataError(
                 f"the data are not those that {run.name!r} was trained on",
                 found=f"digest {dataset.digest[:12]} instead of {facts['digest'][:12]}",
-                remedy="--data-dir with the former data",
+                remedy="--data-dir with the original data",
             )
         cut = data.training(dataset, share=run.recipe.validation, seed=run.recipe.seed)[1]
         if not len(cut):
             raise UsageError(
-                f"{run.name!r} was trained on all images; none were kept back for validation",
+                f"{run.name!r} was trained on all images, so it has no validation images",
                 remedy="--split test",
             )
         return cut

@@ -1,12 +1,12 @@
-"""What a training says of itself while it goes on, and what shows it.
+"""The events of a training, and the protocol of a display.
 
-An event is a dictionary; "event" says which:
+An event is a dictionary; its key "event" is its kind:
 message  "text"
 step     "text", epoch, epochs, step, steps, loss, accuracy, images_per_second, waiting,
          remaining; at most five times a second
 epoch    "text", the epoch's row of the curve, "epochs", "images_per_second", "best"
-status   "text": how the trainings of a study stand
-end
+status   "text": the progress of the trainings of a study
+end      no other key; nothing follows
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ Event: TypeAlias = Mapping[str, Any]
 
 
 class Display(Protocol):
-    """Shows events. live: whether it shows steps."""
+    """Shows events. live: whether it shows "step" and "status" events."""
 
     live: bool
 
@@ -30,7 +30,7 @@ _SHOWN = ContextVar("_SHOWN", default=False)
 
 @contextmanager
 def shown_progress(shown: bool = True) -> Iterator[None]:
-    """Let long preparations, such as downloads, write to stderr within; else they are silent."""
+    """Show progress bars of downloads and other preparations on stderr within the block."""
     before = _SHOWN.set(shown)
     try:
         yield
@@ -39,5 +39,5 @@ def shown_progress(shown: bool = True) -> Iterator[None]:
 
 
 def is_shown() -> bool:
-    """Tell whether somebody wants to see progress."""
+    """Return whether progress bars are shown."""
     return _SHOWN.get()

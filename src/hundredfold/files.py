@@ -1,4 +1,4 @@
-"""Write files so that a crash leaves either the old one or the new one, never a half."""
+"""Write files atomically: a crash leaves either the old file or the new one."""
 
 import json
 import os
@@ -11,10 +11,13 @@ _TEMPORARY = ".part"
 
 
 def write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
-    """Replace a file in one step: a temporary beside it, fsync, rename, fsync of the folder."""
+    """Replace a file atomically: temporary file beside it, fsync, rename, fsync of the folder.
+
+    content: the bytes, or a function that writes them to a binary stream.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
     try:
-        with temporary.open("xb") as file:  # with the rights that the umask leaves
+        with temporary.open("xb") as file:  # permissions follow the umask
             if callable(content):
                 content(file)
             else:
@@ -29,23 +32,23 @@ def write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file (UTF-8) in one step."""
+    """Replace a text file (UTF-8) atomically."""
     write(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file in one step, indented so that it reads with `cat`."""
+    """Replace a JSON file atomically, indented. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def remove_temporary_files(folder: Path) -> None:
-    """Remove what a killed `write` left in a folder, where nobody else writes now."""
+    """Delete the temporary files of a killed `write`; no other process may be writing."""
     for path in folder.glob(f".*{_TEMPORARY}"):
         path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames and new names in a folder survive a power cut."""
+    """Flush a folder, so that renames and new files in it survive a power failure."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows, where a folder cannot be opened
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Exclusive locks; a lock goes with the process that holds it, even with kill -9."""
+"""Exclusive file locks; a lock ends with the process that holds it, even after kill -9."""
 
 import os
 import warnings
@@ -18,11 +18,12 @@ except ImportError:  # Windows
 
 @contextmanager
 def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
-    """Hold the only lock on an open file (flock).
+    """Hold the exclusive lock on an open file (flock) within the block.
 
-    wait: whether to wait for another process that holds it. Where this one does not wait,
-    BlockingIOError says that there is such a process. Raises UsageError where the file system
-    cannot lock. Where the operating system has no such locks, warns once and locks nothing.
+    wait: whether to wait while another process holds it; otherwise BlockingIOError is raised.
+
+    Raises UsageError where the file system cannot lock. On Windows, which has no flock, warns
+    once and locks nothing.
     """
     if fcntl is None:
         _warn()
@@ -30,7 +31,7 @@ def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:  # EWOULDBLOCK or EAGAIN, and nothing else, is another process
+    except BlockingIOError:  # EWOULDBLOCK or EAGAIN: another process holds the lock
         raise
     except OSError as error:
         raise UsageError(
@@ -46,14 +47,14 @@ def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
 
 @contextmanager
 def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Be the only process that writes a path; `.<name>.lock` beside it is there meanwhile.
+    """Be the only process that writes a path, by the lock file `.<name>.lock` beside it.
 
-    Where this one does not wait, BlockingIOError says that another one writes.
+    wait: whether to wait while another process writes; otherwise BlockingIOError is raised.
     """
     lock = path.with_name(f".{path.name}.lock")
     while True:
         with lock.open("a") as file, exclusive(file, wait=wait):
-            if not _is_at(lock, os.fstat(file.fileno())):  # removed while this one waited
+            if not _is_at(lock, os.fstat(file.fileno())):  # deleted while this process waited
                 continue
             try:
                 yield
@@ -64,7 +65,7 @@ def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a process holds a file's lock; True where that cannot be found out."""
+    """Return whether a process holds a file's lock; True where that cannot be determined."""
     if fcntl is None:
         return True
     try:
@@ -80,7 +81,7 @@ def is_held(path: Path) -> bool:
 
 @cache
 def _warn() -> None:
-    text = "this system has no file locks; let one process at a time write a folder"
+    text = "this system has no file locks; let only one process at a time write a folder"
     warnings.warn(text, HundredfoldWarning, stacklevel=2)
 
 

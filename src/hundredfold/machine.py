@@ -1,4 +1,4 @@
-"""What the operating system says of the machine."""
+"""Facts about the machine, from the operating system."""
 
 import os
 import platform
@@ -20,39 +20,39 @@ _SETS = {
     "asimd": "NEON",
 }
 
-PARENT = "HUNDREDFOLD_PARENT"  # the process that a command was started by, and ends with
+PARENT = "HUNDREDFOLD_PARENT"  # id of the parent process, with which a child command ends
 
-_TASKS = Path("/proc/self/task")  # a folder for each thread of this process, on Linux
+_TASKS = Path("/proc/self/task")  # has a folder for each thread of this process, on Linux
 
-# How threads wait for each other: a moment awake, then asleep (docs/decisions/0009). OpenMP reads
-# these when torch is loaded; the second is that of the OpenMP in PyTorch's wheels for Linux.
+# Threads that wait for each other busy-wait briefly, then block (docs/decisions/0009). OpenMP reads
+# these when torch is loaded; the second is for the OpenMP of PyTorch's Linux wheels.
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
 
 def wait_briefly() -> None:
-    """Let threads wait as WAITING says, unless the user has said how or torch is loaded already."""
+    """Set the variables WAITING, unless the user has set one or torch is already loaded."""
     if "torch" not in sys.modules and not WAITING.keys() & os.environ.keys():
         os.environ.update(WAITING)
 
 
 def allowed() -> set[int]:
-    """Return the numbers of the cores that this process may use."""
+    """Return the indices of the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)
     return set(range(os.cpu_count() or 1))
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(allowed())
 
 
 @contextmanager
 def on_one_core() -> Iterator[bool]:
-    """Keep all threads of this process on one of its cores for a while.
+    """Keep all threads of this process on one core within the block.
 
-    What it gives is whether it can, which only Linux lets it. Afterwards each may use the cores
-    that it could before, and one that has been started meanwhile those of the process.
+    Yields whether that is possible, which is only so on Linux. Afterwards each thread may use
+    its former cores, and threads started meanwhile may use those of the process.
     """
     if not (hasattr(os, "sched_setaffinity") and _TASKS.is_dir()):
         yield False
@@ -72,12 +72,12 @@ def _threads() -> list[int]:
 
 def _allow(cores: Mapping[int, set[int]]) -> None:
     for thread, allowed_cores in cores.items():
-        with suppress(OSError):  # it has ended
+        with suppress(OSError):  # the thread has ended
             os.sched_setaffinity(thread, allowed_cores)
 
 
 def quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
-    """Return the cores that a container is allowed, where that is fewer than it sees."""
+    """Return the number of cores that the container's CPU quota allows; None without a quota."""
     try:
         limit, period = path.read_text(encoding="ascii").split()
         return round(int(limit) / int(period), 2)
@@ -91,13 +91,13 @@ def processor() -> str:
 
 
 def instruction_sets() -> list[str]:
-    """Return the vector and matrix instructions that matter to a training."""
+    """Return the processor's vector and matrix instruction sets that speed up training."""
     flags = set((_field("flags") or _field("Features")).split())
     return [name for flag, name in _SETS.items() if flag in flags]
 
 
 def peak_memory() -> int:
-    """Return the most memory, in bytes, that this process has held at once."""
+    """Return the peak resident memory of this process in bytes."""
     try:
         import resource
     except ImportError:  # Windows
@@ -106,14 +106,14 @@ def peak_memory() -> int:
         memory = psutil.Process().memory_info()
         return int(getattr(memory, "peak_wset", memory.rss))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # kibibytes but on a Mac
+    return peak if sys.platform == "darwin" else peak * 1024  # in KiB, except on macOS
 
 
 def heeded_signals(*names: str) -> tuple[signal.Signals, ...]:
-    """Return those of the named signals that this thread may handle and that mean something.
+    """Return the named signals that exist here, that this thread may handle, and not ignored ones.
 
-    A signal that is ignored, as by `nohup` or in a script's background, was switched off by
-    whoever started the process, and stays so. Some systems lack some signals.
+    A signal that is ignored at the start, as under `nohup` or in the background of a script,
+    stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         return ()
@@ -122,9 +122,9 @@ def heeded_signals(*names: str) -> tuple[signal.Signals, ...]:
 
 
 def is_terminal(stream: IO[str]) -> bool:
-    """Tell whether a stream is a terminal that can redraw a line.
+    """Return whether a stream is a terminal that can redraw a line.
 
-    FORCE_COLOR and the like, which make other programs colour a log, change nothing here.
+    FORCE_COLOR and similar variables are ignored.
     """
     try:
         return stream.isatty() and os.environ.get("TERM") != "dumb"

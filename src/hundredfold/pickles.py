@@ -1,9 +1,10 @@
-"""Pickles, interpreted without Python's unpickler.
+"""Interpret pickles safely, without Python's unpickler.
 
 A pickle is a program for a small stack machine that can call any function by name. This
-machine knows the instructions that plain values, arrays and tensors need (pickletools lists
-them all). What a pickle names becomes a `Name`; only the caller's own functions are called in
-its place. Nothing is imported, and nothing is allocated beyond what the pickle itself holds.
+interpreter supports only the instructions for plain values, arrays and tensors (pickletools
+lists all instructions). A function or class in a pickle becomes a `Name`, and the caller's own
+function is called in its place. Nothing is imported, and no memory is allocated beyond the
+content of the pickle.
 """
 
 import pickletools
@@ -15,11 +16,11 @@ _MARK = object()
 
 
 class Refused(Exception):
-    """A pickle is damaged or hostile; the message says how."""
+    """A pickle is damaged or hostile, for the reason in the message."""
 
 
 class Name(NamedTuple):
-    """A function or class that the pickle names; it is never looked up."""
+    """A function or class that the pickle names; it is never imported."""
 
     module: str
     name: str
@@ -30,18 +31,18 @@ class Name(NamedTuple):
 
 @runtime_checkable
 class Built(Protocol):
-    """What a call returns that needs the state which the pickle gives it afterwards."""
+    """An object whose state the pickle sets after the call that created it."""
 
     def build(self, state: Any) -> None: ...
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a pickle of one kind may say.
+    """The names and references that pickles of one kind may contain.
 
-    calls:  what stands for the functions and classes that it may call.
-    stored: what stands for a reference to something outside the pickle; None refuses it.
-    need:   what needs nothing else, for the error: "dictionary of tensors".
+    calls:  (module, name) -> the function that is called instead.
+    need:   the expected content, for errors: "dictionary of tensors".
+    stored: resolves a persistent id, a reference to data outside the pickle; None refuses it.
     """
 
     calls: Mapping[tuple[str, str], Callable[..., Any]]
@@ -50,11 +51,11 @@ class Vocabulary:
 
 
 def interpret(content: bytes | BinaryIO, vocabulary: Vocabulary) -> Any:
-    """Return what a pickle holds; a stream is left at its end.
+    """Return the object in a pickle; a stream is read to the end of the pickle.
 
-    Dictionaries, lists, tuples, numbers, text and bytes come as they are, strings of Python 2
-    as text in Latin-1, the rest as the vocabulary's functions return it. Raises Refused for an
-    instruction or a name that the vocabulary lacks.
+    Dictionaries, lists, tuples, numbers, text and bytes are returned as such, Python 2 strings as
+    Latin-1 text, and everything else as the vocabulary's functions return it. Raises Refused for
+    a damaged pickle, an unsupported instruction, or a name that is not in the vocabulary.
     """
     machine = _Machine(vocabulary)
     try:
@@ -83,8 +84,8 @@ class _Machine:
         elif name not in ("PROTO", "FRAME"):
             raise self.refused(name)
 
-    def refused(self, word: object) -> Refused:
-        return Refused(f"its pickle has {word}, which no {self.vocabulary.need} needs")
+    def refused(self, item: object) -> Refused:
+        return Refused(f"its pickle has {item}, which no {self.vocabulary.need} needs")
 
     def since_mark(self) -> list[Any]:
         start = len(self.stack) - 1
@@ -119,7 +120,7 @@ class _Machine:
     def set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if not isinstance(key, str | bytes | int):  # the hash of nested tuples takes for ever
+            if not isinstance(key, str | bytes | int):  # hashing nested tuples may never end
                 raise Refused("its pickle has a key that is no name")
             target[key] = value
 
@@ -148,14 +149,14 @@ class _Machine:
     def build(self, _argument: None) -> None:
         state = self.stack.pop()
         if isinstance(self.stack[-1], Built):
-            self.stack[-1].build(state)  # of others, as an ordered dictionary, it says nothing
+            self.stack[-1].build(state)  # other objects, such as OrderedDict, need no state
 
 
 _PLAIN = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
     *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
     *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
-    *("STRING", "BINSTRING", "SHORT_BINSTRING"),  # by Python 2
+    *("STRING", "BINSTRING", "SHORT_BINSTRING"),  # written by Python 2
 }
 _CONSTANTS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,

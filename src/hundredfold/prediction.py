@@ -1,4 +1,4 @@
-"""Images to labels with probabilities, by a classifier."""
+"""Predict labels with probabilities for images, with a classifier."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,20 +13,21 @@ from hundredfold.classifier import Classifier
 from hundredfold.data import decode
 from hundredfold.errors import DataError, UsageError
 
-_AT_ONCE = 1000  # images decoded and held at a time
-TOP = 5  # classes that are named for an image, unless somebody asks for more
+_BATCH = 1000  # images that are decoded and held in memory
+TOP = 5  # default number of classes in `top`
 
 Item: TypeAlias = Path | Image.Image | NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network says of one image.
+    """The prediction for one image.
 
-    file:    the image's file, or None where it is none.
-    classes: every class, and `values`, (classes,), the probability of each in that order.
-    error:   why the image could not be read; then there are no values.
-    unknown: how little the image is like what was trained on, in [0, 1]; None is not known.
+    file:    path of the image, or None for an image in memory.
+    classes: all class names.
+    values:  (classes,), the probability of each class.
+    error:   why the image could not be read; there are no values then.
+    unknown: distance of the image from the training images, in [0, 1]; None if not computed.
     """
 
     file: str | None
@@ -37,26 +38,26 @@ class Prediction:
 
     @property
     def label(self) -> str | None:
-        """The likeliest class; None where there is an error."""
+        """The most probable class; None after an error."""
         return next(iter(self.probabilities), None)
 
     @property
     def probability(self) -> float | None:
-        """The probability of `label`, in [0, 1]."""
+        """The probability of `label`, in [0, 1]; None after an error."""
         return next(iter(self.probabilities.values()), None)
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """Every class and its probability, likeliest first."""
+        """Class -> probability, most probable first."""
         order = np.argsort(-self.values, kind="stable")
         return {self.classes[k]: float(self.values[k]) for k in order}
 
     def top(self, count: int = TOP) -> dict[str, float]:
-        """Return the likeliest classes with their probabilities, best first."""
+        """Return class -> probability of the `count` most probable classes, best first."""
         return dict(list(self.probabilities.items())[:count])
 
     def to_json(self, top: int = TOP) -> dict[str, Any]:
-        """Return what `predict --json` says of the image."""
+        """Return the image's entry in the output of `predict --json`."""
         best = [{"label": k, "probability": v} for k, v in self.top(top).items()]
         facts = {"file": self.file, "label": self.label, "probability": self.probability}
         return facts | {"top": best, "unknown": self.unknown, "error": self.error or None}
@@ -88,11 +89,11 @@ class Predictions(Sequence[Prediction]):
 
     @property
     def labels(self) -> list[str | None]:
-        """The likeliest class of each image."""
+        """The most probable class of each image; None after an error."""
         return [prediction.label for prediction in self]
 
     def to_json(self, top: int = TOP) -> dict[str, Any]:
-        """Return what `predict --json` prints."""
+        """Return the output of `predict --json`."""
         return {"predictions": [prediction.to_json(top) for prediction in self]}
 
     def __repr__(self) -> str:
@@ -102,15 +103,15 @@ class Predictions(Sequence[Prediction]):
 
 
 def predict(model: Classifier, items: Sequence[Item]) -> Predictions:
-    """Predict images, in the order given; a folder stands for the images below it.
+    """Predict images in order; a folder is replaced by the images below it.
 
-    A file that is no image gets a prediction with an `error`, and the others their labels.
-    Raises UsageError where a path does not exist, an array is no image, or there is nothing.
+    A file that is not an image gets a prediction with an `error`. Raises UsageError where a path
+    does not exist, an array is not an image, or there are no images.
     """
     images = _expanded(items)
     predictions: list[Prediction] = []
-    for first in range(0, len(images), _AT_ONCE):
-        batch = images[first : first + _AT_ONCE]
+    for first in range(0, len(images), _BATCH):
+        batch = images[first : first + _BATCH]
         decoded = [_decoded(image, model.size) for image in batch]
         pixels = [image for image in decoded if not isinstance(image, str)]
         values = iter(_probabilities(model, pixels))

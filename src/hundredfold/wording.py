@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them: shares in percent, counts with commas, seconds, bytes."""
+"""Numbers as text: fractions in percent, counts with commas, seconds, bytes."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ def percent(fraction: Any, places: int = 1) -> str:
 
 
 def points(fraction: Any, places: int = 1) -> str:
-    """Return a difference of shares in percentage points with its sign: "+1.3"."""
+    """Return a difference of fractions in percentage points with its sign: "+1.3"."""
     return f"{100 * fraction:+.{places}f}".replace("-", "−") if finite(fraction) else NOTHING
 
 
@@ -23,7 +23,7 @@ def count(value: Any) -> str:
 
 
 def decimal(value: Any, places: int = 3) -> str:
-    """Return a plain number with a fixed count of places."""
+    """Return a number with a fixed number of decimal places."""
     return f"{value:.{places}f}" if finite(value) else NOTHING
 
 
@@ -33,7 +33,7 @@ def short(value: Any) -> str:
 
 
 def memory(value: Any) -> str:
-    """Return bytes as "1.2 GB" (thousands, as disks are sold)."""
+    """Return a number of bytes as "1.2 GB", in powers of 1,000."""
     return _power(value, 1000, ("B", "kB", "MB", "GB", "TB"))
 
 
@@ -50,7 +50,7 @@ def seconds(value: Any) -> str:
 
 
 def interval(score: Mapping[str, Any], places: int = 1) -> str:
-    """Return the bounds of a share in percent: "50.2–52.2"."""
+    """Return the bounds of a score in percent: "50.2–52.2"."""
     low, high = score.get("low"), score.get("high")
     if not (finite(low) and finite(high)):
         return NOTHING
@@ -68,7 +68,7 @@ def plural(value: int, word: str, many: str = "") -> str:
 
 
 def finite(value: Any) -> TypeGuard[float]:
-    """Say whether this is a number one can print."""
+    """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

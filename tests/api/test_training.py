@@ -196,7 +196,7 @@ def test_arrays_are_trained_on_scored_and_resumed(tmp_path: Path, small: dict[st
     folders.Run(run.folder).delete_scores()
     with pytest.raises(hf.UsageError, match="passed from Python"):
         run.evaluate("val")
-    assert "not at hand" not in (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "cannot be read" not in (run.folder / "report.html").read_text(encoding="utf-8")
     taught = {"train": (images, labels), "test": (images[:30], labels[:30])}
     assert run.evaluate("test", data=taught)["test.top_1"]["n"] == 30
 

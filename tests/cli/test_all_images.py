@@ -53,13 +53,13 @@ def test_a_run_is_trained_listed_scored_shown_and_used(elsewhere: Path, capsys: 
 
     assert main(["evaluate", "all", "--split", "validation"]) == 2
     said = _said(capsys)
-    assert "'all' was trained on all images; none were kept back for validation" in said
+    assert "'all' was trained on all images, so it has no validation images" in said
     assert "--split test" in said
     assert run.info["test_evaluations"] == 0
     assert run.scores == {}
 
     assert main(["report", "all"]) == 0
-    assert "no images were kept back" in (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "has no validation images" in (run.folder / "report.html").read_text(encoding="utf-8")
 
     found = data.load("digits", Source()).parts["test"]()
     Image.fromarray(found.pixels[found.indices[0]]).save(elsewhere / "a.png")
@@ -82,7 +82,7 @@ def test_a_study_waits_for_the_test_split_and_trains_nothing_twice(
     assert main(["study", "all.toml", "--threads", "1"]) == 2
     said = _said(capsys)
     assert "has no run to compare" in said
-    assert "kept no images back for validation" in said
+    assert "has no validation images" in said
     assert "--split test" in said
     runs = [path.parent for path in sorted((elsewhere / "runs").glob("*/run.json"))]
     runs = [folder for folder in runs if not folder.is_symlink()]

@@ -179,7 +179,7 @@ def test_a_fresh_run_says_what_is_missing(
     for words in (
         "still training", "There is no score yet", "No epoch is finished yet",
         "no confusion matrix", "no mistakes to show", "confidence cannot be checked",
-        "stored no summary", "No split has been scored", "nothing is known of single classes",
+        "stored no summary", "No split has been scored", "there are no scores of classes",
     ):  # fmt: skip
         assert words in page.words, words
     assert not page.tags("svg")
@@ -244,7 +244,7 @@ def test_data_that_are_gone_cost_the_gallery_only(
     reports.write_run(run, Source(folder=None, cache=tmp_path / "empty", offline=True))
     page = read(run.folder)
     assert not page.tags("img")
-    assert "The images are not at hand" in page.words
+    assert "The images cannot be read" in page.words
     assert "confusion" in page.attributes("id")
 
 
@@ -279,7 +279,7 @@ def test_a_study_of_one_run_and_one_variant_has_a_page(
     reports.write_study(folder, source)
     words = read(folder).words
     assert "Nothing has been compared yet" in words
-    assert "its folder is not there any more" in words
+    assert "its folder is missing" in words
 
 
 def test_reports_load_neither_torch_nor_a_plotting_library() -> None:

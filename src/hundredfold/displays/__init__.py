@@ -1,4 +1,4 @@
-"""What shows progress: a terminal, a notebook's output, a function of one's own, or nothing."""
+"""Displays of progress: a terminal, a notebook, a user's function, or none."""
 
 import sys
 from collections.abc import Callable
@@ -17,11 +17,13 @@ Progress: TypeAlias = Literal["auto", "none"] | Callable[[dict[str, Any]], objec
 
 
 def choose(progress: Progress) -> Display | None:
-    """Return what shows progress; None is nothing.
+    """Return the display for a `progress` argument, or None to show nothing.
 
-    "auto" is a display in a notebook, lines and a live line where stderr is a terminal, and
-    nothing elsewhere: a script whose output goes to a file, or a test. "none" shows nothing. A
-    function is called with each event, a dictionary; `events` lists them.
+    progress: "auto" is a `Notebook` in a notebook, a `Terminal` where stderr is a terminal, and
+        None elsewhere, as in scripts and tests. "none" is None. A function is called with each
+        event, a dictionary; see `events`.
+
+    Raises UsageError for another value.
     """
     if progress == "none":
         return None

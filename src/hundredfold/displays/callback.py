@@ -1,4 +1,4 @@
-"""Progress for a function of one's own."""
+"""Progress events for a user's function."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Progress in a notebook: one output that is replaced at most twice a second, without widgets."""
+"""Progress in a notebook: one output, updated at most twice a second, without widgets."""
 
 import sys
 import time
@@ -7,21 +7,21 @@ from typing import Any
 from hundredfold import reports
 from hundredfold.events import Event
 
-_APART = 0.5  # seconds between two updates: more freezes the page
-_LINES = 6  # of what was said last
+_APART = 0.5  # seconds between two updates; more frequent ones freeze the page
+_LINES = 6  # newest messages that are shown
 
 
 def in_notebook() -> bool:
-    """Tell whether this code runs in a kernel, whose output is a page."""
+    """Return whether this code runs in a notebook's kernel."""
     if "IPython" not in sys.modules:
         return False
-    from IPython import get_ipython  # only where it has been loaded
+    from IPython import get_ipython  # only if something else has imported it
 
     return hasattr(get_ipython(), "kernel")
 
 
 class Notebook:
-    """Show the newest lines, a table of epochs and their curves in one output."""
+    """Show the newest messages, a table of epochs and their curves in one output."""
 
     live = True
 

@@ -1,4 +1,4 @@
-"""Progress on a stream: plain lines, and a live line under them where it is a terminal."""
+"""Progress on a stream: plain lines, and on a terminal a live line below them."""
 
 from typing import IO
 
@@ -13,7 +13,7 @@ _STAYS = ("message", "epoch")
 
 
 class Terminal:
-    """Print lines; on a terminal show steps in one line that is drawn again and again.
+    """Print messages and epochs as lines; on a terminal, redraw one line for steps.
 
     A stream that can no longer be written to is given up: it ends no training.
     """

@@ -1,7 +1,7 @@
-"""Reports: one self-contained HTML page a run and a study, and each drawing as an SVG file.
+"""Reports: a self-contained HTML page for each run and study, and its drawings as SVG files.
 
-The sections of a page are the files in `exhibits/`. Nothing here loads torch, draws with a
-plotting library or touches the network.
+The sections of a page are the files in `exhibits/`. This package uses neither torch, nor a
+plotting library, nor the internet.
 """
 
 from collections.abc import Sequence
@@ -38,8 +38,7 @@ PAGE = "report.html"
 def write_run(run: Run, source: Source) -> Path:
     """Write report.html and figures/*.svg into a run's folder; return the page.
 
-    source: where the images of the most confident mistakes are looked for; the network is not
-            used.
+    source: of the images of the most confident mistakes; nothing is downloaded.
     """
     evidence = RunEvidence(run, source)
     return _write(run.folder, "run", evidence.title, sections(evidence))
@@ -53,7 +52,7 @@ def write_study(folder: Path, source: Source) -> Path:
     if not (folder / "study.json").is_file():
         raise UsageError(
             f"{str(folder)!r} is not a study",
-            found="no study.json in it",
+            found="it has no study.json",
             remedy="hundredfold study",
         )
     study = StudyEvidence(folder, source)

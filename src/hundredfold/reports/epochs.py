@@ -1,4 +1,4 @@
-"""Charts over epochs: what the learning curves of a run and of a study share."""
+"""Charts over epochs: the common code of the learning curves of runs and studies."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,33 +15,33 @@ SPLITS = ("train", "validation")
 
 
 def column(curve: Curve, key: str) -> list[float]:
-    """Return one number an epoch; NaN where an epoch has none."""
+    """Return one number per epoch; NaN where an epoch has none."""
     values = (row.get(key) for row in curve)
     return [float(v) if wording.finite(v) else math.nan for v in values]
 
 
 def has(curve: Curve, key: str) -> bool:
-    """Say whether any epoch has such a number."""
+    """Return whether any epoch has a number of this key."""
     return any(math.isfinite(v) for v in column(curve, key))
 
 
 def watched(curves: Iterable[Curve]) -> list[Metric]:
-    """Return the metrics that were computed after epochs, in the order of tables."""
+    """Return the metrics that any epoch has, in the order of tables."""
     keys = {key for curve in curves for row in curve for key in row}
     return [m for m in metrics.default().values() if any(f"{s}.{m.name}" in keys for s in SPLITS)]
 
 
 def x_scale(epochs: Sequence[float]) -> Scale:
-    """Return a scale over epochs; a single epoch stands in the middle."""
+    """Return a scale over epochs; a single epoch is in the middle."""
     low, high = min(epochs), max(epochs)
     return Scale(low, high) if high > low else Scale(low - 1, high + 1)
 
 
 def y_scale(values: Sequence[float], metric: Metric) -> Scale:
-    """Return a scale that holds the values of a metric, and nothing beyond its range.
+    """Return a scale that contains the values of a metric, within the metric's range.
 
-    One bad epoch must not flatten all others: where a metric has no largest value, the top is
-    at most 1.5 times the value that nine of ten epochs stay under.
+    If the metric has no largest value, the top is at most 1.5 times the 90th percentile, so
+    that one bad epoch does not flatten all others.
     """
     finite = sorted(v for v in values if math.isfinite(v))
     if not finite:
@@ -56,7 +56,7 @@ def y_scale(values: Sequence[float], metric: Metric) -> Scale:
 
 
 def clipped(values: Sequence[float], scale: Scale) -> list[float]:
-    """Return values with those beyond the frame brought to its edge."""
+    """Return the values clipped to a scale; values that are not finite become NaN."""
     return [min(max(v, scale.low), scale.high) if math.isfinite(v) else math.nan for v in values]
 
 

@@ -8,9 +8,9 @@ from hundredfold.reports.html import Markup, paragraph
 
 @dataclass(frozen=True)
 class Exhibit:
-    """What stands under a heading, and the drawings to keep as files.
+    """The content of a section, and its drawings.
 
-    figures: name of the file without ".svg" -> the drawing.
+    figures: file name without ".svg" -> the drawing, which is also written as a file.
     """
 
     body: Markup
@@ -18,5 +18,5 @@ class Exhibit:
 
 
 def missing(sentence: str) -> Exhibit:
-    """Return the exhibit of something that is not there, which says so."""
+    """Return an exhibit with only a sentence on what is missing."""
     return Exhibit(paragraph(sentence, kind="absent"))

@@ -1,4 +1,4 @@
-"""TOML as it is shown on a page."""
+"""Syntax highlighting of TOML for a page."""
 
 import re
 

@@ -1,16 +1,16 @@
-"""Elements of a page or a drawing as text, with everything that is not markup escaped."""
+"""HTML and SVG elements as text; everything that is not markup is escaped."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final, TypeAlias
 
 VOID: Final = frozenset({"br", "hr", "img", "input", "link", "meta"})
-# neither HTML nor XML may hold these, and a class name may come from anybody's folder
+# HTML and XML forbid these characters, but class names from a folder may contain them
 CONTROL: Final = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000)])
 
 
 class Markup(str):
-    """Text that is markup already; any other text is escaped where it enters a page."""
+    """Text that is already markup; all other text is escaped."""
 
     __slots__ = ()
 
@@ -20,7 +20,7 @@ Attributes: TypeAlias = Mapping[str, str | int | float | bool | None]
 
 
 def tag(name: str, attributes: Attributes, *children: Child) -> Markup:
-    """Return one element; an attribute that is None or False is left out, True stands bare.
+    """Return one element; an attribute that is None or False is omitted, True has no value.
 
     >>> tag("td", {"class": "number"}, "1 < 2")
     '<td class="number">1 &lt; 2</td>'
@@ -32,7 +32,7 @@ def tag(name: str, attributes: Attributes, *children: Child) -> Markup:
 
 
 def join(children: Iterable[Child], between: str = "") -> Markup:
-    """Put children after one another; plain text is escaped."""
+    """Concatenate children; plain text is escaped."""
     return Markup(between.join(_text(child) for child in children))
 
 
@@ -44,9 +44,9 @@ def paragraph(*children: Child, kind: str | None = None) -> Markup:
 def table(
     head: Sequence[Child], rows: Iterable[Iterable[Child]], *, kind: str = "", caption: str = ""
 ) -> Markup:
-    """Return a table in a box that scrolls sideways; the first cell of a row names the row.
+    """Return a table in a box that scrolls horizontally; the first cell of a row is its heading.
 
-    head and rows hold text, or whole <th> and <td> elements.
+    head, rows: text, or complete <th> and <td> elements.
     """
     body = [[_cell(*_kind(k), cell) for k, cell in enumerate(row)] for row in rows]
     numeric = [' class="number' in cell.partition(">")[0] for cell in (body[0] if body else ())]
@@ -71,7 +71,7 @@ def table(
 def number(text: Child, *, sort: float | None = None, bar: float | None = None) -> Markup:
     """Return a cell for a number.
 
-    sort: what the row is ordered by. bar: the length of a bar above it, in [0, 1].
+    sort: value by which rows are sorted. bar: length of a bar in the cell, in [0, 1].
     """
     style = None if bar is None else f"--share:{min(max(bar, 0.0), 1.0):.3f}"
     kind = "number" if bar is None else "number bar"
@@ -79,7 +79,7 @@ def number(text: Child, *, sort: float | None = None, bar: float | None = None) 
 
 
 def details(summary: str, *children: Child) -> Markup:
-    """Return a part that opens on a click, closed at first."""
+    """Return a section that opens on a click and is closed at first."""
     return tag("details", {}, tag("summary", {}, summary), *children)
 
 

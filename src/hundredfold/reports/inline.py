@@ -1,7 +1,7 @@
-"""Runs, studies and predictions as they show themselves in a notebook.
+"""HTML of runs, studies and predictions for notebooks.
 
-Style stands in each element, drawings are inline SVG, and nothing is fetched or run, so that
-viewers of notebooks show the same as the kernel's page.
+Styles are inline, drawings are inline SVG, and there are no scripts or downloads. So notebook
+viewers show the same as a live notebook.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def run_html(run: Run) -> str:
 
 
 def study_html(folder: Path) -> str:
-    """Return a study's comparison: a table of variants, what may be said, and drawings."""
+    """Return a study's comparison: a table of variants, the verdicts, and drawings."""
     study = StudyEvidence(folder, Source(offline=True))
     systems = study.comparison.get("systems", [])
     rows = [
@@ -67,7 +67,7 @@ def study_html(folder: Path) -> str:
 
 
 def predictions_html(predictions: Predictions) -> str:
-    """Return a table of the labels and probabilities of images, the first of many."""
+    """Return a table of labels and probabilities of the first images."""
     rows: list[Sequence[Child]] = []
     for index, prediction in enumerate(predictions[:_PREDICTIONS]):
         others = ", ".join(
@@ -90,9 +90,10 @@ def predictions_html(predictions: Predictions) -> str:
 
 
 def progress_html(lines: Sequence[str], rows: Sequence[Mapping[str, Any]], status: str) -> str:
-    """Return how a training goes: what was said last, its newest epochs, its curves.
+    """Return the progress of a training: newest messages, newest epochs, curves.
 
-    rows: an epoch's row of the curve each, with "best". status: the line of the current step.
+    lines: the messages. rows: one row of the curve per epoch, with "best". status: the line of
+    the current step.
     """
     messages = tag(
         "pre", {"style": "margin:0;white-space:pre-wrap;font-size:12px"}, "\n".join(lines)

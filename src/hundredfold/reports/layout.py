@@ -1,4 +1,4 @@
-"""Sections, style and script in one HTML page that needs nothing else."""
+"""The layout of a page: sections, style and script in one self-contained HTML file."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -7,12 +7,12 @@ from hundredfold.reports.charts import chart_css
 from hundredfold.reports.exhibits import Section
 from hundredfold.reports.html import Markup, tag
 
-# nothing may be fetched, and no script but the page's own runs
+# no downloads, and no script but the page's own
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 def page(kind: str, name: str, title: str, sections: Sequence[Section]) -> str:
-    """Return a page of a "run" or a "study"; what has no heading stands under the title."""
+    """Return the page of a "run" or a "study"; sections without a title are under the page's."""
     headed = [section for section in sections if section.title]
     main = tag(
         "main",

@@ -1,4 +1,4 @@
-"""A drawing with its style in each element, for pages that take no style sheet."""
+"""Drawings with inline styles, for pages without a style sheet."""
 
 import re
 from functools import cache
@@ -8,11 +8,11 @@ from hundredfold.reports.html import Markup
 
 _ELEMENT = re.compile(r"<(svg|g|path|text|rect|circle)\b([^>]*)>")
 _CLASS = re.compile(r' class="([^"]*)"')
-_LEFT_OUT = re.compile(r' (data-[\w-]+|tabindex|style)="[^"]*"')  # what the page's script reads
+_LEFT_OUT = re.compile(r' (data-[\w-]+|tabindex|style)="[^"]*"')  # read only by the page's script
 
 
 def inlined(svg: Markup) -> Markup:
-    """Return the drawing with its style in each element, in the light colours, on white."""
+    """Return a drawing with inline styles, in light colours on white."""
     styled = _ELEMENT.sub(_styled, _LEFT_OUT.sub("", svg))
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', styled)[0]
     size = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
@@ -33,9 +33,9 @@ def _styled(match: re.Match[str]) -> str:
 
 @cache
 def _rules() -> list[tuple[str, frozenset[str], str]]:
-    """Return element, classes and declarations of each rule for what is inside a chart.
+    """Return element, classes and declarations of each CSS rule for elements of a chart.
 
-    The more a selector asks for, the later it comes, as a browser weighs rules.
+    Rules are sorted by specificity, so that later ones win as in a browser.
     """
     css = chart_css()
     palette = dict(re.findall(r"--([\w-]+):\s*([^;}]+)[;}]", css))
@@ -54,6 +54,6 @@ def _a_rule_a_line(css: str) -> str:
 
 @cache
 def _whole() -> str:
-    """Return the declarations of a chart as a whole; a double quote would end the attribute."""
+    """Return the declarations of the whole chart, with single quotes for use in an attribute."""
     (style,) = re.findall(r"^\.chart\{([^}]*)\}", chart_css(), re.M)
     return f"{style.strip(';')};background:#fff;max-width:100%".replace('"', "'")

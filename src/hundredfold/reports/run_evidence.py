@@ -1,7 +1,7 @@
-"""A run as its exhibits see it: the files of its folder, each read once.
+"""The data of a run for its exhibits: the files of its folder, each read once.
 
-A recipe is read as plain values, so that a run still has a report when the part it names
-has since been renamed.
+A recipe is read as plain values, so that a run has a report even if a part in it has been
+renamed since.
 """
 
 import tomllib
@@ -21,7 +21,7 @@ from hundredfold.run import Run
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """A run as its exhibits see it; each file is read once, when it is first asked for."""
+    """The data of a run for its exhibits; each file is read once, on first access."""
 
     run: Run
     source: Source
@@ -52,7 +52,7 @@ class RunEvidence:
 
     @cached_property
     def split(self) -> str | None:
-        """The split whose logits are shown: test once it was opened, else validation."""
+        """The split whose logits are shown: test if it has been evaluated, else validation."""
         for name in ("test", "validation"):
             if self.run.logits(name) is not None and self.run.labels(name) is not None:
                 return name
@@ -60,7 +60,7 @@ class RunEvidence:
 
     @cached_property
     def logits(self) -> NDArray[np.float32]:
-        """Logits (n, classes) of `split`; no rows where nothing is stored."""
+        """Logits (n, classes) of `split`; n = 0 if none are stored."""
         stored = self.run.logits(self.split) if self.split else None
         return np.zeros((0, len(self.classes)), np.float32) if stored is None else stored
 
@@ -71,7 +71,7 @@ class RunEvidence:
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
-        """How often an image of class `row` was predicted as class `column`."""
+        """The confusion matrix (classes, classes): rows are true, columns predicted classes."""
         return confusion(self.logits, self.labels)
 
     @property
@@ -80,12 +80,12 @@ class RunEvidence:
 
     @property
     def kept_none(self) -> bool:
-        """Whether all images were trained on, so that nothing of a run is of validation."""
+        """Whether all images were trained on, so that there is no validation split."""
         return self.data.get("validation") == 0
 
     @property
     def images(self) -> Source:
-        """Where the images lie: as asked, else as in training; the network is never used."""
+        """The source of the images: as requested, else as in training; never downloaded."""
         folder = self.source.folder or self.data.get("folder")
         return replace(self.source, folder=Path(folder) if folder else None, offline=True)
 
@@ -103,7 +103,7 @@ class RunEvidence:
 
     @cached_property
     def order(self) -> list[int]:
-        """Classes in the order of a matrix: superclass by superclass where there are any."""
+        """The order of classes in the matrix: by superclass, if there are superclasses."""
         classes = range(len(self.classes))
         if not self.superclass_of:
             return [*classes]
@@ -116,10 +116,10 @@ class RunEvidence:
 
     @property
     def title(self) -> str:
-        """The recipe's title, else what was trained on what."""
+        """The recipe's title, else its model and data."""
         untitled = f"{self.recipe.get('model', '?')} on {self.data.get('name', '?')}"
         return str(self.recipe.get("title") or untitled)
 
     def score(self, metric: str, split: str | None = None) -> Mapping[str, float]:
-        """Return value, low, high and n of a score of a split, or {} where there is none."""
+        """Return value, low, high and n of a metric on a split, or {} if it has no score."""
         return self.scores.get(f"{split or self.split}.{metric}", {})

@@ -1,4 +1,4 @@
-"""A study as its exhibits see it: its folder, its variants and their runs."""
+"""The data of a study for its exhibits: its folder, its variants and their runs."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from hundredfold.run import Run
 
 @dataclass(frozen=True)
 class Member:
-    """A run in a study: the variant it belongs to, and its seed."""
+    """A run in a study: its variant, and its seed."""
 
     label: str
     seed: int
@@ -25,7 +25,7 @@ class Member:
 
 @dataclass(frozen=True)
 class StudyEvidence:
-    """A study's folder as its exhibits see it."""
+    """The data of a study for its exhibits; each file is read once, on first access."""
 
     folder: Path
     source: Source
@@ -36,13 +36,13 @@ class StudyEvidence:
 
     @cached_property
     def comparison(self) -> dict[str, Any]:
-        """comparison.json, or {} before anything was compared."""
+        """comparison.json, or {} if it does not exist yet."""
         path = self.folder / "comparison.json"
         return _read(path) if path.exists() else {}
 
     @cached_property
     def members(self) -> list[Member]:
-        """The runs that are there; a run that was moved away is left out."""
+        """The existing runs of the study; a missing folder is left out."""
         members = []
         for entry in self.stored.get("members", ()):
             run = Run(self.folder.parent / str(entry["run"]))
@@ -53,7 +53,7 @@ class StudyEvidence:
 
     @cached_property
     def values(self) -> dict[str, dict[int, float]]:
-        """The study's metric of each variant and seed that has one."""
+        """Label -> seed -> the study's metric, where a run has one."""
         values: dict[str, dict[int, float]] = {label: {} for label in self.labels}
         for member in self.members:
             value = member.evidence.scores.get(self.metric, {}).get("value")
@@ -63,7 +63,7 @@ class StudyEvidence:
 
     @cached_property
     def gone(self) -> list[str]:
-        """Names of member runs whose folders are not there."""
+        """Names of member runs whose folders are missing."""
         here = {member.evidence.run.folder.name for member in self.members}
         return [str(m["run"]) for m in self.stored.get("members", ()) if m["run"] not in here]
 
@@ -74,20 +74,20 @@ class StudyEvidence:
 
     @cached_property
     def left_out(self) -> list[str]:
-        """The variants of which no run is compared."""
+        """The variants without a compared run."""
         absent = (str(entry.get("label", "?")) for entry in self.stored.get("left_out", ()))
         return [label for label in dict.fromkeys(absent) if label not in self.labels]
 
     @property
     def reference(self) -> dict[str, Any]:
-        """Figures from elsewhere: "values", label -> value, and "source"; {} where none are."""
+        """Published figures: "values", label -> value, and "source"; {} without any."""
         return dict(self.stored.get("reference") or {})
 
     def of(self, label: str) -> list[RunEvidence]:
         return [member.evidence for member in self.members if member.label == label]
 
     def colour(self, label: str) -> int:
-        """Return the colour of a variant: its place in the study."""
+        """Return the colour index of a variant: its index in the study."""
         return self.labels.index(label) if label in self.labels else len(self.labels)
 
     @property
@@ -100,7 +100,7 @@ class StudyEvidence:
 
     @property
     def metric_words(self) -> str:
-        """The metric as people call it, "validation top-1 accuracy"."""
+        """The name of the metric in sentences, "validation top-1 accuracy"."""
         return metrics.words(self.metric)
 
     @property
@@ -113,7 +113,7 @@ class StudyEvidence:
         return " %" if self.percent else ""
 
     def text(self, value: Any, *, with_unit: bool = True) -> str:
-        """Return a value of the metric as it is printed: 0.512 as "51.20 %"."""
+        """Return a value of the metric as text: 0.512 as "51.20 %"."""
         if not wording.finite(value):
             return wording.NOTHING
         if not self.percent:
@@ -122,7 +122,7 @@ class StudyEvidence:
 
 
 def mean(values: Sequence[Any]) -> float | None:
-    """Return the mean of the numbers among the values, or None where there is none."""
+    """Return the mean of the values that are finite numbers, or None without any."""
     numbers = [float(value) for value in values if wording.finite(value)]
     return sum(numbers) / len(numbers) if numbers else None
 

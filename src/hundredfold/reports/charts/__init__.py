@@ -1,8 +1,8 @@
 """Small drawings without a plotting library: scales, frames with axes, and marks in them.
 
-Colours come from `chart.css` by class name, so that a drawing follows the page from light
-to dark; `standalone` puts the light colours into a file of its own. Coordinates are in
-pixels of the viewBox, y downwards.
+Elements take their colours from `chart.css` by class name, so that drawings follow the page's
+light or dark theme. `standalone` writes a drawing with the light colours to its own file.
+Coordinates are in pixels of the viewBox, y downwards.
 """
 
 from hundredfold.reports.charts._axes import axes, hover

@@ -1,4 +1,4 @@
-"""The grid, ticks and labels of a chart, and what a pointer reads off it."""
+"""The grid, ticks and labels of a chart, and its data for the pointer."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -44,9 +44,10 @@ def hover(
     label: str,
     unit: str,
 ) -> object:
-    """Return what page.js needs to read values off a chart: pixels, x, and named series.
+    """Return the data from which page.js shows the values under the pointer.
 
-    unit is "%" for shares in [0, 1], else "".
+    x: values of the x axis. lines: (name, colour index, values) of each curve. label: of the x
+    axis. unit: "%" for fractions in [0, 1], else "".
     """
     box = [frame.left, frame.top, frame.right, frame.bottom]
     scales = [frame.x.low, frame.x.high, frame.y.low, frame.y.high]

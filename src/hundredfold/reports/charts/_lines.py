@@ -1,4 +1,4 @@
-"""Curves in a frame, with their names at the right."""
+"""Curves in a frame, with their names at the right edge."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from hundredfold.reports.html import Markup, tag
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: values that are not finite leave a gap. `name` is drawn at its end, if any."""
+    """A curve, with a gap where a value is not finite. `name` is drawn at its end."""
 
     x: Sequence[float]
     y: Sequence[float]
@@ -22,7 +22,7 @@ class Line:
 
 
 def curves(frame: Frame, lines: Sequence[Line]) -> Markup:
-    """Return the curves, and their names at the right, moved apart where they would touch."""
+    """Return the curves, and their names at the right edge, moved apart where they overlap."""
     drawn = [
         path(
             [frame.at(x, y) for x, y in zip(line.x, line.y, strict=True)],
@@ -40,7 +40,7 @@ def curves(frame: Frame, lines: Sequence[Line]) -> Markup:
 
 
 def apart(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Return the places moved as little as needed to stand `gap` apart, in the same order.
+    """Return the positions, moved as little as needed to be `gap` apart, in the same order.
 
     >>> apart([10, 11, 40], 10, 0, 100)
     [10, 20, 40]

@@ -1,4 +1,4 @@
-"""The drawing and its marks: words, boxes, dots and lines at places in pixels."""
+"""The <svg> element and its marks: text, rectangles, circles and paths, in pixels."""
 
 import json
 import math
@@ -17,7 +17,7 @@ def drawing(
     kind: str = "",
     data: Mapping[str, object] | None = None,
 ) -> Markup:
-    """Return the <svg>; `title` says in words what is seen, `data` is what page.js reads."""
+    """Return the <svg>; `title` describes it for screen readers, page.js reads `data`."""
     attributes = {
         "viewBox": f"0 0 {round(width, 1):g} {round(height, 1):g}",
         "class": f"chart {kind}".strip(),
@@ -32,7 +32,7 @@ def drawing(
 def text(
     x: float, y: float, words: str, kind: str = "", *, anchor: str = "", turn: int = 0
 ) -> Markup:
-    """Return words at a point; anchor is "", "middle" or "end"."""
+    """Return text at a point. anchor: "", "middle" or "end". turn: rotation in degrees."""
     point: dict[str, str | None] = {"x": _short(x), "y": _short(y)}
     point |= {"class": kind or None, "text-anchor": anchor or None}
     spin: dict[str, str | None] = (
@@ -42,7 +42,7 @@ def text(
 
 
 def sideways(svg: Markup) -> Markup:
-    """Return a drawing in a box that scrolls sideways where the page is too narrow for it."""
+    """Return a drawing in a box that scrolls horizontally on a narrow page."""
     box = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": "Drawing"}
     return tag("div", box, svg)
 
@@ -57,14 +57,14 @@ def rectangle(
     *,
     round_by: float = 0,
 ) -> Markup:
-    """Return a box, with a hint that a mouse shows where one is given."""
+    """Return a rectangle. hint: its tooltip, if any. round_by: radius of its corners."""
     box = {"x": _short(x), "y": _short(y), "width": _short(width), "height": _short(height)}
     corner = {"rx": _short(round_by)} if round_by else {}
     return tag("rect", box | corner | {"class": kind}, tag("title", {}, hint) if hint else "")
 
 
 def circle(x: float, y: float, radius: float, kind: str, hint: str = "") -> Markup:
-    """Return a dot."""
+    """Return a circle. hint: its tooltip, if any."""
     centre = {"cx": _short(x), "cy": _short(y), "r": _short(radius), "class": kind}
     return tag("circle", centre, tag("title", {}, hint) if hint else "")
 
@@ -81,7 +81,7 @@ def path(points: Sequence[tuple[float, float]], kind: str) -> Markup:
 
 
 def colour(index: int) -> str:
-    """Return the class of the index-th colour; they come round again after eight."""
+    """Return the CSS class of a colour index; the eight colours repeat."""
     return f"c{index % COLOURS}"
 
 

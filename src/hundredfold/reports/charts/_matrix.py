@@ -1,7 +1,7 @@
 """A confusion matrix as a drawing: correct predictions blue, mistakes orange.
 
-Cells of one colour are one path, so that ten thousand cells stay small; page.js reads the
-counts from the drawing's data and says what lies under the pointer.
+Cells of one colour are one path, so that ten thousand cells make a small file. From the
+drawing's data page.js shows the count under the pointer.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from hundredfold import wording
 from hundredfold.reports.charts._marks import drawing, path, rectangle, text
 from hundredfold.reports.html import Markup, tag
 
-LEVELS = 7
-PALEST = 0.1  # a mistake of a tenth of its row is never drawn darkest
-NUMBERED = 24  # up to so many classes a cell has room for its number
-SIDE, CROWDED_SIDE = 560, 720  # the larger where each of many classes has its own label
-WIDEST = 230  # pixels that a label may take
+LEVELS = 7  # shades of a colour
+PALEST = 0.1  # fraction of the row below which a mistake never gets the darkest shade
+NUMBERED = 24  # largest number of classes at which cells show their counts
+SIDE, CROWDED_SIDE = 560, 720  # pixels; the larger with labels for more than 50 classes
+WIDEST = 230  # pixels; the widest label
 
 Counts = NDArray[np.int64]
 Block = tuple[int, int, str]
@@ -26,7 +26,7 @@ Block = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the cells stand: the corner and the size of a cell, in pixels."""
+    """The top left corner, the size of a cell and the side of the matrix, in pixels."""
 
     left: float
     top: float
@@ -39,7 +39,7 @@ def matrix(counts: Counts, names: Sequence[str], groups: Sequence[str], title: s
 
     A cell's colour is its fraction of the row.
 
-    groups: the superclass of each class, equal ones side by side; empty where there are none.
+    groups: the superclass of each class, equal ones adjacent; empty without superclasses.
     """
     n = len(names)
     blocks = _blocks(groups) if groups else [(k, k + 1, name) for k, name in enumerate(names)]
@@ -64,10 +64,10 @@ def matrix(counts: Counts, names: Sequence[str], groups: Sequence[str], title: s
 
 
 def levels(counts: Counts) -> Counts:
-    """Return 0 for an empty cell, else 1..LEVELS by its fraction of the row.
+    """Return the shade of each cell: 0 if empty, else 1..LEVELS by its fraction of the row.
 
-    Mistakes are graded up to the most frequent one, but never finer than PALEST, so that a
-    few chance mistakes of a good network stay pale.
+    The darkest shade of mistakes is the largest fraction, or PALEST if that is larger. So the
+    few mistakes of a good network stay pale.
     """
     fraction = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     wrong = ~np.eye(len(counts), dtype=bool)
@@ -142,7 +142,7 @@ def _numbers(counts: Counts, grid: Grid) -> Markup:
 def _data(
     counts: Counts, names: Sequence[str], groups: Sequence[str], grid: Grid
 ) -> dict[str, object]:
-    """Return what page.js reads; a row is column, count, column, count, ..."""
+    """Return the data for page.js; a row is column, count, column, count, ..."""
     rows = [[v for k in np.flatnonzero(row).tolist() for v in (k, int(row[k]))] for row in counts]
     return {
         "left": grid.left,

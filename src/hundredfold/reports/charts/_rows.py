@@ -1,4 +1,4 @@
-"""A chart with a row for each variant or pair, the first at the top."""
+"""Axes of a chart with a row for each variant or pair, the first at the top."""
 
 from hundredfold.reports.charts._marks import path, text
 from hundredfold.reports.charts._scale import Frame, Scale
@@ -11,7 +11,7 @@ def row_scale(rows: int) -> Scale:
 
 
 def row_axes(frame: Frame, label: str, *, percent: bool) -> Markup:
-    """Return vertical grid lines with values under them, in percent or as they are."""
+    """Return vertical grid lines with values below them, in percent or as numbers."""
     lines: list[Markup] = []
     for value in frame.x.ticks():
         x = frame.at(value, frame.y.low)[0]

@@ -1,4 +1,4 @@
-"""Where values stand in a drawing: a scale of one axis, and the frame of two."""
+"""The coordinates of a drawing: the scale of one axis, and the frame of two axes."""
 
 import math
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """Where a value stands between `low` (0) and `high` (1), by its logarithm if asked.
+    """A linear or logarithmic map of values to [0, 1], from `low` to `high`.
 
-    low may be the larger one: the scale then runs backwards, and has no ticks.
+    If low > high, the scale runs backwards and has no ticks.
     """
 
     low: float
@@ -34,7 +34,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Frame:
-    """The box of a chart: scales, size, margins (top, right, bottom, left) in pixels."""
+    """The area of a chart: scales, size, margins (top, right, bottom, left) in pixels."""
 
     x: Scale
     y: Scale
@@ -43,7 +43,7 @@ class Frame:
     margins: tuple[float, float, float, float] = (14, 16, 40, 48)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
-        """Return the pixel of a point."""
+        """Return the coordinates of a point in pixels."""
         width, height = self.inner
         down = self.y.fraction(y) * height
         return self.left + self.x.fraction(x) * width, self.bottom - down

@@ -1,4 +1,4 @@
-"""A drawing as a file of its own, and the style that page and file share."""
+"""Drawings as separate SVG files, and the style of all drawings."""
 
 import re
 from functools import cache
@@ -8,7 +8,7 @@ from hundredfold.reports.html import Markup
 
 
 def standalone(svg: Markup, background: bool = True) -> str:
-    """Return the drawing as a file of its own, in the light colours, with no variables left."""
+    """Return a drawing as the text of an SVG file, in light colours, without CSS variables."""
     css = chart_css()
     palette = dict(re.findall(r"--([\w-]+):\s*([^;]+);", css))
     rules = re.sub(r":root\s*{[^}]*}", "", css)
@@ -22,5 +22,5 @@ def standalone(svg: Markup, background: bool = True) -> str:
 
 @cache
 def chart_css() -> str:
-    """Return the style of drawings, which the page and each figure share."""
+    """Return the CSS of drawings, for pages and for SVG files."""
     return files("hundredfold.reports.charts").joinpath("chart.css").read_text(encoding="utf-8")

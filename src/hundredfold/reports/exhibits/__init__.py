@@ -1,9 +1,9 @@
-"""The sections of a page, found by this folder: a file is an exhibit.
+"""The sections of a page: each file of this folder is an exhibit.
 
-`curves.py` defines `curves(evidence) -> Exhibit`, its heading TITLE, and its place ORDER: small
-numbers come first. What has no title stands under the page's own. A function that takes
-`evidence` shows a run, one that takes `study` a study. An exhibit whose files are not there says
-so in a sentence.
+`curves.py` defines `curves(evidence) -> Exhibit`, the heading TITLE, and ORDER: exhibits are
+sorted by it. An exhibit without a title is placed under the title of the page. A function with
+the parameter `evidence` shows a run, one with `study` a study. Where its files are missing, an
+exhibit is one sentence.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from hundredfold.reports.study_evidence import StudyEvidence
 
 @dataclass(frozen=True)
 class Section:
-    """An exhibit on a page: the name of its file is its address, "#curves"."""
+    """An exhibit on a page; the name of its file is its anchor, "#curves"."""
 
     name: str
     title: str
@@ -25,7 +25,7 @@ class Section:
 
 
 def sections(shown: RunEvidence | StudyEvidence) -> list[Section]:
-    """Return all that is shown of a run or of a study, in the order of the page."""
+    """Return the sections of a run or a study, in the order of the page."""
     kind = "study" if isinstance(shown, StudyEvidence) else "evidence"
     listed = []
     for name in spec.names(__name__):

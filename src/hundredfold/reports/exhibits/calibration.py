@@ -25,7 +25,7 @@ LEGEND = (
 
 
 def calibration(evidence: RunEvidence) -> Exhibit:
-    """Draw the reliability diagram and the histogram of confidence, and name the error."""
+    """Show the reliability diagram, the histogram of confidence, and the calibration error."""
     if not evidence.split:
         return missing("No logits are stored yet, so confidence cannot be checked.")
     bins = reliability(evidence.logits, evidence.labels, bins=BINS)
@@ -45,7 +45,7 @@ def calibration(evidence: RunEvidence) -> Exhibit:
 
 
 def error(bins: Reliability) -> float:
-    """Return the expected calibration error: the mean distance of dot and diagonal."""
+    """Return the expected calibration error in [0, 1]: the mean distance of dot and diagonal."""
     gap = np.abs(bins.confidence - bins.accuracy)
     return float(np.nansum(gap * bins.count) / bins.count.sum())
 
@@ -71,7 +71,7 @@ def _sentence(evidence: RunEvidence, bins: Reliability) -> str:
 
 
 def _rescaled(evidence: RunEvidence) -> str:
-    """Say what one temperature, fitted on validation, would make of the test split."""
+    """Return a sentence on the error with a temperature that is fitted on validation images."""
     logits, labels = evidence.run.logits("validation"), evidence.run.labels("validation")
     if evidence.split != "test" or logits is None or labels is None:
         return ""

@@ -1,4 +1,4 @@
-"""Each class by itself: precision, recall, F1, and what it is most often mistaken for."""
+"""Scores per class: precision, recall, F1, and the class it is most often mistaken for."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ from hundredfold.reports.run_evidence import RunEvidence
 TITLE = "Scores of each class"
 ORDER = 40
 
-FEW = 24  # up to so many classes the whole table is open at once
-ENDS = 8
+FEW = 24  # up to this number of classes the whole table is shown
+ENDS = 8  # classes in the tables of the lowest and the highest F1
 
 
 def classes(evidence: RunEvidence) -> Exhibit:
-    """Show the best and worst classes, and all of them in a table that sorts."""
+    """Show the best and worst classes, and all classes in a sortable table."""
     if not evidence.split:
-        return missing("No logits are stored yet, so nothing is known of single classes.")
+        return missing("No logits are stored yet, so there are no scores of classes.")
     scores = per_class(evidence.logits, evidence.labels)
     order = np.argsort(scores.f1, kind="stable").tolist()
     lead = paragraph(_sentence(evidence, scores, order), kind="lead")

@@ -1,7 +1,7 @@
-"""The confusion matrix: a heat map that stays legible at a hundred classes.
+"""The confusion matrix: a heat map that is legible with a hundred classes.
 
-Classes stand in the order of their superclasses, and each superclass is outlined, so that
-mistakes within a superclass and mistakes between superclasses are told apart at a glance.
+Classes are sorted by superclass, and each superclass is outlined. This separates mistakes
+within a superclass from mistakes between superclasses.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from hundredfold.reports.run_evidence import RunEvidence
 TITLE = "Confusion matrix"
 ORDER = 30
 
-MOST_CLASSES = 250  # beyond, a cell is under three pixels and the list of pairs says more
+MOST_CLASSES = 250  # with more, a cell is under three pixels and only the pairs are listed
 PAIRS = 20
 LEGEND = (
     "Rows are true classes, columns predicted ones. Blue is correct, orange a mistake; the "
@@ -93,7 +93,7 @@ def _sentence(evidence: RunEvidence, pairs: Sequence[Pair]) -> str:
 
 
 def _list(evidence: RunEvidence, pairs: Sequence[Pair]) -> Markup:
-    """List mistakes seen more than once; where all are single, a few of them."""
+    """List the mistakes that occur more than once; if none does, a few single ones."""
     shown = [pair for pair in pairs if pair[2] > 1] or pairs[: PAIRS // 4]
     if not shown:
         return Markup()

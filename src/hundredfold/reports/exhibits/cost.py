@@ -1,4 +1,4 @@
-"""What the score cost: size, arithmetic, time and memory beside accuracy."""
+"""The scores of a run, and their cost: parameters, arithmetic, time and memory."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ ORDER = 20
 
 
 def cost(evidence: RunEvidence) -> Exhibit:
-    """List the scores with their intervals, and what training and one image cost."""
+    """List the scores with their intervals, and the cost of training and of one image."""
     scores = _scores(evidence) or paragraph("No split has been scored yet.", kind="absent")
     return Exhibit(tag("div", {"class": "pair"}, scores, _cost(evidence)))
 

@@ -15,7 +15,7 @@ COLOURS = {"train": 1, "validation": 0}
 
 
 def curves(evidence: RunEvidence) -> Exhibit:
-    """Show how the run learned, and which epoch's weights were kept."""
+    """Show the learning curves, and the epoch whose weights were kept."""
     curve = evidence.curve
     if not curve:
         return missing("No epoch is finished yet, so there is no curve.")
@@ -52,7 +52,7 @@ def _sentence(evidence: RunEvidence) -> str:
 
 
 def _reached(row: dict[str, float]) -> list[str]:
-    """Return the accuracies of an epoch in words, those of the validation images first."""
+    """Return the accuracies of an epoch as phrases, validation first."""
     validation, train = row.get("validation.top_1"), row.get("train.top_1")
     accuracies = []
     if wording.finite(validation):

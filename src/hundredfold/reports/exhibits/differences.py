@@ -1,4 +1,4 @@
-"""Every pair of variants: how far apart, with the interval, and whether that may be said."""
+"""Every pair of variants: the difference, its interval, and the verdict."""
 
 from typing import Any
 
@@ -12,19 +12,19 @@ from hundredfold.reports.study_evidence import StudyEvidence
 TITLE = "Paired differences"
 ORDER = 20
 
-MOST = 28  # rows in the drawing: all pairs of eight variants
+MOST = 28  # pairs in the drawing: all those of eight variants
 Pair = dict[str, Any]
 
 
 def differences(study: StudyEvidence) -> Exhibit:
-    """Draw the paired differences with their intervals, and list them in words."""
+    """Draw the paired differences with their intervals, and list them in a table."""
     pairs: list[Pair] = study.comparison.get("pairs", [])
     if not pairs:
         return missing("A study of one variant has no differences to show.")
     svg = _forest(study, pairs[:MOST])
     lead = (
-        "Seeds are paired: each difference is between runs of the same seed. Grey pairs are not "
-        "distinguishable: their interval holds zero, or would among so many comparisons."
+        "Each difference is between runs of the same seed. Grey pairs are not distinguishable: "
+        "their interval contains zero, or their p value, corrected for all pairs, is too large."
     )
     return Exhibit(
         join([paragraph(lead, kind="lead"), charts.sideways(svg), _table(study, pairs)]),
@@ -55,7 +55,7 @@ def _forest(study: StudyEvidence, pairs: list[Pair]) -> Markup:
 
 
 def _scale(pairs: list[Pair]) -> Scale:
-    """Hold all differences and zero; an interval wider than thrice that runs off the edge."""
+    """Return a scale with zero and all differences; intervals over three times that are clipped."""
     centre = max(abs(pair["difference"]) for pair in pairs) or 0.01
     ends = [abs(pair[k]) for pair in pairs for k in ("low", "high") if pair.get(k) is not None]
     reach = min(max(ends, default=centre), 3 * centre)
@@ -67,7 +67,7 @@ def _scale(pairs: list[Pair]) -> Scale:
 
 
 def _end(pair: Pair, side: str) -> float:
-    """Return an end of the interval, or the difference where there is none."""
+    """Return an end of the interval, or the difference if there is no interval."""
     return float(pair["difference"] if pair.get(side) is None else pair[side])
 
 

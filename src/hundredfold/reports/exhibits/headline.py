@@ -1,4 +1,4 @@
-"""The first thing to read: what was trained, and its accuracy, in one sentence."""
+"""The headline of a run: model, data, and accuracy in one sentence."""
 
 import shlex
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ ORDER = 0
 STATES = {
     "running": "This run was still training when the page was written.",
     "stopped": "This run was interrupted; train --resume continues it.",
-    "failed": "This run failed before its end.",
+    "failed": "This run failed before training ended.",
 }
 
 
 def headline(evidence: RunEvidence) -> Exhibit:
-    """Say the score with its interval; the test split's where it was evaluated."""
+    """Show the accuracy with its interval, on the test split if it has been evaluated."""
     score = evidence.score("top_1", "test")
     split = "test" if score else "validation"
     score = score or _validation(evidence)
@@ -49,7 +49,7 @@ def sentence(score: Mapping[str, float], split: str) -> str:
 
 def _unscored(evidence: RunEvidence) -> str:
     if evidence.kept_none:
-        return "There is no score yet: no images were kept back for validation."
+        return "There is no score yet: the run has no validation images."
     return "There is no score yet."
 
 
@@ -67,7 +67,7 @@ def _validation(evidence: RunEvidence) -> Mapping[str, float]:
 def _trained(evidence: RunEvidence) -> Markup:
     recipe, data = evidence.recipe, evidence.data
     parts: list[Child] = []
-    if recipe.get("title"):  # else the page's title says as much
+    if recipe.get("title"):  # else the page's title has the model and the data
         name = str(data.get("name") or recipe.get("data", "?"))
         parts.append(join([tag("code", {}, str(recipe.get("model", "?"))), f" on {name}"]))
     if data.get("classes"):
@@ -103,17 +103,17 @@ def _big(score: Mapping[str, float], split: str) -> Markup:
 
 
 def _unseen(evidence: RunEvidence) -> Markup:
-    """Say the second score, without the test images that training saw nearly the same."""
+    """Show the accuracy without the test images that have a near-duplicate in training."""
     score, unseen = evidence.score("top_1", "test"), evidence.score("top_1_unseen", "test")
     if not score or not unseen:
         return Markup()
     seen = round(score["n"] - unseen["n"])
     if not seen:
-        return paragraph("No test image is nearly the same as a training image.", kind="quiet")
+        return paragraph("No test image is a near-duplicate of a training image.", kind="quiet")
     images = wording.plural(seen, "test image")
-    verb = "is" if seen == 1 else "are"
+    verb = "is a near-duplicate" if seen == 1 else "are near-duplicates"
     return paragraph(
-        f"{images} {verb} nearly the same as a training image (mirrored, cropped, encoded anew). "
+        f"{images} {verb} of a training image (mirrored, cropped or re-encoded). "
         f"Without {'it' if seen == 1 else 'them'}: {sentence(unseen, 'test')}.",
         kind="quiet",
     )

@@ -1,4 +1,4 @@
-"""The most confident mistakes: images that were classified wrongly with high confidence."""
+"""The most confident mistakes: images that are misclassified with high confidence."""
 
 import base64
 import io
@@ -22,11 +22,11 @@ LEGEND = (
     "Bold is the prediction with its confidence; below it the label with its probability. Some of "
     "the labels may be wrong."
 )
-LARGEST = 112  # pixels; bigger photographs are made smaller, so that the page stays light
+LARGEST = 112  # pixels; larger images are reduced, so that the page stays small
 
 
 def mistakes(evidence: RunEvidence) -> Exhibit:
-    """Show the mistakes of highest confidence, each with its label and its prediction."""
+    """Show the mistakes of highest confidence, with label and prediction."""
     if not evidence.split:
         return missing("No logits are stored yet, so there are no mistakes to show.")
     probabilities = softmax(evidence.logits.astype(np.float64))
@@ -53,7 +53,7 @@ def most_confident_wrong(
 
 
 def png(pixels: NDArray[np.uint8]) -> str:
-    """Return an image (height, width, 3) as a data URI, made smaller if it is large."""
+    """Return an image (height, width, 3) as a PNG data URI, reduced to LARGEST pixels."""
     image = Image.fromarray(pixels)
     image.thumbnail((LARGEST, LARGEST))
     buffer = io.BytesIO()
@@ -62,7 +62,7 @@ def png(pixels: NDArray[np.uint8]) -> str:
 
 
 def _images(evidence: RunEvidence, which: list[int]) -> list[NDArray[np.uint8]] | str:
-    """Return the pixels of some images of the split, or a sentence that says why not."""
+    """Return the pixels of some images of the split, or a sentence on why they are missing."""
     rows = evidence.run.rows(str(evidence.split))
     if rows is None:
         return "The run did not store which images it was scored on, so they cannot be shown."
@@ -78,8 +78,8 @@ def _images(evidence: RunEvidence, which: list[int]) -> list[NDArray[np.uint8]] 
     except (HundredfoldError, OSError, LookupError) as error:
         reason = error.message if isinstance(error, HundredfoldError) else str(error)
         return (
-            f"The images are not at hand, so they are not shown: {reason}. "
-            "With --data-dir the report finds them."
+            f"The images cannot be read, so they are not shown: {reason}. "
+            "Name their folder with --data-dir."
         )
 
 

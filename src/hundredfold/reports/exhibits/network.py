@@ -1,7 +1,7 @@
-"""The network as a drawing: a box for each layer with weights, as tall as its resolution.
+"""The network as a drawing: a box for each layer with weights, its height by resolution.
 
-Boxes of one resolution stand together as a stage. Layers and cost of a stage are written under
-it and in the table below.
+Consecutive layers of one resolution form a stage. The layers and cost of a stage are written
+below it and in a table.
 """
 
 import math
@@ -22,11 +22,11 @@ ORDER = 70
 Rows = Sequence[dict[str, Any]]
 TALLEST = 150
 GAP = 26
-NARROWEST = 88  # pixels that the words under a stage need
+NARROWEST = 88  # pixels; the width of the text under a stage
 
 
 def network(evidence: RunEvidence) -> Exhibit:
-    """Draw the stages of the network from the rows that training stored."""
+    """Draw the stages of the network from the rows of model.json."""
     rows: Rows = evidence.summary.get("rows") or evidence.summary.get("layers") or ()
     if not rows:
         return missing("The run stored no summary of its network.")
@@ -47,7 +47,7 @@ def _sentence(evidence: RunEvidence, rows: Rows) -> str:
 
 
 def _stages(rows: Rows) -> list[list[dict[str, Any]]]:
-    """Group layers that follow one another at one resolution."""
+    """Return the groups of consecutive layers of one resolution."""
     return [list(group) for _, group in groupby(rows, key=lambda row: tuple(row["output"][1:]))]
 
 

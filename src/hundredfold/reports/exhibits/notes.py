@@ -14,7 +14,7 @@ FEW_IMAGES = 2000
 
 
 def notes(evidence: RunEvidence) -> Exhibit:
-    """List what limits what may be concluded from this run."""
+    """List the limits of the conclusions from this run."""
     return Exhibit(tag("ul", {"class": "notes"}, *(tag("li", {}, n) for n in _notes(evidence))))
 
 
@@ -56,7 +56,7 @@ def _test(evidence: RunEvidence) -> Iterator[str]:
             if tested
             else "there is no score until the test split is evaluated"
         )
-        yield f"All images were trained on, none kept back for validation: {alone}."
+        yield f"All images were trained on, so there are no validation images: {alone}."
     elif not tested:
         yield "No test score yet: the scores here come from the validation images."
     score = evidence.score("top_1")

@@ -1,4 +1,4 @@
-"""How to do it again: the recipe with every default, the command, versions, data, machine."""
+"""How to reproduce a run: recipe with every default, command, versions, data, machine."""
 
 import shlex
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ ORDER = 90
 
 
 def recipe(evidence: RunEvidence) -> Exhibit:
-    """Spell out what decided the numbers, and what they were computed with."""
+    """Show the recipe, the command to train it again, and versions, data and machine."""
     body = tag(
         "div",
         {"class": "pair"},

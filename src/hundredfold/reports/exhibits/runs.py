@@ -1,4 +1,4 @@
-"""The runs of a study, what was left out of it, and what all of them share."""
+"""The runs of a study, those left out, and the recipe fields of the variants."""
 
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +14,7 @@ ORDER = 50
 
 
 def runs(study: StudyEvidence) -> Exhibit:
-    """List every run with its recipe's differences, and name what is missing and why."""
+    """List every run, the runs left out with reasons, and the differences of the recipes."""
     rows = [_row(study, member) for member in study.members]
     head = ["Run", "Variant", "Seed", "Score", "Status", "Seconds", "Test evaluations"]
     body = join(
@@ -58,7 +58,7 @@ def _left_out(study: StudyEvidence) -> Markup:
         (f"{e.get('label', '?')}, seed {e.get('seed', '?')}", str(e.get("reason", "")))
         for e in study.stored.get("left_out", ())
     ]
-    items += [(name, "its folder is not there any more") for name in study.gone]
+    items += [(name, "its folder is missing") for name in study.gone]
     if not items:
         return Markup()
     listed = (tag("li", {}, tag("b", {}, label), f": {reason}") for label, reason in items)
@@ -66,7 +66,7 @@ def _left_out(study: StudyEvidence) -> Markup:
 
 
 def _varied(study: StudyEvidence) -> Markup:
-    """Show only the recipe fields in which variants differ; the rest is the same for all."""
+    """Show the recipe fields in which variants differ, and the common ones in a closed section."""
     recipes = {label: study.of(label)[0].recipe for label in study.labels}
     fields = [
         key for key in _fields(recipes) if len({str(r.get(key)) for r in recipes.values()}) > 1

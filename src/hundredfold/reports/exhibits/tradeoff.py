@@ -1,4 +1,4 @@
-"""Accuracy against what it cost to train: up and to the left is better."""
+"""Score against cost of training and inference: up and to the left is better."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ def tradeoff(study: StudyEvidence) -> Exhibit:
         if (chart := _chart(study, key, words, text))
     }
     if not figures:
-        return missing("The runs of the study differ in no cost that was recorded.")
+        return missing("The runs of the study do not differ in their recorded costs.")
     lead = (
         "Small dots are runs, large ones the means of variants; costs are on a logarithmic scale."
     )

@@ -1,4 +1,4 @@
-"""The learning curves of a study over one another: a colour a variant, a thin line a seed."""
+"""The learning curves of a study in one chart: a colour per variant, a thin line per seed."""
 
 import math
 
@@ -17,7 +17,7 @@ ORDER = 30
 
 
 def variant_curves(study: StudyEvidence) -> Exhibit:
-    """Show how the variants learned; a bold line is the mean over seeds."""
+    """Show the learning curves of all variants; a bold line is the mean over seeds."""
     curves = [member.evidence.curve for member in study.members]
     if not any(curves):
         return missing("No run of the study has finished an epoch yet.")
@@ -49,7 +49,7 @@ def _chart(study: StudyEvidence, split: str, metric: Metric) -> Markup:
     return charts.drawing(
         frame.width,
         frame.height,
-        f"{split.capitalize()} {metric.title} by epoch, one colour a variant",
+        f"{split.capitalize()} {metric.title} by epoch, one colour per variant",
         epochs.axes(frame, metric, split),
         charts.curves(frame, [*thin, *bold]),
         data={"hover": charts.hover(frame, x, series, "epoch", "%" if metric.percent else "")},
@@ -57,7 +57,7 @@ def _chart(study: StudyEvidence, split: str, metric: Metric) -> Markup:
 
 
 def _margins(study: StudyEvidence) -> tuple[float, float, float, float]:
-    """Leave room at the right for the names of the variants."""
+    """Return the margins, with space at the right edge for the names of the variants."""
     top, _, bottom, left = epochs.MARGINS
     longest = max(len(label) for label in study.labels)
     return top, min(longest * 6.6, 150) + 22, bottom, left
@@ -70,7 +70,7 @@ def _thin(study: StudyEvidence, member: Member, key: str, frame: Frame) -> Line:
 
 
 def _mean(runs: list[RunEvidence], key: str) -> list[float]:
-    """Return the mean over seeds, epoch by epoch, of those that got so far."""
+    """Return the mean over seeds for each epoch, over the runs that reached it."""
     columns = [epochs.column(run.curve, key) for run in runs if epochs.has(run.curve, key)]
     if not columns:
         return []

@@ -24,7 +24,7 @@ COSTS: tuple[Cost, ...] = (
 
 
 def variants(study: StudyEvidence) -> Exhibit:
-    """List each variant with its score beside its size, time and memory, then all scores."""
+    """Show a table of score, size, time and memory of each variant, and one of all scores."""
     if not study.members:
         return missing("The study has no finished run yet.")
     order = [str(system["label"]) for system in study.comparison.get("systems", [])]
@@ -62,7 +62,7 @@ def _costs_row(study: StudyEvidence, label: str) -> list[Child]:
 
 
 def _scores(study: StudyEvidence, labels: list[str]) -> Markup:
-    """Show the other scores that some run of the study has."""
+    """Return a table of all scores except the compared one."""
     keys = {key for member in study.members for key in member.evidence.scores}
     splits = dict.fromkeys((study.metric.partition(".")[0], "test"))
     wanted = [f"{split}.{name}" for split in splits for name in metrics.default()]

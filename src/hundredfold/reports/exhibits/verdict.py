@@ -1,4 +1,4 @@
-"""The first thing to read in a study: which variant is ahead, and whether one may say so."""
+"""The headline of a study: the best variant, and whether its lead is significant."""
 
 from hundredfold import wording
 from hundredfold.reports import charts
@@ -12,7 +12,7 @@ ORDER = 0
 
 
 def verdict(study: StudyEvidence) -> Exhibit:
-    """Say which variant has the best mean, and each of its comparisons in words."""
+    """Show the variant with the best mean, and the verdict on each of its comparisons."""
     systems = study.comparison.get("systems", [])
     seeds = sorted({member.seed for member in study.members})
     about = (
@@ -65,7 +65,7 @@ def _pair(pair: dict[str, object]) -> Markup:
 
 
 def _scale(study: StudyEvidence) -> Scale:
-    """Return a scale that holds every seed, and intervals of means up to a like width."""
+    """Return a scale with every seed; intervals far beyond the seeds are clipped."""
     values = [value for seeds in study.values.values() for value in seeds.values()]
     systems = study.comparison["systems"]
     low, high = min(values), max(values)
