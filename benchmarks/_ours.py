@@ -11,14 +11,14 @@ from _common import Side, Work
 from torch import nn
 from torch.nn import functional
 
-from hundredfold import data, machine, models, recipes, run, wording
+from hundredfold import data, duplicates, machine, models, recipes, run, wording
 from hundredfold.augment import pipeline
 from hundredfold.comparison import t_interval
 from hundredfold.compute import autotune
 from hundredfold.compute.device import keep_freed_memory
 from hundredfold.compute.precision import autocast
 from hundredfold.compute.replicas import split_work
-from hundredfold.data import Source, Split, _descriptor, _near
+from hundredfold.data import Source, Split
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.engines.pytorch.network import build
@@ -30,8 +30,8 @@ from hundredfold.spec import Part
 
 __all__ = [
     "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Feed", "Part", "Recipe",
-    "Source", "Split", "Transfer", "_descriptor", "_near", "a_batch", "autocast", "build",
-    "captured", "data", "extract", "folded", "learner", "machine", "macs", "models",
+    "Source", "Split", "Transfer", "a_batch", "autocast", "build",
+    "captured", "data", "duplicates", "extract", "folded", "learner", "machine", "macs", "models",
     "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "side", "t_interval",
     "use_algorithms", "wording", "work",
 ]  # fmt: skip

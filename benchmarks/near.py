@@ -15,7 +15,7 @@ from pathlib import Path
 
 import _common
 import numpy as np
-from _ours import Source, _descriptor, _near, data
+from _ours import Source, data, duplicates
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -69,15 +69,15 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def found_share(known: _descriptor.Pictures, copies: Pixels, originals: NDArray[np.int64]) -> float:
-    found = _near.across(_descriptor.pictures(copies), known)
+def found_share(known: duplicates.Pictures, copies: Pixels, originals: NDArray[np.int64]) -> float:
+    found = duplicates.across(duplicates.pictures(copies), known)
     right = found.reference == originals[found.rows]
     return len(np.unique(found.rows[right])) / len(copies)
 
 
-def mistaken_share(known: _descriptor.Pictures, rows: NDArray[np.int64]) -> float:
-    turned = _descriptor.upside_down(known, rows)
-    return len(np.unique(_near.found(turned, known, rows).rows)) / len(rows)
+def mistaken_share(known: duplicates.Pictures, rows: NDArray[np.int64]) -> float:
+    turned = duplicates.upside_down(known, rows)
+    return len(np.unique(duplicates.pairs(turned, known, rows).rows)) / len(rows)
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def main() -> None:
     chance = np.random.default_rng(options.seed)
     dataset = data.load("cifar100", Source(folder=options.data_dir))
     train = np.asarray(dataset.parts["train"]().pixels)
-    known = _descriptor.pictures(train)
+    known = duplicates.pictures(train)
     rows = chance.choice(len(train), options.images, replace=False)
     found: dict[str, float] = {}
     for name, change in CHANGES.items():
@@ -102,7 +102,7 @@ def main() -> None:
     if not options.no_test:
         test = np.asarray(dataset.parts["test"]().pixels)
         began, spent = time.perf_counter(), time.process_time()
-        near = _near.across(_descriptor.pictures(test), _descriptor.pictures(train))
+        near = duplicates.across(duplicates.pictures(test), duplicates.pictures(train))
         facts |= {
             "seconds": time.perf_counter() - began,
             "processor_seconds": time.process_time() - spent,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from hundredfold import run
 from hundredfold.data import Source
@@ -16,6 +17,9 @@ from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 
 Tasks = list[dict[str, Any]]
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
+
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _SHARED = _REPOSITORY.parent / "shared" / "data"
 SMALL: dict[str, Any] = {

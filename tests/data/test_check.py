@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hundredfold import cli
+from hundredfold import cli, duplicates
 from hundredfold.cli.data import app, check, fetch
-from hundredfold.data import _check
 from hundredfold.errors import UsageError
 
 
@@ -42,7 +41,7 @@ def test_empty_single_uneven_and_unknown_classes_are_told(photos) -> None:
     assert report["imbalance"] == 30
     assert report["problems"] == ["'c' has no training images"]
     assert any("'d' is in the test part" in text for text in report["advice"])
-    assert any("uneven (30 to 1)" in text for text in report["advice"])
+    assert any("imbalanced (30 to 1)" in text for text in report["advice"])
 
 
 def test_names_that_are_almost_the_same_are_told(photos) -> None:
@@ -111,7 +110,7 @@ def test_a_data_set_by_name_is_checked_too() -> None:
 def test_ten_test_images_of_cifar100_are_in_its_training_part(
     real_cifar100: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_check, "near_within", lambda *_: None)  # a minute and a half
+    monkeypatch.setattr(duplicates, "find_within", lambda *_: None)  # a minute and a half
     report = check("cifar100", data_dir=real_cifar100, json=True)
     assert report["near"] is None
     across = {name for names in report["duplicates"]["across"] for name in names}

@@ -6,12 +6,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hundredfold.reports._html import Markup
-from hundredfold.reports._plain_svg import inlined
-from hundredfold.reports._svg import chart_css, drawing, path, text
 
 from hundredfold import reports
 from hundredfold.recipe import Recipe
+from hundredfold.reports.charts._marks import drawing, path, text
+from hundredfold.reports.charts._standalone import chart_css
+from hundredfold.reports.html import Markup
+from hundredfold.reports.plain_svg import inlined
 from hundredfold.run import Run
 
 

@@ -188,8 +188,12 @@ def test_other_data_are_refused_and_nothing_is_changed(
 
 
 def test_resume_looks_for_the_data_where_they_lay(
-    tmp_path: Path, small_run: Train, progress: training.Progress
+    tmp_path: Path,
+    small_run: Train,
+    progress: training.Progress,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(data, "refuse_folder", lambda *_: None)  # shapes reads none
     run = small_run()
     _with(run, status="stopped", data=run.info["data"] | {"folder": str(tmp_path)}, threads=1)
     seen: list[tuple[Path | None, int]] = []
@@ -264,19 +268,6 @@ def test_a_dry_run_writes_nothing_and_counts_exactly(
     assert plan["parameters"] == convolutions + dense
     assert 0 < plan["seconds"] < 60
     assert plan["images_per_second"] > 10
-
-
-def test_a_dry_run_bounds_the_size_of_the_run(
-    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Run, "delete_state", lambda _run: None)
-    assert cli.main(["train", *SMALL, "--dry-run", "--json"]) == 0
-    plan = json.loads(capsys.readouterr().out)
-    assert cli.main(["train", *SMALL]) == 0
-    kinds = ("*.safetensors", "*.npy")
-    actual = sum(p.stat().st_size for kind in kinds for p in Path(plan["run"]).rglob(kind))
-    assert actual <= plan["bytes"] < 1.6 * actual, "two saves are kept, and a third is written"
-    assert elsewhere / plan["run"] == elsewhere / open_run("latest").folder.resolve()
 
 
 @pytest.mark.parametrize("chosen", ["fp32", "bf16"])
