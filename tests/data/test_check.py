@@ -10,6 +10,7 @@ from PIL import Image
 
 from hundredfold import cli, duplicates
 from hundredfold.cli.data import app, check, fetch
+from hundredfold.data import _check
 from hundredfold.errors import UsageError
 
 
