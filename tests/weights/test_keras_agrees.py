@@ -62,12 +62,12 @@ def test_features_are_those_of_keras(
     load_weights(model.backbone, recipe.model, weights)
     images = torch.from_numpy(np.load(folder / "images.npy")).permute(0, 3, 1, 2)
     with torch.no_grad():
-        found = model.features(images).numpy()
+        actual = model.features(images).numpy()
     expected = np.load(folder / "features.npy")
     scale = np.abs(expected).max()
     assert scale > 0
-    np.testing.assert_allclose(found / scale, expected / scale, atol=1e-4)
-    assert np.abs(found - expected).max() < 1e-4 * max(1.0, scale)
+    np.testing.assert_allclose(actual / scale, expected / scale, atol=1e-4)
+    assert np.abs(actual - expected).max() < 1e-4 * max(1.0, scale)
 
 
 def _logits(run: Run) -> np.ndarray:
