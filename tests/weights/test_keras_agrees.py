@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from hundredfold import cli, data
 from hundredfold.data import Source
 from hundredfold.engines.pytorch import network
+from hundredfold.engines.pytorch.inference import open_model
+from hundredfold.run import Run
+from hundredfold.weights import files
 from hundredfold.weights.load import load_weights
 from hundredfold.weights.locate import resolve_weights
 
+SMALL = ["train", "--data", "shapes(size=18, classes=4, images=24)", "--batch-size", "16",
+         "--precision", "fp32", "--threads", "1", "--epochs", "1",
+         "--set", "validation=0.25"]  # fmt: skip
 BACKBONES = {
     "vgg16": "VGG16",
     "resnet50": "ResNet50",
@@ -61,3 +68,36 @@ def test_features_are_those_of_keras(
     assert scale > 0
     np.testing.assert_allclose(actual / scale, expected / scale, atol=1e-4)
     assert np.abs(actual - expected).max() < 1e-4 * max(1.0, scale)
+
+
+def _logits(run: Run) -> np.ndarray:
+    """Return the logits of a run's validation images with its network opened anew."""
+    dataset = data.load(run.recipe.data, Source())
+    _, split = data.training(dataset, share=0.25, seed=0)
+    return open_model(run, torch.device("cpu")).logits(split.pixels, split.indices)
+
+
+def test_a_run_that_began_with_keras_weights_opens_to_the_same_logits(
+    saved, tmp_path: Path
+) -> None:
+    """What no recipe says, Keras' padding and the size that the network sees, its weights say."""
+    file = saved("MobileNetV2", 64) / "published.h5"
+    first = ["--model", "mobilenet_v2", "--weights", str(file)]
+    assert cli.main([*SMALL, *first, "--out", str(tmp_path), "--name", "a"]) == 0
+    run = Run(tmp_path / "a")
+    told = run.info["weights"]
+    assert (told["layout"], told["input_size"]) == ("keras", 128)
+    stored = run.logits("validation")
+    np.testing.assert_allclose(_logits(run), stored, atol=1e-4)
+    assert cli.main([*SMALL, "--weights", "a", "--strategy", "fine_tune(input_size=40)",
+                     "--out", str(tmp_path), "--name", "b"]) == 0  # fmt: skip
+    other = Run(tmp_path / "b")
+    told = other.info["weights"]
+    assert (told["layout"], told["input_size"]) == ("keras", 40)
+    expected = other.logits("validation")
+    np.testing.assert_allclose(_logits(other), expected, atol=1e-4 * np.abs(expected).max())
+    with files.opened(run.best()) as contents:
+        tensors, metadata = contents.tensors(list(contents.entries)), dict(contents.metadata)
+    for key, value in {"layout": "torchvision", "input_size": "64"}.items():
+        files.write(run.best(), tensors, metadata | {key: value})
+        assert np.abs(_logits(run) - stored).max() > 1e-3, key
