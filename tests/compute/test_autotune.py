@@ -320,7 +320,7 @@ def test_the_plan_goes_into_the_run_and_a_resumed_run_takes_it_from_there(
     assert killed.best().read_bytes() == whole.best().read_bytes()
     monkeypatch.setattr(autotune, "pays", lambda *_: False)
     plain = small_run("plain")
-    tuned, library = (load_file(made.best())["conv3.weight"] for made in (whole, plain))
+    tuned, library = (load_file(run.best())["conv3.weight"] for run in (whole, plain))
     assert not torch.equal(tuned, library), "the plan was not used"
     torch.testing.assert_close(tuned, library, rtol=0.05, atol=0.01)
 

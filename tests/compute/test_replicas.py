@@ -48,10 +48,10 @@ def _trained(learner: Learner, count: int) -> dict[str, Tensor]:
     return {"sums": torch.stack(sums)} | learner.tensors()
 
 
-def _same(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
-    assert found.keys() == wanted.keys()
-    for name, tensor in wanted.items():
-        assert torch.equal(found[name], tensor), name
+def _same(actual: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert actual.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(actual[name], tensor), name
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from hundredfold.models.speednet import SpeedNet, Whiten
 
 
 def _network(size: int = 32, *, width: float = 0.125, classes: int = 10) -> SpeedNet:
-    made = build(f"speednet(width={width})", classes=classes, size=size, seed=0)
-    assert isinstance(made, SpeedNet)
-    return made
+    network = build(f"speednet(width={width})", classes=classes, size=size, seed=0)
+    assert isinstance(network, SpeedNet)
+    return network
 
 
 def _photographs(count: int = 60, size: int = 32) -> Tensor:

@@ -33,8 +33,8 @@ def counted(text: str, *, classes: int = 10, size: int = 32) -> Summary:
 
 
 def test_a_network_counted_by_hand():
-    made = summary(Tiny(), 8)
-    rows = [(row.name, row.output, row.parameters, row.macs) for row in made.layers]
+    counts = summary(Tiny(), 8)
+    rows = [(row.name, row.output, row.parameters, row.macs) for row in counts.layers]
     assert rows == [
         ("scale", (3, 8, 8), 0, 0),
         ("conv", (4, 4, 4), 108, 4 * 4 * 4 * 27),
@@ -43,9 +43,9 @@ def test_a_network_counted_by_hand():
         ("norm", (4, 4, 4), 0, 0),  # its parameters are counted once
         ("head", (5,), 25, 20),
     ]
-    assert made.parameters == 181
-    assert made.macs == 64 * 27 + 64 * 9 + 20
-    assert [(stage.output, stage.weights) for stage in made.stages] == [
+    assert counts.parameters == 181
+    assert counts.macs == 64 * 27 + 64 * 9 + 20
+    assert [(stage.output, stage.weights) for stage in counts.stages] == [
         ((3, 8, 8), 0),
         ((4, 4, 4), 2),
         ((5,), 1),
@@ -63,10 +63,10 @@ def test_multiply_accumulates_agree_with_pytorch_own_counter(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_rows_and_stages_add_up(name):
-    made = counted(name)
-    for rows in (made.layers, made.stages):
-        assert sum(row.parameters for row in rows) == made.parameters
-        assert sum(row.macs for row in rows) == made.macs
+    counts = counted(name)
+    for rows in (counts.layers, counts.stages):
+        assert sum(row.parameters for row in rows) == counts.parameters
+        assert sum(row.macs for row in rows) == counts.macs
 
 
 def test_counting_leaves_the_model_as_it_was():
@@ -93,11 +93,11 @@ def test_a_real_and_an_unallocated_network_count_the_same():
 
 
 def test_the_summary_is_json():
-    made = counted("resnet(depth=20)")
-    read = json.loads(json.dumps(made.as_json()))
+    counts = counted("resnet(depth=20)")
+    read = json.loads(json.dumps(counts.as_json()))
     assert read["parameters"] == 269_722
     assert read["layers"][1]["output"] == [16, 32, 32]
-    assert read["diagram"] == made.diagram
+    assert read["diagram"] == counts.diagram
 
 
 def test_the_diagram_has_a_line_for_each_resolution():

@@ -115,11 +115,11 @@ def test_filters_are_put_at_one_norm_and_moved_along_the_orthogonalised_momentum
     optimizer = optimizers.muon(model, lr=0.1, momentum=0.6)
     expected = [p.detach().double().clone() for p in model.banks]
     momenta = [torch.zeros_like(p) for p in expected]
-    places = [[id(q) for q in model.parameters()].index(id(p)) for p in model.banks]
+    indices = [[id(q) for q in model.parameters()].index(id(p)) for p in model.banks]
     for step in range(3):
         _walk(model, optimizer, range(step, step + 1))
-        for p, momentum, place in zip(expected, momenta, places, strict=True):
-            gradient = _drawn(*p.shape, seed=100 * step + place).double()
+        for p, momentum, index in zip(expected, momenta, indices, strict=True):
+            gradient = _drawn(*p.shape, seed=100 * step + index).double()
             momentum.mul_(0.6).add_(gradient)
             rows = (gradient + 0.6 * momentum).flatten(1)
             p.mul_(len(p) ** 0.5 / p.norm()).sub_(0.1 * _by_decomposition(rows, 3).view(p.shape))

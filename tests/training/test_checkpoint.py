@@ -181,10 +181,10 @@ def test_where_every_save_is_damaged_it_is_an_error(tmp_path: Path) -> None:
     for step in (10, 20):
         _save(tmp_path, step)
         (tmp_path / f"{step:010d}.safetensors").write_bytes(b"")
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(CheckError, match="every saved state"):
-        checkpoint.load(tmp_path, said.append)
-    assert len(said) == 2
+        checkpoint.load(tmp_path, lines.append)
+    assert len(lines) == 2
 
 
 def test_training_goes_on_after_a_damaged_save(tmp_path: Path) -> None:
@@ -285,10 +285,10 @@ def test_a_commit_names_no_file_of_another_folder(tmp_path: Path) -> None:
     del commit["sha256"]
     signed = commit | {"sha256": commits.digest(commit)}
     (folder / "0000000010.json").write_text(json.dumps(signed))
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(CheckError, match="every saved state"):
-        checkpoint.load(folder, said.append)
-    assert "lies elsewhere" in said[0]
+        checkpoint.load(folder, lines.append)
+    assert "lies elsewhere" in lines[0]
 
 
 def test_a_save_takes_no_more_room_than_was_foreseen(tmp_path: Path) -> None:

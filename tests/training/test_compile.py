@@ -93,7 +93,7 @@ def test_where_nothing_can_be_compiled_it_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    given = SMALL[:-2] if "--budget" in more else SMALL
-    assert cli.main([*given, *more, "--compile", "--out", str(tmp_path)]) == code
+    options = SMALL[:-2] if "--budget" in more else SMALL
+    assert cli.main([*options, *more, "--compile", "--out", str(tmp_path)]) == code
     assert says in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -59,16 +59,16 @@ def test_an_optimizers_outline_is_what_its_first_step_leaves(optimizer: str) -> 
     torch.manual_seed(0)
     layers = (nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 36, 5), nn.BatchNorm1d(1))
     model = nn.Sequential(*layers[:3], nn.Unflatten(1, (1, 5)), layers[3])
-    made = getattr(optimizers, optimizer)(model)
+    trained = getattr(optimizers, optimizer)(model)
     before = [p.detach().clone() for p in model.parameters()]
-    outline = {name: (t.shape, t.dtype) for name, t in made.outline().items()}
-    size = files.size(made.outline())
-    assert made.tensors() == {}, "an outline fills nothing"
+    outline = {name: (t.shape, t.dtype) for name, t in trained.outline().items()}
+    size = files.size(trained.outline())
+    assert trained.tensors() == {}, "an outline fills nothing"
     assert all(torch.equal(p, b) for p, b in zip(model.parameters(), before, strict=True))
     model(torch.randn(2, 3, 8, 8)).square().sum().backward()
-    made.step()
-    assert {name: (t.shape, t.dtype) for name, t in made.tensors().items()} == outline
-    assert files.size(made.tensors()) == size
+    trained.step()
+    assert {name: (t.shape, t.dtype) for name, t in trained.tensors().items()} == outline
+    assert files.size(trained.tensors()) == size
 
 
 def test_a_disk_without_room_is_refused_before_anything_is_made(

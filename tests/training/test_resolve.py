@@ -116,8 +116,8 @@ def test_a_batch_that_the_user_names_is_an_error_where_it_is_too_large(
 ) -> None:
     folder = photos("d", a=20, b=20)
     (elsewhere / "mine.toml").write_text('data = "image_folder"\nbatch_size = 128\n')
-    for given in (["--batch-size", "128"], ["--set", "batch_size=128"], ["mine.toml"]):
-        assert _train(*given, "--data", str(folder)) == 2
+    for options in (["--batch-size", "128"], ["--set", "batch_size=128"], ["mine.toml"]):
+        assert _train(*options, "--data", str(folder)) == 2
         assert "a batch of 128 is larger than the 36 training images" in capsys.readouterr().err
     assert not (elsewhere / "runs").exists()
 
@@ -140,9 +140,9 @@ def test_a_patience_that_cannot_act_is_refused_and_none_is_always_allowed(
 ) -> None:
     last = [*SHAPES, "--set", 'select="last"', "--batch-size", "16"]
     (elsewhere / "mine.toml").write_text('patience = 3\nselect = "last"\n')
-    for given in (["--patience", "3"], ["--set", "patience=3"], ["mine.toml"]):
+    for options in (["--patience", "3"], ["--set", "patience=3"], ["mine.toml"]):
         for more in ([], ["--dry-run"]):
-            assert _train(*given, *last, *more) == 2, given
+            assert _train(*options, *last, *more) == 2, options
             assert "patience = 3 does nothing" in capsys.readouterr().err
     assert _train("digits", "--patience", "3") == 2
     assert _train(*SHAPES, "--budget", "30s", "--patience", "3") == 2

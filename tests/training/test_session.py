@@ -34,8 +34,8 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def _with(made: Run, **info: object) -> None:
-    made.save_info(made.info | info)
+def _with(run: Run, **info: object) -> None:
+    run.save_info(run.info | info)
 
 
 def test_the_folder_holds_what_the_design_says(small_run: Train) -> None:
@@ -59,7 +59,7 @@ def test_the_folder_holds_what_the_design_says(small_run: Train) -> None:
 def test_the_same_recipe_gives_the_same_bytes_and_another_seed_others(small_run: Train) -> None:
     one, same, other = small_run("a"), small_run("b"), small_run("c", seed=1)
     assert one.best().read_bytes() == same.best().read_bytes()
-    tensors = [load_file(made.best()) for made in (one, other)]
+    tensors = [load_file(run.best()) for run in (one, other)]
     assert not torch.equal(tensors[0]["conv1.weight"], tensors[1]["conv1.weight"])
 
 
@@ -219,14 +219,14 @@ def test_resume_looks_for_the_data_where_they_lay(
 def test_a_kill_before_the_first_save_starts_over(
     small_run: Train, progress: training.Progress
 ) -> None:
-    made, whole = small_run("killed"), small_run("whole")
-    for path in (made.folder / "state").iterdir():
+    killed, whole = small_run("killed"), small_run("whole")
+    for path in (killed.folder / "state").iterdir():
         path.unlink()
-    _with(made, status="running")
-    training.resume(made, training.Options(Source(), threads=1), progress, ENGINE)
-    rows = [[row | {"seconds": 0} for row in one.curve] for one in (made, whole)]
+    _with(killed, status="running")
+    training.resume(killed, training.Options(Source(), threads=1), progress, ENGINE)
+    rows = [[row | {"seconds": 0} for row in one.curve] for one in (killed, whole)]
     assert rows[0] == rows[1]
-    assert made.best().read_bytes() == whole.best().read_bytes()
+    assert killed.best().read_bytes() == whole.best().read_bytes()
 
 
 def test_resume_removes_scores_of_former_weights(

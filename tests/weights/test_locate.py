@@ -90,8 +90,8 @@ def test_weights_become_part_of_the_recipes_digest(tmp_path: Path, source: Sourc
     pinned = []
     for number, name in enumerate(("a.pth", "b.pth", "c.h5")):
         (tmp_path / name).write_bytes(bytes([number]))
-        given = Recipe(model="vgg16", weights=str(tmp_path / name))
-        recipe, file = resolve_weights(given, source)
+        recipe_as_written = Recipe(model="vgg16", weights=str(tmp_path / name))
+        recipe, file = resolve_weights(recipe_as_written, source)
         assert file is not None
         assert file.digest == sha256(bytes([number]))
         assert recipe.weights == f"{name}@{file.digest}"

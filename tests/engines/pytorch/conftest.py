@@ -46,8 +46,8 @@ def train(taught: Path, tmp_path: Path, progress: training.Progress) -> Callable
     return go
 
 
-def _backbone(made: Run) -> dict[str, torch.Tensor]:
-    actual = load_file(made.best())
+def _backbone(run: Run) -> dict[str, torch.Tensor]:
+    actual = load_file(run.best())
     inside = {
         n.removeprefix("backbone."): t for n, t in actual.items() if n.startswith("backbone.")
     }

@@ -70,11 +70,11 @@ def test_weights_of_another_network_name_the_model_to_use(
     taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["train", *PLAIN, "--out", str(tmp_path), "--model", "wrn(depth=16)"]
-    for given in (taught, taught / "weights" / "best.safetensors"):
-        assert cli.main([*asked, "--weights", str(given)]) == 4
-        said = capsys.readouterr().err
-        assert "not of wrn(depth=16" in said
-        assert f'--model "{Recipe(model=BACKBONE).model}"' in said
+    for weights in (taught, taught / "weights" / "best.safetensors"):
+        assert cli.main([*asked, "--weights", str(weights)]) == 4
+        output = capsys.readouterr().err
+        assert "not of wrn(depth=16" in output
+        assert f'--model "{Recipe(model=BACKBONE).model}"' in output
     assert not list(tmp_path.iterdir())
 
 
@@ -120,10 +120,10 @@ def test_published_weights_stay_as_written_and_run_json_says_the_file(
         model="mobilenet_v2", weights="imagenet", strategy="linear_probe(input_size=32)", epochs=1
     )
     assert trained_run.recipe.weights == "imagenet"
-    told = trained_run.info["weights"]
-    assert told["file"] == str(file)
-    assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    assert (told["layout"], told["input_size"]) == ("torchvision", 32)
+    recorded = trained_run.info["weights"]
+    assert recorded["file"] == str(file)
+    assert recorded["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    assert (recorded["layout"], recorded["input_size"]) == ("torchvision", 32)
     for name, tensor in backbone(trained_run).items():
         assert "scale." in name or torch.equal(tensor, tensors[name]), name
 
@@ -150,8 +150,8 @@ def test_a_recipe_takes_the_network_of_the_run(taught: Path, tmp_path: Path, bac
     assert cli.main([*asked, "--name", "a"]) == 0
     trained_run = run.open_run("a", tmp_path)
     assert trained_run.recipe.model.name == "wrn"
-    told = trained_run.recipe.strategy.options
-    assert (told["rate"], told["head"]) == (1.0, "logistic")
+    options = trained_run.recipe.strategy.options
+    assert (options["rate"], options["head"]) == (1.0, "logistic")
     assert trained_run.recipe.epochs == 2
     assert cli.main([*asked, "--name", "b", "--set", "strategy.freeze=3"]) == 0
     held = load_file(taught / "weights" / "best.safetensors")
@@ -170,7 +170,7 @@ def test_missing_weights_end_with_code_4_and_how_to_get_them(
 ) -> None:
     assert cli.main(["train", *PLAIN, "--model", "densenet169",
                      "--weights", "imagenet"]) == 4  # fmt: skip
-    said = capsys.readouterr().err
-    assert "densenet169-b2777c0a.pth" in said
-    assert "--weights PATH" in said
+    output = capsys.readouterr().err
+    assert "densenet169-b2777c0a.pth" in output
+    assert "--weights PATH" in output
     assert not (elsewhere / "runs").exists()

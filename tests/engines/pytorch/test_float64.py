@@ -45,10 +45,10 @@ class NoFloat64(TorchDispatchMode):
 
 
 def _learner(model: nn.Module, optimizer: str = "sgd", **options: Any) -> Learner:
-    made = getattr(optimizers, optimizer)(model)
+    update = getattr(optimizers, optimizer)(model)
     schedule, keep = schedules.cosine, lambda _, size: size
     return Learner(
-        model, made, losses.cross_entropy, lambda progress: schedule(progress), keep,
+        model, update, losses.cross_entropy, lambda progress: schedule(progress), keep,
         precision="fp32", **options,
     )  # fmt: skip
 

@@ -190,9 +190,9 @@ def test_a_budget_that_features_would_take_is_refused_before_they_are_computed(
     monkeypatch.setattr(on_features, "feature_seconds", lambda _job, _cache: 3600.0)
     arguments = ["train", *PLAIN, "--weights", str(taught), "--budget", "30m"]
     assert cli.main(arguments) == 2
-    said = capsys.readouterr().err
-    assert "too short for a transfer's features" in said
-    assert "--budget 8" in said, "60 minutes are to be three quarters of it"
+    output = capsys.readouterr().err
+    assert "too short for a transfer's features" in output
+    assert "--budget 8" in output, "60 minutes are to be three quarters of it"
     assert list(elsewhere.iterdir()) == []
 
 

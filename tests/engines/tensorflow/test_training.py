@@ -34,9 +34,9 @@ BEGUN = ["--model", "keras_application(name='vgg16')", "--weights", "imagenet"]
 CPU = torch.device("cpu")
 
 
-def _validation(made: Run) -> data.Split:
-    dataset = data.load(made.recipe.data, Source())
-    return data.training(dataset, share=made.recipe.validation, seed=made.recipe.seed)[1]
+def _validation(run: Run) -> data.Split:
+    dataset = data.load(run.recipe.data, Source())
+    return data.training(dataset, share=run.recipe.validation, seed=run.recipe.seed)[1]
 
 
 def test_it_learns_to_read_digits(train: Train) -> None:
@@ -50,13 +50,13 @@ def test_it_learns_to_read_digits(train: Train) -> None:
 @pytest.mark.parametrize("model", ["simple_cnn", "resnet(depth=20)"])
 def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, model: str) -> None:
     runs = [train(name, "--engine", name, "--model", model) for name in ("tensorflow", "pytorch")]
-    for made in runs:
-        split = _validation(made)
-        opened = inference.open_model(made, CPU), opening.open_model(made)
-        stored = made.logits("validation")
+    for run in runs:
+        split = _validation(run)
+        opened = inference.open_model(run, CPU), opening.open_model(run)
+        stored = run.logits("validation")
         for actual in (one.logits(split.pixels, split.indices) for one in opened):
             np.testing.assert_allclose(actual, stored, atol=1e-4)
-    files = [{path.relative_to(made.folder) for path in made.folder.rglob("*")} for made in runs]
+    files = [{path.relative_to(run.folder) for path in run.folder.rglob("*")} for run in runs]
     assert not {path for path in files[0] ^ files[1] if path.parent.name != "state"}
     assert runs[0].info.keys() == runs[1].info.keys()
     versions = runs[0].info["versions"]
@@ -95,9 +95,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     assert stopped.info["status"] == "stopped"
     assert cli.main(["train", "--resume", str(stopped.folder)]) == 0
     assert stopped.info["status"] == "done"
-    former, again = (load_file(made.last()) for made in (whole, stopped))
+    former, again = (load_file(run.last()) for run in (whole, stopped))
     assert all(torch.equal(former[name], again[name]) for name in former)
-    losses = [[row["train.loss"] for row in made.curve] for made in (whole, stopped)]
+    losses = [[row["train.loss"] for row in run.curve] for run in (whole, stopped)]
     assert losses[0] == losses[1]
 
 

@@ -32,12 +32,12 @@ def test_confusion_keeps_every_class_and_counts_every_image():
 
 
 def test_per_class_is_scikit_learns_with_0_for_fractions_of_nothing():
-    wanted = oracle.precision_recall_fscore_support(
+    expected_arrays = oracle.precision_recall_fscore_support(
         LABELS, PREDICTED, labels=range(8), zero_division=0
     )
     actual = per_class(LOGITS, LABELS)
     for got, expected in zip(
-        (actual.precision, actual.recall, actual.f1, actual.support), wanted, strict=True
+        (actual.precision, actual.recall, actual.f1, actual.support), expected_arrays, strict=True
     ):
         np.testing.assert_allclose(got, expected)
 
