@@ -137,7 +137,7 @@ def test_scores_without_a_digest_are_scored_anew(
     labels = np.load(run.folder / "test.labels.npy")
     np.save(run.folder / "test.labels.npy", labels[::-1])
     assert _evaluate(capsys)["test.top_1"]["value"] == 1
-    assert "may be not those that were scored before" in caplog.text
+    assert "may be not those of the stored scores" in caplog.text
 
 
 def test_what_is_stored_is_shown_aloud_where_the_data_are_gone(

@@ -59,7 +59,9 @@ def test_a_run_is_trained_listed_scored_shown_and_used(elsewhere: Path, capsys: 
     assert run.scores == {}
 
     assert main(["report", "all"]) == 0
-    assert "has no validation images" in (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "the run was trained on all images" in (run.folder / "report.html").read_text(
+        encoding="utf-8"
+    )
 
     found = data.load("digits", Source()).parts["test"]()
     Image.fromarray(found.pixels[found.indices[0]]).save(elsewhere / "a.png")

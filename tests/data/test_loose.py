@@ -16,10 +16,10 @@ Photos = Callable[..., Path]
 @pytest.mark.parametrize(
     ("counts", "where", "said"),
     [
-        ({".": 40}, ".", "40 images that lie loose"),
-        ({".": 1}, ".", "1 image that lies loose"),
-        ({"train": 12}, "train", "12 images that lie loose"),
-        ({"train": 7, "test": 3}, "test", "3 images that lie loose"),
+        ({".": 40}, ".", "40 loose images"),
+        ({".": 1}, ".", "1 loose image"),
+        ({"train": 12}, "train", "12 loose images"),
+        ({"train": 7, "test": 3}, "test", "3 loose images"),
         ({"train": 0}, ".", "holds train"),
     ],
 )

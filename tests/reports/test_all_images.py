@@ -43,11 +43,11 @@ def test_before_the_test_split_is_opened_there_is_no_score(
     page = reports.write_run(run, source)
     words = _words(page)
     for said in (
-        "There is no score yet: the run has no validation images.",
+        "There is no score yet: the run was trained on all images.",
         "The test split is still sealed",
         "on the training images (augmented, while the weights were still changing)",
         "No split has been scored yet.",
-        "All images were trained on, so there are no validation images: there is no score until",
+        "All images were trained on, and none are kept for validation: there is no score until",
     ):
         assert said in words, said
     assert "validation images" not in words
@@ -66,7 +66,7 @@ def test_once_the_test_split_is_opened_it_alone_speaks(
     run = _all_images(build(tmp_path / "all", digits, splits=("test",)))
     words = _words(reports.write_run(run, source))
     assert re.search(r"% accuracy on [\d,]+ test images \(95 % interval", words)
-    assert "so there are no validation images: the test split is the only measure" in words
+    assert "and none are kept for validation: the test split is the only measure" in words
     assert "expected calibration error is" in words
     assert "the temperature that fits" not in words
     assert "validation images" not in words

@@ -107,8 +107,8 @@ class Store:
         Folders that are being written stay. A memory-mapped file remains usable after deletion.
         """
         with suppress(OSError):
-            held = [path for path in self._home.iterdir() if not path.name.startswith(".")]
-            for path in sorted(held, key=_idle)[self._keep :]:
+            entries = [path for path in self._home.iterdir() if not path.name.startswith(".")]
+            for path in sorted(entries, key=_idle)[self._keep :]:
                 if _idle(path) >= self._unused:
                     _remove(path, path)
             for path in self._home.glob(f".*{_PART}"):

@@ -23,7 +23,7 @@ def evaluate(
     run: str = "latest",
     *,
     split: Annotated[str, Parameter(help=_SPLIT)] = "test",
-    data_dir: Annotated[Path | None, Parameter(show_default="where they lay")] = None,
+    data_dir: Annotated[Path | None, Parameter(show_default="the folder of training")] = None,
     metric: Annotated[list[str] | None, Parameter(negative="", show_default="none")] = None,
     device: str = "auto",
     threads: int = 0,

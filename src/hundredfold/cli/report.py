@@ -14,7 +14,7 @@ def report(
     run_or_study: str = "latest",
     *,
     out: Path = Path("runs"),
-    data_dir: Annotated[Path | None, Parameter(show_default="where they lay")] = None,
+    data_dir: Annotated[Path | None, Parameter(show_default="the folder of training")] = None,
     open: bool = False,
     json: bool = False,
 ) -> dict[str, Any]:

@@ -166,8 +166,8 @@ def _loose(folder: Path) -> int:
 def _holds(folder: Path) -> str:
     """Describe a folder without class folders: its loose images, or its first names."""
     if loose := _loose(folder):
-        images = "1 image that lies" if loose == 1 else f"{loose:,} images that lie"
-        return f"{folder} holds {images} loose, in no class"
+        images = "1 loose image" if loose == 1 else f"{loose:,} loose images"
+        return f"{folder} holds {images}, which have no class"
     names = sorted(relative(folder, entry) for entry in folder.iterdir())
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     return f"{folder} holds {shown}" if names else f"{folder} is empty"

@@ -207,10 +207,10 @@ class Run:
             raise UsageError(
                 f"cannot write in the run {str(self.folder)!r}", found=error.strerror
             ) from None
-        with file, ExitStack() as held:
+        with file, ExitStack() as lock:
             for last in (*[False] * _TRIES, True):
                 try:
-                    held.enter_context(locks.exclusive(file, wait=False))
+                    lock.enter_context(locks.exclusive(file, wait=False))
                     break
                 except BlockingIOError:
                     if last:

@@ -49,7 +49,7 @@ def sentence(score: Mapping[str, float], split: str) -> str:
 
 def _unscored(evidence: RunEvidence) -> str:
     if evidence.kept_none:
-        return "There is no score yet: the run has no validation images."
+        return "There is no score yet: the run was trained on all images."
     return "There is no score yet."
 
 

@@ -56,7 +56,7 @@ def _test(evidence: RunEvidence) -> Iterator[str]:
             if tested
             else "there is no score until the test split is evaluated"
         )
-        yield f"All images were trained on, so there are no validation images: {alone}."
+        yield f"All images were trained on, and none are kept for validation: {alone}."
     elif not tested:
         yield "No test score yet: the scores here come from the validation images."
     score = evidence.score("top_1")
