@@ -68,6 +68,20 @@ def test_a_cut_densenet_is_folded_too(groups: int) -> None:
     )
 
 
+@pytest.mark.parametrize("backbone_name", [name for name, b in BACKBONES.items() if b.keras])
+def test_a_folded_network_with_keras_padding_computes_the_same(backbone_name: str) -> None:
+    model = backbone(BACKBONES[backbone_name].network)
+    for module in model.modules():
+        if hasattr(module, "stride_first"):
+            module.stride_first()
+        if hasattr(module, "late"):
+            module.late = True
+    with torch.inference_mode():
+        expected, actual = model(images()), fold(model)(images())
+    largest = float(expected.abs().max())
+    torch.testing.assert_close(actual, expected, rtol=1e-3, atol=1e-4 * largest)
+
+
 def test_in_bf16_a_folded_densenet_is_not_further_off_than_the_plain_one() -> None:
     model = backbone("densenet(depth=40)")
     with torch.inference_mode():

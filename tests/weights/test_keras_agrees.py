@@ -70,11 +70,12 @@ def test_features_are_those_of_keras(
     assert np.abs(actual - expected).max() < 1e-4 * max(1.0, scale)
 
 
-def _logits(run: Run) -> np.ndarray:
-    """Return the logits of a run's validation images with its network opened anew."""
+def _difference(run: Run, stored: np.ndarray) -> float:
+    """Return how far logits of the opened network are from stored ones, as a share of these."""
     dataset = data.load(run.recipe.data, Source())
     _, split = data.training(dataset, share=0.25, seed=0)
-    return open_model(run, torch.device("cpu")).logits(split.pixels, split.indices)
+    logits = open_model(run, torch.device("cpu")).logits(split.pixels, split.indices)
+    return float(np.abs(logits - stored).max() / np.abs(stored).max())
 
 
 def test_a_run_that_began_with_keras_weights_opens_to_the_same_logits(
@@ -88,16 +89,15 @@ def test_a_run_that_began_with_keras_weights_opens_to_the_same_logits(
     told = run.info["weights"]
     assert (told["layout"], told["input_size"]) == ("keras", 128)
     stored = run.logits("validation")
-    np.testing.assert_allclose(_logits(run), stored, atol=1e-4)
+    assert _difference(run, stored) < 1e-3
     assert cli.main([*SMALL, "--weights", "a", "--strategy", "fine_tune(input_size=40)",
                      "--out", str(tmp_path), "--name", "b"]) == 0  # fmt: skip
     other = Run(tmp_path / "b")
     told = other.info["weights"]
     assert (told["layout"], told["input_size"]) == ("keras", 40)
-    expected = other.logits("validation")
-    np.testing.assert_allclose(_logits(other), expected, atol=1e-4 * np.abs(expected).max())
+    assert _difference(other, other.logits("validation")) < 1e-3
     with files.opened(run.best()) as contents:
         tensors, metadata = contents.tensors(list(contents.entries)), dict(contents.metadata)
     for key, value in {"layout": "torchvision", "input_size": "64"}.items():
         files.write(run.best(), tensors, metadata | {key: value})
-        assert np.abs(_logits(run) - stored).max() > 1e-3, key
+        assert _difference(run, stored) > 0.02, key

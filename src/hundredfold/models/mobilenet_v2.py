@@ -55,7 +55,7 @@ class Convolution(nn.Conv2d):
         reach = self.kernel_size[0] // 2
         top, left = (reach - 1 + side % 2 for side in x.shape[-2:])
         x = F.pad(x, (left, reach, top, reach))
-        return F.conv2d(x, self.weight, None, self.stride, groups=self.groups)
+        return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
 
 
 class Block(nn.Module):
