@@ -101,7 +101,7 @@ def test_a_download_goes_on_where_it_stopped(site: Site, target: Path, ranges: b
     site.ranges, site.stops_after = ranges, 600_000
     with pytest.raises(DataError, match="stopped early") as caught:
         download(site.url, target, SUM)
-    assert "goes on" in str(caught.value.remedy)
+    assert "resumes" in str(caught.value.remedy)
     assert not target.exists()
     site.stops_after = None
     download(site.url, target, SUM)
