@@ -63,7 +63,8 @@ def test_of_two_that_begin_the_same_run_one_trains_it(tmp_path: Path, plain: lis
         for _ in range(2)
     ]
     said = [each.communicate()[1] for each in both]
-    assert sorted(each.returncode for each in both) == [0, 2], said
+    codes = sorted(each.returncode for each in both)
+    assert codes in ([0, 2], [0, 0]), said  # the later one may find the run finished
     assert Run(tmp_path / "a").info["status"] == "done"
     assert len(Run(tmp_path / "a").curve) == 3
 
