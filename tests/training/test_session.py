@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hundredfold.data import Source
 from hundredfold.engines.pytorch import ENGINE, PyTorch
 from hundredfold.engines.pytorch.inference import open_model
 from hundredfold.engines.pytorch.job import Job
-from hundredfold.errors import CheckError, DataError, UsageError
+from hundredfold.errors import CheckError, DataError, MissingError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run, open_run
 from hundredfold.weights.locate import WeightsFile
@@ -214,6 +215,25 @@ def test_resume_looks_for_the_data_where_they_lay(
     _with(run, status="stopped")
     training.resume(run, training.Options(Source(folder=run.folder)), progress, Watched())
     assert seen == [(tmp_path, 1), (run.folder, 1)]
+
+
+def test_a_run_that_began_with_other_weights_is_not_resumed(
+    tmp_path: Path, small_run: Train, progress: training.Progress
+) -> None:
+    run = small_run()
+    former = WeightsFile(tmp_path / "a.safetensors", "0" * 16, "torch")
+    _with(run, status="stopped", weights=former.to_json())
+    before = _contents(run.folder)
+
+    class Other(PyTorch):
+        def resolve_weights(
+            self, recipe: Recipe, _source: Source, _path: Path | None
+        ) -> tuple[Recipe, WeightsFile]:
+            return recipe, replace(former, digest="1" * 16)
+
+    with pytest.raises(MissingError, match="not those that the run began with"):
+        training.resume(run, training.Options(Source()), progress, Other())
+    assert _contents(run.folder) == before
 
 
 def test_a_kill_before_the_first_save_starts_over(

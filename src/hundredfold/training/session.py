@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hundredfold import data, run
-from hundredfold.errors import CheckError, DataError, UsageError
+from hundredfold.errors import CheckError, DataError, MissingError, UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
@@ -16,6 +16,7 @@ from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Engine, Job, Learner
 from hundredfold.training.time_budget import TimeBudget
+from hundredfold.weights.locate import WeightsFile
 
 
 def train(recipe: Recipe, options: Options, progress: Progress, engine: Engine) -> Run:
@@ -84,6 +85,7 @@ def resume(begun: Run, options: Options, progress: Progress, engine: Engine) -> 
         saved = checkpoint.load(begun.folder / "state", progress.say)
         options = _as_before(options, info)
         _, weights = engine.resolve_weights(begun.recipe, options.source, options.weights)
+        _need_same_weights(weights, info.get("weights"))
         recipe = resolve.as_resolved(begun.recipe, info)
         job = engine.prepare(recipe, options, progress, weights, info)
         data.refuse_folder(job.data, options.source)
@@ -137,6 +139,16 @@ def _need_same_recipe(begun: Run, digest: str) -> None:
             f"the recipe of {str(begun.folder)!r} is not the one that it began with",
             found=f"digest {begun.recipe.digest[:12]} instead of {digest[:12]}",
             remedy="put it back, or train the other one as a new run",
+        )
+
+
+def _need_same_weights(weights: WeightsFile | None, former: dict[str, str] | None) -> None:
+    """Raise MissingError where the run began with other weights."""
+    if weights and former and weights.digest and former["sha256"] not in ("", weights.digest):
+        raise MissingError(
+            f"the weights in {str(weights.path)!r} are not those that the run began with",
+            found=f"sha256 {weights.digest}..., not {former['sha256']}...",
+            remedy=f"--weights with the former file, which was {former['file']}",
         )
 
 
