@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 KEPT = 12  # sets of features in the cache
 _UNUSED = 3600.0  # seconds before a set may be removed: one training can use more than KEPT views
 _SAVE_INTERVAL = 10.0  # seconds; each save waits for the disk
-_VERSION = 3  # increase it when the same facts would give other features
+_VERSION = 4  # increase it when the same facts would give other features
 
 Extract = Callable[[Tensor], Tensor]
 
