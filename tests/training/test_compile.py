@@ -79,8 +79,8 @@ def test_a_run_keeps_its_compiled_step(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("more", "code", "says"),
     [
-        (["--budget", "1m"], 2, "does not count the minutes of --compile"),
-        (["--engine", "tensorflow"], 2, "compiles every step anyway"),
+        (["--budget", "1m"], 2, "does not count the time of --compile"),
+        (["--engine", "tensorflow"], 2, "always compiles the step"),
         ([], 4, "needs a C++ compiler"),
     ],
 )
