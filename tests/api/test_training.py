@@ -201,6 +201,21 @@ def test_arrays_are_trained_on_scored_and_resumed(tmp_path: Path, small: dict[st
     assert run.evaluate("test", data=taught)["test.top_1"]["n"] == 30
 
 
+def test_other_test_images_give_scores_of_their_own(tmp_path: Path, small: dict[str, Any]) -> None:
+    chance = np.random.default_rng(1)
+    images, labels = chance.integers(0, 256, (90, 18, 18, 3), np.uint8), np.arange(90) % 3
+    run = hf.train(**small | {"data": (images, labels)}, out=tmp_path)
+    others = chance.integers(0, 256, (12, 18, 18, 3), np.uint8)
+    whole = {"train": (images, labels), "test": (others, labels[:12])}
+    first = run.evaluate("test", data=whole)
+    assert first["test.top_1_unseen"] == first["test.top_1"]
+    second = run.evaluate("test", data=(images[:60], labels[:60]))
+    assert second["test.top_1"]["n"] == 60 and "test.top_1_unseen" not in run.scores
+    assert second["test.loss"] == run.scores["test.loss"] != first["test.loss"]
+    assert run.info["test_evaluations"] == 2
+    assert any(key.startswith("validation.") for key in run.scores)
+
+
 def test_a_table_and_a_folder_of_the_same_images_train_the_same_weights(
     tmp_path: Path, small: dict[str, Any], photos: list[Path]
 ) -> None:

@@ -4,7 +4,7 @@ Styles are inline, drawings are inline SVG, and there are no scripts or download
 viewers show the same as a live notebook.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from hundredfold.reports.exhibits.curves import curve_charts
 from hundredfold.reports.exhibits.headline import sentence
 from hundredfold.reports.exhibits.variant_curves import variant_curves
 from hundredfold.reports.exhibits.verdict import verdict
-from hundredfold.reports.html import Child, Markup, join, tag
+from hundredfold.reports.html import Child, Markup, tag
 from hundredfold.reports.plain_svg import inlined
 from hundredfold.reports.run_evidence import RunEvidence
 from hundredfold.reports.study_evidence import StudyEvidence
@@ -62,8 +62,7 @@ def study_html(folder: Path) -> str:
     pairs = [_line(str(pair["sentence"])) for pair in study.comparison.get("pairs", [])]
     drawings = [*verdict(study).figures.values(), *list(variant_curves(study).figures.values())[:1]]
     head = ("variant", "seeds", metrics.words(study.metric), "95 % interval")
-    charts = [inlined(svg) for svg in drawings]
-    return _box(tag("b", {}, study.title), _table(head, rows), *pairs[:6], *charts)
+    return _box(tag("b", {}, study.title), _table(head, rows), *pairs[:6], _beside(drawings))
 
 
 def predictions_html(predictions: Predictions) -> str:
@@ -124,7 +123,13 @@ def _score(evidence: RunEvidence) -> Markup:
 
 def _charts(curve: list[dict[str, float]], info: Mapping[str, Any]) -> Markup:
     charts = curve_charts(curve, info.get("best_epoch"))
-    return join([inlined(svg) for svg in charts.values()])
+    return _beside(charts.values())
+
+
+def _beside(drawings: Iterable[Markup]) -> Markup:
+    """Put drawings beside each other as far as there is room."""
+    row = {"style": "display:flex;flex-wrap:wrap;gap:8px"}
+    return tag("div", row, *(inlined(svg) for svg in drawings))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Child]]) -> Markup:
