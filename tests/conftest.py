@@ -136,12 +136,13 @@ def make_run() -> Callable[..., Run]:
         made = run.create(out, name or run.default_name(what, "digits"), what)
         cost = {"parameters": 10, "macs": 20, "epochs": 2, "seconds": 1.5}
         made.save_info({"status": status, "data": {"name": "digits", "digest": digest}, **cost})
-        made.save_scores(
-            {
-                key: {"value": value, "low": value, "high": value, "n": 9}
-                for key, value in (scores or {}).items()
-            }
-        )
+        named = {
+            key: {"value": value, "low": value, "high": value, "n": 9}
+            for key, value in (scores or {}).items()
+        }
+        for split in {key.partition(".")[0] for key in named}:
+            own = {key: score for key, score in named.items() if key.startswith(f"{split}.")}
+            made.replace_scores(split, own)
         return made
 
     return make

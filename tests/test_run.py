@@ -96,8 +96,8 @@ def test_an_array_that_would_run_code_is_not_read(tmp_path: Path) -> None:
 
 def test_new_scores_join_those_that_are_there(tmp_path: Path) -> None:
     made = run.create(tmp_path, "first", Recipe())
-    made.save_scores({"validation.top_1": {"value": 0.5}})
-    made.save_scores({"test.top_1": {"value": 0.4}})
+    made.replace_scores("validation", {"validation.top_1": {"value": 0.5}})
+    made.replace_scores("test", {"test.top_1": {"value": 0.4}})
     assert made.scores.keys() == {"validation.top_1", "test.top_1"}
 
 

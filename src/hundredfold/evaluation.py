@@ -71,6 +71,10 @@ def evaluate(
         raise UsageError(
             f"there is no split {split!r}", remedy="--split test or --split validation"
         )
+    if taken := [name for name, part in (extra or {}).items() if part.own and name in default()]:
+        raise UsageError(
+            f"a metric called {taken[0]!r} comes with Hundredfold", remedy="another name for yours"
+        )
     with run.writer():
         dataset = _dataset(run, split, source)
         if dataset is not None:
@@ -167,10 +171,9 @@ def score(
     """
     logits, labels = run.logits(split), run.labels(split)
     assert logits is not None and labels is not None
-    wanted: dict[str, str | Part] = {name: str(one.call) for name, one in default().items()}
-    wanted |= extra or {}
     coarse = run.info["data"]["superclass_of"]
-    values = scores(logits, labels, superclass_of=coarse, metrics=wanted)
+    values = scores(logits, labels, superclass_of=coarse)
+    values |= scores(logits, labels, superclass_of=coarse, metrics=extra or {})
     unseen = run.unseen() if split == "test" else None
     if unseen is not None and unseen.any():
         values |= scores(logits[unseen], labels[unseen], metrics={f"top_1{UNSEEN}": "top_k(k=1)"})

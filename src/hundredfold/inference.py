@@ -31,7 +31,7 @@ def read_weights(
         metadata = contents.metadata if path == run.best() else _metadata(run)
         classes, size = _images(metadata, str(path))
         expected = state(len(classes), size, metadata)
-        _need_fit(expected, contents.entries, str(path))
+        need_fit(expected, contents.entries, str(path))
         return contents.tensors(expected), classes, size
 
 
@@ -59,15 +59,16 @@ def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], i
 
 def load_weights(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor], where: str) -> None:
     """Copy tensors into a model; every name and shape must match. Raises DataError."""
-    _need_fit(model.state_dict(), tensors, where)
+    need_fit(model.state_dict(), tensors, where)
     model.load_state_dict(tensors)
 
 
-def _need_fit(
+def need_fit(
     state: Mapping[str, torch.Tensor],
     tensors: Mapping[str, torch.Tensor] | Mapping[str, weight_files.Entry],
     where: str,
 ) -> None:
+    """Raise DataError unless tensors have the names, shapes and kinds of types of a state."""
     expected = {name: tuple(tensor.shape) for name, tensor in state.items()}
     actual = {name: tuple(entry.shape) for name, entry in tensors.items()}
     wrong = sorted(name for name in expected | actual if expected.get(name) != actual.get(name))

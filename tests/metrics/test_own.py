@@ -35,9 +35,10 @@ def _score(*given: object) -> dict[str, metrics.Score]:
 
 
 def test_text_file_and_function_say_the_same(file: Path) -> None:
-    found = _score("top_k(k=1)", f"{file}:accuracy", f"{file}:accuracy(scale=0.5)", accuracy)
+    found = _score("top_k(k=1)", f"{file}:accuracy", f"{file}:accuracy(scale=0.5)")
     assert list(found) == ["top_k(k=1)", "accuracy", "accuracy(scale=0.5)"]
     assert found["top_k(k=1)"].value == found["accuracy"].value == 0.75
+    assert _score(accuracy)["accuracy"] == found["accuracy"]
     assert found["accuracy(scale=0.5)"].value == 0.375
 
 
@@ -72,6 +73,11 @@ def test_what_is_no_metric_is_one_sentence(file: Path) -> None:
             _score(given)
 
 
+def test_two_metrics_of_one_name_are_refused(file: Path) -> None:
+    with pytest.raises(UsageError, match="two metrics are called 'accuracy'"):
+        metrics.own([f"{file}:accuracy", accuracy], OwnFiles(trusted=None))
+
+
 def test_a_file_that_nobody_trusts_does_not_run(file: Path) -> None:
     chosen = metrics.own([f"{file}:accuracy"])
     with pytest.raises(UsageError, match="code of its own"):
@@ -100,6 +106,13 @@ def test_evaluations_by_python_and_by_command_have_it(
     assert found["validation.accuracy"]["value"] == found["validation.top_1"]["value"]
     assert found["validation.top_k(k=2)"]["value"] >= found["validation.top_1"]["value"]
     assert run.scores == found
+    assert run.evaluate("val", metrics=accuracy) == run.scores, "one needs no list"
+
+    def brier(logits: np.ndarray, labels: np.ndarray) -> float:
+        return 0.0
+
+    with pytest.raises(UsageError, match="'brier' comes with Hundredfold"):
+        run.evaluate("val", metrics=brier)
     command = ["evaluate", str(run.folder), "--split", "val", "--metric", f"{file}:accuracy"]
     assert cli.main(command) == 0
     assert "accuracy" in capsys.readouterr().out

@@ -146,7 +146,8 @@ def make_run(
         found = logits(labels, data, accuracy, seed + 17 * len(split))
         run.save_logits(split, found, labels, where.indices)
         values = metrics.scores(found, labels, superclass_of=data.superclass_of)
-        run.save_scores({f"{split}.{name}": score.to_json() for name, score in values.items()})
+        named = {f"{split}.{name}": score.to_json() for name, score in values.items()}
+        run.replace_scores(split, named)
     return run
 
 

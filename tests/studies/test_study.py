@@ -258,7 +258,7 @@ def test_runs_that_kept_no_validation_images_are_compared_once_all_are_tested(
     assert f"hundredfold evaluate {first} --split test" in str(caught.value.remedy)
     assert not (tmp_path / "s").exists()
     for one in runs.values():
-        one.save_scores({"test.top_1": {"value": 0.7}})
+        one.replace_scores("test", {"test.top_1": {"value": 0.7}})
     assert studies.conclude(what, tmp_path / "s", runs).metric == "test.top_1"
 
 

@@ -254,7 +254,7 @@ def test_resume_removes_scores_of_former_weights(
 ) -> None:
     run = small_run()
     run.save_logits("test", *[np.zeros((1, 4), np.float32), np.zeros(1, int), np.zeros(1, int)])
-    run.save_scores({"test.top_1": {"value": 0.5}})
+    run.replace_scores("test", {"test.top_1": {"value": 0.5}})
     _with(run, status="stopped")
     training.resume(run, training.Options(Source(), threads=1), progress, ENGINE)
     assert run.logits("test") is None

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 
@@ -183,11 +183,11 @@ def _chain(value: Any, package: str) -> spec.Chain:
     return spec.Chain([spec.own_part(value, package)])
 
 
-def metric_parts(given: Iterable[str | Callable[..., Any]]) -> dict[str, spec.Part]:
-    """Return metrics that this very call names, so that their code may run. Raises UsageError."""
-    if isinstance(given, str) or callable(given):
-        given = (given,)
-    return metrics.own(given, spec.OwnFiles(trusted=None))
+def metric_parts(
+    chosen: str | Callable[..., Any] | Sequence[str | Callable[..., Any]],
+) -> dict[str, spec.Part]:
+    """Return metrics that this call names, so that their code may run. Raises UsageError."""
+    return metrics.own(chosen, spec.OwnFiles(trusted=None))
 
 
 def trusted(files: Iterable[File] | None) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -84,7 +84,7 @@ class Run:
         *,
         data: Data | None = None,
         data_dir: File | None = None,
-        metrics: Iterable[Metric] = (),
+        metrics: Metric | Sequence[Metric] = (),
         device: str = "auto",
         threads: int = 0,
     ) -> dict[str, Score]:
@@ -196,7 +196,7 @@ def evaluate(
     *,
     data: Data | None = None,
     data_dir: File | None = None,
-    metrics: Iterable[Metric] = (),
+    metrics: Metric | Sequence[Metric] = (),
     device: str = "auto",
     threads: int = 0,
     out: File = folders.RUNS,

@@ -3,7 +3,7 @@
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -88,14 +88,13 @@ class Study:
         split: str = "test",
         *,
         data_dir: File | None = None,
-        metrics: Iterable[Metric] = (),
+        metrics: Metric | Sequence[Metric] = (),
         device: str = "auto",
     ) -> dict[str, dict[str, Score]]:
         """Score every run of the study on a split; return run name -> scores.
 
         metrics: additional ones, as `Run.evaluate` takes.
         """
-        metrics = tuple(metrics)
         return {
             member.name: member.evaluate(split, data_dir=data_dir, metrics=metrics, device=device)
             for member in self.members

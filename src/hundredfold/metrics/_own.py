@@ -1,7 +1,7 @@
 """Metrics that a user adds to an evaluation: the package's with options, or code of their own."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,34 +11,40 @@ from hundredfold.errors import UsageError
 from hundredfold.metrics._score import Score
 from hundredfold.spec import Call, OwnFiles, Part
 
+_PACKAGE = "hundredfold.metrics"
 _RESAMPLES = 400
 _HANDED = ("logits", "labels")
 
 
 def own(
-    given: Iterable[str | Callable[..., Any]], files: OwnFiles | None = None
+    metrics: str | Callable[..., Any] | Sequence[str | Callable[..., Any]],
+    files: OwnFiles | None = None,
 ) -> dict[str, Part]:
-    """Return metrics by the name of their score.
+    """Return one or several metrics by the name of their score.
 
-    given: texts, such as "top_k(k=3)" or "my.py:kappa(weight=2)", or functions. files: where a
-    user's files lie, and which may run. A score is named as its text without the file. Raises
-    UsageError for what is no metric.
+    metrics: texts, such as "top_k(k=3)" or "my.py:kappa(weight=2)", or functions. files: where a
+    user's files are, and which may run. A score's name is the metric's text without the file.
+    Raises UsageError for what is no metric, and for two of the same name.
     """
-    package = "hundredfold.metrics"
-    found = {}
-    for one in given:
-        if isinstance(one, str):
-            part = spec.part(one, package, files)
-            call = spec.parse(one)
-            found[str(Call(call.name, call.options))] = part
-        elif callable(one):
-            part = spec.own_part(one, package)
-            found[part.name] = part
-        else:
-            raise UsageError(
-                f"{one!r} is no metric", remedy='"top_k(k=3)", "my.py:kappa" or a function'
-            )
-    return found
+    if isinstance(metrics, str) or callable(metrics):
+        metrics = (metrics,)
+    parts: dict[str, Part] = {}
+    for metric in metrics:
+        name, part = _named(metric, files)
+        if name in parts:
+            raise UsageError(f"two metrics are called {name!r}", remedy="another name for one")
+        parts[name] = part
+    return parts
+
+
+def _named(metric: Any, files: OwnFiles | None) -> tuple[str, Part]:
+    if isinstance(metric, str):
+        call = spec.parse(metric)
+        return str(Call(call.name, call.options)), spec.part(metric, _PACKAGE, files)
+    if callable(metric):
+        part = spec.own_part(metric, _PACKAGE)
+        return part.name, part
+    raise UsageError(f"{metric!r} is no metric", remedy='"top_k(k=3)", "my.py:kappa" or a function')
 
 
 def compute(part: Part, arguments: Mapping[str, Any]) -> Score:

@@ -161,10 +161,6 @@ class Run:
     def save_info(self, info: dict[str, Any]) -> None:
         files.write_json(self.folder / "run.json", info)
 
-    def save_scores(self, scores: Mapping[str, Mapping[str, float | None]]) -> None:
-        """Add scores to scores.json."""
-        files.write_json(self.folder / "scores.json", {**self.scores, **scores})
-
     def replace_scores(self, split: str, scores: Mapping[str, Mapping[str, float | None]]) -> None:
         """Replace all scores of a split."""
         others = {k: v for k, v in self.scores.items() if not k.startswith(f"{split}.")}

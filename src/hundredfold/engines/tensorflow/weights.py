@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hundredfold.errors import DataError
+from hundredfold.inference import need_fit
 
 _TORCH_NAMES = {
     "kernel": "weight",
@@ -40,15 +40,7 @@ def tensors(model: Any) -> dict[str, Tensor]:
 
 def assign(model: Any, tensors_to_copy: Mapping[str, Tensor], where: str) -> None:
     """Copy tensors into a model; every name and shape must match. Raises DataError."""
-    expected = {name: tuple(t.shape) for name, t in tensors(model).items()}
-    actual = {name: tuple(t.shape) for name, t in tensors_to_copy.items()}
-    wrong = sorted(name for name in expected | actual if expected.get(name) != actual.get(name))
-    if wrong:
-        name = wrong[0]
-        raise DataError(
-            f"the weights in {where!r} do not fit the model ({len(wrong)} tensors differ)",
-            found=f"{name}: {actual.get(name, 'none')} there, {expected.get(name, 'none')} here",
-        )
+    need_fit(tensors(model), tensors_to_copy, where)
     for name, variable in _variables(model):
         array = tensors_to_copy[name].numpy()
         variable.assign(array.transpose(np.argsort(_TO_TORCH[array.ndim])))
