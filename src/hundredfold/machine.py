@@ -109,7 +109,7 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # in KiB, except on macOS
 
 
-def heeded_signals(*names: str) -> tuple[signal.Signals, ...]:
+def handled_signals(*names: str) -> tuple[signal.Signals, ...]:
     """Return the named signals that exist here, that this thread may handle, and not ignored ones.
 
     A signal that is ignored at the start, as under `nohup` or in the background of a script,

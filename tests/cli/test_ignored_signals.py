@@ -70,8 +70,8 @@ def test_a_study_goes_on_to_its_end(ignored: signal.Signals, tmp_path: Path) -> 
 def test_signals_that_a_system_lacks_or_that_are_ignored_are_left_alone() -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        found = machine.heeded_signals("SIGTERM", "SIGNOSUCH", "SIGUSR1")
+        found = machine.handled_signals("SIGTERM", "SIGNOSUCH", "SIGUSR1")
     finally:
         signal.signal(signal.SIGTERM, before)
     assert found == (signal.SIGUSR1,)
-    assert machine.heeded_signals("SIGTERM") == (signal.SIGTERM,)
+    assert machine.handled_signals("SIGTERM") == (signal.SIGTERM,)

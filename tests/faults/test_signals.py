@@ -56,7 +56,7 @@ def test_a_signal_at_any_time_is_exit_130_or_143_and_the_run_goes_on_to_the_same
     tally("SIGINT and SIGTERM at random times", 2, same, f"at most {longest:.1f} s to the end")
 
 
-def test_a_signal_in_the_middle_of_a_long_validation_is_heeded_at_once(
+def test_a_signal_in_the_middle_of_a_long_validation_is_handled_at_once(
     tmp_path: Path,
     rich: list[str],
     differences: Callable[[Path, Path], list[str]],

@@ -46,7 +46,7 @@ def test_nearest_neighbours_on_its_features_are_correct_far_more_often(
     others, their = some(held_out, 150, 1)
 
     def top_1(features: Tensor, more: Tensor) -> float:
-        votes = knn_votes(features, labels, more, classes=20, neighbours=5)
+        votes = knn_votes(features, labels, more, classes=20, k=5)
         return float((votes.argmax(1) == their).float().mean())
 
     with torch.inference_mode():

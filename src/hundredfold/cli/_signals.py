@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 @contextmanager
 def terminable() -> Iterator[None]:
     """Raise Terminated on SIGTERM in the block, so that files are closed and states saved."""
-    before = {n: signal.signal(n, _terminate) for n in machine.heeded_signals("SIGTERM")}
+    before = {n: signal.signal(n, _terminate) for n in machine.handled_signals("SIGTERM")}
     try:
         yield
     finally:

@@ -93,8 +93,8 @@ class Children(Generic[Key]):
 
         Raises Interrupted after SIGINT, SIGTERM or SIGHUP, once all children have ended.
         """
-        heeded = machine.heeded_signals(*_SIGNALS)
-        before = {number: signal.signal(number, self._forward) for number in heeded}
+        handled = machine.handled_signals(*_SIGNALS)
+        before = {number: signal.signal(number, self._forward) for number in handled}
         try:
             while not self._caught and (self._waiting or self._running):
                 self._start()

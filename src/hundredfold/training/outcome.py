@@ -54,7 +54,7 @@ def recorded(run: Run, job: Job, loop: Loop, progress: Progress) -> Iterator[Non
     except OSError as error:
         where = f": {str(error.filename)!r}" if error.filename else ""
         message = f"the run cannot be written: {error.strerror or error}{where}"
-        failure = CheckError(message, remedy=f"make room or mend it, then {remedy}")
+        failure = CheckError(message, remedy=f"make room or fix it, then {remedy}")
         _leave(run, job, loop, "failed", failure)
         raise failure from error
     except HundredfoldError as error:

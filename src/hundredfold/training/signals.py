@@ -18,7 +18,7 @@ class Signals:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        for number in machine.heeded_signals("SIGINT", "SIGTERM"):
+        for number in machine.handled_signals("SIGINT", "SIGTERM"):
             self._before[number] = signal.signal(number, self._catch)
         return self
 

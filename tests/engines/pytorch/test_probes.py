@@ -38,7 +38,7 @@ def test_nearest_neighbours_vote_as_scikit_learns_do() -> None:
 
 
 def test_the_nearest_neighbour_of_a_training_image_is_itself() -> None:
-    votes = probes.knn_votes(*TRAIN, TRAIN[0][:50], classes=CLASSES, neighbours=1)
+    votes = probes.knn_votes(*TRAIN, TRAIN[0][:50], classes=CLASSES, k=1)
     assert torch.equal(votes.argmax(1), TRAIN[1][:50])
 
 

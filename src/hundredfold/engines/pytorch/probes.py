@@ -29,9 +29,9 @@ class LinearProbe(NamedTuple):
 
 
 def knn_votes(
-    features: Tensor, labels: Tensor, queries: Tensor, *, classes: int, neighbours: int = 20
+    features: Tensor, labels: Tensor, queries: Tensor, *, classes: int, k: int = 20
 ) -> Tensor:
-    """Return votes (m, classes) of each query's nearest neighbours by cosine similarity.
+    """Return votes (m, classes) of each query's k nearest neighbours by cosine similarity.
 
     features, labels: of the training images. queries: features (m, channels). Votes have weights
     exp(similarity / 0.07), as in Wu et al. 2018 (arXiv:1805.01978).
@@ -39,9 +39,7 @@ def knn_votes(
     train = functional.normalize(features)
     parts = []
     for images in torch.split(queries, _BLOCK):
-        similar, indices = (functional.normalize(images) @ train.T).topk(
-            min(neighbours, len(train))
-        )
+        similar, indices = (functional.normalize(images) @ train.T).topk(min(k, len(train)))
         votes = torch.zeros(len(images), classes)
         parts.append(votes.scatter_add_(1, labels[indices], (similar / 0.07).exp()))
     return torch.cat(parts)
