@@ -16,8 +16,18 @@ test.unseen.npy       for each test image, whether the training data have no nea
 figures/*.svg  report.html
 """
 
-from hundredfold.run._create import create, default_name, need_free
+from hundredfold.run._create import create, default_name, need_free, remove, rename
 from hundredfold.run._find import all_runs, open_run
 from hundredfold.run._folder import RUNS, Run
 
-__all__ = ["RUNS", "Run", "all_runs", "create", "default_name", "need_free", "open_run"]
+__all__ = [
+    "RUNS",
+    "Run",
+    "all_runs",
+    "create",
+    "default_name",
+    "need_free",
+    "open_run",
+    "remove",
+    "rename",
+]

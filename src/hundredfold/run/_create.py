@@ -98,6 +98,24 @@ def _stage(out: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
+def remove(run: Run) -> None:
+    """Delete a run's folder with all that is in it."""
+    shutil.rmtree(run.folder)
+
+
+def rename(run: Run, name: str) -> Run:
+    """Give a run another name, and point `latest` to it. Raises UsageError for a taken name."""
+    out = run.folder.parent
+    if name != run.folder.name:
+        need_free(out, name)
+        folder = run.folder.rename(out / name)
+        files.write_json(folder / "run.json", Run(folder).info | {"name": name})
+        run = Run(folder, run.trusted, run.model)
+    with _stage(out) as stage:
+        _point_latest(out, name, stage)
+    return run
+
+
 def need_free(out: Path, name: str) -> None:
     """Raise UsageError where a run's name is taken or invalid."""
     legal = re.fullmatch(r"[^/\\\x00-\x1f]{1,200}", name) and len(os.fsencode(name)) <= 255

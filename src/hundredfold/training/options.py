@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hundredfold import run
 from hundredfold.data import Source
@@ -18,6 +19,7 @@ class Options:
     compiled: whether torch.compile compiles the step.
     fast_validation: whether a frozen network computes validation images in the precision of
         training; otherwise in fp32, as later evaluations do.
+    held: what the stages of a budget share in memory, an engine's own; None for other trainings.
     explicit: fields of the recipe that the user set in this command or call. One that cannot be
         followed is an error, where a default is adapted.
     command: the command or call for run.json; "" is this process' command line.
@@ -32,5 +34,6 @@ class Options:
     weights: Path | None = None
     compiled: bool = False
     fast_validation: bool = False
+    held: Any = None
     explicit: frozenset[str] = frozenset()
     command: str = ""

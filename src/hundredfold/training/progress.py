@@ -40,11 +40,12 @@ class Status(NamedTuple):
 class Progress:
     """Log lines of a run, and show them and the progress of an epoch.
 
-    display: shows events; None shows nothing.
+    display: shows events; None shows nothing. keeps: whether a run's log begins with all lines
+    since the start, those of earlier runs included; else with those since the run before ended.
     """
 
-    def __init__(self, display: Display | None = None) -> None:
-        self._display = display
+    def __init__(self, display: Display | None = None, *, keeps: bool = False) -> None:
+        self._display, self._keeps = display, keeps
         self._log: Callable[[str], None] | None = None
         self._unlogged: list[str] = []
         self._shown = 0.0
@@ -59,7 +60,8 @@ class Progress:
         self._log = log
         for line in self._unlogged:
             log(line)
-        self._unlogged = []
+        if not self._keeps:
+            self._unlogged = []
 
     def step(self, status: Callable[[], Status]) -> None:
         """Show the progress of the epoch, at most five times a second."""
@@ -85,7 +87,7 @@ class Progress:
     def _keep(self, line: str) -> None:
         if self._log:
             self._log(line)
-        else:
+        if self._keeps or not self._log:
             self._unlogged.append(line)
 
     def _show(self, event: Event) -> None:

@@ -19,6 +19,7 @@ from hundredfold.engines.pytorch.choices import (
     training_sizes,
 )
 from hundredfold.engines.pytorch.feed import Feed
+from hundredfold.engines.pytorch.held import Held
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.engines.pytorch.pretrained import need_fitting
 from hundredfold.engines.pytorch.transfer import Transfer
@@ -39,7 +40,8 @@ class Job:
     """Data, model and feed of a recipe on the device; see `training.protocols.Job`.
 
     transfer: facts for run.json about pretrained weights and their features. validation_precision:
-    of a frozen network's outputs for validation images, "fp32" or "bf16".
+    of a frozen network's outputs for validation images, "fp32" or "bf16". held: what the stages
+    of a budget share.
     """
 
     recipe: Recipe
@@ -58,6 +60,7 @@ class Job:
     compiled: bool
     transfer: Mapping[str, Any] = field(default_factory=dict)
     validation_precision: str = "fp32"
+    held: Held | None = None
 
     @property
     def steps(self) -> int:
@@ -146,7 +149,7 @@ def prepare(
     job = Job(
         recipe, strategy, dataset, training, validation, model, summary, feed, chosen_device,
         threads, precision, algorithms, folder, options.compiled, transfer,
-        precision if options.fast_validation else "fp32",
+        precision if options.fast_validation else "fp32", options.held,
     )  # fmt: skip
     if progress:
         _report(job, progress, reason)

@@ -55,6 +55,12 @@ def input_size_for(recipe: Recipe, size: int, *, own: bool) -> int:
     return strategy_of(recipe).input_size or (size if own else max(size, _SMALL))
 
 
+def groups_of(model: Part) -> int:
+    """Return the number of groups of a backbone after which it can be divided; else 0."""
+    entry = BACKBONES.get(name_of(model) or "")
+    return entry.groups if entry else 0
+
+
 def for_inference(network: nn.Module) -> nn.Module:
     """Return a network in inference mode, with BatchNorm folded where it is a `Transfer`."""
     if isinstance(network, Transfer):

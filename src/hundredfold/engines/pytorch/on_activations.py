@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hundredfold import data, machine, wording
@@ -17,6 +16,7 @@ from hundredfold.compute.precision import autocast
 from hundredfold.data import Split
 from hundredfold.engines.pytorch.features import View
 from hundredfold.engines.pytorch.feed import Feed
+from hundredfold.engines.pytorch.held import Maps, as_maps, pixels_of
 from hundredfold.engines.pytorch.job import Job
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
@@ -24,8 +24,6 @@ from hundredfold.errors import UsageError
 BATCH = 32  # images per forward pass
 _MEMORY = 0.4  # of the free memory, at most
 _VIEW_BLOCK = 512  # images that a version is drawn for together
-
-Maps = NDArray[np.float16]
 
 
 def with_activations(job: Job, folded: Transfer, views: list[View], *, zeros: bool = False) -> Job:
@@ -65,9 +63,17 @@ def with_activations(job: Job, folded: Transfer, views: list[View], *, zeros: bo
 
 def shape(job: Job, folded: Transfer) -> tuple[int, int, int]:
     """Return channels, height and width of an image's activations."""
-    image = _batch(job.training, job.training.indices[:1])
-    channels, height, width = _activations(job, folded, image, job.precision).shape[1:]
+    image = pixels_of(job.training.pixels[job.training.indices[:1]])
+    height, width, channels = _activations(job, folded, image, job.precision).shape[1:]
     return channels, height, width
+
+
+def key_of(job: Job, split: Split, view: View, precision: str, size: int) -> tuple[object, ...]:
+    """Return what determines the activations of a version of a split's images within a process."""
+    part = "validation" if split is job.validation else "train"
+    rows = hash(split.indices.tobytes())
+    version = (view.number, view.text if view.number else "")
+    return (str(job.recipe.model), job.data.digest, part, rows, version, precision, size)
 
 
 def _maps(
@@ -79,27 +85,26 @@ def _maps(
     advance: Callable[[int], object],
 ) -> Maps:
     """Return the activations (n, height, width, channels) of a version of a split's images."""
-    blocks = []
-    for start in range(0, len(split.indices), _VIEW_BLOCK):
-        rows = split.indices[start : start + _VIEW_BLOCK]
-        images = view.apply(_batch(split, rows), start)
-        for batch in torch.split(images, BATCH):
-            blocks.append(_activations(job, folded, batch, precision))
-            advance(len(batch))
+    key = key_of(job, split, view, precision, folded.input_size)
+    if job.held and key in job.held.maps and job.held.groups == job.strategy.groups:
+        advance(len(split))
+        return job.held.maps[key]
     channels, height, width = shape(job, folded)
-    empty = np.zeros((0, height, width, channels), np.float16)
-    return np.concatenate(blocks) if blocks else empty
+    maps = np.empty((len(split), height, width, channels), np.float16)
+    for start in range(0, len(split), _VIEW_BLOCK):
+        rows = split.indices[start : start + _VIEW_BLOCK]
+        images = view.apply(pixels_of(split.pixels[rows]), start)
+        for first in range(0, len(images), BATCH):
+            batch = images[first : first + BATCH]
+            into = maps[start + first : start + first + len(batch)]
+            into[:] = _activations(job, folded, batch, precision)
+            advance(len(batch))
+    return maps
 
 
 def _activations(job: Job, folded: Transfer, images: Tensor, precision: str) -> Maps:
     with torch.inference_mode(), autocast(job.device, precision):
-        maps = folded.activations(images.to(job.device))
-    return maps.half().cpu().permute(0, 2, 3, 1).numpy()
-
-
-def _batch(split: Split, rows: NDArray[np.int64]) -> Tensor:
-    """Return images as uint8 (b, 3, h, w)."""
-    return torch.from_numpy(np.array(split.pixels[rows])).permute(0, 3, 1, 2)
+        return as_maps(folded.activations(images.to(job.device)))
 
 
 def _need_memory(size: int) -> None:

@@ -7,7 +7,7 @@ features serve to initialise the head, and the loop trains on images, or on stor
 import copy
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,9 +24,11 @@ from hundredfold.data import Split
 from hundredfold.engines.pytorch.closed_form import fit_probes
 from hundredfold.engines.pytorch.features import Request, View, compute, count_missing
 from hundredfold.engines.pytorch.feed import Feed
+from hundredfold.engines.pytorch.held import Maps, as_maps
 from hundredfold.engines.pytorch.job import Job
-from hundredfold.engines.pytorch.on_activations import with_activations
-from hundredfold.engines.pytorch.transfer import Transfer
+from hundredfold.engines.pytorch.network import groups_of
+from hundredfold.engines.pytorch.on_activations import key_of, with_activations
+from hundredfold.engines.pytorch.transfer import Transfer, resized
 from hundredfold.models._fold import fold
 from hundredfold.training.progress import Progress
 
@@ -46,8 +48,9 @@ def compute_features(job: Job, cache: Path, progress: Progress) -> Job:
         return job
     began = time.monotonic()
     views, validation = [], job.validation
+    network = folded(model)
     for split, precision, request in _requests(job, model):
-        features = compute(partial(extract, folded(model), job.device, precision), request, cache)
+        features = _computed(job, network, split, precision, request, cache)
         if split is job.validation:
             validation = replace(validation, pixels=features)  # type: ignore[arg-type]
         else:
@@ -68,8 +71,31 @@ def compute_features(job: Job, cache: Path, progress: Progress) -> Job:
     facts = {"features_seconds": round(seconds, 3), "probes": probes}
     job = replace(job, transfer=dict(job.transfer) | facts)
     if job.strategy.on_activations:
-        return with_activations(job, folded(model), _views(job))
+        return with_activations(job, _divisible(model), _views(job))
     return _on_features(job, views, validation) if job.strategy.frozen else job
+
+
+def _computed(
+    job: Job, network: Transfer, split: Split, precision: str, request: Request, cache: Path
+) -> NDArray[np.float32]:
+    """Return features, and hold the activations below them for later stages of a budget."""
+    held, groups = job.held, groups_of(job.recipe.model)
+    divisible = hasattr(network.backbone, "lower") and groups > (held.groups if held else 0)
+    if held is None or not divisible or not job.strategy.frozen or job.strategy.cut:
+        return compute(partial(extract, network, job.device, precision), request, cache)
+    parts: list[Maps] = []
+    boundary = groups - held.groups
+
+    def through(images: Tensor) -> Tensor:
+        lower = network.backbone.lower(images, boundary)  # type: ignore[operator]
+        parts.append(as_maps(lower))
+        return network.backbone.upper(lower, boundary)  # type: ignore[operator,no-any-return]
+
+    extracted = partial(extract, network, job.device, precision, through=through)
+    features = compute(extracted, request, cache)
+    key = key_of(job, split, request.view, precision, network.input_size)
+    held.keep(key, parts, len(request.rows))
+    return features
 
 
 def feature_seconds(job: Job, cache: Path) -> float:
@@ -91,7 +117,7 @@ def feature_seconds(job: Job, cache: Path) -> float:
         began = time.monotonic()
         extract(network, job.device, precision, batch)
         seconds += (time.monotonic() - began) * count / len(batch)
-    return seconds + _activation_seconds(job, network, batch)
+    return seconds + _activation_seconds(job, _divisible(model), batch)
 
 
 def _activation_seconds(job: Job, network: Transfer, batch: Tensor) -> float:
@@ -110,7 +136,7 @@ def dry_run(job: Job) -> Job:
     """Return a job with zeros in place of the features that its loop needs."""
     model = job.model
     if isinstance(model, Transfer) and job.strategy.on_activations:
-        return with_activations(job, folded(model), _views(job), zeros=True)
+        return with_activations(job, _divisible(model), _views(job), zeros=True)
     if not (isinstance(model, Transfer) and job.strategy.frozen):
         return job
     shape = (len(job.training.labels), model.standard.mean.numel())
@@ -167,12 +193,26 @@ def folded(model: Transfer) -> Transfer:
     return clone
 
 
-def extract(model: Transfer, device: torch.device, precision: str, images: Tensor) -> Tensor:
-    """uint8 (n, 3, h, w) -> features (n, channels)."""
+def _divisible(model: Transfer) -> Transfer:
+    """Return the model with BatchNorm folded, or as it is where that cannot be divided."""
+    clone = folded(model)
+    return clone if hasattr(clone.backbone, "lower") else model
+
+
+def extract(
+    model: Transfer,
+    device: torch.device,
+    precision: str,
+    images: Tensor,
+    *,
+    through: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """uint8 (n, 3, h, w) -> features (n, channels); through: replaces the backbone."""
     parts = []
+    backbone = through or model.backbone
     with torch.inference_mode(), autocast(device, precision):
         for batch in torch.split(images, BATCH):
-            parts.append(model.features(batch.to(device)).float())
+            parts.append(backbone(resized(batch.to(device), model.input_size)).float())
     return torch.cat(parts)
 
 
@@ -181,9 +221,14 @@ def _initialise_head(
 ) -> Mapping[str, float]:
     """Set the head to a fitted probe; return the validation accuracy of each probe."""
     standard = model.standard.cpu()
-    fitted = fit_probes(
+    probed = (
         *_standardised(standard, features, job.training),
         *_standardised(standard, validation.pixels, validation),
+    )
+    if job.held:
+        job.held.probed = probed
+    fitted = fit_probes(
+        *probed,
         classes=model.classifier.out_features,
         seed=job.recipe.seed,
         cache=cache,
