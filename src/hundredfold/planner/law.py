@@ -20,4 +20,5 @@ def predicted(kind: Kind, error: float, seconds: float, later: float, images: in
     images: number of validation images, which bounds how small an error can be told.
     """
     error = max(error, _LEAST / max(images, 1))
-    return error * max(later / max(seconds, 1e-9), 1e-9) ** -EXPONENTS[kind]
+    longer = max(later / max(seconds, 1e-9), 1e-9)
+    return float(error * longer ** -EXPONENTS[kind])

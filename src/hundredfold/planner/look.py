@@ -9,6 +9,7 @@ from PIL import Image
 
 from hundredfold import data
 from hundredfold.data import DataSet, Source
+from hundredfold.errors import DataError
 from hundredfold.recipe import Recipe
 
 _SAMPLED = 24  # images whose detail is measured
@@ -73,7 +74,7 @@ def _readable(survey: data.Survey) -> list[Path]:
     for file in survey.sample[:_SAMPLED]:
         try:
             data.decode(file, 8)
-        except data.DataError:
+        except DataError:
             continue
         files.append(file)
     return files
@@ -81,12 +82,14 @@ def _readable(survey: data.Survey) -> list[Path]:
 
 def _detail(images: list[NDArray[np.uint8]]) -> int:
     """Return the smallest of size, size / 2 ... whose enlargement is almost the image itself."""
-    size = images[0].shape[0]
-    while (
-        size // 2 >= _SMALLEST and np.mean([_lost(image, size // 2) for image in images]) < _LOSES
-    ):
+    size = int(images[0].shape[0])
+    while size // 2 >= _SMALLEST and _loss(images, size // 2) < _LOSES:
         size //= 2
     return size
+
+
+def _loss(images: list[NDArray[np.uint8]], size: int) -> float:
+    return sum(_lost(image, size) for image in images) / len(images)
 
 
 def _lost(image: NDArray[np.uint8], size: int) -> float:

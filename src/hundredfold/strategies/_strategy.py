@@ -5,7 +5,7 @@ from typing import Literal
 
 from hundredfold.errors import UsageError
 
-Head = Literal["random_init", "ridge", "logistic"]
+Head = Literal["random_init", "ridge", "logistic", "best"]
 QUARTERS = 4  # of the list of a network's weight tensors, counted from the input
 
 

@@ -15,7 +15,7 @@ def fine_tune(
     views: int = 0,
     input_size: int = 0,
     cut: int = 0,
-    head: Literal["random_init", "ridge", "logistic"] = "random_init",
+    head: Literal["random_init", "ridge", "logistic", "best"] = "random_init",
     dropout: float = 0.2,
 ) -> Strategy:
     """Train a new head, and the pretrained network at a lower learning rate.
@@ -33,7 +33,7 @@ def fine_tune(
     cut: keep this many groups of the network; see `linear_probe`.
     head: initialisation of the head. "ridge" and "logistic" fit it to features first, so the
         network does not receive the gradients of a random head (Kumar et al. 2022,
-        arXiv:2202.10054).
+        arXiv:2202.10054); "best" takes the better of the two on the validation images.
     dropout: probability on the features, in [0, 1).
 
     BatchNorm stays in inference mode, with the statistics of the weights that were loaded.

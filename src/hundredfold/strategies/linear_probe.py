@@ -10,7 +10,7 @@ def linear_probe(
     *,
     input_size: int = 0,
     cut: int = 0,
-    head: Literal["random_init", "ridge", "logistic"] = "random_init",
+    head: Literal["random_init", "ridge", "logistic", "best"] = "random_init",
     views: int = 1,
     dropout: float = 0.2,
 ) -> Strategy:
@@ -21,7 +21,8 @@ def linear_probe(
     cut: keep this many groups of the network (VGG 1 to 5; ResNet, DenseNet and ConvNeXt 1 to 4;
         MobileNetV2 and EfficientNet 1 to 7); 0 keeps all.
     head: initialisation of the head: at random, or fitted to the features by ridge or logistic
-        regression, whose regularisation is chosen on the validation images.
+        regression, whose regularisation is chosen on the validation images; "best" takes the
+        better of the two there.
     views: number of versions of each image, at least 1: one as it is, the others augmented.
     dropout: probability on the features, in [0, 1).
 

@@ -32,6 +32,14 @@ class FittedProbes(NamedTuple):
     heads: dict[str, tuple[Tensor, Tensor]]
     accuracy: dict[str, float]
 
+    @property
+    def best(self) -> str:
+        """The kind of linear probe with the higher accuracy."""
+        return max(self.heads, key=lambda kind: self._accuracy(kind))
+
+    def _accuracy(self, kind: str) -> float:
+        return next(value for name, value in self.accuracy.items() if name.startswith(kind))
+
 
 def fit_probes(
     features: Tensor,

@@ -234,7 +234,7 @@ def _initialise_head(
         cache=cache,
     )
     model.standard.to(job.device)
-    weight, bias = fitted.heads[job.strategy.head]
+    weight, bias = fitted.heads[fitted.best if job.strategy.head == "best" else job.strategy.head]
     with torch.no_grad():
         model.classifier.weight.copy_(weight)
         model.classifier.bias.copy_(bias)
