@@ -31,7 +31,10 @@ class Request:
     """A checked request to train.
 
     changes:  recipe fields that were set.
-    chosen:   whether the user chose a network, so that a budget chooses only the epochs.
+    sets:     texts of `--set` and `--lr`.
+    files:    the user's own files that changes and sets name.
+    named:    whether the user named a recipe, of which a budget chooses only the epochs.
+    sized:    whether the user set the size of the images.
     explicit: names of the recipe fields that the user set.
     weights:  path of the weights of a resumed run, if set.
     begun:    the run to resume, or None.
@@ -40,9 +43,12 @@ class Request:
     recipe: Recipe
     source: Source
     changes: Mapping[str, Any]
-    chosen: bool
+    named: bool
     options: Mapping[str, Any]
     display: displays.Display | None
+    sets: tuple[str, ...] = ()
+    files: OwnFiles | None = None
+    sized: bool = False
     explicit: frozenset[str] = frozenset()
     weights: Path | None = None
     begun: run.Run | None = None
@@ -60,9 +66,20 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
     source, changes = images.source_in(options["data_dir"]), recipe_changes(keywords)
     if "data" in keywords:
         changes["data"], source = images.resolve_data(keywords["data"], source)
-    chosen_recipe, chosen, explicit = _recipe(name, changes, options)
-    _need_agreement(chosen_recipe, options, "epochs" in keywords)
-    return Request(chosen_recipe, source, changes, chosen, options, display, explicit)
+    files = OwnFiles(trusted=None)  # code that this call names may run
+    sets = _sets(options)
+    chosen, explicit = _recipe(name, changes, options, sets, files)
+    _need_agreement(chosen, options, "epochs" in keywords)
+    sized = options["image_size"] is not None or "data.size" in explicit
+    return Request(
+        chosen, source, changes, bool(name), options, display, sets, files, sized, explicit
+    )
+
+
+def _sets(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the texts of `--set`, and that of `--lr` before them."""
+    rate = [f"optimizer.lr={options['lr']}"] if options["lr"] is not None else []
+    return (*rate, *(options["set"] or []))
 
 
 def _merge_pretrained(keywords: dict[str, Any], out: Path) -> dict[str, Any]:
@@ -75,10 +92,13 @@ def _merge_pretrained(keywords: dict[str, Any], out: Path) -> dict[str, Any]:
 
 
 def _recipe(
-    name: str, changes: dict[str, Any], options: Mapping[str, Any]
-) -> tuple[Recipe, bool, frozenset[str]]:
-    """Return the recipe, whether the user chose its network, and the explicit fields."""
-    files = OwnFiles(trusted=None)  # code that this call names may run
+    name: str,
+    changes: dict[str, Any],
+    options: Mapping[str, Any],
+    sets: tuple[str, ...],
+    files: OwnFiles,
+) -> tuple[Recipe, frozenset[str]]:
+    """Return the recipe, and the fields that are explicit."""
     base = recipes.load(home(name), trusted(options["trust"])) if name else Recipe()
     if "weights" in changes and "model" not in changes:
         network = network_of_run(changes["weights"], options["out"])
@@ -86,14 +106,11 @@ def _recipe(
     if options["image_size"] is not None:  # an option of the data, which a budget keeps
         sized = base.override(changes, [f"data.size={options['image_size']}"], files)
         changes["data"] = str(sized.data)
-    sets = [f"optimizer.lr={options['lr']}"] if options["lr"] is not None else []
-    sets += options["set"] or []
-    chosen = bool(name or "model" in changes or "weights" in changes or sets)
     explicit = changes.keys() | {text.partition("=")[0].strip() for text in sets}
     if name.endswith(".toml") and base.model_fields_set < Recipe.model_fields.keys():
         explicit |= base.model_fields_set  # a run's own file spells out every field
     quick = recipe.QUICK if options["quick"] else {}
-    return base.override(quick | changes, sets, files), chosen, frozenset(explicit)
+    return base.override(quick | changes, sets, files), frozenset(explicit)
 
 
 def _to_resume(

@@ -17,9 +17,9 @@ from hundredfold.errors import HundredfoldError, HundredfoldWarning, Interrupted
 from hundredfold.events import shown_progress
 
 if TYPE_CHECKING:  # importing torch takes a second, so it is imported when training begins
+    from hundredfold.planner import Wishes
+    from hundredfold.recipe import Recipe
     from hundredfold.training import Options, Progress
-    from hundredfold.training.protocols import Job
-    from hundredfold.training.time_budget import TimeBudget
 
 
 def train(recipe: str = "", /, **options: Unpack[TrainOptions]) -> Run:
@@ -78,10 +78,7 @@ def estimate(recipe: str = "", /, **options: Unpack[TrainOptions]) -> dict[str, 
     settings, progress, trained_recipe = _settings(request, ""), _progress(request), request.recipe
     with shown_progress(request.display is not None):
         if request.options["budget"]:
-            job, _ = _plan(request, settings, progress, began, dry_run=True)
-            trained_recipe = job.recipe
-            if "weights" in job.transfer:  # the recipe names them only by their digest
-                settings = replace(settings, weights=Path(job.transfer["weights"]["file"]))
+            trained_recipe, settings = _planned(request, settings, progress, began)
         return training.estimate(trained_recipe, settings, progress, engine_for(trained_recipe))
 
 
@@ -94,25 +91,43 @@ def _train(request: Request, command: str, began: float) -> run.Run:
     if request.begun:
         return training.resume(request.begun, settings, progress, engine)
     if request.options["budget"]:
-        job, time_budget = _plan(request, settings, progress, began)
-        return training.train_job(job, settings, progress, time_budget)
+        return _train_within(request, settings, progress, began)
     return training.train(request.recipe, settings, progress, engine)
 
 
-def _plan(
-    request: Request,
-    settings: "Options",
-    progress: "Progress",
-    began: float,
-    *,
-    dry_run: bool = False,
-) -> "tuple[Job, TimeBudget | None]":
+def _train_within(
+    request: Request, settings: "Options", progress: "Progress", began: float
+) -> run.Run:
+    """Train within the budget: a recipe that the user named, or what the planner chooses."""
     from hundredfold import planner
 
     seconds = planner.parse_duration(request.options["budget"])
-    own = request.recipe if request.chosen else None
-    changes = dict(request.changes)
-    return planner.plan(own, changes, seconds, settings, progress, began, dry_run=dry_run)
+    if request.named:
+        return planner.train_epochs(request.recipe, seconds, settings, progress, began)
+    return planner.train(_wishes(request), seconds, settings, progress, began)
+
+
+def _planned(
+    request: Request, settings: "Options", progress: "Progress", began: float
+) -> "tuple[Recipe, Options]":
+    """Return the recipe that a budget would probably train, and the options to estimate it."""
+    from hundredfold import planner
+
+    seconds = planner.parse_duration(request.options["budget"])
+    if not request.named:
+        return planner.sketch(_wishes(request), seconds, settings, progress).recipe, settings
+    job, _ = planner.plan_epochs(request.recipe, seconds, settings, progress, began, dry_run=True)
+    if "weights" in job.transfer:  # the recipe names them only by their digest
+        settings = replace(settings, weights=Path(job.transfer["weights"]["file"]))
+    return job.recipe, settings
+
+
+def _wishes(request: Request) -> "Wishes":
+    from hundredfold import planner
+
+    changes = {key: value for key, value in request.changes.items() if key != "data"}
+    size = int(request.recipe.data.options.get("size", 0)) if request.sized else 0
+    return planner.Wishes(str(request.recipe.data), changes, request.sets, request.files, size)
 
 
 def _settings(request: Request, command: str) -> "Options":

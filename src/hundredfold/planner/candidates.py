@@ -35,7 +35,8 @@ class Wishes:
     """What the user has set.
 
     data: the recipe text of the data. changes: other recipe fields. sets: options such as
-    "model.depth=16". files: the user's own files that these name. size: pixels of the images; 0 is free.
+    "model.depth=16". files: the user's own files that these name. size: pixels of the images; 0
+    is free.
     """
 
     data: str

@@ -1,41 +1,76 @@
-"""`--budget 5m`: choose the recipe for a time, and the time budget of its training.
+"""`--budget 5m`: train the best classifier that a time allows, and end on time.
 
-A rough timing yields the compute that the time allows, a table the best network for that compute,
-and timed steps the number of epochs. The result is an ordinary recipe. During training, the
-`TimeBudget` compares the clock with the plan and changes the total number of steps.
+With a recipe that the user names, only the epochs are chosen. Otherwise the stages of `stages.py`
+choose strategy, backbone, image size, network, batch and epochs; settings of the user stay. The
+result is one ordinary run, whose recipe can be trained again.
 """
 
 import math
 import time
 from dataclasses import replace
-from typing import Any
 
-from hundredfold import data, recipes, run, wording
+from hundredfold import data, run, wording
+from hundredfold.backbones import name_of
 from hundredfold.compute import device, precision
-from hundredfold.data import DataSet
 from hundredfold.engines.pytorch import on_features, timing
 from hundredfold.engines.pytorch.job import Job, prepare
-from hundredfold.errors import UsageError
-from hundredfold.planner.schedule_table import SCHEDULE_TABLE, Choice, choice_for
+from hundredfold.errors import MissingError, UsageError
+from hundredfold.planner.bench import TorchBench
+from hundredfold.planner.candidates import Candidate, Setting, Wishes
+from hundredfold.planner.deadline import Deadline
+from hundredfold.planner.kept import Kept
+from hundredfold.planner.law import Kind
+from hundredfold.planner.look import look
+from hundredfold.planner.stages import Stages
 from hundredfold.recipe import Recipe
+from hundredfold.run import Run
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.resolve import fit_batch, refuse_inert
+from hundredfold.training.session import train_job
 from hundredfold.training.time_budget import TimeBudget
 from hundredfold.weights.locate import resolve_weights
 
 _FEATURES = 0.75  # of the remaining budget, at most, for features of a backbone
 _AUTOTUNE = 0.03  # of the budget, at most, for timing trials of convolutions
-_MOST_VALIDATION = 2_000  # images: enough for an interval of +-2 points
-_STEPS = 100  # at least; with fewer the batch is reduced
-_SPEED_MACS = 117e6  # per image of speednet at width 1 and 32 px, on average over the sizes
-_PLANNING = 5.0  # seconds from the rough timing to the first step: timing trials
+_LOOK = 0.02  # of the budget, at most, to measure the rate of decoding
+_ANY = 1e15  # multiply-accumulates, to build a network whose speed is measured
 _END = 2.5  # seconds to start Python, and to write weights and the last save
 
 
-def plan(
-    base: Recipe | None,
-    changes: dict[str, Any],
+def train(
+    wishes: Wishes, seconds: float, options: Options, progress: Progress, began: float
+) -> Run:
+    """Train within a budget and return the run that is best on the validation images.
+
+    wishes: what the user has set. seconds: the budget, which starts at `began` on
+    `time.monotonic`. Raises UsageError and DataError as a training does.
+    """
+    if options.name:
+        run.need_free(options.out, options.name)
+    deadline = Deadline(began, seconds)
+    setting, kinds = _setting(wishes, deadline, options, progress)
+    kept = Kept(options.out, options.name)
+    progress = progress.keeping()
+    bench = _bench(setting, kinds, options, progress, deadline, kept)
+    stages = Stages(setting, kinds, deadline, bench, progress.say)
+    stages.run()
+    trained = kept.settle()
+    trained.save_info(trained.info | {"plan": stages.to_json()})
+    progress.say(f"best       {trained.folder}")
+    return trained
+
+
+def sketch(wishes: Wishes, seconds: float, options: Options, progress: Progress) -> Candidate:
+    """Return the training that a budget would probably end with, without trials."""
+    deadline = Deadline(time.monotonic(), seconds)
+    setting, kinds = _setting(wishes, deadline, options, progress)
+    bench = _bench(setting, kinds, options, progress, deadline, Kept(options.out, options.name))
+    return Stages(setting, kinds, deadline, bench, progress.say).likely()
+
+
+def plan_epochs(
+    base: Recipe,
     seconds: float,
     options: Options,
     progress: Progress,
@@ -43,23 +78,18 @@ def plan(
     *,
     dry_run: bool = False,
 ) -> tuple[Job, TimeBudget | None]:
-    """Return the job for a budget, ready for its loop, and the budget it keeps to.
-
-    base: a recipe of which only the epochs are chosen; None chooses network, image sizes and batch
-    size too. changes: fields that the user has set, which take precedence. seconds: the budget,
-    which starts at `began` on `time.monotonic`. dry_run: compute no features.
+    """Return the job of a recipe with the epochs that a budget allows, and the budget it keeps to.
 
     A head on a frozen backbone keeps the recipe's epochs where they fit, and then has no budget,
-    as more epochs would overfit.
+    as more epochs would overfit. dry_run: compute no features.
 
     Raises UsageError where the features of a backbone would exceed the budget.
     """
     end, cache = began + seconds, options.source.cache
     if options.name and not dry_run:  # before timing takes its time
         run.need_free(options.out, options.name)
-    recipe = base or _chosen(changes, end, options, progress)
-    refuse_inert(recipe, options)
-    recipe, weights = resolve_weights(recipe, options.source, options.weights)
+    refuse_inert(base, options)
+    recipe, weights = resolve_weights(base, options.source, options.weights)
     dataset = data.load(recipe.data, options.source)
     data.refuse_folder(dataset, options.source)
     recipe = fit_batch(recipe, dataset, options, progress)
@@ -68,7 +98,7 @@ def plan(
     _need_time(feature_seconds, time.monotonic() - began, seconds)
     if dry_run:
         job, end = on_features.dry_run(job), end - feature_seconds
-        if base and base.weights:  # an estimate looks for them again, as the user named them
+        if base.weights:  # an estimate looks for them again, as the user named them
             recipe = recipe.override({"weights": base.weights})
     else:
         job = on_features.compute_features(job, cache, progress)
@@ -85,6 +115,69 @@ def plan(
     return job, None if enough else TimeBudget(left, times)
 
 
+def train_epochs(
+    base: Recipe, seconds: float, options: Options, progress: Progress, began: float
+) -> Run:
+    """Train a recipe that the user named for as many epochs as a budget allows."""
+    job, time_budget = plan_epochs(base, seconds, options, progress, began)
+    return train_job(job, options, progress, time_budget)
+
+
+def _setting(
+    wishes: Wishes, deadline: Deadline, options: Options, progress: Progress
+) -> tuple[Setting, list[Kind]]:
+    """Look at the images, and return what the candidates share and the kinds that are allowed."""
+    wanted = wishes.applied(Recipe(), {})
+    refuse_inert(wanted, options)
+    seen = look(wanted, options.source, _LOOK * deadline.seconds)
+    progress.say(f"look       {seen}")
+    auto = wanted.precision == "auto"
+    dtype = precision.promising(device.choose(options.device)) if auto else wanted.precision
+    setting = Setting(wishes, seen, dtype)
+    kinds = _kinds(wishes, wanted)
+    if "head" in kinds or "whole" in kinds:
+        try:
+            resolve_weights(setting.head(64, seen.images).recipe, options.source, options.weights)
+        except MissingError as error:
+            if wanted.weights:
+                raise
+            progress.say(f"budget     from scratch only: {error.message}")
+            kinds = ["scratch"]
+    return setting, kinds
+
+
+def _kinds(wishes: Wishes, wanted: Recipe) -> list[Kind]:
+    """Return the kinds of candidates that the user's settings allow."""
+    fields = {text.partition("=")[0].strip().partition(".")[0] for text in wishes.sets}
+    fields |= wishes.changes.keys()
+    transfers: list[Kind] = ["head", "upper", "whole"]
+    if "strategy" in fields:
+        by_name: dict[str, list[Kind]] = {
+            "scratch": ["scratch"], "linear_probe": ["head"], "fine_tune": ["whole"],
+        }  # fmt: skip
+        return by_name[wanted.strategy.name]
+    if "weights" in fields:
+        return transfers if wanted.weights else ["scratch"]
+    if "model" in fields:
+        return transfers if name_of(wanted.model) else ["scratch"]
+    return [*transfers, "scratch"]
+
+
+def _bench(
+    setting: Setting,
+    kinds: list[Kind],
+    options: Options,
+    progress: Progress,
+    deadline: Deadline,
+    kept: Kept,
+) -> TorchBench:
+    images = setting.look.images
+    pretrained = "head" in kinds or "whole" in kinds
+    head = setting.head(64, images).recipe if pretrained else None
+    scratch = setting.scratch(images, _ANY).recipe if "scratch" in kinds else None
+    return TorchBench(options, progress, deadline, kept, head, scratch)
+
+
 def _need_time(feature_seconds: float, spent: float, seconds: float) -> None:
     """Raise UsageError where features leave too little of the budget for training."""
     least = spent + feature_seconds / _FEATURES
@@ -95,52 +188,3 @@ def _need_time(feature_seconds: float, spent: float, seconds: float) -> None:
             remedy=f"--budget {math.ceil(least / 60)}m, a lower --set strategy.input_size, "
             "or --set limit=5000",
         )
-
-
-def _chosen(changes: dict[str, Any], end: float, options: Options, progress: Progress) -> Recipe:
-    """Return the recipe, without its epochs, for the compute of this machine until `end`."""
-    trial = _recipe(SCHEDULE_TABLE[2], changes, options, float("inf"))
-    auto = trial.precision == "auto"
-    dtype = precision.promising(device.choose(options.device)) if auto else trial.precision
-    job = prepare(trial, options, None, None, {"precision": dtype, "algorithms": {}})
-    rate = job.summary.macs / timing.seconds_per_image(job)
-    macs = rate * max(end - time.monotonic() - _PLANNING - _END, 1.0)
-    per_image = macs / len(job.training)
-    progress.say(
-        f"speed      {rate / 1e9:,.1f} G multiply-accumulates a second in {dtype}: "
-        f"{per_image / 1e9:.2g} G for each training image"
-    )
-    return _recipe(choice_for(per_image), changes, options, macs)
-
-
-def _recipe(choice: Choice, changes: dict[str, Any], options: Options, macs: float) -> Recipe:
-    """Return the recipe of a choice, without its epochs.
-
-    macs: multiply-accumulates of forward passes within the time; with few, the batch is smaller.
-    """
-    changed = Recipe().override(changes)
-    dataset = data.load(changed.data, options.source)
-    count = len(dataset.parts["train"]())
-    per_image = _SPEED_MACS * choice.width**2 * (dataset.size / 32) ** 2
-    batch = min(_batch(macs / per_image / _STEPS), max(1, count // 4))
-    scale = (batch / 1024) ** 0.5
-    fields = {
-        "title": f"{dataset.name} within a budget of time",
-        "model": f"speednet(width={choice.width})",
-        "augment": f"pad_crop(pixels={max(2, dataset.size // 16)}, mode='reflect'){_flip(dataset)}",
-        "optimizer": f"muon(lr={0.18 * scale:.3g}, sgd_lr={1.38 * scale:.3g})",
-        "resolution": f"progressive(shares={choice.shares}, until={choice.until})",
-        "batch_size": batch,
-        "micro_batch": min(256, batch),
-        "validation": min(0.1, round(_MOST_VALIDATION / count, 4)),
-    }
-    return recipes.load("speed-75").override(fields).override(changes)
-
-
-def _batch(most: float) -> int:
-    """Return the largest power of two up to `most`, in [64, 1024]."""
-    return next((size for size in (1024, 512, 256, 128) if size <= most), 64)
-
-
-def _flip(dataset: DataSet) -> str:
-    return " | alternating_flip" if dataset.mirrors else ""

@@ -50,6 +50,12 @@ class Progress:
         self._unlogged: list[str] = []
         self._shown = 0.0
 
+    def keeping(self) -> "Progress":
+        """Return the same progress for several runs, each of which logs all lines so far."""
+        kept = Progress(self._display, keeps=True)
+        kept._unlogged = self._unlogged
+        return kept
+
     def say(self, line: str) -> None:
         """Show and log a line."""
         self._keep(line)

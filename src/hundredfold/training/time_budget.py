@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _CHECKS = 20  # adaptations during a training
+_INTERVALS = 5  # whose median tells how much slower steps are than planned
 _SAMPLES = 500  # points of progress at which image sizes are summed to a training's time
 _TOLERANCE = 0.01  # of the budget: smaller deviations are ignored
 
@@ -54,7 +55,8 @@ class TimeBudget:
     """Keep a training within a time by changing its total number of steps.
 
     seconds: of the whole training. first: seconds after which the first weights are scored and
-    written. slower: measured over planned time of a step.
+    written. slower: measured over planned time of a step, the median of the last intervals, so
+    that no single stall changes the plan.
     """
 
     seconds: float
@@ -62,6 +64,7 @@ class TimeBudget:
     first: float = math.inf
     slower: float = 1.0
     _since: tuple[int, float] = field(default=(-1, 0.0), repr=False)
+    _ratios: list[float] = field(default_factory=lambda: [1.0], repr=False)
 
     def steps(self, done: int, steps: int, spent: float) -> int:
         """Return the new total number of steps; it changes at most every 1/20 of the budget.
@@ -76,7 +79,8 @@ class TimeBudget:
             return steps
         planned = self.times.seconds(before, steps) - self.times.seconds(done, steps)
         self._since = done, spent
-        self.slower = (self.slower + (spent - at) / max(planned, 1e-9)) / 2
+        self._ratios = [*self._ratios, (spent - at) / max(planned, 1e-9)][-_INTERVALS:]
+        self.slower = sorted(self._ratios)[(len(self._ratios) - 1) // 2]
         left = self.seconds - spent
         expected = self.slower * self.times.seconds(done, steps)
         if abs(expected - left) < _TOLERANCE * self.seconds:

@@ -13,20 +13,25 @@ from hundredfold.engines.pytorch.job import Job
 from hundredfold.engines.pytorch.learner import Learner, resized
 from hundredfold.training.time_budget import StepTimes
 
-_SECONDS = 0.7  # of timing for each size; one repeat where that is longer
+SECONDS = 0.7  # of timing for each size; one repeat where that is longer
 _FEW = 64  # images of a micro-batch in the first timing
 _ROUGH = 32  # images of a rough estimate
 
 
-def step_times(job: Job) -> StepTimes:
-    """Time gradients at each image size, an update and validation; the model is restored."""
+def step_times(job: Job, seconds: float = SECONDS) -> StepTimes:
+    """Time gradients at each image size, an update and validation; the model is restored.
+
+    seconds: of timing for each size.
+    """
     before = copy.deepcopy(job.model.state_dict())
     learner = job.new_learner()
     with job.feed:
         batch = next(iter(job.feed.epoch(0)))
     sizes = {job.image_size(part / 100) for part in range(100)} | {job.data.size}
-    gradients = {size: _seconds_of_gradients(learner, batch, size, _FEW) for size in sorted(sizes)}
-    update = _seconds_of_update(learner, batch)
+    gradients = {
+        size: _seconds_of_gradients(learner, batch, size, _FEW, seconds) for size in sorted(sizes)
+    }
+    update = _seconds_of_update(learner, batch, seconds)
     validation = _seconds_of_validation(job, learner)
     job.model.load_state_dict(before)
     by_size = {size: seconds + update for size, seconds in gradients.items()}
@@ -38,49 +43,57 @@ def seconds_per_image(job: Job) -> float:
     learner = job.new_learner()
     with job.feed:
         batch = next(iter(job.feed.epoch(0)))
-    seconds = _seconds_of_gradients(learner, batch, job.data.size, _ROUGH)
+    seconds = _seconds_of_gradients(learner, batch, job.data.size, _ROUGH, SECONDS)
     return seconds / len(batch.images)
 
 
-def _seconds_of_gradients(learner: Learner, batch: Batch, size: int, few: int) -> float:
+def _seconds_of_gradients(
+    learner: Learner, batch: Batch, size: int, few: int, seconds: float
+) -> float:
     """Time concurrent micro-batches, and return the seconds of the whole batch.
 
-    few: images per micro-batch of the first timing; the second has as many as `_SECONDS` allows.
+    few: images per micro-batch of the first timing; the second has as many as `seconds` allows.
     A step has a fixed cost beside that of its images, so small micro-batches overestimate.
     """
     count = len(batch.images)
     split = learner.split_work(count)
     few = min(few, split.micro_batch)
-    each = _seconds_of_image(learner, batch, size, few, most=1)
-    affordable = min(split.micro_batch, int(_SECONDS / (each * split.workers)))
-    return _seconds_of_image(learner, batch, size, max(few, affordable)) * count
+    each = _seconds_of_image(learner, batch, size, few, seconds, most=1)
+    affordable = min(split.micro_batch, int(seconds / (each * split.workers)))
+    return _seconds_of_image(learner, batch, size, max(few, affordable), seconds) * count
 
 
-def _seconds_of_update(learner: Learner, batch: Batch) -> float:
+def _seconds_of_update(learner: Learner, batch: Batch, seconds: float) -> float:
     """Return the seconds of an update; gradients come first, as updates skip without them."""
     before = partial(learner.gradients, batch.images[:_ROUGH], batch.labels[:_ROUGH])
-    return _median_seconds(learner.update, learner.device, before=before)
+    return _median_seconds(learner.update, learner.device, seconds, before=before)
 
 
 def _seconds_of_image(
-    learner: Learner, batch: Batch, size: int, micro_batch: int, most: int = 9
+    learner: Learner,
+    batch: Batch,
+    size: int,
+    micro_batch: int,
+    limit: float,
+    most: int = 9,
 ) -> float:
     """Return the seconds per image of concurrent micro-batches, resizing included.
 
-    most: repetitions at most.
+    limit: seconds of repetitions. most: repetitions at most.
     """
     count = learner.split_work(len(batch.images)).workers * micro_batch
     images, targets = batch.images[:count], batch.labels[:count]
     small = resized(images, size)
     step = partial(learner.gradients, small, targets, micro_batch=micro_batch)
-    seconds = _median_seconds(step, learner.device, most)
-    seconds += _median_seconds(partial(resized, images, size), learner.device, most)
+    seconds = _median_seconds(step, learner.device, limit, most)
+    seconds += _median_seconds(partial(resized, images, size), learner.device, limit, most)
     return seconds / len(images)
 
 
 def _median_seconds(
     function: Callable[[], object],
     device: torch.device,
+    limit: float,
     most: int = 9,
     before: Callable[[], object] = lambda: None,
 ) -> float:
@@ -91,7 +104,7 @@ def _median_seconds(
     before()
     function()
     times: list[float] = []
-    while not times or (sum(times) < _SECONDS and len(times) < most):
+    while not times or (sum(times) < limit and len(times) < most):
         before()
         finish(device)
         began = time.perf_counter()

@@ -1,0 +1,140 @@
+"""Carry out the stages of a budget with the PyTorch engine."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from hundredfold import machine
+from hundredfold.engines.pytorch import on_features, probes, timing
+from hundredfold.engines.pytorch.held import Held
+from hundredfold.engines.pytorch.job import Job, prepare
+from hundredfold.engines.pytorch.rates import feature_rates, training_speed
+from hundredfold.engines.pytorch.trial import trial
+from hundredfold.errors import CheckError
+from hundredfold.planner.candidates import UPPER_GROUPS, Candidate
+from hundredfold.planner.deadline import Deadline
+from hundredfold.planner.kept import Kept, accuracy
+from hundredfold.planner.stages import Score
+from hundredfold.recipe import Recipe
+from hundredfold.training.options import Options
+from hundredfold.training.progress import Progress
+from hundredfold.training.session import train_job
+from hundredfold.training.time_budget import TimeBudget
+from hundredfold.weights.locate import resolve_weights
+
+_AUTOTUNE = 0.03  # of the budget, at most, for timing trials of convolutions
+_MEMORY = 0.3  # of the free memory, at most, for activations that are held
+_END = 2.0  # seconds to write weights and page, and to end Python
+_RUN = 1.0  # seconds of an answer that are not those of its images
+_FP32 = 3.0  # times the validation in the precision of training: the last one, in fp32
+_TIMING = 0.005  # of the budget, at most, for timing trials of each size
+_MOST_EPOCHS = 30  # of a training that begins with pretrained weights
+_MEASURED = (96, 160)  # pixels at which the rate of features is measured
+
+
+@dataclass
+class TorchBench:
+    """The bench of a budget; see `stages.Bench` for each method.
+
+    head: any candidate with a pretrained backbone, to measure its rates; None without one.
+    """
+
+    options: Options
+    progress: Progress
+    deadline: Deadline
+    kept: Kept
+    head: Recipe | None
+    scratch: Recipe | None
+    held: Held = field(init=False)
+    _curve: list[tuple[int, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.held = Held(UPPER_GROUPS, int(_MEMORY * machine.free_memory()))
+        seconds = self.deadline.seconds
+        self.options = replace(
+            self.options, held=self.held, fast_validation=True, autotune_seconds=_AUTOTUNE * seconds
+        )
+
+    @cached_property
+    def _rates(self) -> dict[int, float]:
+        assert self.head is not None
+        recipe, weights = resolve_weights(self.head, self.options.source, self.options.weights)
+        return feature_rates(recipe, weights, self.options, _MEASURED)
+
+    def feature_rate(self, size: int) -> float:
+        if size in self._rates:
+            return self._rates[size]
+        measured = sorted(self._rates.items())
+        (small, fast), (large, slow) = measured[0], measured[-1]
+        exponent = max(1.0, math.log(fast / slow) / math.log(large / small))
+        nearest, rate = min(measured, key=lambda pair: abs(math.log(pair[0] / size)))
+        return float(rate * (nearest / size) ** exponent)
+
+    def training_speed(self) -> float:
+        assert self.scratch is not None
+        return training_speed(self.scratch, self.options)
+
+    def answer(self, candidate: Candidate) -> Score:
+        began = self.deadline.spent
+        job, recipe = self._prepared(candidate, None)
+        job = on_features.compute_features(job, self.options.source.cache, self.progress)
+        options = replace(self.options, name=self.kept.free_name(recipe, job.data.name))
+        answered = train_job(job, options, self.progress, None, recipe)
+        self.kept.offer(answered, replaces=True)
+        if self.held.probed is not None:
+            self._curve = probes.learning_curve(*self.held.probed)
+        seconds = self.deadline.spent - began
+        self._rates[candidate.size] = candidate.images / max(seconds - _RUN, 0.1)
+        return Score(accuracy(answered), len(job.validation), seconds)
+
+    def trial(self, candidate: Candidate, seconds: float) -> Score | None:
+        job, _ = self._prepared(candidate, None)
+        job = on_features.compute_features(job, self.options.source.cache, Progress())
+        try:
+            tried = trial(job, seconds)
+        except CheckError as error:
+            self.progress.say(f"trial      {candidate}: {error.message}")
+            return None
+        return Score(*tried)
+
+    def train(self, candidate: Candidate, seconds: float) -> Score | None:
+        end = self.deadline.spent + seconds
+        job, recipe = self._prepared(candidate, self.progress)
+        job = on_features.compute_features(job, self.options.source.cache, self.progress)
+        times = timing.step_times(job, min(timing.SECONDS, _TIMING * self.deadline.seconds))
+        left = end - self.deadline.spent - (1 + _FP32) * times.validation - _END
+        epochs = max(1, times.steps_within(0, max(left, 0.1))) / job.feed.steps
+        if candidate.kind != "scratch":
+            epochs = min(epochs, _MOST_EPOCHS)
+        recipe = recipe.override({"epochs": round(epochs, 4)})
+        job = replace(job, recipe=recipe)
+        planned = min(left, times.seconds(0, max(1, round(epochs * job.feed.steps))))
+        first = max(0.0, self.deadline.first - self.deadline.spent - times.validation)
+        budget = TimeBudget(max(planned, 0.1), times, first)
+        name = self.kept.free_name(recipe, job.data.name)
+        began = self.deadline.spent
+        try:
+            trained = train_job(
+                job, replace(self.options, name=name), self.progress, budget, recipe
+            )
+        except CheckError as error:
+            self.progress.say(f"diverged   {candidate}: {error.message}; {error.found or ''}")
+            self.kept.discard(name)
+            return None
+        score = Score(accuracy(trained), len(job.validation), self.deadline.spent - began)
+        if not self.kept.offer(trained):
+            assert self.kept.best
+            self.progress.say(f"kept       {self.kept.best.folder}, which is not worse")
+        return score
+
+    def learning_curve(self) -> Sequence[tuple[int, float]]:
+        return self._curve
+
+    def _prepared(self, candidate: Candidate, progress: Progress | None) -> tuple[Job, Recipe]:
+        """Return the job of a candidate, and its recipe with pinned weights."""
+        self.held.forget_other_sizes(candidate.size)
+        options = self.options
+        recipe, weights = resolve_weights(candidate.recipe, options.source, options.weights)
+        job = prepare(recipe, options, progress, weights)
+        return job, recipe

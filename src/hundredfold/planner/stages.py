@@ -1,0 +1,250 @@
+"""The stages of a budget: look, answer early, race, train, and say what more would bring.
+
+No strategy wins everywhere: a head on features is best for cats and dogs, and loses by nine points
+on blood cells. So candidates are tried on the data for a part of the time, and the one with the
+lowest predicted error gets the rest. What is trained later is kept only where it is better on the
+validation images.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from hundredfold import wording
+from hundredfold.planner.candidates import PASSES, Candidate, Setting, worth
+from hundredfold.planner.deadline import Deadline
+from hundredfold.planner.law import Kind, predicted
+
+_FEATURES = 0.25  # of the time, at most, for features of the images
+_TRIAL = 0.05  # of the time for each candidate of the race
+_LEAST_TRIAL = 2.0  # seconds: shorter trials tell nothing
+_RACE_ENDS = 0.5  # of the time: with less left, no further trial begins
+_RUN = 1.5  # seconds to write a run with its scores
+_BACKWARD = 4.0  # times a forward pass: a training step of a whole backbone
+_REST = 0.12  # of the time: with less left, no further training begins
+_LEAST_REST = 4.0  # seconds
+_SECOND_VIEW = 0.35  # of the time left, at most, for activations of a second version
+_BETTER = 1.01  # times what the first features are worth: less is not worth computing others
+_OTHER_SIZE = 0.08  # of the time, at most, to decode images again at another size
+_DECODING = 0.3  # of the time left, at most, to decode images for a training from scratch
+_FEWEST = 40  # images
+
+
+class Score(NamedTuple):
+    """Accuracy on so many validation images, and the seconds of training that gave it."""
+
+    accuracy: float
+    images: int
+    seconds: float
+
+    @property
+    def error(self) -> float:
+        return 1 - self.accuracy
+
+
+class Bench(Protocol):
+    """What the stages need of an engine; every method takes the time that it says."""
+
+    def feature_rate(self, size: int) -> float:
+        """Return images per second of a backbone's features, measured or extrapolated."""
+        ...
+
+    def training_speed(self) -> float:
+        """Return multiply-accumulates of forward passes per second of a training from scratch."""
+        ...
+
+    def answer(self, candidate: Candidate) -> Score:
+        """Fit a head, and keep it as a run."""
+        ...
+
+    def trial(self, candidate: Candidate, seconds: float) -> Score | None:
+        """Train a candidate for some seconds and forget it; None where it diverges."""
+        ...
+
+    def train(self, candidate: Candidate, seconds: float) -> Score | None:
+        """Train a candidate as a run, kept where it is better; None where it diverges."""
+        ...
+
+    def learning_curve(self) -> Sequence[tuple[int, float]]:
+        """Return numbers of images with the accuracy of a head fitted to them."""
+        ...
+
+
+class Line(NamedTuple):
+    """A row of the plan: what was done, its score, and the error predicted for the end."""
+
+    stage: str
+    candidate: Candidate
+    score: Score | None
+    predicted: float | None = None
+
+
+@dataclass
+class Stages:
+    """Run the stages of a budget on a bench.
+
+    kinds: kinds of candidates that the user's settings allow. say: logs a line.
+    """
+
+    setting: Setting
+    kinds: Sequence[Kind]
+    deadline: Deadline
+    bench: Bench
+    say: Callable[[str], None]
+    lines: list[Line] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Run all stages."""
+        if "head" in self.kinds:
+            self._answer()
+        ranked = self._race()
+        self._train(ranked)
+        self._report_more()
+
+    def likely(self) -> Candidate:
+        """Return what the budget would probably end with, without computing anything long."""
+        if "head" in self.kinds:
+            head = self._features(_FEATURES * self.deadline.seconds)
+            self.lines.append(Line("answer", head, None))
+            if self.kinds == ["head"]:
+                return head
+        return self._candidates()[0]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the rows of the plan for run.json."""
+        rows: list[dict[str, Any]] = []
+        for line in self.lines:
+            candidate, score = line.candidate, line.score
+            row: dict[str, Any] = {"stage": line.stage, "kind": candidate.kind}
+            row |= {"model": str(candidate.recipe.model), "size": candidate.size}
+            row["images"] = candidate.images
+            if score:
+                row |= {"accuracy": round(score.accuracy, 4), "seconds": round(score.seconds, 2)}
+            if line.predicted is not None:
+                row["predicted"] = round(1 - line.predicted, 4)
+            rows.append(row)
+        return rows
+
+    def _answer(self) -> None:
+        """Fit heads: within the first tenth on what fits, then on what a quarter allows."""
+        first = self._features(self.deadline.first - self.deadline.spent - _RUN)
+        self._fit(first)
+        main = self._features(_FEATURES * self.deadline.seconds)
+        if worth(main.size, main.images) > _BETTER * worth(first.size, first.images):
+            self._fit(main)
+
+    def _fit(self, candidate: Candidate) -> None:
+        self.say(f"budget     {wording.seconds(self.deadline.spent)}: {candidate}")
+        self.lines.append(Line("answer", candidate, self.bench.answer(candidate)))
+
+    def _features(self, seconds: float) -> Candidate:
+        """Return the head whose features are worth the most within some seconds."""
+        look = self.setting.look
+        options: list[tuple[float, int, int]] = []
+        for size in self.setting.sizes():
+            each = 1 / look.decoding + 1 / self.bench.feature_rate(size)
+            fitting = int(seconds / each / (1 + look.validation / max(look.images, 1)))
+            images = min(look.images, max(fitting, _FEWEST, 2 * look.classes))
+            if fitting >= images or not options:
+                options.append((worth(size, images), size, images))
+        _, size, images = max(options)
+        return self.setting.head(size, images)
+
+    @property
+    def _answered(self) -> Line | None:
+        return next((line for line in reversed(self.lines) if line.stage == "answer"), None)
+
+    def _candidates(self) -> list[Candidate]:
+        """Return what could be trained by gradient, the likeliest first."""
+        answered, look, chosen = self._answered, self.setting.look, []
+        images = answered.candidate.images if answered else look.images
+        left = self.deadline.left
+        if answered and "upper" in self.kinds:
+            chosen.append(self.setting.upper(answered.candidate.size, images, views=1))
+        if "whole" in self.kinds:
+            chosen.append(self.setting.whole(self._whole_size(images), images))
+        if "scratch" in self.kinds:
+            seconds = images / look.decoding  # its images have another size
+            if not chosen or seconds < _OTHER_SIZE * self.deadline.seconds:
+                images = int(min(images, max(_FEWEST, _DECODING * left * look.decoding)))
+                macs = self.bench.training_speed() * 0.8 * left
+                chosen.append(self.setting.scratch(images, macs))
+        return chosen
+
+    def _whole_size(self, images: int) -> int:
+        """Return the largest size at which the whole backbone passes over all images often."""
+        sizes = self.setting.sizes()
+        passed = PASSES * images / (0.7 * self.deadline.left)
+        return max(
+            (s for s in sizes if self.bench.feature_rate(s) / _BACKWARD >= passed),
+            default=sizes[0],
+        )
+
+    def _race(self) -> list[Candidate]:
+        """Try each candidate for a while, and return them by their predicted error."""
+        candidates, answered = self._candidates(), self._answered
+        seconds = _TRIAL * self.deadline.seconds
+        if len(candidates) < 2 or seconds < _LEAST_TRIAL:
+            return candidates
+        ranked: list[tuple[float, int]] = []
+        for number, candidate in enumerate(candidates):
+            if self.deadline.left < _RACE_ENDS * self.deadline.seconds:
+                ranked.append((1.0, number))
+                continue
+            score = self.bench.trial(candidate, seconds)
+            error = self._predicted(candidate, score) if score else None
+            self.lines.append(Line("trial", candidate, score, error))
+            if error is not None:
+                ranked.append((error, number))
+        if answered and answered.score:
+            self.say(f"trial      the head alone has {answered.score.accuracy:.2%}")
+        return [candidates[number] for _, number in sorted(ranked)]
+
+    def _predicted(self, candidate: Candidate, score: Score) -> float:
+        """Return and log the error that is predicted for the time left."""
+        later = max(0.9 * self.deadline.left, score.seconds)
+        error = predicted(candidate.kind, score.error, score.seconds, later, score.images)
+        self.say(
+            f"trial      {candidate}: accuracy {score.accuracy:.2%} after {score.seconds:.1f} s, "
+            f"predicted {1 - error:.2%}"
+        )
+        return error
+
+    def _train(self, ranked: Sequence[Candidate]) -> None:
+        """Train the best candidate with the time left; after a divergence, the next."""
+        for candidate in ranked:
+            left = self.deadline.left
+            if left < max(_LEAST_REST, _REST * self.deadline.seconds) and self.lines:
+                return
+            chosen = self._with_views(candidate)
+            self.say(
+                f"budget     {wording.seconds(self.deadline.spent)}: training {chosen}, "
+                f"{wording.seconds(left)} left"
+            )
+            score = self.bench.train(chosen, left)
+            self.lines.append(Line("training", chosen, score))
+
+    def _with_views(self, candidate: Candidate) -> Candidate:
+        """Return the candidate on two versions of each image where there is time for them."""
+        if candidate.kind != "upper":
+            return candidate
+        seconds = candidate.images / self.bench.feature_rate(candidate.size)
+        if seconds > _SECOND_VIEW * self.deadline.left:
+            return candidate
+        return self.setting.upper(candidate.size, candidate.images, views=2)
+
+    def _report_more(self) -> None:
+        """Say what more images and more time would bring."""
+        curve = list(self.bench.learning_curve()) if self._answered else []
+        if curve:
+            text = ", ".join(f"{accuracy:.1%} with {images:,}" for images, accuracy in curve)
+            self.say(f"more       images: a head alone has {text}")
+        trained = [line for line in self.lines if line.score and line.stage == "training"] or [
+            line for line in self.lines if line.score and line.stage == "answer"
+        ]
+        best = max(trained, key=lambda line: line.score.accuracy if line.score else 0, default=None)
+        if best and best.score:
+            score, kind = best.score, best.candidate.kind
+            longer = 10 * max(score.seconds, 1e-9)
+            error = predicted(kind, score.error, score.seconds, longer, score.images)
+            self.say(f"more       time: {1 - error:.1%} is predicted for ten times the budget")
