@@ -41,7 +41,9 @@ def test_epochs_and_a_budget_contradict_each_other(capsys: pytest.CaptureFixture
     assert "--budget chooses the epochs" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("given", "sizes"), [([], 3), (["--model", "simple_cnn"], 1)])
+@pytest.mark.parametrize(
+    ("given", "sizes"), [(["--weights", "none"], 3), (["--model", "simple_cnn"], 1)]
+)
 def test_a_budget_leaves_an_ordinary_run(
     given: list[str], sizes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,7 +57,9 @@ def test_a_budget_leaves_an_ordinary_run(
     assert trained_run.info["status"] == "done"
     assert len(trained_run.info["budget"]["by_size"]) >= sizes
     assert trained_run.info["steps"] == trained_run.curve[-1]["step"]
-    assert str(trained_run.recipe.model).startswith(given[1] if given else "speednet")
+    assert str(trained_run.recipe.model).startswith(
+        "simple_cnn" if "--model" in given else "speednet"
+    )
     assert (
         0
         < trained_run.info["steps"]

@@ -137,6 +137,7 @@ class Setting:
         }
         if self._own_network():
             fields = self._by_gradient("scratch", str(fields["augment"])) | {"batch_size": batch}
+            return self._candidate("scratch", Recipe(), fields, size, images)
         return self._candidate("scratch", recipes.load("speed-75"), fields, size, images)
 
     def _affordable_size(self, macs: float) -> int:
@@ -146,8 +147,9 @@ class Setting:
         return int(32 * max(ratio, 1.0) ** 0.5 // 16 * 16)
 
     def _own_network(self) -> bool:
-        names = {text.partition("=")[0].strip() for text in self.wishes.sets}
-        return "model" in self.wishes.changes or "model" in names
+        """Return whether the user chose another network than `speednet`."""
+        wanted = self.wishes.applied(recipes.load("speed-75"), {})
+        return wanted.model.name != "speednet"
 
     def _transfer(self, kind: Kind, size: int, images: int, fields: Mapping[str, Any]) -> Candidate:
         begin = {"model": self.backbone, "weights": "imagenet", "patience": 0}
