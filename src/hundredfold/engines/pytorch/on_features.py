@@ -165,7 +165,7 @@ def _initialise_head(
     standard = model.standard.cpu()
     fitted = fit_probes(
         *_standardised(standard, features, job.training),
-        *_standardised(standard, validation.pixels, validation),
+        *_standardised(standard, np.asarray(validation.pixels), validation),
         classes=model.classifier.out_features,
         seed=job.recipe.seed,
         cache=cache,
