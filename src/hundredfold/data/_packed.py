@@ -13,6 +13,7 @@ import hashlib
 import io
 import os
 import time
+import weakref
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,8 +31,8 @@ from hundredfold.data._decoding import threads
 from hundredfold.errors import DataError
 
 IMAGES, INDEX, SUMS = "images.bin", "index.npy", "sums.npy"
-QUALITY = 92  # of 100; full colour resolution
-_SUM = 16  # bytes
+QUALITY = 95  # of 100; full colour resolution
+SUM = 16  # bytes
 _TASK = 8  # images that a thread decodes in one go
 
 
@@ -52,7 +53,8 @@ class Packed:
         self._index = np.load(folder / INDEX, allow_pickle=False)
         self.sums: NDArray[np.uint8] = np.load(folder / SUMS, allow_pickle=False)
         self.shape = (len(self._index), size, size, 3)
-        self._stream = (folder / IMAGES).open("rb", buffering=0)
+        self._file = os.open(folder / IMAGES, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._file)
         self._lock = Lock()
         self._decoded, self._seconds = 0, 0.0
 
@@ -97,17 +99,17 @@ class Packed:
     def _decode(self, rows: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
         for row, image in zip(rows, out, strict=False):
             data = self._read(int(row))
-            if hashlib.sha256(data).digest()[:_SUM] != self.sums[row].tobytes():
+            if hashlib.sha256(data).digest()[:SUM] != self.sums[row].tobytes():
                 raise self._damaged()
             image[:] = decoded(data)
 
     def _read(self, row: int) -> bytes:
         begin, length = map(int, self._index[row])
         if hasattr(os, "pread"):
-            return os.pread(self._stream.fileno(), length, begin)
-        with self._lock:
-            self._stream.seek(begin)
-            return self._stream.read(length)
+            return os.pread(self._file, length, begin)
+        with self._lock:  # Windows
+            os.lseek(self._file, begin, os.SEEK_SET)
+            return os.read(self._file, length)
 
     def _damaged(self) -> DataError:
         """Mark the part as damaged, so that it is made again, and return the error."""
@@ -144,9 +146,9 @@ def write(folder: Path, blocks: Iterable[list[bytes]]) -> NDArray[np.uint8]:
         for block in blocks:
             stream.writelines(block)
             lengths += [len(data) for data in block]
-            sums += [hashlib.sha256(data).digest()[:_SUM] for data in block]
+            sums += [hashlib.sha256(data).digest()[:SUM] for data in block]
     ends = np.cumsum(np.array(lengths, np.int64))
     np.save(folder / INDEX, np.stack([ends - lengths, lengths], 1).astype(np.int64))
-    table = np.frombuffer(b"".join(sums), np.uint8).reshape(-1, _SUM)
+    table = np.frombuffer(b"".join(sums), np.uint8).reshape(-1, SUM)
     np.save(folder / SUMS, table)
     return table

@@ -183,7 +183,7 @@ def _model(
 
 def _report(job: Job, progress: Progress, reason: str) -> None:
     progress.say(f"device     {device.name_of(job.device)}, {job.threads} threads; {reason}")
-    describe_data(job.data, len(job.training), len(job.validation), progress)
+    describe_data(job.data, job.training, job.validation, progress)
     progress.say(
         f"model      {job.recipe.model}: {job.summary.parameters:,} parameters, "
         f"{job.summary.macs / 1e6:,.1f} M multiply-accumulates per image"

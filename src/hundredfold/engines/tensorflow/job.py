@@ -137,7 +137,7 @@ def prepare(
         f"device     {device_name}, {threads} threads, TensorFlow {tf.__version__}; "
         f"{dtype} ({reason})"
     )
-    describe_data(dataset, len(training), len(validation), progress)
+    describe_data(dataset, training, validation, progress)
     progress.say(
         f"model      {recipe.model}: {counts.parameters:,} parameters, "
         f"{counts.macs / 1e6:,.1f} M multiply-accumulates per image{weights_note}"
