@@ -5,6 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold.data import Pixels
+
 
 class Classifier(Protocol):
     """A trained network of any engine, the names of its classes, the size of its images."""
@@ -14,6 +16,6 @@ class Classifier(Protocol):
     @property
     def size(self) -> int: ...
 
-    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
         ...

@@ -11,6 +11,7 @@ since it only saves time. A folder that cannot be written is an error.
 """
 
 from hundredfold.cache._location import CacheError, location, writing
+from hundredfold.cache._sealed import discard
 from hundredfold.cache._store import Entry, Store
 
-__all__ = ["CacheError", "Entry", "Store", "location", "writing"]
+__all__ = ["CacheError", "Entry", "Store", "discard", "location", "writing"]

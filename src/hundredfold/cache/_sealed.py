@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from hundredfold import files
 
 _ABOUT = "about.json"
+_BYTES = "bytes "  # before the size that stands in place of a file's sha256
 
 
 def write_value(path: Path, value: Any) -> None:
@@ -27,27 +29,43 @@ def read_value(path: Path) -> Any:
         return None
 
 
-def seal(folder: Path, facts: Any) -> None:
-    """Flush a folder's files to the disk; write their sha256 and `facts` to about.json."""
+def seal(folder: Path, facts: Any, unread: Collection[str] = ()) -> None:
+    """Flush a folder's files to the disk; write their sha256 and `facts` to about.json.
+
+    unread: names of files of which only the size is kept, as whoever reads them checks them.
+    """
     sums = {}
     for path in sorted(folder.iterdir()):
         with path.open("r+b") as stream:
             os.fsync(stream.fileno())
-        sums[path.name] = _sha256(path)
+        sums[path.name] = _size(path) if path.name in unread else _sha256(path)
     write_value(folder / _ABOUT, {"files": sums, "facts": facts})
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
-    """Return about.json of a folder: "files" (name -> sha256) and "facts".
+    """Return about.json of a folder: "files" (name -> sha256 or size) and "facts".
 
     None where a file has changed since it was sealed.
     """
     about: dict[str, Any] | None = read_value(folder / _ABOUT)
     try:
-        whole = about and all(_sha256(folder / n) == sha for n, sha in about["files"].items())
+        whole = about and all(_is_as_sealed(folder / n, s) for n, s in about["files"].items())
     except OSError:
         return None
     return about if whole else None
+
+
+def discard(folder: Path) -> None:
+    """Mark a folder as damaged, so that it is created again at its next use."""
+    (folder / _ABOUT).unlink(missing_ok=True)
+
+
+def _is_as_sealed(path: Path, seal: str) -> bool:
+    return (_size(path) if seal.startswith(_BYTES) else _sha256(path)) == seal
+
+
+def _size(path: Path) -> str:
+    return f"{_BYTES}{path.stat().st_size}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +36,20 @@ class Store:
     version: increase it when the same facts would give another content.
     keep:    number of entries that stay; the least recently used are deleted.
     unused:  seconds since its last use before an entry may be deleted.
+    unread:  names of files that are large and that their reader checks, piece by piece.
     """
 
     def __init__(
-        self, root: Path, kind: str, *, version: int, keep: int, unused: float = 0.0
+        self,
+        root: Path,
+        kind: str,
+        *,
+        version: int,
+        keep: int,
+        unused: float = 0.0,
+        unread: Collection[str] = (),
     ) -> None:
-        self._root, self._home = root, root / kind
+        self._root, self._home, self._unread = root, root / kind, unread
         self._version, self._keep, self._unused = version, keep, unused
 
     def key(self, *facts: Any) -> str:
@@ -128,7 +136,7 @@ class Store:
         shutil.rmtree(part, ignore_errors=True)  # left by a killed process
         part.mkdir()
         try:
-            _sealed.seal(part, write(part))
+            _sealed.seal(part, write(part), self._unread)
             shutil.rmtree(self.path(key), ignore_errors=True)  # a damaged one
             part.rename(self.path(key))
             files.sync_folder(self._home)

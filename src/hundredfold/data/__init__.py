@@ -10,6 +10,7 @@ from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
 from hundredfold.data._image import Picture, decode
 from hundredfold.data._in_memory import Indexed, in_memory
+from hundredfold.data._packed import Packed, Pixels
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._split import limited, training
 from hundredfold.data._survey import Survey, decode_rate, survey
@@ -22,7 +23,9 @@ __all__ = [
     "DataSet",
     "InMemory",
     "Indexed",
+    "Packed",
     "Picture",
+    "Pixels",
     "Source",
     "Split",
     "Survey",

@@ -1,18 +1,24 @@
 """The notes on a folder that are logged before training: files left out, and oddities."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hundredfold import duplicates
 from hundredfold.cache import Store
 from hundredfold.data import _store
+from hundredfold.data._packed import SUM, Packed
+from hundredfold.data._types import Split
 from hundredfold.wording import plural
 
 _SHOWN = 3
+_COMPARED = 2000  # images that are compared for near-duplicates: two seconds of one core
+_BLOCK = 256  # images
 _KEPT = 200  # data sets whose notes stay
-_VERSION = 2  # raise it when another note could be written
+_VERSION = 4  # raise it when another note could be written
 
 
 def notes(
@@ -20,8 +26,8 @@ def notes(
 ) -> tuple[str, ...]:
     """Return notes on the parts that training sees, one sentence each.
 
-    All pairs of images are compared for near-duplicates. The notes are cached for the same
-    images and classes.
+    Up to a few thousand images are compared for near-duplicates, more only for equal ones, which
+    takes no longer than reading them. The notes are cached for the same images and classes.
     """
     unreadable = [left_out(root, part) for part in parts.values() if part.left_out]
     store = Store(cache, "notes", version=_VERSION, keep=_KEPT)
@@ -49,18 +55,38 @@ def _odd(cache: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]
         shown = ", ".join(map(repr, single[:_SHOWN])) + (", ..." if len(single) > _SHOWN else "")
         count = plural(len(single), "class", "classes")
         yield f"{count} of one image only, trained on and never validated: {shown}"
-    thumbnails = [duplicates.thumbnails(s.pixels, s.indices) for s in opened.values()]
-    near = duplicates.find_within(cache, np.concatenate(thumbnails))
-    if near is None:
-        yield "there are too many images to look for near-duplicates"
-        return
+    near = _pairs(cache, list(opened.values()))
+    few = sum(map(len, opened.values())) <= _COMPARED
     part = np.concatenate([np.full(len(s), number) for number, s in enumerate(opened.values())])
     labels = np.concatenate([s.labels for s in opened.values()])
     across = part[near.rows] != part[near.reference]
     contradicting = labels[near.rows] != labels[near.reference]
     if pairs := int(np.sum(~across)):
-        yield f"{plural(pairs, 'pair')} of images of one part that are the same, or nearly so"
+        nearly = "the same, or nearly so" if few else "equal"
+        yield f"{plural(pairs, 'pair')} of images of one part that are {nearly}"
     if images := len(np.unique(near.reference[across])):
-        yield f"{plural(images, 'validation image')} that training sees too, or nearly the same"
+        nearly = ", or nearly the same" if few else ""
+        yield f"{plural(images, 'validation image')} that training sees too{nearly}"
     if pairs := int(np.sum(contradicting)):
         yield f"{plural(pairs, 'of these pairs', 'of these pairs')} in two classes"
+
+
+def _pairs(cache: Path, splits: Sequence[Split]) -> duplicates.Near:
+    """Return pairs of near-duplicates; of equal images where there are many."""
+    if sum(map(len, splits)) > _COMPARED:
+        return duplicates.equal(np.concatenate([_sums(split) for split in splits]))
+    thumbnails = [duplicates.thumbnails(split.pixels, split.indices) for split in splits]
+    near = duplicates.find_within(cache, np.concatenate(thumbnails))
+    assert near is not None  # there are few enough
+    return near
+
+
+def _sums(split: Split) -> NDArray[np.uint8]:
+    """Return a digest (16 bytes) of each image of a split."""
+    if isinstance(split.pixels, Packed):
+        return split.pixels.sums[split.indices]
+    sums = []
+    for start in range(0, len(split), _BLOCK):
+        block = np.ascontiguousarray(split.pixels[split.indices[start : start + _BLOCK]])
+        sums += [hashlib.sha256(image.data).digest()[:SUM] for image in block]
+    return np.frombuffer(b"".join(sums), np.uint8).reshape(-1, SUM)

@@ -9,6 +9,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold.data import _packed
 from hundredfold.errors import DataError
 
 _READ = 1024  # images
@@ -23,6 +24,7 @@ class Rows:
     blocks: arrays (b, size, size, 3) uint8; together n images, minus those in `bad`.
     names:  one file name per label, or ().
     bad:    row -> why it has no image; complete only when all blocks have been read.
+    jpegs:  blocks of JPEGs of that size, in place of `blocks`; None where there are none.
     """
 
     labels: NDArray[np.int64]
@@ -30,21 +32,30 @@ class Rows:
     blocks: Iterable[NDArray[np.uint8]]
     names: tuple[str, ...] = ()
     bad: Mapping[int, str] = field(default_factory=dict)
+    jpegs: Iterable[list[bytes]] | None = None
 
 
 def write(folder: Path, rows: Rows) -> dict[str, Any]:
-    """Write pixels.npy and labels.npy; return their digest, the names, and the files left out.
+    """Write pixels.npy or a packed file, and labels.npy.
 
-    Raises DataError where the number of images does not match the labels.
+    Returns their digest, the names, the files left out, and the size of packed images. Raises
+    DataError where the number of images does not match the labels.
     """
-    count = _write_pixels(folder / "pixels.npy", rows)
+    sums = None if rows.jpegs is None else _packed.write(folder, rows.jpegs)
+    count = _write_pixels(folder / "pixels.npy", rows) if sums is None else len(sums)
     kept = [row for row in range(len(rows.labels)) if row not in rows.bad]
     if count != len(kept):
         raise DataError(f"{count} images were decoded for {len(kept)} labels")
     labels = np.ascontiguousarray(rows.labels[kept], "<i8")
     np.save(folder / "labels.npy", labels)
+    digest = (
+        pixels_digest(_mapped(folder / "pixels.npy", len(labels)), labels, rows.size)
+        if sums is None
+        else _packed_digest(sums, labels, rows.size)
+    )
     return {
-        "digest": pixels_digest(_mapped(folder / "pixels.npy", len(labels)), labels, rows.size),
+        "digest": digest,
+        "packed": rows.size if sums is not None else 0,
         "names": [rows.names[row] for row in kept] if rows.names else [],
         "left_out": [(rows.names[row], reason) for row, reason in sorted(rows.bad.items())],
     }
@@ -76,6 +87,13 @@ def pixels_digest(pixels: NDArray[np.uint8], labels: NDArray[np.int64], size: in
     total = hashlib.sha256(f"{len(labels)} {size}".encode())
     for start in range(0, len(pixels), _READ):
         total.update(np.ascontiguousarray(pixels[start : start + _READ]).data)
+    total.update(labels.data)
+    return total.hexdigest()
+
+
+def _packed_digest(sums: NDArray[np.uint8], labels: NDArray[np.int64], size: int) -> str:
+    total = hashlib.sha256(f"packed {len(labels)} {size}".encode())
+    total.update(sums.data)
     total.update(labels.data)
     return total.hexdigest()
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hundredfold import cache
 from hundredfold.data._image import Picture
+from hundredfold.data._packed import Pixels
 
 
 def _folder() -> Path | None:
@@ -67,13 +68,14 @@ class Source:
 class Split:
     """Rows of a part. Splits of one part have the same pixels; only their indices differ.
 
-    pixels:  (n, height, width, 3) uint8, the whole part, memory-mapped, read-only.
+    pixels:  (n, height, width, 3) uint8, the whole part, memory-mapped, read-only; or packed,
+             which is indexed in the same way and never converted as a whole.
     labels:  (n,), indices in `DataSet.classes`, the whole part.
     indices: rows of the split, ascending.
     names:   one file name per row of pixels where the images are files, else ().
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     labels: NDArray[np.int64]
     indices: NDArray[np.int64]
     names: tuple[str, ...] = ()

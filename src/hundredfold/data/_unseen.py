@@ -19,14 +19,15 @@ def unseen(data: DataSet, cache: Path) -> NDArray[np.bool_] | None:
     if "train" not in data.parts:
         return None
     test = data.parts["test"]()
+    parts = [data.parts[name]() for name in ("train", "validation") if name in data.parts]
+    if any(len(test) * len(part) > duplicates.MOST_PAIRS for part in parts):
+        return None
     images = duplicates.thumbnails(test.pixels, test.indices)
     fresh = np.ones(len(test), bool)
-    for name in ("train", "validation"):
-        if name in data.parts:
-            part = data.parts[name]()
-            reference = duplicates.thumbnails(part.pixels, part.indices)
-            near = duplicates.find_across(cache, images, reference)
-            if near is None:
-                return None
-            fresh[near.rows] = False
+    for part in parts:
+        reference = duplicates.thumbnails(part.pixels, part.indices)
+        near = duplicates.find_across(cache, images, reference)
+        if near is None:
+            return None
+        fresh[near.rows] = False
     return fresh

@@ -39,7 +39,7 @@ def arrays(source: Source, *, size: int = 0) -> DataSet:
     parts = {name: partial(_as_it_is, split) for name, split in seen.items()}
     if "test" in in_memory.parts:
         parts["test"] = partial(_split, in_memory.parts["test"], size)
-    digests = [pixels_digest(s.pixels, s.labels, size) for s in seen.values()]
+    digests = [pixels_digest(np.asarray(s.pixels), s.labels, size) for s in seen.values()]
     return DataSet(
         name="arrays",
         classes=in_memory.classes,

@@ -1,6 +1,7 @@
 """Reduce images of any size to 32 x 32 pixels."""
 
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,19 @@ SIDE = 32  # pixels; the size at which images are compared
 _BLOCK = 1000
 
 
-def thumbnails(pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+class Images(Protocol):
+    """Images (m, size, size, 3) uint8: an array, or what is indexed like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.uint8]: ...
+
+
+def thumbnails(pixels: Images, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return uint8 thumbnails (n, 32, 32, 3) of some images, averaged over areas.
 
-    pixels: (m, size, size, 3) uint8. rows: (n,), indices of the images.
+    rows: (n,), indices of the images.
     """
     size = pixels.shape[1]
     small = np.empty((len(rows), SIDE, SIDE, 3), np.uint8)

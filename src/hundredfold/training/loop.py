@@ -40,6 +40,7 @@ from hundredfold.training.time_budget import TimeBudget
 
 _CURVE_METRICS = {"loss": "loss", "top_1": "top_k(k=1)"}  # of the validation images
 _WORTH_REPORTING = 0.05  # of the steps: smaller changes by the time budget are not logged
+_WAITS = 0.3  # of the time: less waiting for batches is not logged
 _GPU_CHECKS = 50  # steps between checks of the loss on a GPU, each of which waits for it
 
 
@@ -211,9 +212,20 @@ class Loop:
             self.best.take(row, self.learner.weights())
         marked = better and self.recipe.select != "last"
         self.progress.epoch(row, position.epochs, self.images_per_second(), marked)
+        self._report_input()
         position.start_next_epoch()
         if self._saves.due() and not self._end_reason():
             self._save()
+
+    def _report_input(self) -> None:
+        """Log, after the first epoch, that batches take longer than steps, where they do."""
+        position = self.position
+        waited = position.waited / max(position.seconds, 1e-9)
+        if position.epoch == 0 and waited > _WAITS:
+            self.progress.say(
+                f"input      is the bottleneck: {waited:.0%} of the time is spent waiting for "
+                f"images, which come at {self.images_per_second() / waited:,.0f} a second"
+            )
 
     def _keep_to_budget(self) -> None:
         """Change the total number of steps by the time budget, if there is one."""

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from hundredfold import wording
-from hundredfold.data import DataSet
+from hundredfold.data import DataSet, Packed, Split
 from hundredfold.events import Display, Event
 
+_DECODED = 128  # packed images whose decoding is timed
 _REFRESH = 0.2  # seconds between steps that are shown
 
 
@@ -101,12 +102,18 @@ class Progress:
             self._display.show(event)
 
 
-def describe_data(data: DataSet, training: int, validation: int, progress: Progress) -> None:
-    """Log the number of images, and the notes of the data set."""
+def describe_data(data: DataSet, training: Split, validation: Split, progress: Progress) -> None:
+    """Log the number of images, the rate of decoding packed ones, and the data set's notes."""
     progress.say(
-        f"data       {data.name}: {training:,} training and {validation:,} validation images of "
-        f"{data.size} px in {len(data.classes)} classes; the test split stays closed"
+        f"data       {data.name}: {len(training):,} training and {len(validation):,} validation "
+        f"images of {data.size} px in {len(data.classes)} classes; the test split stays closed"
     )
+    if isinstance(training.pixels, Packed):
+        training.pixels[training.indices[:_DECODED]]
+        progress.say(
+            "input      images are kept as JPEGs and decoded whenever they are used: "
+            f"{training.pixels.rate:,.0f} a second here"
+        )
     for note in data.notes:
         progress.say(f"checked    {note}")
 

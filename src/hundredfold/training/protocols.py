@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hundredfold.classifier import Classifier
-from hundredfold.data import DataSet, Source, Split
+from hundredfold.data import DataSet, Pixels, Source, Split
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
@@ -53,12 +53,12 @@ class Learner(Protocol):
         """Return the learning rate at a progress in [0, 1]."""
         ...
 
-    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return logits (len(indices), classes) in the precision of training."""
         ...
 
     def final(
-        self, weights: Mapping[str, Tensor], pixels: NDArray[np.uint8], indices: NDArray[np.int64]
+        self, weights: Mapping[str, Tensor], pixels: Pixels, indices: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return fp32 logits (len(indices), classes) of a model with these weights."""
         ...

@@ -31,7 +31,9 @@ def _smooth(count: int, size: int = 24) -> np.ndarray:
 
 def _feed(images: np.ndarray, *texts: str, seed: int = 0, batch: int = 8) -> Feed:
     labels = np.arange(len(images))
-    return Feed(images, labels, batch_size=batch, seed=seed, augment=_moves(*texts))
+    return Feed(
+        images, labels, np.arange(len(labels)), batch_size=batch, seed=seed, augment=_moves(*texts)
+    )
 
 
 def test_an_epoch_holds_every_image_once_in_an_order_of_its_own() -> None:

@@ -75,7 +75,7 @@ class Request:
     features beside the view.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: data.Pixels
     rows: NDArray[np.int64]
     channels: int
     view: View

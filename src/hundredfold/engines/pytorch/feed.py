@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -21,11 +21,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from hundredfold import machine
+from hundredfold.data import Packed, Pixels
 from hundredfold.errors import UsageError
 
 # images, labels, generator, epoch, keys -> images, labels
 Augment = Callable[[Tensor, Tensor, torch.Generator, int, Tensor], tuple[Tensor, Tensor]]
 
+_COPIED = 1000  # images that are copied to a device in one go
 _ORDER, _AUGMENT, _KEYS = 0, 1, 3  # independent random streams; 2 is that of the recipe's limit
 
 
@@ -39,7 +41,7 @@ class Batch(NamedTuple):
 class Feed:
     """Shuffled, augmented, full batches of a training split; a context, or call `close`.
 
-    pixels: uint8 (n, size, size, 3), memory-mapped or not. labels: (n,) class indices.
+    pixels: uint8 (n, size, size, 3), memory-mapped, packed or neither. labels: (n,) class indices.
     indices: rows of the split. classes: number of classes. seed: of order and augmentation.
     prefetch: batches prepared ahead in a thread; 0 prepares each on demand. None is 2 on a GPU or
         with fewer threads than cores, else 0 (docs/decisions/0017).
@@ -52,7 +54,7 @@ class Feed:
 
     def __init__(
         self,
-        pixels: NDArray[np.uint8],
+        pixels: Pixels,
         labels: NDArray[np.int64],
         indices: NDArray[np.int64],
         *,
@@ -76,9 +78,9 @@ class Feed:
         self._labels, self._indices = labels, indices
         self._classes, self._batch_size, self._seed = classes, batch_size, seed
         self._augment, self._device = augment, torch.device(device)
-        self._pixels: NDArray[np.uint8] | Tensor = np.asarray(pixels)
-        if _fits(self._pixels.nbytes, self._device) if resident is None else resident:
-            self._pixels = torch.from_numpy(np.array(pixels)).to(self._device)
+        self._pixels: Pixels | Tensor = _without_subclass(pixels)
+        if _fits(pixels.nbytes, self._device) if resident is None else resident:
+            self._pixels = _resident(pixels, self._device)
         keys = np.random.PCG64(self._seed_sequence(_KEYS)).random_raw(len(self._labels))
         self._keys = (keys >> 1).astype(np.int64)
         self._prefetch = _default_prefetch(self._device) if prefetch is None else prefetch
@@ -157,6 +159,21 @@ def _fits(size: int, device: torch.device) -> bool:
     return device.type == "cuda" and 4 * size < torch.cuda.mem_get_info(device)[0]
 
 
+def _without_subclass(pixels: Pixels) -> Pixels:
+    return pixels if isinstance(pixels, Packed) else np.asarray(pixels)
+
+
+def _resident(pixels: Pixels, device: torch.device) -> Tensor:
+    """Copy all pixels to a device, block by block: packed ones are decoded once."""
+    blocks = range(0, len(pixels), _COPIED)
+    parts = (torch.from_numpy(np.array(pixels[k : k + _COPIED])).to(device) for k in blocks)
+    first = next(parts)
+    images = first.new_empty(pixels.shape)
+    for k, part in zip(blocks, chain((first,), parts), strict=True):
+        images[k : k + _COPIED] = part
+    return images
+
+
 def _start_thread() -> ThreadPoolExecutor:
     """Start a thread that computes on one core.
 
@@ -171,7 +188,7 @@ def _start_thread() -> ThreadPoolExecutor:
 
 
 def in_order(
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     indices: NDArray[np.int64],
     batch_size: int,
     device: str | torch.device = "cpu",
@@ -180,14 +197,12 @@ def in_order(
 
     Each is uint8 (batch, 3, size, size), channels-last.
     """
-    pixels = np.asarray(pixels)
+    pixels = _without_subclass(pixels)
     for first in range(0, len(indices), batch_size):
         yield _images(pixels, indices[first : first + batch_size], torch.device(device))
 
 
-def _images(
-    pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64], device: torch.device
-) -> Tensor:
+def _images(pixels: Pixels | Tensor, rows: NDArray[np.int64], device: torch.device) -> Tensor:
     if isinstance(pixels, Tensor):
         rows_of_pixels = pixels[torch.from_numpy(rows).to(device)]
     else:

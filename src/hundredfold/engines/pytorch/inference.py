@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hundredfold import models, spec
 from hundredfold.compute.precision import autocast
+from hundredfold.data import Pixels
 from hundredfold.engines.pytorch import network
 from hundredfold.engines.pytorch.feed import in_order
 from hundredfold.errors import DataError, UsageError
@@ -22,7 +23,7 @@ BATCH = 250  # images
 
 def logits(
     model: nn.Module,
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     indices: NDArray[np.int64],
     *,
     device: torch.device,
@@ -50,7 +51,7 @@ class Opened(NamedTuple):
     classes: tuple[str, ...]
     size: int
 
-    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         device = next(self.network.parameters()).device
         return logits(self.network, pixels, indices, device=device)
 

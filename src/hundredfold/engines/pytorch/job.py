@@ -33,6 +33,7 @@ from hundredfold.weights.load import load_weights
 from hundredfold.weights.locate import WeightsFile
 
 _FITTED_ON = 10_000  # training images, approximately, that the first layer's scaling is fitted on
+_FITTED_PIXELS = 20_000 * 32**2  # at most: fitting takes 100 bytes for each
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def _model(
 
 def _report(job: Job, progress: Progress, reason: str) -> None:
     progress.say(f"device     {device.name_of(job.device)}, {job.threads} threads; {reason}")
-    describe_data(job.data, len(job.training), len(job.validation), progress)
+    describe_data(job.data, job.training, job.validation, progress)
     progress.say(
         f"model      {job.recipe.model}: {job.summary.parameters:,} parameters, "
         f"{job.summary.macs / 1e6:,.1f} M multiply-accumulates per image"
@@ -210,9 +211,11 @@ def _summary(recipe: Recipe, model: nn.Module, size: int) -> models.Summary:
 
 
 def _sample(split: Split) -> torch.Tensor:
-    """Return up to twice `_FITTED_ON` training images, spread over the split."""
-    rows = split.indices[:: max(1, len(split.indices) // _FITTED_ON)]
-    return torch.from_numpy(np.asarray(split.pixels)[rows]).permute(0, 3, 1, 2)
+    """Return up to twice `_FITTED_ON` training images, spread over the split; large ones fewer."""
+    count, (height, width) = len(split.indices), split.pixels.shape[1:3]
+    affordable = -(-count * height * width // _FITTED_PIXELS)
+    rows = split.indices[:: max(1, count // _FITTED_ON, affordable)]
+    return torch.from_numpy(np.asarray(split.pixels[rows])).permute(0, 3, 1, 2)
 
 
 def _fit_layers(module: nn.Module, images: torch.Tensor) -> None:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from hundredfold.compute import replicas
 from hundredfold.compute.device import sum_type
 from hundredfold.compute.precision import autocast
+from hundredfold.data import Pixels
 from hundredfold.engines.pytorch import inference, memory
 from hundredfold.inference import load_weights
 from hundredfold.optim import Optimizer
@@ -164,14 +165,14 @@ class Learner:
         """Return a copy of the weights that are scored and kept."""
         return {name: t.detach().clone() for name, t in self.scored.state_dict().items()}
 
-    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return logits (len(indices), classes), in the precision of training."""
         return inference.logits(
             self.scored, pixels, indices, device=self.device, precision=self.precision
         )
 
     def final(
-        self, weights: Mapping[str, Tensor], pixels: NDArray[np.uint8], indices: NDArray[np.int64]
+        self, weights: Mapping[str, Tensor], pixels: Pixels, indices: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Load weights, which the model keeps; return fp32 logits (len(indices), classes)."""
         load_weights(self.model, dict(weights), "memory")

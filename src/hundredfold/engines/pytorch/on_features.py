@@ -223,7 +223,7 @@ def _initialise_head(
     standard = model.standard.cpu()
     probed = (
         *_standardised(standard, features, job.training),
-        *_standardised(standard, validation.pixels, validation),
+        *_standardised(standard, np.asarray(validation.pixels), validation),
     )
     if job.held:
         job.held.probed = probed

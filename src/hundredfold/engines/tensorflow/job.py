@@ -31,6 +31,7 @@ from hundredfold.weights.locate import WeightsFile
 
 _HERE = "hundredfold.engines.tensorflow"
 _FITTED_ON = 10_000  # training images, approximately, that the scaling is fitted on
+_FITTED_PIXELS = 20_000 * 32**2  # at most
 
 
 class NoWatch(AbstractContextManager[None]):
@@ -143,7 +144,7 @@ def prepare(
         f"device     {device_name}, {threads} threads, TensorFlow {tf.__version__}; "
         f"{dtype} ({reason})"
     )
-    describe_data(dataset, len(training), len(validation), progress)
+    describe_data(dataset, training, validation, progress)
     progress.say(
         f"model      {recipe.model}: {counts.parameters:,} parameters, "
         f"{counts.macs / 1e6:,.1f} M multiply-accumulates per image{weights_note}"
@@ -154,8 +155,9 @@ def prepare(
         trained, training, validation = on_features(network, training, validation)
         progress.say(f"features   computed once in {wording.seconds(time.perf_counter() - began)}")
     feed = Feed(
-        np.asarray(training.pixels)[training.indices],
-        training.labels[training.indices],
+        training.pixels,
+        training.labels,
+        training.indices,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         augment=moves,
@@ -199,6 +201,8 @@ def _start(
     if file:
         name, offline = recipe.model.options["name"], options.source.offline
         return f"; weights from {pretrained.load(network, name, file, offline=offline)}"
-    rows = training.indices[:: max(1, len(training.indices) // _FITTED_ON)]
-    network.get_layer("scale").fit(np.asarray(training.pixels)[rows])
+    count, (height, width) = len(training.indices), training.pixels.shape[1:3]
+    affordable = -(-count * height * width // _FITTED_PIXELS)
+    rows = training.indices[:: max(1, count // _FITTED_ON, affordable)]
+    network.get_layer("scale").fit(np.asarray(training.pixels[rows]))
     return ""

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hundredfold.data import Pixels
 from hundredfold.engines.tensorflow import weights
 from hundredfold.errors import DataError
 from hundredfold.weights.files import size
@@ -57,12 +58,12 @@ class Learner:
         """Return the learning rate at a progress in [0, 1]."""
         return self.rates[0] * self.schedule(progress)
 
-    def logits(self, pixels: NDArray[Any], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return logits in the precision of training."""
         return in_order(self._logits, pixels, indices)
 
     def final(
-        self, tensors: Mapping[str, Tensor], pixels: NDArray[Any], indices: NDArray[np.int64]
+        self, tensors: Mapping[str, Tensor], pixels: Pixels, indices: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Return fp32 logits (len(indices), classes) of a model with these weights."""
         if self.exact is None:
@@ -127,7 +128,7 @@ def forward(model: Any) -> Callable[[Any], Any]:
 
 
 def in_order(
-    function: Callable[[Any], Any], pixels: NDArray[Any], indices: NDArray[np.int64]
+    function: Callable[[Any], Any], pixels: Pixels, indices: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """Return a function's results for rows of `pixels` in the order of `indices`."""
     results = [

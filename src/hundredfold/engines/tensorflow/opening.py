@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import inference
+from hundredfold.data import Pixels
 from hundredfold.engines.tensorflow import weights
 from hundredfold.engines.tensorflow.learner import forward, in_order
 from hundredfold.recipe import Recipe
@@ -23,7 +24,7 @@ class Opened(NamedTuple):
     classes: tuple[str, ...]
     size: int
 
-    def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
         return in_order(forward(self.network), pixels, indices)
 
