@@ -152,7 +152,7 @@ def _fastest(layer: Layer, batch: int, dtype: torch.dtype) -> Choice:
         directions(layer.module, layer.height, layer.width, count, dtype)
         for count in (batch, min(batch, _FEW_IMAGES))
     )
-    guess = likely(layer.module.weight.shape, layer.geometry, dtype)
+    guess = _depthwise_guess(layer, dtype)
     others = _others(layer, dtype)
     best = [_winner(*three, others) for three in zip(full, small, guess, strict=True)]
     return (best[0], best[1] if layer.trained else "library", best[2])
@@ -169,9 +169,14 @@ def _others(layer: Layer, dtype: torch.dtype) -> tuple[ConvAlgorithm, ...]:
 def _likely(layer: Layer, dtype: torch.dtype) -> Choice:
     """Guess: "direct" for maps of at most 16 pixels, where much of a window is padding."""
     if layer.geometry.groups > 1:
-        return likely(layer.module.weight.shape, layer.geometry, dtype)
+        return _depthwise_guess(layer, dtype)
     small = layer.height * layer.width <= 16 and max(layer.module.kernel_size) > 1
     return ("direct", "direct", "direct") if small else ("library", "library", "library")
+
+
+def _depthwise_guess(layer: Layer, dtype: torch.dtype) -> Choice:
+    """Guess for depthwise convolutions; for others it is the library."""
+    return likely(layer.module.weight.shape, layer.width, layer.geometry, dtype)
 
 
 def _winner(

@@ -42,18 +42,19 @@ class Algorithms(NamedTuple):
     weight_gradient: ConvAlgorithm = "library"
 
 
-def likely(weight: torch.Size, geometry: Geometry, dtype: torch.dtype) -> Algorithms:
+def likely(weight: torch.Size, width: int, geometry: Geometry, dtype: torch.dtype) -> Algorithms:
     """Return what is used without timing trials: not the library where it has no fast kernel.
 
-    weight: (c, 1, kh, kw) of a depthwise convolution; all others are the library's.
+    weight: (c, 1, kh, kw) of a depthwise convolution; all others are the library's. width: of the
+    images.
     """
     if geometry.groups == 1 or dtype not in (torch.bfloat16, torch.float32):
         return Algorithms()
-    return Algorithms(
-        "library",
-        "reduced" if depthwise.lacks_input_gradient(geometry, dtype) else "library",
-        "reduced" if depthwise.lacks_weight_gradient(weight[3]) else "library",
-    )
+    of_x = depthwise.lacks_input_gradient(geometry, dtype)
+    of_weight = depthwise.lacks_weight_gradient(weight[3])
+    of_weight = of_weight or depthwise.wrong_weight_gradient(width, geometry)
+    names: dict[bool, ConvAlgorithm] = {True: "reduced", False: "library"}
+    return Algorithms("library", names[of_x], names[of_weight])
 
 
 def forward(x: Tensor, weight: Tensor, geometry: Geometry, algorithm: ConvAlgorithm) -> Tensor:
@@ -96,7 +97,8 @@ def weight_gradient(
     given = gradient, x, shape, geometry
     if geometry.groups == 1 and (algorithm == "im2col" or algorithm == "direct"):
         return matrices.weight_gradient(*given, algorithm)
-    if geometry.groups > 1 and algorithm == "reduced":
+    reduced = geometry.groups > 1 and algorithm == "reduced"
+    if reduced or depthwise.wrong_weight_gradient(x.shape[2], geometry):
         return depthwise.weight_gradient(*given)
     return _by_library(library.weight_gradient, algorithm, *given)
 

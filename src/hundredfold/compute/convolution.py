@@ -76,7 +76,7 @@ class Conv2d(nn.Conv2d):
         chosen = self.algorithms.get((x.shape[2], x.shape[3]))
         if chosen or geometry.groups == 1 or x.device.type != "cpu":
             return chosen
-        guess = likely(self.weight.shape, geometry, _dtype(x))
+        guess = likely(self.weight.shape, x.shape[3], geometry, _dtype(x))
         return None if guess == Algorithms() else guess
 
     def _library(self, x: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class _Convolve(torch.autograd.Function):
         return y.data  # not a view: the next layer may change it in place
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ARG004
         x, weight, ctx.geometry, ctx.algorithms = inputs
         ctx.save_for_backward(x, weight)
 
