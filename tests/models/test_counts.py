@@ -47,6 +47,7 @@ PINNED = [
     ("vgg(depth=19)", 1000, 224, 143_678_248),
     ("mobilenet_v2", 1000, 224, 3_504_872),
     ("efficientnet", 1000, 224, 5_288_548),
+    ("efficientnet_lite", 1000, 224, 4_652_008),  # timm: 4.65 M
     ("convnext", 1000, 224, 28_589_128),
     ("speednet", 100, 32, 8_608_312),  # added up by hand from the stage table
 ]

