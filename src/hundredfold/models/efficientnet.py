@@ -26,6 +26,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.compute.convolution import Conv2d
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, drop, initialise, stem_for
 
@@ -112,7 +113,7 @@ def _conv_norm(
     *,
     active: bool = True,
 ) -> nn.Sequential:
-    convolution = nn.Conv2d(
+    convolution = Conv2d(
         inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False
     )
     activation = [nn.SiLU(inplace=True)] if active else []
