@@ -120,7 +120,7 @@ def test_networks_of_ones_own_are_protected_too(tmp_path: Path) -> None:
         "from torch import nn\n"
         "def net(classes):\n"
         "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(),\n"
-        "                         nn.Linear(4 * 30 * 30, 8), nn.BatchNorm1d(8), nn.Linear(8, classes))\n"
+        "        nn.Linear(4 * 30 * 30, 8), nn.BatchNorm1d(8), nn.Linear(8, classes))\n"
     )
     own = part(f"{file}:net", "hundredfold.models", OwnFiles(tmp_path, None))
     network = models.build(own, classes=4, size=32, seed=0)

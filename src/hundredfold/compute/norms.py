@@ -89,7 +89,7 @@ def protect(network: nn.Module) -> nn.Module:
 
 def batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     """Return x normalised by the statistics of the batch, which a layer's buffers follow."""
-    norm._check_input_dim(x)
+    norm._check_input_dim(x)  # type: ignore[no-untyped-call]
     momentum = _momentum(norm)
     result: Tensor = _BatchNormTraining.apply(  # type: ignore[no-untyped-call]
         x, norm.weight, norm.bias, norm.running_mean, norm.running_var, momentum, norm.eps

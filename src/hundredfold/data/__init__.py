@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from hundredfold import spec
+from hundredfold.data._balance import balanced_order, class_weights
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
 from hundredfold.data._image import Picture, decode
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._preview import examples, save_grid
-from hundredfold.data._split import limited, training
+from hundredfold.data._split import limited, split, training
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
@@ -24,8 +25,10 @@ __all__ = [
     "Picture",
     "Source",
     "Split",
+    "balanced_order",
     "check_folder",
     "check_set",
+    "class_weights",
     "decode",
     "download",
     "examples",
@@ -37,6 +40,7 @@ __all__ = [
     "progress",
     "refuse_folder",
     "save_grid",
+    "split",
     "training",
     "unseen",
 ]

@@ -8,6 +8,7 @@ from hundredfold import wording
 from hundredfold.data import DataSet
 from hundredfold.events import Display, Event
 
+_FEW = 100  # validation images below which the log says how uncertain a score is
 _REFRESH = 0.2  # seconds between steps that are shown
 
 
@@ -99,6 +100,12 @@ def describe_data(data: DataSet, training: int, validation: int, progress: Progr
         f"data       {data.name}: {training:,} training and {validation:,} validation images of "
         f"{data.size} px in {len(data.classes)} classes; the test split stays closed"
     )
+    if 0 < validation < _FEW:
+        progress.say(
+            f"validation {validation} images are few: a score of them is known to about "
+            f"{100 / validation**0.5:.0f} points either way; a study with --folds 5 scores every "
+            "training image once"
+        )
     for note in data.notes:
         progress.say(f"checked    {note}")
 
