@@ -228,7 +228,7 @@ def _part(run: Run, split: str, dataset: DataSet) -> Split:
                 found=f"digest {dataset.digest[:12]} instead of {facts['digest'][:12]}",
                 remedy="--data-dir with the original data",
             )
-        cut = data.training(dataset, share=run.recipe.validation, seed=run.recipe.seed)[1]
+        cut = data.split(dataset, run.recipe)[1]
         if not len(cut):
             raise UsageError(
                 f"{run.name!r} was trained on all images, so it has no validation images",

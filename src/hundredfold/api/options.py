@@ -51,6 +51,9 @@ class RecipeFields(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16"] | None
     validation: float | None
     limit: int | None
+    balance: Literal["none", "weights", "sample"] | None
+    folds: int | None
+    fold: int | None
     seed: int | None
 
 
@@ -107,6 +110,7 @@ class StudyOptions(RecipeFields, total=False):
     grid:   recipe field -> values, in every combination.
     base:   the recipe that the variants change.
     seeds:  number of trainings per variant.
+    folds:  of cross-validation, 0 without: each seed has as many trainings.
     metric: the score that is compared.
     jobs:   number of concurrent trainings, which divide the threads.
     """
@@ -115,6 +119,7 @@ class StudyOptions(RecipeFields, total=False):
     grid: Mapping[str, Iterable[Any]] | None
     base: str
     seeds: int | None
+    folds: int | None
     metric: str
     name: str
     jobs: int

@@ -108,9 +108,11 @@ def _recipe(
         changes["data"] = str(sized.data)
     explicit = changes.keys() | {text.partition("=")[0].strip() for text in sets}
     if name.endswith(".toml") and base.model_fields_set < Recipe.model_fields.keys():
-        explicit |= base.model_fields_set  # a run's own file spells out every field
+        explicit |= base.model_fields_set
+    elif name.endswith(".toml"):  # a run's own file spells out every field
+        explicit |= {"epochs"}
     quick = recipe.QUICK if options["quick"] else {}
-    return base.override(quick | changes, sets, files), frozenset(explicit)
+    return base.override(quick | changes, sets, files), frozenset(explicit | quick.keys())
 
 
 def _to_resume(

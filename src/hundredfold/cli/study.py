@@ -20,6 +20,9 @@ def study(
     seeds: Annotated[
         int | None, Parameter(validator=Number(gte=1), show_default="the study's")
     ] = None,
+    folds: Annotated[
+        int | None, Parameter(validator=Number(gte=0, lte=1000), show_default="the study's")
+    ] = None,
     jobs: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     weights: Annotated[Path | None, Parameter(show_default="none")] = None,
@@ -42,6 +45,9 @@ def study(
         A study that ships (see `hundredfold recipes`) or a .toml file.
     seeds
         Number of seeds per variant, instead of the study's.
+    folds
+        Folds of cross-validation, for few images: every training image is scored once, by as many
+        trainings per seed. 0 is off.
     jobs
         Number of runs that train concurrently; they divide the threads.
     data_dir
@@ -63,8 +69,9 @@ def study(
     json
         Print one JSON object.
     """
-    options = {"seeds": seeds, "jobs": jobs, "data_dir": data_dir, "weights": weights, "out": out,
-             "device": device, "threads": threads, "quick": quick, "trust": trust}  # fmt: skip
+    options = {"seeds": seeds, "folds": folds, "jobs": jobs, "data_dir": data_dir,
+             "weights": weights, "out": out, "device": device, "threads": threads, "quick": quick,
+             "trust": trust}  # fmt: skip
     plan = studying.prepare(name, options)
     if not json:
         say_plan(plan)

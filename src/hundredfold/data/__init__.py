@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hundredfold import spec
+from hundredfold.data._balance import balanced_order, class_weights
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
@@ -12,7 +13,7 @@ from hundredfold.data._image import Picture, decode
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._packed import Packed, Pixels
 from hundredfold.data._preview import examples, save_grid
-from hundredfold.data._split import limited, training
+from hundredfold.data._split import limited, split, training
 from hundredfold.data._survey import Survey, decode_rate, survey
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
@@ -29,8 +30,10 @@ __all__ = [
     "Source",
     "Split",
     "Survey",
+    "balanced_order",
     "check_folder",
     "check_set",
+    "class_weights",
     "decode",
     "decode_rate",
     "download",
@@ -43,6 +46,7 @@ __all__ = [
     "progress",
     "refuse_folder",
     "save_grid",
+    "split",
     "survey",
     "training",
     "unseen",

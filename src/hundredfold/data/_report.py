@@ -70,6 +70,9 @@ def _advice(facts: Mapping[str, Any]) -> list[str]:
     same, near = facts["duplicates"], facts["near"] or {}
     side = min(facts["sizes"].get("median", [0]))
     uneven, better = facts["imbalance"], min(side // 32 * 32, 224)
+    train = facts["classes"]["train"]
+    largest = max(train, key=lambda name: train[name], default="")
+    most = train.get(largest, 0) / max(sum(train.values()), 1)
     advice = [
         (facts["bad"], "remove the unreadable files, or save them again as PNG or JPEG"),
         (facts["empty"], "add images to the empty classes, or remove their folders"),
@@ -80,7 +83,16 @@ def _advice(facts: Mapping[str, Any]) -> list[str]:
         (near.get("within"), "check the near-duplicates: a validation split may separate a pair"),
         (same["contradicting"], "decide to which class the images in several classes belong"),
         ("test" not in facts["images"], "put a folder 'test' beside 'train', for a final score"),
-        (uneven >= UNEVEN, f"classes are imbalanced ({uneven:.0f} to 1): check recall per class"),
+        (
+            uneven >= UNEVEN,
+            f"classes are imbalanced ({uneven:.0f} to 1): train with --balance "
+            "weights or sample too, and check recall per class",
+        ),
+        (
+            most > 0.5 and len(train) > 1,
+            f"{largest!r} has {most:.0%} of the training images: "
+            "always guessing it is right as often, so compare balanced accuracy",
+        ),
         (side >= 3 * 32, f"the images are large: image_folder(size={better}) keeps more of them"),
     ]
     return [text for reason, text in advice if reason]

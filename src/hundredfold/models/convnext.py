@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
+from hundredfold.compute.norms import LayerNorm
 from hundredfold.errors import UsageError
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, need_size, stem_for
@@ -32,7 +33,7 @@ from hundredfold.models._layers import Scale, need_size, stem_for
 _BLOCKS = (3, 3, 9, 3)
 
 
-class Norm(nn.LayerNorm):
+class Norm(LayerNorm):
     """LayerNorm over the channels of maps; in channels-last memory no permute copies."""
 
     def __init__(self, channels: int) -> None:

@@ -128,7 +128,7 @@ def make(
         )
     variants = studies.variants(study, changes, files)
     pinned = {label: _pinned(recipe, weights, source) for label, recipe in variants.items()}
-    members = studies.members(pinned, study.seeds)
+    members = studies.members(pinned, study.seeds, study.folds)
     sets = {str(m.recipe.data): data.load(m.recipe.data, source) for m in members}
     bundled = frozenset(text for text, recipe in sets.items() if recipe.bundled)
     if len(bundled) == len(sets):  # else the folder is for the other data sets

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hundredfold import augment
+from hundredfold import augment, data
 from hundredfold.compute.precision import autocast
 from hundredfold.data import Split
 from hundredfold.engines.pytorch.closed_form import fit_probes
@@ -221,8 +221,13 @@ def _initialise_head(
 ) -> Mapping[str, float]:
     """Set the head to a fitted probe; return the validation accuracy of each probe."""
     standard = model.standard.cpu()
+    training = job.training
+    if job.recipe.balance != "none":  # a probe has no weights: small classes repeat
+        rng = np.random.default_rng(job.recipe.seed)
+        rows = data.balanced_order(training.labels, training.indices, rng)
+        training = replace(training, indices=rows)
     probed = (
-        *_standardised(standard, features, job.training),
+        *_standardised(standard, features, training),
         *_standardised(standard, np.asarray(validation.pixels), validation),
     )
     if job.held:
@@ -263,6 +268,7 @@ def _on_features(job: Job, views: list[NDArray[np.float32]], validation: Split) 
         batch_size=job.recipe.batch_size,
         seed=job.recipe.seed,
         device=job.device,
+        balanced=job.recipe.balance == "sample",
     )
     job.feed.close()
     return replace(job, feed=feed, validation=validation)

@@ -24,6 +24,7 @@ def refuse(recipe: Recipe) -> None:
         "model": (recipe.model.own is not None, "--engine pytorch, for a network of your own"),
         "strategy": (not _can(strategy, recipe.model.name), _STRATEGIES),
         "ema": (recipe.ema != 0, "--set ema=0"),
+        "balance": (recipe.balance != "none", "--balance none, or --engine pytorch"),
         "micro_batch": (recipe.micro_batch != 0, "--set micro_batch=0"),
     }
     for field, (wrong, remedy) in refused.items():
