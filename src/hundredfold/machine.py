@@ -109,6 +109,27 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # in KiB, except on macOS
 
 
+def free_memory() -> int:
+    """Return the bytes of memory that a process can still take; a container's limit counts."""
+    import psutil
+
+    return min(int(psutil.virtual_memory().available), _container_memory())
+
+
+def _container_memory() -> int:
+    """Return the bytes that the container's limit leaves; without one, more than any machine.
+
+    Pages of files that can be dropped count as free.
+    """
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((folder / f"memory.{name}").read_text() for name in ("max", "current"))
+        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        return max(0, int(limit) - int(used) + int(facts["inactive_file"]))
+    except (OSError, ValueError, KeyError):
+        return 2**60
+
+
 def handled_signals(*names: str) -> tuple[signal.Signals, ...]:
     """Return the named signals that exist here, that this thread may handle, and not ignored ones.
 

@@ -12,6 +12,7 @@ from hundredfold.data._image import Picture, decode
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._split import limited, training
+from hundredfold.data._survey import Survey, decode_rate, survey
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
@@ -24,9 +25,11 @@ __all__ = [
     "Picture",
     "Source",
     "Split",
+    "Survey",
     "check_folder",
     "check_set",
     "decode",
+    "decode_rate",
     "download",
     "examples",
     "fingerprint",
@@ -37,6 +40,7 @@ __all__ = [
     "progress",
     "refuse_folder",
     "save_grid",
+    "survey",
     "training",
     "unseen",
 ]

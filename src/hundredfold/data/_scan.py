@@ -2,15 +2,15 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from hundredfold.data import _walk
+from hundredfold.data._walk import SUFFIXES
 from hundredfold.errors import DataError, did_you_mean
 
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-)
 _PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "validation"),
@@ -65,7 +65,7 @@ def classes(layout: Layout, part: str) -> dict[str, list[Path]]:
         name = unicodedata.normalize("NFC", relative(folder.parent, folder))
         if name in files:
             raise DataError(f"two folders in {layout.parts[part]} are called {name!r} (NFC, NFD)")
-        files[name] = sorted(_images(layout.root, folder, ()))
+        files[name] = _walk.images(folder, partial(_within, layout.root))
     return dict(sorted(files.items()))
 
 
@@ -115,31 +115,18 @@ def labelled(
 
 def relative(root: Path, file: Path) -> str:
     """Return a path relative to the root, with / as separator and undecodable bytes replaced."""
-    return (
-        file.relative_to(root).as_posix().encode(errors="surrogateescape").decode(errors="replace")
-    )
+    return shown(next(_walk.names(root, [file])))
+
+
+def shown(name: str) -> str:
+    """Return a name with undecodable bytes replaced."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _folders(root: Path, folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if f.is_dir() and not _hidden(f) and _within(root, f))
-
-
-def _images(root: Path, folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """Yield the image files below a folder; a link to a folder in `above` is not followed."""
-    here = folder.resolve()
-    if here in above:
-        return
-    for entry in folder.iterdir():
-        if _hidden(entry) or not _within(root, entry):
-            continue
-        if entry.is_dir():
-            yield from _images(root, entry, (*above, here))
-        elif entry.suffix.lower() in SUFFIXES:
-            yield entry
-
-
-def _hidden(entry: Path) -> bool:
-    return entry.name.startswith(".") or entry.name == "__MACOSX"
+    return sorted(
+        f for f in folder.iterdir() if f.is_dir() and not _walk.hidden(f.name) and _within(root, f)
+    )
 
 
 def _within(root: Path, entry: Path) -> bool:

@@ -10,33 +10,28 @@ by name. The folder is only read, never written.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from warnings import catch_warnings, simplefilter, warn
+from warnings import warn
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hundredfold.data import _files, _notes, _scan, _store
-from hundredfold.data._image import decode
+from hundredfold.data import _decoding, _files, _notes, _scan, _store, _walk
 from hundredfold.data._rows import Rows
+from hundredfold.data._subset import drawn, proportional
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import DataError, HundredfoldWarning, UsageError
-from hundredfold.machine import cores
-from hundredfold.progress_bar import progress
-
-_BLOCK = 256
-_SHOWN = 1000  # images from which progress is shown
 
 Labelled = list[tuple[Path, int]]
 
 
-def image_folder(source: Source, *, size: int = 32) -> DataSet:
+def image_folder(source: Source, *, size: int = 32, subset: int = 0) -> DataSet:
     """Load class folders of JPEG, PNG, WebP, BMP, GIF or TIFF files from `--data-dir`.
 
-    size: height and width in pixels, 8 to 1024; the centred square of each image is used.
+    size:   height and width in pixels, 8 to 1024; the centred square of each image is used.
+    subset: number of training images that are drawn class by class and decoded, at least two of
+            each class; a part for validation shrinks in proportion. 0 is all. No other file is
+            opened. A smaller subset lies within a larger one.
 
     The data set has the name of the folder. Files that cannot be decoded are left out and
     listed in its notes. Raises DataError for a folder without images, with one class or an
@@ -44,16 +39,20 @@ def image_folder(source: Source, *, size: int = 32) -> DataSet:
     """
     if not 8 <= size <= 1024:
         raise UsageError(f"image_folder(size={size}) is not between 8 and 1024")
+    if subset < 0:
+        raise UsageError(f"image_folder(subset={subset}) is negative", remedy="0 for all images")
     if source.folder is None:
         raise UsageError("image_folder needs a folder of images", remedy="--data-dir photos")
     with _files.reading():
         layout = _scan.layout(source.folder)
-        names = tuple(_scan.training_classes(layout))
-    ready = {name: _part(source, layout, name, names, size) for name in _seen(layout)}
+        train = _scan.training_classes(layout)
+    names, total = tuple(train), sum(map(len, train.values()))
+    bounded = partial(_bounded, layout, names, subset, total)
+    ready = {name: _part(source, layout, name, bounded(name), size) for name in _seen(layout)}
     _need_all_classes(layout, ready["train"], names)
     parts = {name: part.open for name, part in ready.items()}
     if "test" in layout.parts:
-        parts["test"] = lambda: _part(source, layout, "test", names, size).open()
+        parts["test"] = lambda: _part(source, layout, "test", bounded("test"), size).open()
     return DataSet(
         name=layout.root.resolve().name,
         classes=names,
@@ -71,16 +70,29 @@ def _seen(layout: _scan.Layout) -> list[str]:
     return [name for name in ("train", "validation") if name in layout.parts]
 
 
-def _part(
-    source: Source, layout: _scan.Layout, name: str, classes: tuple[str, ...], size: int
-) -> _store.Part:
+def _bounded(
+    layout: _scan.Layout, classes: tuple[str, ...], subset: int, total: int, name: str
+) -> Labelled:
+    """Return the files of a part, or those that belong to a subset of `total` training images."""
     with _files.reading():
         files = _scan.labelled(_scan.classes(layout, name), classes)
-        key = _key(layout.root, files, size)
     if not files:
         raise DataError(
             f"no {name} images in {layout.parts[name]}", remedy="add some, or remove it"
         )
+    if not 0 < subset < total or name == "test":
+        return files
+    count = subset if name == "train" else proportional(subset, total, len(files))
+    labels = np.array([label for _, label in files], np.int64)
+    texts = list(_walk.names(layout.parts[name], (file for file, _ in files)))
+    return [files[row] for row in drawn(texts, labels, count)]
+
+
+def _part(
+    source: Source, layout: _scan.Layout, name: str, files: Labelled, size: int
+) -> _store.Part:
+    with _files.reading():
+        key = _key(layout.root, files, size)
     root = hashlib.sha256(os.fsencode(layout.root.resolve())).hexdigest()[:16]
     group = f"image_folder/{root}-{size}/{name}"
     decode_all = partial(_decode, layout.root, files, size)
@@ -103,49 +115,16 @@ def _need_all_classes(layout: _scan.Layout, part: _store.Part, names: tuple[str,
 def _key(root: Path, files: Labelled, size: int) -> str:
     """Return the cache key of a part: path, label, size and times of every file."""
     facts: list[object] = [size]
-    for file, label in files:
+    for name, (file, label) in zip(_walk.names(root, (f for f, _ in files)), files, strict=True):
         about = file.stat()
-        name = file.relative_to(root).as_posix()
         facts.append((name, label, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
     return json.dumps(facts)
 
 
 def _decode(root: Path, files: Labelled, size: int) -> Rows:
     labels = np.array([label for _, label in files], np.int64)
-    names = tuple(_scan.relative(root, file) for file, _ in files)
+    names = tuple(map(_scan.shown, _walk.names(root, (file for file, _ in files))))
     bad: dict[int, str] = {}
-    blocks = _blocks(root, [file for file, _ in files], names, size, bad)
+    text = f"decoding {len(files):,} images of {root} (once)"
+    blocks = _decoding.blocks([file for file, _ in files], names, size, bad, text)
     return Rows(labels, size, blocks, names, bad)
-
-
-def _blocks(
-    root: Path, files: list[Path], names: tuple[str, ...], size: int, bad: dict[int, str]
-) -> Iterator[NDArray[np.uint8]]:
-    """Yield blocks of decoded images (b, size, size, 3); Pillow decodes in parallel threads."""
-    text = f"decoding {len(files):,} images of {root} (once)" if len(files) >= _SHOWN else ""
-    with (
-        catch_warnings(),
-        ThreadPoolExecutor(min(8, cores())) as pool,
-        progress(text, len(files), count=True) as advance,
-    ):
-        simplefilter("ignore")  # odd metadata; `decode` itself refuses too many pixels
-        for start in range(0, len(files), _BLOCK):
-            rows = range(start, min(start + _BLOCK, len(files)))
-            decoded = pool.map(lambda row: _image(files[row], size, names[row]), rows)
-            images = []
-            for row, image in zip(rows, decoded, strict=True):
-                if isinstance(image, str):
-                    bad[row] = image
-                else:
-                    images.append(image)
-            if images:
-                yield np.stack(images)
-            advance(len(rows))
-
-
-def _image(file: Path, size: int, name: str) -> NDArray[np.uint8] | str:
-    """Return the pixels, or the reason why there are none."""
-    try:
-        return decode(file, size, name)
-    except DataError as error:
-        return error.message.removeprefix(f"cannot read {name}: ")

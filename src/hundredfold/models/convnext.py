@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
+from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, need_size, stem_for
 
 _BLOCKS = (3, 3, 9, 3)
@@ -69,7 +70,7 @@ class Block(nn.Module):
         return x + self.layer_scale * self.block(x)  # type: ignore[no-any-return]
 
 
-class ConvNeXt(nn.Module):
+class ConvNeXt(Grouped):
     """Patches, groups of blocks with downsampling between them, a pooled and normalised head."""
 
     def __init__(self, classes: int, width: int, patch: int) -> None:
@@ -87,14 +88,17 @@ class ConvNeXt(nn.Module):
             Norm(widths[-1]), nn.Flatten(), nn.Linear(widths[-1], classes)
         )
 
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (b, 3, h, w) -> logits (b, classes)."""
-        x = self.features(self.scale(images))
+    def finish(self, x: Tensor) -> Tensor:
+        """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
         return self.classifier(F.adaptive_avg_pool2d(x, 1))  # type: ignore[no-any-return]
+
+    def end(self, group: int) -> int:
+        """Return the number of layers up to and including a group."""
+        return 2 * group
 
     def cut(self, groups: int) -> int:
         """Keep the patches and the first groups, 1 to 4; return their channels."""
-        self.features = nn.Sequential(*list(self.features)[: 2 * groups])
+        self.features = nn.Sequential(*list(self.features)[: self.end(groups)])
         self.classifier[0] = nn.Identity()
         return self.width << (groups - 1)
 

@@ -35,6 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
+from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, conv, drop, initialise, need_size, stem_for
 
 _IMAGENET = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
@@ -74,7 +75,7 @@ class Transition(nn.Module):
         return self.pool(self.dropout(y))  # type: ignore[no-any-return]
 
 
-class DenseNet(nn.Module):
+class DenseNet(Grouped):
     """A stem, dense blocks with transitions between them, a pooled head."""
 
     def __init__(
@@ -101,10 +102,15 @@ class DenseNet(nn.Module):
         self.features.add_module(f"norm{len(blocks) + 1}", nn.BatchNorm2d(channels))
         self.classifier = nn.Linear(channels, classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (b, 3, h, w) -> logits (b, classes)."""
-        x = F.relu(self.features(self.scale(images)), inplace=True)
-        return self.classifier(x.mean((2, 3)))  # type: ignore[no-any-return]
+    def finish(self, x: Tensor) -> Tensor:
+        """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
+        return self.classifier(F.relu(x).mean((2, 3)))  # type: ignore[no-any-return]
+
+    def end(self, group: int) -> int:
+        """Return the number of layers up to and including a block and its transition."""
+        names = [name for name, _ in self.features.named_children()]
+        transition = f"transition{group}"
+        return names.index(transition) + 1 if transition in names else len(names)
 
     def cut(self, groups: int) -> int:
         """Keep the stem and the first blocks; return the number of channels.

@@ -27,6 +27,7 @@ from typing import Literal, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, drop, initialise, stem_for
 
 GROUPS = (  # expansion, kernel, stride, channels, blocks
@@ -80,7 +81,7 @@ class Block(nn.Module):
         return x + self.block(x) if self.shortcut else self.block(x)  # type: ignore[no-any-return]
 
 
-class EfficientNet(nn.Module):
+class EfficientNet(Grouped):
     """A stem, groups of blocks, a 1x1 convolution, a pooled head."""
 
     def __init__(
@@ -105,14 +106,17 @@ class EfficientNet(nn.Module):
         self.features = nn.Sequential(*groups, style.conv_norm(inputs, 4 * inputs, 1))
         self.classifier = nn.Sequential(drop(dropout), nn.Linear(4 * inputs, classes))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (b, 3, h, w) -> logits (b, classes)."""
-        x = self.features(self.scale(images))
+    def finish(self, x: Tensor) -> Tensor:
+        """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
         return self.classifier(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+    def end(self, group: int) -> int:
+        """Return the number of layers up to and including a group."""
+        return group + 1
 
     def cut(self, groups: int) -> int:
         """Keep the stem and the first groups, 1 to 7; return their channels."""
-        self.features = nn.Sequential(*list(self.features)[: groups + 1])
+        self.features = nn.Sequential(*list(self.features)[: self.end(groups)])
         return GROUPS[groups - 1][3]
 
 

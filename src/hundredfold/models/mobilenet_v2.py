@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
+from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, drop, initialise, stem_for
 
 _GROUPS = (  # expansion, channels, blocks, stride
@@ -77,7 +78,7 @@ class Block(nn.Module):
         return x + self.conv(x) if self.shortcut else self.conv(x)  # type: ignore[no-any-return]
 
 
-class MobileNetV2(nn.Module):
+class MobileNetV2(Grouped):
     """A stem, groups of inverted residuals, a 1x1 convolution, a pooled head."""
 
     def __init__(
@@ -100,14 +101,17 @@ class MobileNetV2(nn.Module):
         self.features = nn.Sequential(*layers, _conv_norm(channels, last, 1))
         self.classifier = nn.Sequential(drop(dropout), nn.Linear(last, classes))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (b, 3, h, w) -> logits (b, classes)."""
-        x = self.features(self.scale(images))
+    def finish(self, x: Tensor) -> Tensor:
+        """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
         return self.classifier(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+    def end(self, group: int) -> int:
+        """Return the number of layers up to and including a group."""
+        return self.ends[group - 1]
 
     def cut(self, groups: int) -> int:
         """Keep the stem and the first groups, 1 to 7; return their channels."""
-        self.features = nn.Sequential(*list(self.features)[: self.ends[groups - 1]])
+        self.features = nn.Sequential(*list(self.features)[: self.end(groups)])
         return self.widths[groups - 1]
 
 

@@ -24,12 +24,15 @@ A block is two 3x3 convolutions; from depth 50 on it is 1x1, 3x3, 1x1 with four 
 channels at its end. Names of weights are torchvision's.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.errors import UsageError
+from hundredfold.models._grouped import Grouped, Layer
 from hundredfold.models._layers import (
     Scale,
     conv,
@@ -97,7 +100,7 @@ class Block(nn.Module):
         return pad_shortcut(x, self.outputs, self.stride) if self.changes else x
 
 
-class ResNet(nn.Module):
+class ResNet(Grouped):
     """A stem, groups of blocks, a pooled head."""
 
     def __init__(
@@ -130,13 +133,18 @@ class ResNet(nn.Module):
             channels *= 2
         self.fc = nn.Linear(inputs, classes)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (b, 3, h, w) -> logits (b, classes)."""
-        x = self.bn1(self.conv1(self.scale(images)))
-        x = self.maxpool(F.relu(x, inplace=True))
-        for name in self.groups:
-            x = getattr(self, name)(x)
+    def layers(self) -> Sequence[Layer]:
+        """Return the layers between scaling and pooling."""
+        groups = [getattr(self, name) for name in self.groups]
+        return [self.conv1, self.bn1, partial(F.relu, inplace=True), self.maxpool, *groups]
+
+    def finish(self, x: Tensor) -> Tensor:
+        """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
         return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+    def end(self, group: int) -> int:
+        """Return the number of layers up to and including a group."""
+        return 4 + group
 
     def cut(self, groups: int) -> int:
         """Keep the stem and the first groups, 1 to 4 (CIFAR: 1 to 3); return their channels."""

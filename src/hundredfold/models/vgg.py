@@ -23,6 +23,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
+from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, drop, initialise, need_depth, need_size
 
 _GROUPS = {
@@ -34,7 +35,7 @@ _GROUPS = {
 _CHANNELS = (64, 128, 256, 512, 512)
 
 
-class VGG(nn.Module):
+class VGG(Grouped):
     """Five groups of convolutions and one of the heads."""
 
     def __init__(self, features: nn.Sequential, pool: nn.Module, classifier: nn.Module) -> None:
@@ -44,15 +45,18 @@ class VGG(nn.Module):
         self.avgpool = pool
         self.classifier = classifier
 
-    def forward(self, images: Tensor) -> Tensor:
-        """uint8 (b, 3, h, w) -> logits (b, classes)."""
-        x = self.avgpool(self.features(self.scale(images)))
-        return self.classifier(x.flatten(1))  # type: ignore[no-any-return]
+    def finish(self, x: Tensor) -> Tensor:
+        """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
+        return self.classifier(self.avgpool(x).flatten(1))  # type: ignore[no-any-return]
+
+    def end(self, group: int) -> int:
+        """Return the number of layers up to and including a group and its pool."""
+        pools = [n for n, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
+        return pools[group - 1] + 2
 
     def cut(self, groups: int) -> int:
         """Keep the first groups, 1 to 5, each with its pool; return their channels."""
-        pools = [n for n, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
-        self.features = nn.Sequential(*list(self.features)[: pools[groups - 1] + 2])
+        self.features = nn.Sequential(*list(self.features)[: self.end(groups)])
         return _CHANNELS[groups - 1]
 
 

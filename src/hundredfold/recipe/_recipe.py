@@ -78,9 +78,10 @@ class Recipe(BaseModel):
     )
     epochs: int | float = Field(
         100,
-        gt=0,
+        ge=0,
         lt=math.inf,
-        description="Passes over the training images at most; 8.75 ends within the ninth.",
+        description="Passes over the training images at most; 8.75 ends within the ninth. 0 keeps "
+        "a head as it was fitted to features.",
     )
     batch_size: int = Field(128, ge=1, description="Images of a step.")
     patience: int = Field(

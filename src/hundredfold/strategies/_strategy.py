@@ -17,9 +17,11 @@ class Strategy:
     rate: factor on the learning rate for the network; the head has 1. 0 trains the head only.
     layer_decay: factor on the rate for each further quarter from the head towards the input.
     freeze: number of quarters that are not trained, from the input on.
+    groups: number of the network's last groups that are trained; 0 trains all.
     input_size: pixels that images are resized to; 0 is the engine's choice.
     cut: groups of the network that are kept; 0 keeps all.
-    head: initialisation of the head. views: how often a frozen network sees each image.
+    head: initialisation of the head. views: number of fixed versions of each image whose
+    outputs of the frozen part are computed once; 0 computes them for every step.
     dropout: probability on the features before the head, in [0, 1).
     """
 
@@ -27,6 +29,7 @@ class Strategy:
     rate: float = 1.0
     layer_decay: float = 1.0
     freeze: int = 0
+    groups: int = 0
     input_size: int = 0
     cut: int = 0
     head: Head = "random_init"
@@ -39,6 +42,11 @@ class Strategy:
                 f"invalid strategy: dropout = {self.dropout}, must be in [0, 1)",
                 remedy="--set strategy.dropout=0.2",
             )
+        if self.groups < 0 or self.views < 0:
+            raise UsageError(
+                f"invalid strategy: groups = {self.groups}, views = {self.views}",
+                found="both are at least 0",
+            )
         if self.cut < 0 or (self.input_size and self.input_size < 8):
             raise UsageError(
                 f"invalid strategy: input_size = {self.input_size}, cut = {self.cut}",
@@ -49,6 +57,11 @@ class Strategy:
     def frozen(self) -> bool:
         """Whether only the head is trained, on fixed features."""
         return self.pretrained and self.rate == 0
+
+    @property
+    def on_activations(self) -> bool:
+        """Whether the last groups are trained on stored activations of the groups before."""
+        return bool(self.groups and self.views)
 
     @property
     def fits_head(self) -> bool:

@@ -11,6 +11,8 @@ def fine_tune(
     rate: float = 0.1,
     layer_decay: float = 1.0,
     freeze: int = 0,
+    groups: int = 0,
+    views: int = 0,
     input_size: int = 0,
     cut: int = 0,
     head: Literal["random_init", "ridge", "logistic"] = "random_init",
@@ -23,6 +25,10 @@ def fine_tune(
         Quarters are of the list of the network's weight tensors.
     freeze: number of quarters that are not trained, 0 to 3, from the input on, where features are
         the most general. 1 freezes the stem and about two of DenseNet-169's four blocks.
+    groups: train only this many of the network's last groups and the head, without `freeze`; 0
+        trains all. For the number of groups see `cut` of `linear_probe`.
+    views: with `groups`, compute the activations of the frozen groups once, for this many versions
+        of each image: one as it is, the others augmented. 0 computes them anew for every step.
     input_size: pixels that images are resized to; see `linear_probe`.
     cut: keep this many groups of the network; see `linear_probe`.
     head: initialisation of the head. "ridge" and "logistic" fit it to features first, so the
@@ -44,11 +50,19 @@ def fine_tune(
             f"invalid strategy: freeze = {freeze}, must be 0 to {QUARTERS - 1}",
             remedy="fine_tune(freeze=1), or linear_probe() to freeze all of it",
         )
+    if (groups and freeze) or (views and not groups):
+        raise UsageError(
+            f"invalid strategy: groups = {groups}, freeze = {freeze}, views = {views}",
+            found="groups replaces freeze, and views needs groups",
+            remedy="fine_tune(groups=2, views=2)",
+        )
     return Strategy(
         pretrained=True,
         rate=rate,
         layer_decay=layer_decay,
         freeze=freeze,
+        groups=groups,
+        views=views,
         input_size=input_size,
         cut=cut,
         head=head,

@@ -1,4 +1,7 @@
-"""Keep the best epoch's weights, and stop when none is better for `patience` epochs."""
+"""Keep the best epoch's weights, and stop when none is better for `patience` epochs.
+
+Epoch 0 is the start of a training whose head was fitted to features before.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +11,7 @@ from torch import Tensor
 
 @dataclass
 class Best:
-    """The best epoch so far by `select`; epochs count from 1, 0 is none.
+    """The best epoch so far by `select`; without `weights` there is none yet.
 
     select: "validation.loss" (lower is better), "validation.top_1" (higher is better) or
     "last". patience: epochs without a better one until `exhausted`; 0 is unlimited.
@@ -22,7 +25,7 @@ class Best:
 
     def better(self, row: Mapping[str, float]) -> bool:
         """Return whether an epoch's row of the curve is better than the best so far."""
-        if self.select == "last" or self.epoch == 0:
+        if self.select == "last" or not self.weights:
             return True
         sign = -1 if self.select == "validation.loss" else 1
         return sign * row[self.select] > sign * self.value

@@ -1,5 +1,6 @@
 """The training loop.
 
+    score a head that was fitted to features before: the first weights to beat
     until all steps are done, or patience is exhausted:
         for each batch of the epoch:  one step of the learner
         score the validation images
@@ -13,7 +14,7 @@ save to the same bits.
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, NoReturn
@@ -30,7 +31,7 @@ from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training import checkpoint
 from hundredfold.training.early_stopping import Best
-from hundredfold.training.position import Clock, Position
+from hundredfold.training.position import Clock, Position, total_steps
 from hundredfold.training.progress import Progress, Status
 from hundredfold.training.protocols import Feed, Learner, Watch
 from hundredfold.training.saves import WITHIN_EPOCH, Saves
@@ -46,7 +47,9 @@ class Loop:
     """Train a learner by a recipe into a run's folder; `position` is its progress.
 
     recipe: the run's, with the batch size that is used. watch: limits threads beside competing
-    processes, or None. budget: adapts the steps to a time, or None.
+    processes, or None. budget: adapts the steps to a time, or None. fitted: whether the head was
+    fitted to features before, so that the weights at the start count. keep: writes the best
+    weights into the run while a budget's training goes on.
     """
 
     def __init__(
@@ -59,11 +62,13 @@ class Loop:
         progress: Progress,
         watch: Watch | None = None,
         budget: TimeBudget | None = None,
+        fitted: bool = False,
     ) -> None:
         self.run, self.recipe, self.learner, self.feed = run, recipe, learner, feed
         self.validation, self.progress = validation, progress
-        self.watch, self.budget = watch, budget
-        steps = max(1, round(recipe.epochs * feed.steps))
+        self.watch, self.budget, self._fitted = watch, budget, fitted
+        self.keep: Callable[[Best], None] = lambda _best: None
+        steps = total_steps(recipe.epochs, feed.steps)
         self.position = Position(run.recipe.digest, steps, feed.steps)
         self.best = Best(recipe.select, recipe.patience)
         self._clock = Clock()
@@ -87,6 +92,7 @@ class Loop:
         """
         self._clock, self._saves = Clock(), Saves(self.run, self.learner, self.remedy)
         with Signals() as signals, self.watch or nullcontext():
+            self._score_start(signals)
             while not (reason := self._end_reason()):
                 self._train_epoch(signals)
                 self._finish_epoch(self._row(signals))
@@ -94,8 +100,26 @@ class Loop:
                     self._stop(signals)
         return reason
 
+    def _score_start(self, signals: Signals) -> None:
+        """Score a head that was fitted before, unless the training has begun or keeps the last."""
+        position = self.position
+        if not self._fitted or position.done or self.best.weights or self.recipe.select == "last":
+            return
+        self._take_first({"epoch": 0} | self._scored(signals))
+
+    def _take_first(self, row: dict[str, float]) -> None:
+        """Take the first weights of a training, write them, and log their score."""
+        self.best.take(row, self.learner.weights())
+        self.keep(self.best)
+        self.progress.say(
+            f"first      weights after {self.position.done} steps: accuracy "
+            f"{row['validation.top_1']:.2%} on the validation images"
+        )
+
     def _end_reason(self) -> str:
         """Return the reason to end training now; "" to continue."""
+        if not self.position.steps:
+            return "the head stays as it was fitted"
         if self.position.finished:
             return "all epochs done"
         if self.best.exhausted(self.position.epoch):
@@ -130,6 +154,8 @@ class Loop:
         if on_cpu or position.step % _GPU_CHECKS == 0 or position.step == position.steps_per_epoch:
             self._check_finite(float(sums[0]))
         self._keep_to_budget()
+        if self.budget and self.budget.needs_first(position.seconds) and len(self.validation):
+            self._keep_first(signals)
         if self.watch:
             self.watch.look()
         self.progress.step(partial(self._status, sums))
@@ -142,14 +168,7 @@ class Loop:
 
     def _row(self, signals: Signals) -> dict[str, float]:
         """Score the validation images and return the epoch's line of the curve."""
-        try:
-            with signals.immediate():  # validation may take long: a signal interrupts it
-                self._tick()
-                validation = self._validation_scores()
-                self._tick()
-        except KeyboardInterrupt:
-            self._stop(signals)
-        position = self.position
+        validation, position = self._scored(signals), self.position
         return {
             "epoch": position.epoch + 1,
             "step": position.done,
@@ -159,6 +178,17 @@ class Loop:
             "train.top_1": position.correct / (position.step * self.recipe.batch_size),
             **validation,
         }
+
+    def _scored(self, signals: Signals) -> dict[str, float]:
+        """Return the validation scores; a signal meanwhile saves and stops the training."""
+        try:
+            with signals.immediate():  # validation may take long: a signal interrupts it
+                self._tick()
+                validation = self._validation_scores()
+                self._tick()
+        except KeyboardInterrupt:
+            self._stop(signals)
+        return validation
 
     def _validation_scores(self) -> dict[str, float]:
         split = self.validation
@@ -199,6 +229,11 @@ class Loop:
             )
         position.steps = steps
 
+    def _keep_first(self, signals: Signals) -> None:
+        """Score and write weights early in a budget, within an epoch."""
+        if not self.best.weights:
+            self._take_first({"epoch": self.position.epoch + 1} | self._scored(signals))
+
     def _save(self) -> None:
         self._tick()
         self._saves.write(self.position, self.best)
@@ -220,8 +255,8 @@ class Loop:
     def _check_finite(self, loss: float) -> None:
         if math.isfinite(loss):
             return
-        best = self.best.epoch
-        kept = f"the weights of epoch {best} are kept" if best else "no epoch was finished"
+        best = self.best
+        kept = f"the weights of epoch {best.epoch} are kept" if best.weights else "none are kept"
         raise CheckError(
             f"the loss is not finite in epoch {self.position.epoch + 1}, step {self.position.step}",
             found=f"learning rate {self._rate():.3g}; {kept}",

@@ -16,6 +16,8 @@ class Options:
     autotune_seconds: time limit of timing trials of convolutions.
     weights: a file, or a folder of files, with pretrained weights.
     compiled: whether torch.compile compiles the step.
+    fast_validation: whether a frozen network computes validation images in the precision of
+        training; otherwise in fp32, as later evaluations do.
     explicit: fields of the recipe that the user set in this command or call. One that cannot be
         followed is an error, where a default is adapted.
     command: the command or call for run.json; "" is this process' command line.
@@ -29,5 +31,6 @@ class Options:
     autotune_seconds: float = 30.0
     weights: Path | None = None
     compiled: bool = False
+    fast_validation: bool = False
     explicit: frozenset[str] = frozenset()
     command: str = ""

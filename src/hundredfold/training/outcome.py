@@ -10,6 +10,7 @@ from hundredfold import data, evaluation, machine, wording
 from hundredfold.errors import CheckError, HundredfoldError, Interrupted, Terminated
 from hundredfold.run import Run
 from hundredfold.training import record
+from hundredfold.training.early_stopping import Best
 from hundredfold.training.loop import Loop
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Job
@@ -99,9 +100,24 @@ def _leave(run: Run, job: Job, loop: Loop, status: str, error: HundredfoldError)
         error.found = "; ".join(filter(None, (error.found, also)))
 
 
+def keep_best(run: Run, job: Job, best: Best) -> None:
+    """Write weights/best."""
+    weight_files.write(run.best(), best.weights, _metadata(run, job) | {"epoch": str(best.epoch)})
+
+
 def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
-    """Write weights/best if there is a best epoch, and weights/last if it is finite."""
-    metadata = {
+    """Write weights/best if there are any, and weights/last if they are finite."""
+    last = loop.learner.weights()
+    if all(t.isfinite().all() for t in last.values() if t.is_floating_point()):
+        metadata = _metadata(run, job) | {"epoch": str(loop.position.epoch)}
+        weight_files.write(run.last(), last, metadata)
+    if loop.best.weights:
+        keep_best(run, job, loop.best)
+
+
+def _metadata(run: Run, job: Job) -> dict[str, str]:
+    """Return the metadata of a file of weights: what a reader needs beside the recipe."""
+    return {
         "format": "hundredfold 1",
         "model": str(job.recipe.model),
         "strategy": job.recipe.strategy.name,
@@ -111,12 +127,6 @@ def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
         "recipe_digest": run.recipe.digest,
         "data_digest": job.data.digest,
     }
-    last = loop.learner.weights()
-    if all(t.isfinite().all() for t in last.values() if t.is_floating_point()):
-        weight_files.write(run.last(), last, metadata | {"epoch": str(loop.position.epoch)})
-    if loop.best.weights:
-        best = metadata | {"epoch": str(loop.best.epoch)}
-        weight_files.write(run.best(), loop.best.weights, best)
 
 
 def _weights_facts(job: Job) -> dict[str, str]:
@@ -141,12 +151,17 @@ def _note(run: Run, loop: Loop, status: str, reason: str) -> None:
     run.save_info(run.info | end_facts(loop, status, reason))
 
 
+def _best_epoch(run: Run) -> str:
+    epoch = run.info["best_epoch"]
+    return f"best epoch {epoch}" if epoch else "best as it was fitted"
+
+
 def _result(run: Run) -> str:
     score = run.scores.get("validation.top_1")
     if not score:
         return "no validation images were kept back"
     return (
-        f"best epoch {run.info['best_epoch']}: "
+        f"{_best_epoch(run)}: "
         f"accuracy {score['value']:.2%} on {score['n']:,} validation images "
         f"(95 % interval {score['low']:.2%} to {score['high']:.2%})"
     )

@@ -50,7 +50,7 @@ class Position:
 
     def progress(self, more: int = 0) -> float:
         """Return the fraction of all steps that are done, or will be after `more` steps."""
-        return min(1.0, (self.done + more) / self.steps)
+        return min(1.0, (self.done + more) / max(self.steps, 1))
 
     def step_seed(self, seed: int) -> int:
         """Return the seed of the next step's random numbers."""
@@ -60,6 +60,11 @@ class Position:
         """Move to the first step of the next epoch."""
         self.epoch += 1
         self.step, self.loss, self.correct = 0, 0.0, 0.0
+
+
+def total_steps(epochs: float, steps_per_epoch: int) -> int:
+    """Return the number of steps in some epochs, at least 1; 0 epochs have none."""
+    return max(1, round(epochs * steps_per_epoch)) if epochs else 0
 
 
 def step_seed(seed: int, epoch: int, step: int) -> int:

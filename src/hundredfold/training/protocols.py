@@ -19,6 +19,7 @@ from hundredfold.data import DataSet, Source, Split
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
+from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.time_budget import StepTimes
@@ -106,6 +107,8 @@ class Job(Protocol):
 
     @property
     def recipe(self) -> Recipe: ...
+    @property
+    def strategy(self) -> Strategy: ...
     @property
     def data(self) -> DataSet: ...
     @property

@@ -8,6 +8,7 @@ from hundredfold import data
 from hundredfold.data import DataSet
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
+from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Job
@@ -22,6 +23,17 @@ def refuse_inert(recipe: Recipe, options: Options) -> None:
             f"patience = {recipe.patience} does nothing where the last epoch is kept",
             found='select = "last"',
             remedy='--patience 0, or --set select="validation.loss"',
+        )
+    _refuse_no_epochs(recipe)
+
+
+def _refuse_no_epochs(recipe: Recipe) -> None:
+    strategy: Strategy = recipe.strategy.resolve()()
+    if not recipe.epochs and not strategy.fits_head:
+        raise UsageError(
+            f"epochs = 0 trains nothing with the strategy {recipe.strategy.name}",
+            found="only a head that is fitted to features can do without",
+            remedy="--epochs 1, or --strategy \"linear_probe(head='logistic')\"",
         )
 
 

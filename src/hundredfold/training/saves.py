@@ -43,7 +43,7 @@ class Saves:
         Raises CheckError where the disk has no room or cannot be written.
         """
         began, learner = time.monotonic(), self._learner
-        position.best = {"epoch": best.epoch, "value": best.value} if best.epoch else {}
+        position.best = {"epoch": best.epoch, "value": best.value} if best.weights else {}
         position.micro_batch = learner.micro_batch
         size = save_bytes(learner, position.curve)
         need_room(self._folder, size, f"free some space, then {self._remedy}")

@@ -1,6 +1,7 @@
 """Train a recipe, or resume a run, into a run's folder."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,10 @@ def _train(
     saved: checkpoint.Saved | None,
     budget: TimeBudget | None,
 ) -> Run:
-    loop = Loop(run, job.recipe, learner, job.feed, job.validation, progress, budget=budget)
+    fitted = job.strategy.fits_head
+    loop = Loop(run, job.recipe, learner, job.feed, job.validation, progress, None, budget, fitted)
+    if budget:
+        loop.keep = partial(outcome.keep_best, run, job)
     if learner.shared_threads(job.recipe.batch_size) > 1:
         loop.watch = job.watch(progress, loop.remedy, adapts=bool(budget))
     with outcome.recorded(run, job, loop, progress), job.feed:

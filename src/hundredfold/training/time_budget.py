@@ -1,5 +1,6 @@
 """Estimate the time of a training from timed steps, and the steps that a time budget allows."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,11 +53,13 @@ class StepTimes:
 class TimeBudget:
     """Keep a training within a time by changing its total number of steps.
 
-    seconds: of the whole training. slower: measured over planned time of a step.
+    seconds: of the whole training. first: seconds after which the first weights are scored and
+    written. slower: measured over planned time of a step.
     """
 
     seconds: float
     times: StepTimes
+    first: float = math.inf
     slower: float = 1.0
     _since: tuple[int, float] = field(default=(-1, 0.0), repr=False)
 
@@ -79,6 +82,10 @@ class TimeBudget:
         if abs(expected - left) < _TOLERANCE * self.seconds:
             return steps
         return self.times.steps_within(done, left / self.slower)
+
+    def needs_first(self, spent: float) -> bool:
+        """Return whether the first weights are due; spent: seconds of training so far."""
+        return spent >= self.first
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts for run.json that `restore` reads."""

@@ -26,6 +26,7 @@ from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
+from hundredfold.training.position import total_steps
 from hundredfold.training.progress import Progress, describe_data
 from hundredfold.weights.load import load_weights
 from hundredfold.weights.locate import WeightsFile
@@ -37,7 +38,8 @@ _FITTED_ON = 10_000  # training images, approximately, that the first layer's sc
 class Job:
     """Data, model and feed of a recipe on the device; see `training.protocols.Job`.
 
-    transfer: facts for run.json about pretrained weights and their features.
+    transfer: facts for run.json about pretrained weights and their features. validation_precision:
+    of a frozen network's outputs for validation images, "fp32" or "bf16".
     """
 
     recipe: Recipe
@@ -55,11 +57,12 @@ class Job:
     folder: str | None
     compiled: bool
     transfer: Mapping[str, Any] = field(default_factory=dict)
+    validation_precision: str = "fp32"
 
     @property
     def steps(self) -> int:
         """Total number of steps of the recipe."""
-        return max(1, round(self.recipe.epochs * self.feed.steps))
+        return total_steps(self.recipe.epochs, self.feed.steps)
 
     @property
     def device_name(self) -> str:
@@ -143,6 +146,7 @@ def prepare(
     job = Job(
         recipe, strategy, dataset, training, validation, model, summary, feed, chosen_device,
         threads, precision, algorithms, folder, options.compiled, transfer,
+        precision if options.fast_validation else "fp32",
     )  # fmt: skip
     if progress:
         _report(job, progress, reason)

@@ -70,7 +70,8 @@ def _transfer(model: Part, strategy: Strategy, classes: int, size: int, layout: 
         channels = _cut(backbone, model, strategy.cut, entry)
     if entry:
         _set_layout(backbone, entry, layout)
-    return Transfer(backbone.eval(), channels, classes, size, strategy)
+    frozen = _frozen_groups(model, strategy, entry) if strategy.groups else 0
+    return Transfer(backbone.eval(), channels, classes, size, strategy, frozen)
 
 
 def _remove_head(network: nn.Module) -> int:
@@ -94,6 +95,19 @@ def _cut(network: nn.Module, model: Part, groups: int, backbone: Backbone | None
         last = f"1 to {backbone.groups}" if backbone else "whole networks only"
         raise UsageError(f"{model} cannot be cut after group {groups}", found=last)
     return int(network.cut(groups))  # type: ignore[operator]
+
+
+def _frozen_groups(model: Part, strategy: Strategy, backbone: Backbone | None) -> int:
+    """Return how many groups stay frozen. Raises UsageError where none would."""
+    if backbone is None:
+        raise UsageError(f"{model} has no groups to train", remedy="fine_tune(freeze=2)")
+    total = strategy.cut or backbone.groups
+    if strategy.groups >= total:
+        raise UsageError(
+            f"{model} has {total} groups, so {strategy.groups} of them leave none frozen",
+            remedy=f"fine_tune(groups={total - 1}), or fine_tune() to train all",
+        )
+    return total - strategy.groups
 
 
 def _set_layout(network: nn.Module, backbone: Backbone, layout: Layout) -> None:

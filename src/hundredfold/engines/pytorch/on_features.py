@@ -1,7 +1,7 @@
 """Prepare a pretrained network for the loop: compute features and initialise the head.
 
 With a frozen network, the loop trains only the head, on features from the cache. With fine-tuning,
-features serve to initialise the head, and the loop trains on images.
+features serve to initialise the head, and the loop trains on images, or on stored activations.
 """
 
 import copy
@@ -25,6 +25,7 @@ from hundredfold.engines.pytorch.closed_form import fit_probes
 from hundredfold.engines.pytorch.features import Request, View, compute, count_missing
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.job import Job
+from hundredfold.engines.pytorch.on_activations import with_activations
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.models._fold import fold
 from hundredfold.training.progress import Progress
@@ -66,6 +67,8 @@ def compute_features(job: Job, cache: Path, progress: Progress) -> Job:
         progress.say(f"probe      {name}: accuracy {accuracy:.2%} on the validation images")
     facts = {"features_seconds": round(seconds, 3), "probes": probes}
     job = replace(job, transfer=dict(job.transfer) | facts)
+    if job.strategy.on_activations:
+        return with_activations(job, folded(model), _views(job))
     return _on_features(job, views, validation) if job.strategy.frozen else job
 
 
@@ -88,12 +91,26 @@ def feature_seconds(job: Job, cache: Path) -> float:
         began = time.monotonic()
         extract(network, job.device, precision, batch)
         seconds += (time.monotonic() - began) * count / len(batch)
-    return seconds
+    return seconds + _activation_seconds(job, network, batch)
+
+
+def _activation_seconds(job: Job, network: Transfer, batch: Tensor) -> float:
+    """Estimate the seconds to compute a job's activations, if it trains on them."""
+    if not job.strategy.on_activations:
+        return 0.0
+    with torch.inference_mode(), autocast(job.device, job.precision):
+        network.activations(batch)
+        began = time.monotonic()
+        network.activations(batch)
+    images = job.strategy.views * len(job.training) + len(job.validation)
+    return (time.monotonic() - began) * images / len(batch)
 
 
 def dry_run(job: Job) -> Job:
     """Return a job with zeros in place of the features that its loop needs."""
     model = job.model
+    if isinstance(model, Transfer) and job.strategy.on_activations:
+        return with_activations(job, folded(model), _views(job), zeros=True)
     if not (isinstance(model, Transfer) and job.strategy.frozen):
         return job
     shape = (len(job.training.labels), model.standard.mean.numel())
@@ -111,12 +128,13 @@ def _requests(job: Job, model: Transfer) -> Iterator[tuple[Split, str, Request]]
     rows = job.training.indices
     if not needs_all:
         rows = rows[:: max(1, len(rows) // _SAMPLE)]
-    for view in _views(job):
+    for view in _views(job) if job.strategy.frozen else [View()]:
         split, precision = job.training, job.precision
         yield split, precision, _request(job, model, split, rows, view, precision)
     if needs_all:
         split = job.validation
-        yield split, "fp32", _request(job, model, split, split.indices, View(), "fp32")
+        precision = job.validation_precision
+        yield split, precision, _request(job, model, split, split.indices, View(), precision)
 
 
 def _views(job: Job) -> list[View]:

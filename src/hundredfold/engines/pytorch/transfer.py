@@ -8,7 +8,8 @@
     classifier   classes
 
 The backbone stays in inference mode, frozen or not: BatchNorm uses the statistics of the weights
-that were loaded.
+that were loaded. Where only the last groups of the backbone are trained, the network also takes the
+activations of the groups before, which need be computed only once.
 """
 
 from collections.abc import Iterator
@@ -57,22 +58,30 @@ class Transfer(nn.Module):
     """A backbone with a new head, trained as a strategy says.
 
     backbone: uint8 (b, 3, h, w) -> features (b, channels). input_size: pixels to which images are
-    resized.
+    resized. frozen_groups: groups of the backbone, from the input on, that are not trained.
     """
 
     def __init__(
-        self, backbone: nn.Module, channels: int, classes: int, input_size: int, strategy: Strategy
+        self,
+        backbone: nn.Module,
+        channels: int,
+        classes: int,
+        input_size: int,
+        strategy: Strategy,
+        frozen_groups: int = 0,
     ) -> None:
         super().__init__()
         self.input_size, self.strategy = input_size, strategy
+        self.frozen_groups = frozen_groups
         self.backbone = backbone
         self.standard = Standardise(channels)
         self.dropout = Dropout(strategy.dropout)
         self.classifier = nn.Linear(channels, classes)
         nn.init.normal_(self.classifier.weight, std=0.01)
         nn.init.zeros_(self.classifier.bias)
+        frozen = backbone.parameters_up_to(frozen_groups) if frozen_groups else set()  # type: ignore[operator]
         for parameter, quarter in self._quarters():
-            if not strategy.rate_of(quarter):
+            if parameter in frozen or not strategy.rate_of(quarter):
                 parameter.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
@@ -89,9 +98,20 @@ class Transfer(nn.Module):
         """(b, channels) -> logits (b, classes)."""
         return self.classifier(self.dropout(self.standard(features)))  # type: ignore[no-any-return]
 
+    def activations(self, images: Tensor) -> Tensor:
+        """uint8 (b, 3, h, w) -> maps (b, channels, h, w) after the frozen groups."""
+        small = resized(images, self.input_size)
+        return self.backbone.lower(small, self.frozen_groups)  # type: ignore[operator,no-any-return]
+
     def forward(self, images: Tensor) -> Tensor:
-        """uint8 (b, 3, h, w), or features (b, channels) -> logits (b, classes)."""
-        return self.head(images if images.ndim == 2 else self.features(images))
+        """uint8 (b, 3, h, w), features (b, channels) or float16 activations -> (b, classes)."""
+        if images.ndim == 2:
+            return self.head(images)
+        if images.dtype == torch.float16:
+            bf16 = torch.is_autocast_enabled(images.device.type)
+            x = images.to(torch.bfloat16 if bf16 else torch.float32)
+            return self.head(self.backbone.upper(x, self.frozen_groups))  # type: ignore[operator]
+        return self.head(self.features(images))
 
     def rates(self) -> Iterator[tuple[nn.Parameter, float]]:
         """Yield each trained parameter with the factor on its learning rate; the head's is 1."""

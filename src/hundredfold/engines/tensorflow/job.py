@@ -23,7 +23,9 @@ from hundredfold.engines.tensorflow.refusals import refuse
 from hundredfold.errors import UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
+from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
+from hundredfold.training.position import total_steps
 from hundredfold.training.progress import Progress, describe_data
 from hundredfold.weights.locate import WeightsFile
 
@@ -64,7 +66,12 @@ class Job:
     @property
     def steps(self) -> int:
         """Total number of steps of the recipe."""
-        return max(1, round(self.recipe.epochs * self.feed.steps))
+        return total_steps(self.recipe.epochs, self.feed.steps)
+
+    @property
+    def strategy(self) -> Strategy:
+        """Settings of the recipe's strategy."""
+        return self.recipe.strategy.resolve()()  # type: ignore[no-any-return]
 
     @property
     def compiled(self) -> bool:

@@ -39,7 +39,7 @@ def _can(strategy: Strategy, model: str) -> bool:
     if not strategy.pretrained:
         return True
     plain = strategy.layer_decay == 1 and not (
-        strategy.freeze or strategy.cut or strategy.fits_head
+        strategy.freeze or strategy.groups or strategy.cut or strategy.fits_head
     )
     return plain and strategy.rate in (0, 1) and model == "keras_application"
 

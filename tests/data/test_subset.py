@@ -1,0 +1,71 @@
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hundredfold.data import Source, load, training
+from hundredfold.errors import UsageError
+
+
+def at(folder: Path, tmp_path: Path) -> Source:
+    return Source(folder=folder, cache=tmp_path / "cache", offline=True)
+
+
+def drawn(root: Path, tmp_path: Path, subset: int, part: str = "train") -> list[str]:
+    data = load(f"image_folder(size=8, subset={subset})", at(root, tmp_path))
+    return list(data.parts[part]().names)
+
+
+def test_a_subset_has_every_class_in_proportion(photos, tmp_path: Path) -> None:
+    root = photos({"cats": 20, "dogs": 60, "owls": 2})
+    counts = Counter(name.split("/")[0] for name in drawn(root, tmp_path, 21))
+    assert counts == {"cats": 5, "dogs": 15, "owls": 2}  # two of a rare class, to split
+
+
+def test_a_smaller_subset_lies_within_a_larger_one(photos, tmp_path: Path) -> None:
+    root = photos({"cats": 20, "dogs": 60})
+    small, large = (drawn(root, tmp_path, n) for n in (12, 40))
+    assert set(small) < set(large)
+    assert large == sorted(large)
+    assert len(set(drawn(root, tmp_path, 0))) == len(drawn(root, tmp_path, 80)) == 80
+
+
+def test_other_files_do_not_change_who_is_drawn(photos, tmp_path: Path) -> None:
+    root = photos({"cats": 20, "dogs": 20})
+    before = set(drawn(root, tmp_path, 20))
+    for other in sorted({f"cats/{n}.png" for n in range(20)} - before):
+        (root / other).unlink()  # leaves ten cats: all of those that were drawn
+    assert set(drawn(root, tmp_path, 29)) >= {name for name in before if name.startswith("cats")}
+
+
+def test_the_other_files_are_not_opened(photos, tmp_path: Path) -> None:
+    root = photos({"train/a": 10, "train/b": 10, "val/a": 10, "val/b": 10})
+    data = load("image_folder(size=8, subset=10)", at(root, tmp_path))
+    split, validation = training(data)
+    assert (len(split), len(validation)) == (10, 10)
+    kept = {*split.names, *validation.names}
+    others = [f for f in root.rglob("*.png") if f.relative_to(root).as_posix() not in kept]
+    assert len(others) == 20
+    for file in others:
+        file.write_bytes(b"poison")
+    again = load("image_folder(size=8, subset=10)", at(root, tmp_path / "elsewhere"))
+    assert again.digest == data.digest
+    assert again.notes == data.notes
+
+
+def test_the_test_part_stays_whole(photos, tmp_path: Path) -> None:
+    root = photos({"train/a": 10, "train/b": 10, "test/a": 9, "test/b": 9})
+    assert len(drawn(root, tmp_path, 4, "test")) == 18
+
+
+def test_a_subset_larger_than_the_folder_is_the_folder(photos, tmp_path: Path) -> None:
+    root = photos({"a": 4, "b": 4})
+    whole, more = (load(f"image_folder(size=8{t})", at(root, tmp_path)) for t in ("", ", subset=9"))
+    assert whole.digest == more.digest
+    assert np.array_equal(whole.parts["train"]().pixels, more.parts["train"]().pixels)
+
+
+def test_a_negative_subset_is_refused(photos, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="subset=-1"):
+        drawn(photos({"a": 2, "b": 2}), tmp_path, -1)
