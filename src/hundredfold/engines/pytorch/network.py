@@ -12,6 +12,7 @@ from hundredfold.models._fold import fold
 from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
 from hundredfold.strategies import Strategy
+from hundredfold.weights.locate import WeightsFile, run_size
 
 _SMALL = 128  # pixels to which smaller images are enlarged; measured in docs/decisions/0012
 
@@ -47,12 +48,15 @@ def build(
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def input_size_for(recipe: Recipe, size: int, *, own: bool) -> int:
+def input_size_for(recipe: Recipe, size: int, weights: WeightsFile) -> int:
     """Return the size to which a pretrained network resizes images of `size` pixels.
 
-    own: whether the weights come from a run; published ones were trained on larger images.
+    A run's network computes on the size that it was trained on, where its weights say so.
+    Published ones were trained on larger images.
     """
-    return strategy_of(recipe).input_size or (size if own else max(size, _SMALL))
+    if chosen := strategy_of(recipe).input_size:
+        return chosen
+    return (run_size(weights.path) or size) if weights.own else max(size, _SMALL)
 
 
 def for_inference(network: nn.Module) -> nn.Module:
