@@ -72,15 +72,19 @@ class FoldedDenseNet(nn.Module):
             else:
                 self.stem.add_module(name, module)
         self.classifier = network.classifier
+        self.from_groups = network.from_groups
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> features (b, channels)."""
-        x = self.stem(self.scale(images))
+        x, means = self.stem(self.scale(images)), []
         for number, (reduced, grown) in enumerate(zip(self.reduced, self.grown, strict=True)):
             x = _block(x, reduced, grown)  # type: ignore[arg-type]
             if number < len(self.halved):
                 x = self.halved[number](x, halve=True)
-        return self.classifier(F.relu(self.last(x)).mean((2, 3)))  # type: ignore[no-any-return]
+            if number + 1 in self.from_groups[:-1]:
+                means.append(x.mean((2, 3)))
+        features = self.classifier(F.relu(self.last(x)).mean((2, 3)))
+        return torch.cat([*means, features], 1) if means else features
 
 
 def _block(x: Tensor, reduced: nn.ModuleList, grown: nn.ModuleList) -> Tensor:

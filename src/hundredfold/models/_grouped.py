@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 Layer = Callable[[Tensor], Tensor]
@@ -12,8 +13,12 @@ class Grouped(nn.Module):
 
     `lower` and `upper` with the same group compute what `forward` computes. So the groups that are
     frozen can be computed once, and the others trained on the result.
+
+    from_groups: groups, in their order, whose means are the features together; the last one stands
+    for the layers up to the end. () takes the features of the last layer alone.
     """
 
+    from_groups: tuple[int, ...] = ()
     scale: nn.Module
     features: nn.Sequential
 
@@ -31,7 +36,14 @@ class Grouped(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
-        return self.finish(_through(self.layers(), self.scale(images)))
+        x, layers, begin = self.scale(images), self.layers(), 0
+        means: list[Tensor] = []
+        for group in self.from_groups[:-1]:
+            x = _through(layers[begin : self.end(group)], x)
+            means.append(x.mean((2, 3)))
+            begin = self.end(group)
+        features = self.finish(_through(layers[begin:], x))
+        return torch.cat([*means, features], 1) if means else features
 
     def lower(self, images: Tensor, group: int) -> Tensor:
         """uint8 (b, 3, h, w) -> maps (b, channels, h, w) after a group."""

@@ -72,6 +72,8 @@ def _transfer(model: Part, strategy: Strategy, classes: int, size: int, layout: 
     entry = BACKBONES.get(name_of(model) or "")
     if strategy.cut:
         channels = _cut(backbone, model, strategy.cut, entry)
+    if strategy.from_groups:
+        channels = _take_groups(backbone, model, strategy.from_groups, entry)
     if entry:
         _set_layout(backbone, entry, layout)
     frozen = _frozen_groups(model, strategy, entry) if strategy.groups else 0
@@ -99,6 +101,21 @@ def _cut(network: nn.Module, model: Part, groups: int, backbone: Backbone | None
         last = f"1 to {backbone.groups}" if backbone else "whole networks only"
         raise UsageError(f"{model} cannot be cut after group {groups}", found=last)
     return int(network.cut(groups))  # type: ignore[operator]
+
+
+def _take_groups(
+    network: nn.Module, model: Part, groups: tuple[int, ...], backbone: Backbone | None
+) -> int:
+    """Let a network without head return the means of several groups; return their channels."""
+    if backbone is None or groups[-1] < backbone.groups:
+        _cut(network, model, groups[-1], backbone)
+    elif groups[-1] > backbone.groups:
+        raise UsageError(
+            f"{model} has no group {groups[-1]}", found=f"it has groups 1 to {backbone.groups}"
+        )
+    network.from_groups = groups  # type: ignore[assignment]
+    with torch.no_grad():
+        return int(network.eval()(torch.zeros((1, 3, _SMALL, _SMALL), dtype=torch.uint8)).shape[1])
 
 
 def _frozen_groups(model: Part, strategy: Strategy, backbone: Backbone | None) -> int:

@@ -155,7 +155,7 @@ def _request(
     part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
     weights = job.transfer["weights"]
     identity = [str(job.recipe.model), weights["sha256"], weights["layout"], job.strategy.cut]
-    identity += [model.input_size, job.data.digest, part, precision]
+    identity += [model.input_size, job.data.digest, part, precision, *job.strategy.from_groups]
     return Request(split.pixels, rows, model.standard.mean.numel(), view, identity)
 
 

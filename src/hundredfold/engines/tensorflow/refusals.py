@@ -38,9 +38,8 @@ def _can(strategy: Strategy, model: str) -> bool:
     """Return whether this engine supports a strategy for a model."""
     if not strategy.pretrained:
         return True
-    plain = strategy.layer_decay == 1 and not (
-        strategy.freeze or strategy.groups or strategy.cut or strategy.fits_head
-    )
+    settings = (strategy.freeze, strategy.groups, strategy.cut, strategy.from_groups)
+    plain = strategy.layer_decay == 1 and not any((*settings, strategy.hidden, strategy.fits_head))
     return plain and strategy.rate in (0, 1) and model == "keras_application"
 
 
