@@ -45,7 +45,8 @@ def resolve_weights(
     The field `weights` is "imagenet", a run, a file or folder, or a pinned NAME@DIGEST. A file or
     a run becomes NAME@DIGEST, so that it belongs to the recipe's identity.
     source_path: a file, or a folder with files of several backbones, for "imagenet" and pinned
-    weights. None searches HUNDREDFOLD_WEIGHTS, the cache and the network, in this order.
+    weights. None searches HUNDREDFOLD_WEIGHTS, where it has weights of this backbone, then the
+    installation, the cache and the network.
 
     Raises MissingError where there are none, or with another digest than the recipe's.
     """
@@ -78,7 +79,7 @@ def locate(network: Part, path: Path | None, source: Source) -> Path:
     """
     name = name_of(network)
     backbone = BACKBONES.get(name or "")
-    path = path or _environment(network, backbone)
+    path = path or _environment(network)
     if path is not None:
         return _within(path.expanduser(), network)
     if name is None or backbone is None:
@@ -179,13 +180,22 @@ def _run_at(folder: Path) -> run.Run | None:
     return run.Run(folder) if (folder / "recipe.toml").is_file() else None
 
 
-def _environment(network: Part, backbone: Backbone | None) -> Path | None:
-    """Return HUNDREDFOLD_WEIGHTS; None for a folder without a file that a package has."""
+def serves(path: Path, network: Part) -> bool:
+    """Return whether a path may hold a network's weights, judged by the names of files.
+
+    A folder must have a file that is named after the network. A file must be named after its
+    backbone, or after none.
+    """
+    if path.is_dir():
+        return bool(_named(path, network))
+    return backbone_of(str(path)) in (None, name_of(network))
+
+
+def _environment(network: Part) -> Path | None:
+    """Return HUNDREDFOLD_WEIGHTS; None where it holds weights of other backbones only."""
     text = os.environ.get("HUNDREDFOLD_WEIGHTS")
-    path = Path(text) if text else None
-    if path and path.is_dir() and backbone and backbone.package and not _named(path, network):
-        return None
-    return path
+    path = Path(text).expanduser() if text else None
+    return path if path and serves(path, network) else None
 
 
 def _within(path: Path, network: Part) -> Path:
@@ -214,8 +224,10 @@ def _file_name(network: Part) -> str:
 
 
 def _named(folder: Path, network: Part) -> list[Path]:
+    """Return a folder's files of a network; where it has none, those in its folders."""
     name = _file_name(network)
-    return [file for file in sorted(folder.iterdir()) if _is_named(file, name)]
+    files = [file for file in sorted(folder.iterdir()) if _is_named(file, name)]
+    return files or [file for file in sorted(folder.glob("*/*")) if _is_named(file, name)]
 
 
 def _is_named(file: Path, backbone: str) -> bool:
