@@ -8,6 +8,29 @@ from torch import Tensor, nn
 Layer = Callable[[Tensor], Tensor]
 
 
+class Pooled:
+    """Features from the maps of several groups: their means, and the maxima where asked for."""
+
+    def __init__(self, with_maxima: bool) -> None:
+        self.with_maxima = with_maxima
+        self.parts: list[Tensor] = []
+
+    def add(self, x: Tensor) -> None:
+        """Add the features of maps (b, channels, h, w)."""
+        self.parts.append(x.mean((2, 3)))
+        if self.with_maxima:
+            self.parts.append(x.amax((2, 3)))
+
+    def with_last(self, x: Tensor, finish: Layer) -> Tensor:
+        """Return all features (b, channels) with those of the last maps.
+
+        finish: the last maps -> the network's own features.
+        """
+        maxima = [x.amax((2, 3))] if self.with_maxima else []
+        parts = [*self.parts, finish(x), *maxima]
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+
+
 class Grouped(nn.Module):
     """A network whose maps are computed by layers in groups, and then pooled for its head.
 
@@ -15,10 +38,12 @@ class Grouped(nn.Module):
     frozen can be computed once, and the others trained on the result.
 
     from_groups: groups, in their order, whose means are the features together; the last one stands
-    for the layers up to the end. () takes the features of the last layer alone.
+    for the layers up to the end. () takes the features of the last layer alone. with_maxima:
+    append the maximum of each map whose mean is a feature.
     """
 
     from_groups: tuple[int, ...] = ()
+    with_maxima = False
     scale: nn.Module
     features: nn.Sequential
 
@@ -37,13 +62,13 @@ class Grouped(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
         x, layers, begin = self.scale(images), self.layers(), 0
-        means: list[Tensor] = []
+        pooled = Pooled(self.with_maxima)
         for group in self.from_groups[:-1]:
             x = _through(layers[begin : self.end(group)], x)
-            means.append(x.mean((2, 3)))
+            pooled.add(x)
             begin = self.end(group)
-        features = self.finish(_through(layers[begin:], x))
-        return torch.cat([*means, features], 1) if means else features
+        x = _through(layers[begin:], x)
+        return pooled.with_last(x, self.finish)
 
     def lower(self, images: Tensor, group: int) -> Tensor:
         """uint8 (b, 3, h, w) -> maps (b, channels, h, w) after a group."""

@@ -25,6 +25,7 @@ class Strategy:
     dropout: probability on the features before the head, in [0, 1).
     from_groups: groups of the network whose means are the features, in their order, without those
     after the last one; () takes the network's own features.
+    with_maxima: whether the maximum of each map is a feature too, beside the mean.
     hidden: units of a hidden layer in the head; 0 is a linear head.
     """
 
@@ -39,6 +40,7 @@ class Strategy:
     views: int = 1
     dropout: float = 0.0
     from_groups: tuple[int, ...] = ()
+    with_maxima: bool = False
     hidden: int = 0
 
     def __post_init__(self) -> None:

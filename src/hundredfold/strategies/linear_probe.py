@@ -14,6 +14,7 @@ def linear_probe(
     views: int = 1,
     dropout: float = 0.2,
     from_groups: tuple[int, ...] = (),
+    with_maxima: bool = False,
     hidden: int = 0,
 ) -> Strategy:
     """Train a head on features that are computed once for each image.
@@ -29,6 +30,7 @@ def linear_probe(
     from_groups: take the mean of the maps of several groups together as features, such as
         [3, 4, 5] of a VGG: earlier groups know textures, later ones objects. The last group of
         all stands for the network's own features; [] takes those alone.
+    with_maxima: take the maximum of each map as a feature too, beside its mean.
     hidden: units of a hidden layer with ReLU in the head, which then begins at random; 0 is none.
 
     Raises UsageError for a value out of range.
@@ -46,5 +48,6 @@ def linear_probe(
         views=views,
         dropout=dropout,
         from_groups=from_groups,
+        with_maxima=with_maxima,
         hidden=hidden,
     )

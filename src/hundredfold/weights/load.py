@@ -14,12 +14,12 @@ from hundredfold.weights import files as weight_files
 from hundredfold.weights._names import our_name
 from hundredfold.weights.locate import (
     WeightsFile,
-    how_to_get,
     need_same_network,
     own_metadata,
     run_size,
     unreadable,
 )
+from hundredfold.weights.official import how_to_get
 
 _SIZE = 224  # pixels of the images that published weights were trained on
 

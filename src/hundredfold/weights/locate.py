@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hundredfold import data, run
-from hundredfold.backbones import BACKBONES, DEFAULT, TIMM, Backbone, Layout, name_of
+from hundredfold.backbones import BACKBONES, DEFAULT, TIMM, Layout, name_of
 from hundredfold.data import Source
-from hundredfold.errors import DataError, MissingError, pip_install
+from hundredfold.errors import MissingError
 from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
-from hundredfold.weights._installed import installed
+from hundredfold.weights.official import how_to_get, official
 
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5")
 OFFICIAL = "imagenet"  # value of the field `weights` for the published weights of a backbone
@@ -78,20 +78,14 @@ def locate(network: Part, path: Path | None, source: Source) -> Path:
     MissingError with a remedy.
     """
     name = name_of(network)
-    backbone = BACKBONES.get(name or "")
     path = path or _environment(network)
     if path is not None:
         return _within(path.expanduser(), network)
-    if name is None or backbone is None:
+    if name not in BACKBONES:
         raise MissingError(
             f"{network} has no weights of its own to begin with", remedy=how_to_get(network)
         )
-    if backbone.package:
-        return installed(name, backbone, source)
-    cached = source.cache / "weights" / backbone.file
-    if not cached.is_file():
-        _fetch(network, backbone, cached, source)
-    return cached
+    return official(name, source)
 
 
 def network_of_run(text: str, out: Path) -> Part | str | None:
@@ -123,20 +117,6 @@ def spelled_out(text: str, out: Path) -> str:
     """Return the field `weights`, with the name of a run in `out` replaced by its path."""
     is_resolved = text in ("", "none", OFFICIAL) or Path(text).expanduser().exists()
     return text if is_resolved or not _run_at(out / text) else str(out / text)
-
-
-def how_to_get(network: Part) -> str:
-    """Return a remedy: where to get weights of a network."""
-    name = name_of(network) or ""
-    if name.startswith(TIMM):
-        return f"--weights PATH with model.safetensors of https://huggingface.co/{name}"
-    backbone = BACKBONES.get(name)
-    if backbone is None:
-        return f"--weights runs/NAME, a run of that network, or --model {DEFAULT}"
-    if backbone.package:
-        return pip_install(backbone.package)
-    keras = ", or a .h5 of keras.applications" if backbone.keras else ""
-    return f"--weights PATH with {backbone.url}{keras}"
 
 
 def unreadable(file: Path, why: str) -> MissingError:
@@ -236,24 +216,6 @@ def _is_named(file: Path, backbone: str) -> bool:
     return (
         file.suffix.lower() in SUFFIXES and rest != name and rest[0] in "-_." and rest[:3] != "_bn"
     )
-
-
-def _fetch(network: Part, backbone: Backbone, cached: Path, source: Source) -> None:
-    name = name_of(network)
-    if source.offline:
-        raise MissingError(
-            f"the weights of {name} are not in {str(cached.parent)!r}, and the network is "
-            "forbidden (HUNDREDFOLD_OFFLINE)",
-            remedy=how_to_get(network),
-        )
-    try:
-        data.download(backbone.url, cached, backbone.sha256)
-    except DataError as error:
-        raise MissingError(
-            f"the weights of {name} cannot be had: {error.message}",
-            found=error.found,
-            remedy=how_to_get(network),
-        ) from None
 
 
 def need_same_network(metadata: dict[str, Any], network: Part, file: Path) -> None:

@@ -32,14 +32,20 @@ def images() -> Tensor:
     return drawn.contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.parametrize("maxima", [False, True])
 @pytest.mark.parametrize("backbone", SMALL)
-def test_features_are_the_means_after_each_group(backbone: str) -> None:
+def test_features_are_the_means_after_each_group(backbone: str, maxima: bool) -> None:
     last = BACKBONES[backbone].groups
     whole = built(backbone, "linear_probe")
-    both = built(backbone, f"linear_probe(from_groups=(2, {last}))")
+    both = built(backbone, f"linear_probe(from_groups=(2, {last}), with_maxima={maxima})")
+    maps: list[Tensor] = []
+    finish = whole.backbone.finish
+    whole.backbone.finish = lambda x: (maps.append(x), finish(x))[1]
     with torch.inference_mode():
-        second = whole.backbone.lower(images(), 2).mean((2, 3))
-        expected = torch.cat([second, whole.features(images())], 1)
+        second = whole.backbone.lower(images(), 2)
+        parts = [second.mean((2, 3)), second.flatten(2).max(2).values, whole.features(images())]
+        parts.append(maps[0].flatten(2).max(2).values)
+        expected = torch.cat(parts if maxima else parts[::2], 1)
         actual, folded = both.features(images()), fold(both.backbone)(images())
     assert both.standard.mean.shape == (expected.shape[1],)
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
@@ -75,6 +81,8 @@ def test_groups_that_do_not_exist_are_one_sentence() -> None:
     for wrong in ((0, 1), (3, 2), (2, 2)):
         with pytest.raises(UsageError, match="from_groups"):
             linear_probe(from_groups=wrong)
+    with pytest.raises(UsageError, match="whose maxima"):
+        built("simple_cnn", "linear_probe(with_maxima=True)")
     with pytest.raises(UsageError, match="from_groups alone"):
         linear_probe(from_groups=(1, 2), cut=3)
 

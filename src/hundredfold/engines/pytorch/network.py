@@ -73,7 +73,11 @@ def _transfer(model: Part, strategy: Strategy, classes: int, size: int, layout: 
     if strategy.cut:
         channels = _cut(backbone, model, strategy.cut, entry)
     if strategy.from_groups:
-        channels = _take_groups(backbone, model, strategy.from_groups, entry)
+        _take_groups(backbone, model, strategy.from_groups, entry)
+    if strategy.with_maxima:
+        _take_maxima(backbone, model)
+    if strategy.from_groups or strategy.with_maxima:
+        channels = _count_features(backbone)
     if entry:
         _set_layout(backbone, entry, layout)
     frozen = _frozen_groups(model, strategy, entry) if strategy.groups else 0
@@ -105,8 +109,8 @@ def _cut(network: nn.Module, model: Part, groups: int, backbone: Backbone | None
 
 def _take_groups(
     network: nn.Module, model: Part, groups: tuple[int, ...], backbone: Backbone | None
-) -> int:
-    """Let a network without head return the means of several groups; return their channels."""
+) -> None:
+    """Let a network without head return the means of several groups."""
     if backbone is None or groups[-1] < backbone.groups:
         _cut(network, model, groups[-1], backbone)
     elif groups[-1] > backbone.groups:
@@ -114,6 +118,15 @@ def _take_groups(
             f"{model} has no group {groups[-1]}", found=f"it has groups 1 to {backbone.groups}"
         )
     network.from_groups = groups  # type: ignore[assignment]
+
+
+def _take_maxima(network: nn.Module, model: Part) -> None:
+    if not hasattr(network, "with_maxima"):
+        raise UsageError(f"{model} has no groups of layers, whose maxima could be taken")
+    network.with_maxima = True  # type: ignore[assignment]
+
+
+def _count_features(network: nn.Module) -> int:
     with torch.no_grad():
         return int(network.eval()(torch.zeros((1, 3, _SMALL, _SMALL), dtype=torch.uint8)).shape[1])
 

@@ -156,6 +156,8 @@ def _request(
     weights = job.transfer["weights"]
     identity = [str(job.recipe.model), weights["sha256"], weights["layout"], job.strategy.cut]
     identity += [model.input_size, job.data.digest, part, precision, *job.strategy.from_groups]
+    if job.strategy.with_maxima:
+        identity.append("maxima")
     return Request(split.pixels, rows, model.standard.mean.numel(), view, identity)
 
 
