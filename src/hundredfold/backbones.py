@@ -13,6 +13,7 @@ from hundredfold.spec import Part, part
 
 Layout = Literal["torchvision", "keras"]
 RGB = tuple[float, float, float]
+DEFAULT = "efficientnet_lite0"  # the backbone of weights that name none
 TIMM = "timm/"  # prefix of networks of timm, as in timm/resnet50d.a1_in1k
 MODELS = "hundredfold.models"
 SITE = "https://download.pytorch.org/models/"

@@ -20,7 +20,7 @@ from hundredfold.data import Source
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.spec import OwnFiles
-from hundredfold.weights.locate import network_of_run, spelled_out
+from hundredfold.weights.locate import backbone_of, network_of_run, spelled_out
 
 _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "threads", "out",
                 "name", "progress", "trust"}  # fmt: skip
@@ -102,6 +102,8 @@ def _recipe(
     base = recipes.load(home(name), trusted(options["trust"])) if name else Recipe()
     if "weights" in changes and "model" not in changes:
         network = network_of_run(changes["weights"], options["out"])
+        if not name and changes.get("engine") != "tensorflow":  # which has networks of its own
+            network = network or backbone_of(changes["weights"])
         changes |= {"model": network} if network else {}
     if options["image_size"] is not None:  # an option of the data, which a budget keeps
         sized = base.override(changes, [f"data.size={options['image_size']}"], files)

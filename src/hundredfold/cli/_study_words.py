@@ -26,6 +26,8 @@ def say_plan(plan: Plan) -> None:
         counts.append(f"{len(plan.begun)} to resume")
     counts.append(f"{len(plan.missing) - len(plan.begun)} to train")
     sys.stdout.write(f"{study.title or study.name}: {', '.join(counts)}\n")
+    reasons = {one.label: one.reason for one in plan.left_out}
+    sys.stdout.writelines(f"left out {label}: {reason}\n" for label, reason in reasons.items())
     sys.stdout.flush()
 
 

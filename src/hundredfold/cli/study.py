@@ -1,6 +1,7 @@
 """`hundredfold study`: train the missing runs, compare, and write the page."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,7 +54,8 @@ def study(
     data_dir
         Folder of the data set, if not in the cache.
     weights
-        Weights from which variants start: a folder, or one file for all.
+        Weights from which variants start: a file, for the backbone it is named after, or a folder
+        of such files. Variants whose weights cannot be had are left out.
     out
         The folder of the runs and the study.
     device
@@ -96,5 +98,7 @@ def _carry_out(name: str, plan: studying.Plan, jobs: int, json: bool) -> dict[st
     if result.failed:
         raise result.failed
     runs = [str(run.folder) for run in plan.runs.values()]
-    facts = {"study": str(plan.folder), "report": str(result.page), "runs": runs}
+    left_out = [asdict(one) for one in result.left_out]
+    facts = {"study": str(plan.folder), "report": str(result.page), "runs": runs,
+             "left_out": left_out}  # fmt: skip
     return {**facts, **result.comparison.to_json()}

@@ -3,7 +3,7 @@
 import re
 from itertools import accumulate
 
-from hundredfold.models.efficientnet_lite import GROUPS
+from hundredfold.models.efficientnet import GROUPS
 
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")  # torchvision's first
 _LITE_ENDS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn1": "8.1"}
@@ -30,8 +30,8 @@ def _lite(name: str) -> str:
     if layer == "_fc":
         return f"classifier.1.{kind}"
     if (match := _LITE_BLOCK.fullmatch(name)) and match[2] in _LITE_STEPS:
-        step, layer = _LITE_STEPS[match[2]]
-        return f"{_lite_block(int(match[1]), step)}.{layer}.{match[3]}"
+        step, inside = _LITE_STEPS[match[2]]
+        return f"{_lite_block(int(match[1]), step)}.{inside}.{match[3]}"
     return name
 
 

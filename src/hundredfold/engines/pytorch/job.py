@@ -189,7 +189,7 @@ def _model(
         model = network.build(recipe, classes=classes, size=size)
         _fit_layers(model, _sample(training))
         return model, {}
-    input_size = network.input_size_for(recipe, size, own=weights.own)
+    input_size = network.input_size_for(recipe, size, weights)
     model = network.build(
         recipe, classes=classes, size=size, layout=weights.layout, input_size=input_size
     )

@@ -81,7 +81,9 @@ def _computed(
     """Return features, and hold the activations below them for later stages of a budget."""
     held, groups = job.held, groups_of(job.recipe.model)
     divisible = hasattr(network.backbone, "lower") and groups > (held.groups if held else 0)
-    if held is None or not divisible or not job.strategy.frozen or job.strategy.cut:
+    strategy = job.strategy
+    parted = strategy.cut or strategy.from_groups
+    if held is None or not divisible or not strategy.frozen or parted:
         return compute(partial(extract, network, job.device, precision), request, cache)
     parts: list[Maps] = []
     boundary = groups - held.groups
@@ -181,7 +183,9 @@ def _request(
     part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
     weights = job.transfer["weights"]
     identity = [str(job.recipe.model), weights["sha256"], weights["layout"], job.strategy.cut]
-    identity += [model.input_size, job.data.digest, part, precision]
+    identity += [model.input_size, job.data.digest, part, precision, *job.strategy.from_groups]
+    if job.strategy.with_maxima:
+        identity.append("maxima")
     return Request(split.pixels, rows, model.standard.mean.numel(), view, identity)
 
 
