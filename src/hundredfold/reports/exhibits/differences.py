@@ -24,7 +24,8 @@ def differences(study: StudyEvidence) -> Exhibit:
     svg = _forest(study, pairs[:MOST])
     lead = (
         f"Each difference is between runs of the same {study.units}. Grey pairs are not "
-        "distinguishable: their interval contains zero, or their p value, corrected for all pairs, is too large."
+        "distinguishable: their interval contains zero, or their p value, corrected for all pairs, "
+        "is too large."
     )
     return Exhibit(
         join([paragraph(lead, kind="lead"), charts.sideways(svg), _table(study, pairs)]),
