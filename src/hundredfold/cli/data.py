@@ -88,7 +88,9 @@ def _print_report(report: dict[str, Any]) -> None:
             console.print(f"same image {_KINDS[kind]}: {', '.join(group)}")
         if len(groups) > 5:
             console.print(f"same image {_KINDS[kind]}: {len(groups) - 5} more (all with --json)")
-    _print_near(console, report["near"])
+    _print_near(console, report["near"] or {})
+    if report["near_note"]:
+        console.print(f"near-duplicates: {report['near_note']}")
     for names in report["alike_names"]:
         console.print(f"almost the same name: {', '.join(names)}")
     for problem in report["problems"]:
@@ -102,10 +104,7 @@ def _print_report(report: dict[str, Any]) -> None:
         console.print("ready to train" + (f", without {bad}" if report["bad"] else ""))
 
 
-def _print_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:
-    if near is None:
-        console.print("near-duplicates: not searched, there are too many images")
-        return
+def _print_near(console: Console, near: dict[str, list[dict[str, Any]]]) -> None:
     for kind, pairs in near.items():
         for pair in pairs[:5]:
             console.print(f"nearly the same image {_KINDS[kind]}: {', '.join(pair['files'])}")

@@ -8,7 +8,7 @@ from hundredfold import spec
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
-from hundredfold.data._image import Picture, decode
+from hundredfold.data._image import Picture, decode, whole
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._split import limited, training
@@ -39,6 +39,7 @@ __all__ = [
     "save_grid",
     "training",
     "unseen",
+    "whole",
 ]
 
 _LOG = logging.getLogger(__name__)

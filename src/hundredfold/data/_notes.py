@@ -12,7 +12,7 @@ from hundredfold.wording import plural
 
 _SHOWN = 3
 _KEPT = 200  # data sets whose notes stay
-_VERSION = 2  # raise it when another note could be written
+_VERSION = 3  # raise it when another note could be written
 
 
 def notes(
@@ -54,6 +54,8 @@ def _odd(cache: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]
     if near is None:
         yield "there are too many images to look for near-duplicates"
         return
+    if near.too_alike:
+        yield "the images are too alike to tell near-duplicates from different pictures"
     part = np.concatenate([np.full(len(s), number) for number, s in enumerate(opened.values())])
     labels = np.concatenate([s.labels for s in opened.values()])
     across = part[near.rows] != part[near.reference]

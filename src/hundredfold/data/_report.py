@@ -28,6 +28,7 @@ def report(
     bad = [image for image in images if image.reason]
     good = [image for image in images if not image.reason]
     train = counts["train"]
+    near, near_note = _repeats.nearly_equal(images, thumbnails, cache)
     filled = [count for count in train.values() if count]
     facts: dict[str, Any] = {
         "name": name,
@@ -40,7 +41,8 @@ def report(
         "imbalance": max(filled, default=1) / min(filled, default=1),
         "alike_names": _alike({c for classes in counts.values() for c in classes}),
         "duplicates": _repeats.equal(good),
-        "near": _repeats.nearly_equal(images, thumbnails, cache),
+        "near": near,
+        "near_note": near_note,
         "problems": [f"{len(bad)} files cannot be read"] if bad else [],
     }
     return facts | {"advice": _advice(facts)}

@@ -135,6 +135,7 @@ def _score(run: Run, job: Job, loop: Loop) -> None:
     _, split = data.training(job.data, share=recipe.validation, seed=recipe.seed)
     evaluation.store_validation(run, split, logits, job.data.classes)
     evaluation.score(run, "validation")
+    evaluation.write_predictions(run, "validation", split, job.data)
 
 
 def _note(run: Run, loop: Loop, status: str, reason: str) -> None:
