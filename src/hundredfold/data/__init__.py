@@ -12,6 +12,7 @@ from hundredfold.data._image import Picture, decode, whole
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._split import limited, training
+from hundredfold.data._suspects import Suspect, write_suspects
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
@@ -24,6 +25,7 @@ __all__ = [
     "Picture",
     "Source",
     "Split",
+    "Suspect",
     "check_folder",
     "check_set",
     "decode",
@@ -40,6 +42,7 @@ __all__ = [
     "training",
     "unseen",
     "whole",
+    "write_suspects",
 ]
 
 _LOG = logging.getLogger(__name__)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import duplicates
+from hundredfold.data._measure import Measures
 
 _STRICT = 0.95  # threshold above which shifted or cropped copies may be missed
 Thumbnails = NDArray[np.uint8]
@@ -21,6 +22,7 @@ class Image:
 
     shape:  (width, height) in pixels.
     sha256: of its pixels, in hex.
+    measures: its properties, as `_measure` returns them.
     reason: why it cannot be read; "" where it can.
     """
 
@@ -30,6 +32,7 @@ class Image:
     shape: tuple[int, int] = (0, 0)
     sha256: str = ""
     reason: str = ""
+    measures: Measures = field(default_factory=dict)
 
 
 def equal(images: Iterable[Image]) -> dict[str, list[list[str]]]:

@@ -17,23 +17,23 @@ _SMALL = 64  # pixels up to which an image is shown pixel by pixel, without loss
 _QUALITY = 85  # of JPEG
 
 
-def picture(pixels: NDArray[np.uint8], alternative: str) -> Markup:
+def picture(pixels: NDArray[np.uint8], alternative: str, most: int = LARGEST) -> Markup:
     """Return an <img> of an image (height, width, 3); small ones are enlarged pixel by pixel.
 
-    alternative: the text for readers who do not see the image.
+    alternative: the text for readers who do not see the image. most: pixels a side.
     """
     kind = "pixels" if max(pixels.shape[:2]) <= _SMALL else None
-    source = {"src": data_uri(pixels), "alt": alternative}
+    source = {"src": data_uri(pixels, most), "alt": alternative}
     return tag("img", source | {"class": kind, "loading": "lazy"})
 
 
-def data_uri(pixels: NDArray[np.uint8]) -> str:
-    """Return an image (height, width, 3) as a data URI, reduced to LARGEST pixels.
+def data_uri(pixels: NDArray[np.uint8], most: int = LARGEST) -> str:
+    """Return an image (height, width, 3) as a data URI, reduced to `most` pixels a side.
 
     Small images are PNG, larger ones JPEG.
     """
     image, buffer = Image.fromarray(np.ascontiguousarray(pixels)), io.BytesIO()
-    image.thumbnail((LARGEST, LARGEST))
+    image.thumbnail((most, most))
     small = max(image.size) <= _SMALL
     if small:
         image.save(buffer, "PNG", optimize=True)
