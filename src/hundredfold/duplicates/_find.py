@@ -12,7 +12,7 @@ from hundredfold.duplicates._near import Near
 from hundredfold.duplicates._pictures import pictures
 from hundredfold.progress_bar import progress
 
-MOST_PAIRS = 2 * 10**10  # images x references; more takes over ten minutes on two cores
+MOST_PAIRS = 4 * 10**10  # images x references; more takes over ten minutes on two cores
 _SHOWN = 10**7  # pairs from which progress is shown
 _KEPT = 50  # searches in the cache
 _VERSION = 4  # raise it when results or their format may change
