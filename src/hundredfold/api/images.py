@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hundredfold import data as sets
 from hundredfold import spec
+from hundredfold.api import inspection
 from hundredfold.api.options import Data, File, path
 from hundredfold.data import DataSet, Source
 from hundredfold.run import Run
@@ -72,7 +73,14 @@ def fetch(name: str, *, data_dir: File | None = None) -> dict[str, Any]:
 
 
 def check(
-    data: Data, /, *, data_dir: File | None = None, augment: str = "", preview: File | None = None
+    data: Data,
+    /,
+    *,
+    data_dir: File | None = None,
+    augment: str = "",
+    preview: File | None = None,
+    html: bool | File | None = None,
+    suspects: bool | File | None = None,
 ) -> dict[str, Any]:
     """Check data before training: unreadable files, empty classes, duplicates and more.
 
@@ -80,6 +88,9 @@ def check(
     data_dir: folder of the data set, if not in the cache.
     augment: an augmentation such as "pad_crop(pixels=4) | flip", shown in `preview`.
     preview: path of a PNG file for examples; defaults to preview.png with an augmentation.
+    html: path of a page with pictures to write; True takes check-NAME.html.
+    suspects: path of a CSV file to write: the images whose label is most likely wrong, first. True
+        takes suspects-NAME.csv. The test part is read too, and counts as no evaluation.
 
     Returns the report: "images", "classes", "bad", "duplicates", "problems", "advice" and more.
     Training would refuse data with "problems". Raises UsageError for an unknown data set, and
@@ -87,7 +98,10 @@ def check(
     """
     chain = spec.chain(augment, "hundredfold.augment")
     text, source = resolve_data(data, source_in(data_dir))
-    report = _checked(text, source)
+    folder = _folder(text, source)
+    name = folder.resolve().name if folder else spec.parse(text).name
+    files = inspection.destinations(source, name, html, suspects)
+    report = inspection.inspect(text, source, _checked(text, source), files)
     if (chain or preview) and not report["problems"]:
         report["preview"] = str(path(preview) or Path("preview.png"))
         sets.save_grid(_cells(sets.load(text, source), chain), Path(report["preview"]))
@@ -95,11 +109,16 @@ def check(
 
 
 def _checked(text: str, source: Source) -> dict[str, Any]:
-    if spec.parse(text).name == "image_folder" and source.folder is not None:
-        return sets.check_folder(source.folder, source.cache)
+    if folder := _folder(text, source):
+        return sets.check_folder(folder, source.cache)
     data = sets.load(text, source)
     sets.refuse_folder(data, source)
     return sets.check_set(data, source.cache)
+
+
+def _folder(text: str, source: Source) -> Path | None:
+    """Return the folder whose class folders are checked; None for other data sets."""
+    return source.folder if spec.parse(text).name == "image_folder" else None
 
 
 def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from hundredfold.errors import DataError
 
 app = cyclopts.App(name="data", help="Fetch data sets, and check your own images.")
 
+_OPTIONAL = Parameter(consume_multiple=(0, 1), negative=(), show_default="none")
 _NAMES = ", ".join(spec.names("hundredfold.data")) + "; with options as in shapes(size=64)."
 
 
@@ -48,6 +49,8 @@ def check(
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     augment: str = "",
     preview: Annotated[Path | None, Parameter(show_default="none")] = None,
+    html: Annotated[list[Path] | None, _OPTIONAL] = None,
+    suspects: Annotated[list[Path] | None, _OPTIONAL] = None,
     json: bool = False,
 ) -> dict[str, Any]:
     """Check data before training: unreadable files, empty classes, duplicates and more.
@@ -65,13 +68,31 @@ def check(
         Show the effect of an augmentation, for example "pad_crop(pixels=4) | flip".
     preview
         The PNG file for examples; preview.png with --augment.
+    html
+        Write a page with pictures: counts, samples, duplicates, shortcuts, label suspects;
+        check-NAME.html in the current folder unless a path follows.
+    suspects
+        Write a CSV of images, the most likely wrong label first: file, split, given, likely,
+        probability; suspects-NAME.csv unless a path follows. Correct it and pass it to train.
     json
         Print one JSON object.
     """
-    report = images.check(what, data_dir=data_dir, augment=augment, preview=preview)
+    report = images.check(
+        what,
+        data_dir=data_dir,
+        augment=augment,
+        preview=preview,
+        html=_path(html),
+        suspects=_path(suspects),
+    )
     if not json:
         _print_report(report)
     return report | {"exit_code": DataError.exit_code if report["problems"] else 0}
+
+
+def _path(words: list[Path] | None) -> Path | bool:
+    """Return the path after a flag, True for the flag alone, False without it."""
+    return bool(words is not None) if not words else words[0]
 
 
 def _print_report(report: dict[str, Any]) -> None:
@@ -88,13 +109,18 @@ def _print_report(report: dict[str, Any]) -> None:
             console.print(f"same image {_KINDS[kind]}: {', '.join(group)}")
         if len(groups) > 5:
             console.print(f"same image {_KINDS[kind]}: {len(groups) - 5} more (all with --json)")
-    _print_near(console, report["near"])
+    _print_near(console, report["near"] or {})
+    if report["near_note"]:
+        console.print(f"near-duplicates: {report['near_note']}")
     for names in report["alike_names"]:
         console.print(f"almost the same name: {', '.join(names)}")
     for problem in report["problems"]:
         console.print(f"problem: {problem}")
     for text in report["advice"]:
         console.print(f"try: {text}")
+    _print_suspects(console, report["suspects"])
+    if "page" in report:
+        console.print(f"page: {report['page']}")
     if "preview" in report:
         console.print(f"drawn: {report['preview']}")
     if not report["problems"]:
@@ -102,16 +128,20 @@ def _print_report(report: dict[str, Any]) -> None:
         console.print("ready to train" + (f", without {bad}" if report["bad"] else ""))
 
 
-def _print_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:
-    if near is None:
-        console.print("near-duplicates: not searched, there are too many images")
-        return
+def _print_near(console: Console, near: dict[str, list[dict[str, Any]]]) -> None:
     for kind, pairs in near.items():
         for pair in pairs[:5]:
             console.print(f"nearly the same image {_KINDS[kind]}: {', '.join(pair['files'])}")
         if len(pairs) > 5:
             more = f"{len(pairs) - 5:,} more pairs (all with --json)"
             console.print(f"nearly the same image {_KINDS[kind]}: {more}")
+
+
+def _print_suspects(console: Console, suspects: dict[str, Any]) -> None:
+    if suspects["images"] is not None:
+        where = f", most suspect first in {suspects['file']}" if suspects["file"] else ""
+        count = wording.plural(suspects["images"], "image looks", "images look")
+        console.print(f"label suspects: {count} more like another class{where}")
 
 
 _KINDS = {

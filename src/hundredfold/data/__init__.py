@@ -9,12 +9,13 @@ from hundredfold.data._balance import balanced_order, class_weights
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint
-from hundredfold.data._image import Picture, decode
+from hundredfold.data._image import Picture, decode, whole
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._packed import Packed, Pixels
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._split import limited, split, training
 from hundredfold.data._survey import Survey, decode_rate, survey
+from hundredfold.data._suspects import Suspect, write_suspects
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
@@ -30,6 +31,7 @@ __all__ = [
     "Source",
     "Split",
     "Survey",
+    "Suspect",
     "balanced_order",
     "check_folder",
     "check_set",
@@ -50,6 +52,8 @@ __all__ = [
     "survey",
     "training",
     "unseen",
+    "whole",
+    "write_suspects",
 ]
 
 _LOG = logging.getLogger(__name__)

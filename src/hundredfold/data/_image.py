@@ -52,10 +52,24 @@ def decode(file: Picture, size: int, name: str = "") -> NDArray[np.uint8]:
             return _resized(_from_array(file), size)
         return _resized(file, size) if isinstance(file, Image.Image) else _decoded(file, size)
     except Exception as error:  # decoders raise anything, SyntaxError and struct.error included
-        raise DataError(
-            f"cannot read {name}: {_reason(error)}",
-            remedy="remove the file, or save it again as PNG or JPEG",
-        ) from None
+        raise _unreadable(name, error) from None
+
+
+def whole(file: Path, most: int) -> NDArray[np.uint8]:
+    """Return an image uncropped as (height, width, 3) uint8, reduced to `most` pixels a side.
+
+    Raises DataError as `decode` does.
+    """
+    try:
+        with Image.open(io.BytesIO(_bytes(file)), formats=FORMATS) as image:
+            _need_few_pixels(image)
+            image.draft(None, (2 * most, 2 * most))
+            image.load()
+            small, turn = _eight_bit(image), _TURNS.get(_orientation(image))
+        small.thumbnail((most, most))
+        return np.asarray(_opaque(small.transpose(turn) if turn is not None else small))
+    except Exception as error:  # as in `decode`
+        raise _unreadable(str(file), error) from None
 
 
 def dimensions(file: Path) -> tuple[int, int]:
@@ -145,6 +159,13 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # the pixels may be intact where the EXIF block is damaged
         return 1
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    return DataError(
+        f"cannot read {name}: {_reason(error)}",
+        remedy="remove the file, or save it again as PNG or JPEG",
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -7,10 +7,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from hundredfold.data import _repeats
+from hundredfold.data import _repeats, _shortcuts
 from hundredfold.data._repeats import Image, Thumbnails
 
 UNEVEN = 10  # ratio of the largest to the smallest class from which there is advice
+
+_SAMPLES = 8  # images of each class that the page shows
 
 
 def report(
@@ -28,6 +30,7 @@ def report(
     bad = [image for image in images if image.reason]
     good = [image for image in images if not image.reason]
     train = counts["train"]
+    near, near_note = _repeats.nearly_equal(images, thumbnails, cache)
     filled = [count for count in train.values() if count]
     facts: dict[str, Any] = {
         "name": name,
@@ -40,10 +43,29 @@ def report(
         "imbalance": max(filled, default=1) / min(filled, default=1),
         "alike_names": _alike({c for classes in counts.values() for c in classes}),
         "duplicates": _repeats.equal(good),
-        "near": _repeats.nearly_equal(images, thumbnails, cache),
+        "near": near,
+        "near_note": near_note,
+        "shortcuts": _shortcuts.shortcuts(good),
+        "drift": _shortcuts.drift(good),
+        "files": {
+            "used": len(good),
+            "left_out": [{"file": image.name, "reason": image.reason} for image in bad],
+            "passed_over": {},
+        },
+        "samples": _samples(good),
         "problems": [f"{len(bad)} files cannot be read"] if bad else [],
     }
-    return facts | {"advice": _advice(facts)}
+    hints = _shortcuts.advice(facts["shortcuts"], facts["drift"])
+    return facts | {"advice": _advice(facts) + hints}
+
+
+def _samples(images: Iterable[Image]) -> dict[str, list[str]]:
+    """Return the names of some training images of each class, spread over its images."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        if image.part == "train":
+            names[image.label].append(image.name)
+    return {c: some[:: max(1, len(some) // _SAMPLES)][:_SAMPLES] for c, some in names.items()}
 
 
 def _sizes(shapes: list[tuple[int, int]]) -> dict[str, list[int]]:

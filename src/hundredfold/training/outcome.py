@@ -144,6 +144,7 @@ def _score(run: Run, job: Job, loop: Loop) -> None:
     _, split = data.split(job.data, run.recipe)  # the job's may hold features
     evaluation.store_validation(run, split, logits, job.data.classes)
     evaluation.score(run, "validation")
+    evaluation.write_predictions(run, "validation", split, job.data)
 
 
 def _note(run: Run, loop: Loop, status: str, reason: str) -> None:

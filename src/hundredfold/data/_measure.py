@@ -1,0 +1,42 @@
+"""Properties of an image that a network should not need: size, aspect, brightness, file."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Measures: TypeAlias = Mapping[str, float | str]
+
+_BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+
+
+def measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """Return brightness, contrast and sharpness of an image (size, size, 3).
+
+    Brightness is the mean, contrast the standard deviation, both in [0, 255]. Sharpness is the
+    mean difference of neighbouring pixels as a fraction of the contrast.
+    """
+    grey = pixels @ _BRIGHTNESS
+    contrast = float(grey.std())
+    steps = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+    return {
+        "brightness": float(grey.mean()),
+        "contrast": contrast,
+        "sharpness": float(steps) / 2 / max(contrast, 1.0),
+    }
+
+
+def file_measures(file: Path, shape: tuple[int, int]) -> dict[str, float | str]:
+    """Return pixels, aspect, bytes and type of an image file; shape: (width, height)."""
+    width, height = shape
+    return {
+        "pixels": float(width * height),
+        "aspect": round(math.log2(width / height), 3),
+        "bytes": float(file.stat().st_size),
+        "file type": {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tif": ".tiff"}.get(
+            file.suffix.lower(), file.suffix.lower()
+        ),
+    }
