@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from hundredfold.data import _scan
+from hundredfold.data import _walk
 
 
 def passed_over(root: Path, used: Collection[Path]) -> dict[str, int]:
@@ -16,21 +16,17 @@ def passed_over(root: Path, used: Collection[Path]) -> dict[str, int]:
     kinds: Counter[str] = Counter()
     taken = {os.fspath(file) for file in used}
     for folder, folders, names in os.walk(root):
-        for name in (name for name in list(folders) if _hidden(name)):
+        for name in (name for name in list(folders) if _walk.hidden(name)):
             folders.remove(name)
             kinds["hidden folder"] += 1
         kinds.update(_kind(name) for name in names if os.path.join(folder, name) not in taken)  # noqa: PTH118
     return dict(sorted(kinds.items()))
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
-
-
 def _kind(name: str) -> str:
     suffix = Path(name).suffix.lower()
-    if _hidden(name):
+    if _walk.hidden(name):
         return "hidden"
-    if suffix in _scan.SUFFIXES:
+    if suffix in _walk.SUFFIXES:
         return "image without a class"
     return suffix or "without a suffix"

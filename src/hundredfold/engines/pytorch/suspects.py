@@ -16,7 +16,7 @@ from torch import Tensor
 from hundredfold.backbones import BACKBONES, MODELS
 from hundredfold.compute import device as devices
 from hundredfold.compute import precision
-from hundredfold.data import DataSet, Source, Split, Suspect
+from hundredfold.data import DataSet, Pixels, Source, Split, Suspect
 from hundredfold.engines.pytorch import features, network
 from hundredfold.engines.pytorch.leave_one_out import probabilities
 from hundredfold.engines.pytorch.on_features import extract, folded
@@ -113,7 +113,7 @@ def _digest(dataset: DataSet, name: str, split: Split) -> str:
     return dataset.digest if name != "test" else _sha256(split.pixels)
 
 
-def _sha256(pixels: NDArray[np.uint8], block: int = 1024) -> str:
+def _sha256(pixels: Pixels, block: int = 1024) -> str:
     digest = hashlib.sha256()
     for first in range(0, len(pixels), block):
         digest.update(np.ascontiguousarray(pixels[first : first + block]).data)
