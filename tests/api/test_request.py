@@ -32,7 +32,8 @@ def test_a_network_that_is_named_stays() -> None:
 @pytest.mark.parametrize(
     ("name", "backbone"),
     [("vgg16_notop.h5", "vgg16"), ("vgg16_bn-6c64b313.pth", "vgg16_bn"),
-     ("efficientnet-lite0-57934424.pth", "efficientnet_lite0"), ("mine.pth", "simple_cnn")],
+     ("efficientnet-lite0-57934424.pth", "efficientnet_lite0"), ("mine.pth", "simple_cnn"),
+     ("dinov2_vits14_pretrain.pth", "dinov2_small")],
 )  # fmt: skip
 def test_a_files_name_says_whose_weights_it_holds(tmp_path: Path, name: str, backbone: str) -> None:
     (tmp_path / name).touch()

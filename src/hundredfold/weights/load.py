@@ -11,7 +11,7 @@ from hundredfold.models.timm import tensor_names
 from hundredfold.spec import Part
 from hundredfold.weights import _keras
 from hundredfold.weights import files as weight_files
-from hundredfold.weights._names import our_name
+from hundredfold.weights._names import our_names
 from hundredfold.weights.locate import (
     WeightsFile,
     need_same_network,
@@ -78,7 +78,7 @@ def _our_names(file_names: Iterable[str], network: Part, file: WeightsFile) -> d
     if metadata is None:
         if (name_of(network) or "").startswith(TIMM):
             return {f"network.{name}": name for name in file_names}
-        return {our_name(name, network.name): name for name in file_names}
+        return our_names(file_names, network.name)
     need_same_network(metadata, network, file.path)
     prefix = "backbone." if metadata.get("strategy", "scratch") != "scratch" else ""
     return {n.removeprefix(prefix): n for n in file_names if n.startswith(prefix)}

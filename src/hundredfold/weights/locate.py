@@ -211,10 +211,16 @@ def _named(folder: Path, network: Part) -> list[Path]:
 
 
 def _is_named(file: Path, backbone: str) -> bool:
-    name = file.name.replace("efficientnet-lite", "efficientnet_lite")
-    rest = name.removeprefix(backbone)
+    """Return whether a file is a backbone's published one, or its name begins with its name."""
+    published = BACKBONES.get(backbone)
+    if published and file.name == published.file:
+        return True
+    rest = file.name.removeprefix(backbone)
     return (
-        file.suffix.lower() in SUFFIXES and rest != name and rest[0] in "-_." and rest[:3] != "_bn"
+        file.suffix.lower() in SUFFIXES
+        and rest != file.name
+        and rest[0] in "-_."
+        and rest[:3] != "_bn"
     )
 
 

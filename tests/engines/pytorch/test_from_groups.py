@@ -15,7 +15,7 @@ from hundredfold.recipe import Recipe
 from hundredfold.strategies.linear_probe import linear_probe
 
 SMALL = ("vgg16", "resnet18", "densenet121", "mobilenet_v2", "efficientnet_b0",
-         "efficientnet_lite0", "convnext_tiny")  # fmt: skip
+         "efficientnet_lite0", "convnext_tiny", "dinov2_small")  # fmt: skip
 
 
 def built(backbone: str, strategy: str) -> Transfer:
