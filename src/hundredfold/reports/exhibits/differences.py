@@ -23,7 +23,8 @@ def differences(study: StudyEvidence) -> Exhibit:
         return missing("A study of one variant has no differences to show.")
     svg = _forest(study, pairs[:MOST])
     lead = (
-        f"Each difference is between runs of the same {study.units}. Grey pairs are not distinguishable: "
+        f"Each difference is between runs of the same {study.units}. Grey pairs are not "
+        "distinguishable: "
         "their interval contains zero, or their p value, corrected for all pairs, is too large."
     )
     return Exhibit(
