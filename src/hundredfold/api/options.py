@@ -18,6 +18,7 @@ Data: TypeAlias = File | Indexed
 
 _OTHER_WORDS = {
     "batch": "batch_size",
+    "folder": "",  # data, data_dir and out are folders; "fold" is not meant
     "imgsz": "image_size",
     "img_size": "image_size",
     "learning_rate": "lr",

@@ -14,6 +14,7 @@ from hundredfold.errors import DataError
 app = cyclopts.App(name="data", help="Fetch data sets, and check your own images.")
 
 _OPTIONAL = Parameter(consume_multiple=(0, 1), negative=(), show_default="none")
+_CLASSES = 10  # whose counts are printed; all are in the JSON
 _NAMES = ", ".join(spec.names("hundredfold.data")) + "; with options as in shapes(size=64)."
 
 
@@ -100,6 +101,7 @@ def _print_report(report: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False)
     counts = ", ".join(f"{count:,} {part}" for part, count in report["images"].items())
     console.print(f"{report['name']}: {counts} images, {len(report['classes']['train'])} classes")
+    console.print(f"training images of each class: {_class_counts(report['classes']['train'])}")
     if sizes := report["sizes"]:
         console.print("sizes: " + ", ".join(f"{k} {w} x {h}" for k, (w, h) in sizes.items()))
     for bad in report["bad"]:
@@ -126,6 +128,15 @@ def _print_report(report: dict[str, Any]) -> None:
     if not report["problems"]:
         bad = wording.plural(len(report["bad"]), "unreadable file")
         console.print("ready to train" + (f", without {bad}" if report["bad"] else ""))
+
+
+def _class_counts(train: dict[str, int]) -> str:
+    """Return the classes with their counts, the largest first; of many the ends only."""
+    ordered = sorted(train.items(), key=lambda entry: -entry[1])
+    texts = [f"{name} {count:,}" for name, count in ordered]
+    if len(texts) > _CLASSES:
+        texts = [*texts[: _CLASSES // 2], "...", *texts[-_CLASSES // 2 :]]
+    return ", ".join(texts)
 
 
 def _print_near(console: Console, near: dict[str, list[dict[str, Any]]]) -> None:

@@ -111,7 +111,7 @@ def _advice(facts: Mapping[str, Any]) -> list[str]:
             "weights or sample too, and check recall per class",
         ),
         (
-            most > 0.5 and len(train) > 1,
+            most > max(0.5, 1.25 / max(len(train), 1)),
             f"{largest!r} has {most:.0%} of the training images: "
             "always guessing it is right as often, so compare balanced accuracy",
         ),
