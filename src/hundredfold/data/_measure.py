@@ -21,7 +21,7 @@ def measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """
     grey = pixels @ _BRIGHTNESS
     contrast = float(grey.std())
-    steps = np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+    steps = sum(np.abs(np.diff(grey, axis=axis)).sum() for axis in (0, 1)) / grey.size
     return {
         "brightness": float(grey.mean()),
         "contrast": contrast,

@@ -33,12 +33,19 @@ _TAIL = (0.1, 0.02)  # shares of pairs between which the decay is measured
 _FEWEST = 20  # pairs in the tail
 
 
-def threshold(images: Pictures, references: Pictures, not_row: NDArray[np.int64] | None) -> float:
+def threshold(
+    images: Pictures, references: Pictures, not_row: NDArray[np.int64] | None, most: float
+) -> float:
     """Return the agreement in [LEAST, 1] from which a pair is a near-duplicate.
 
     not_row: (n,), for each image a reference row that is excluded, such as the image itself.
+    most: the largest agreement of a pair. What no pair reaches is not estimated further.
     """
+    if most < LEAST:
+        return LEAST
     turned = _upside_down(references)
+    if most < turned:
+        return turned
     neighbours = _neighbours(images, references, not_row)
     if len(neighbours) < _FEWEST or np.mean(neighbours > -1) < _ALIKE:
         return turned

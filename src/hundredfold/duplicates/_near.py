@@ -73,7 +73,7 @@ def pairs(images: Pictures, references: Pictures, not_row: NDArray[np.int64] | N
     """
     if not len(images) or not len(references):
         return _NONE
-    limit = threshold(images, references, not_row)
     tried, agreed = compared(images, references, not_row)
+    limit = threshold(images, references, not_row, float(agreed.max(initial=-1)))
     good = (agreed >= limit) & (limit <= MOST)
     return joined(Near(tried.rows[good], tried.reference[good], agreed[good], limit), _NONE)

@@ -67,6 +67,8 @@ def _images(evidence: RunEvidence, which: list[int]) -> list[tuple[NDArray[np.ui
         cut = evidence.split == "validation" and "validation" not in opened.parts
         part = "train" if cut else str(evidence.split)
         stored = replace(opened.parts[part](), indices=rows[which])
+        if not _same_labels(stored.labels, rows, evidence.labels):
+            return "The images here are not those that were scored, so they are not shown."
         return [
             (_pixels(evidence, stored, row, name), name)
             for row, name in zip(rows[which], stored.files(part), strict=True)
@@ -77,6 +79,13 @@ def _images(evidence: RunEvidence, which: list[int]) -> list[tuple[NDArray[np.ui
             f"The images cannot be read, so they are not shown: {reason}. "
             "Name their folder with --data-dir."
         )
+
+
+def _same_labels(
+    labels: NDArray[np.int64], rows: NDArray[np.int64], scored: NDArray[np.int64]
+) -> bool:
+    """Return whether the rows of a part have the labels that were scored."""
+    return bool(rows.max(initial=-1) < len(labels)) and np.array_equal(labels[rows], scored)
 
 
 def _pixels(evidence: RunEvidence, part: data.Split, row: int, name: str) -> NDArray[np.uint8]:
