@@ -15,7 +15,7 @@ from functools import partial
 import _common
 import torch
 from _ours import autocast, keep_freed_memory, machine, models
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 MODELS = ("efficientnet_lite", "mobilenet_v2", "efficientnet")
