@@ -10,11 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.compute import conv_depthwise
-from hundredfold.compute.conv_algorithms import DEPTHWISE, likely
+from hundredfold.compute.conv_algorithms import ALGORITHMS, likely
 from hundredfold.compute.conv_library import Pads
 from hundredfold.compute.convolution import Algorithms, Conv2d
+from hundredfold.engines.pytorch import network as engine
 from hundredfold.models import build
 from hundredfold.models.mobilenet_v2 import Convolution
+from hundredfold.recipe import Recipe
 
 CHANNELS = 32  # a multiple of 16, for which oneDNN has depthwise kernels
 
@@ -62,10 +64,7 @@ CASES = [
     Case((3, 3), (2, 2), (4, 5, 3, 6), (4, 5)),  # windows that lie outside the image
     Case((1, 1), (2, 2), (1, 2, 2, 0), (5, 4)),
 ]
-CHOICES = {
-    **{name: Algorithms(name, name, name) for name in DEPTHWISE},
-    "im2col": Algorithms("im2col", "im2col", "im2col"),  # of dense convolutions: the library's
-}
+CHOICES = {name: Algorithms(name, name, name) for name in ALGORITHMS}
 cases = pytest.mark.parametrize("case", CASES, ids=str)
 
 
@@ -116,7 +115,7 @@ def _sizes(case: Case, x: Tensor, module: nn.Module, back: Tensor) -> Sums:
 
 
 @cases
-@pytest.mark.parametrize("chosen", [*CHOICES, "likely"])
+@pytest.mark.parametrize("chosen", ["library", "fp32", "reduced", "likely"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_every_algorithm_is_the_plain_convolution(case: Case, chosen: str, precision: str) -> None:
     """In any order, a sum's error is at most its terms' magnitudes times the last digit."""
@@ -131,6 +130,17 @@ def test_every_algorithm_is_the_plain_convolution(case: Case, chosen: str, preci
     for one, other, size in zip(actual, expected, sizes, strict=True):
         assert one.shape == other.shape
         assert ((one.double() - other).abs() <= digit * size).all()
+
+
+@pytest.mark.parametrize("name", ["single_thread", "im2col", "direct"])
+def test_what_is_for_dense_convolutions_is_the_librarys(name: str) -> None:
+    case = _square(3, 2, 7)
+    module, x, back = _drawn(case)
+    module.algorithms[case.size] = Algorithms()
+    library = _actual(x, module, back)
+    module.zero_grad()
+    module.algorithms[case.size] = CHOICES[name]
+    assert all(map(torch.equal, _actual(x, module, back), library))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -246,3 +256,23 @@ def test_a_networks_gradients_are_those_of_plain_convolutions(name: str, mode: s
     for one, two in zip(plain.parameters(), model.parameters(), strict=True):
         size = float(one.grad.norm()) / one.grad.numel() ** 0.5
         torch.testing.assert_close(two.grad, one.grad, rtol=1e-3, atol=1e-3 * size + 1e-7)
+
+
+@pytest.mark.parametrize(("freeze", "least"), [(0, 4), (2, 1)])
+def test_fine_tuning_has_them_where_it_trains(
+    freeze: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MobileNetV2 with the ImageNet stem has four depthwise convolutions of stride 2."""
+    recipe = Recipe(
+        model="mobilenet_v2(stem='imagenet')",
+        weights="imagenet",
+        strategy=f"fine_tune(freeze={freeze})",
+    )
+    network = engine.build(recipe, classes=4, size=32).train()
+    used = _recorded(monkeypatch)
+    images = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = network(images.byte())
+    nn.functional.cross_entropy(logits.float(), torch.arange(4)).backward()
+    assert least <= used.count("input_gradient") <= (4 if freeze == 0 else 2)
+    assert sum(p.grad is not None for p in network.backbone.parameters()) > 20

@@ -29,9 +29,9 @@ from hundredfold.compute.conv_library import Geometry
 from hundredfold.compute.threads import threads
 
 ConvAlgorithm = Literal["library", "single_thread", "fp32", "im2col", "direct", "reduced"]
-DENSE: tuple[ConvAlgorithm, ...] = ("library", "single_thread", "fp32", "im2col", "direct")
-DEPTHWISE: tuple[ConvAlgorithm, ...] = ("library", "single_thread", "fp32", "reduced")
-ALGORITHMS: tuple[ConvAlgorithm, ...] = (*DENSE, "reduced")
+ALGORITHMS: tuple[ConvAlgorithm, ...] = (
+    "library", "single_thread", "fp32", "im2col", "direct", "reduced",
+)  # fmt: skip
 
 
 class Algorithms(NamedTuple):
@@ -60,7 +60,8 @@ def likely(weight: torch.Size, width: int, geometry: Geometry, dtype: torch.dtyp
 def forward(x: Tensor, weight: Tensor, geometry: Geometry, algorithm: ConvAlgorithm) -> Tensor:
     """Convolve x (b, h, w, c) with weight (o, kh, kw, c) to (b, h', w', o).
 
-    An algorithm that `candidates` lacks for that geometry is the library, here and below.
+    "im2col" and "direct" are of dense convolutions, "reduced" of depthwise ones; where they do not
+    apply, it is the library, here and below.
     """
     if geometry.groups == 1 and (algorithm == "im2col" or algorithm == "direct"):
         return matrices.forward(x, weight, geometry, algorithm)
