@@ -11,6 +11,7 @@ from hundredfold.data._files import fingerprint
 from hundredfold.data._image import Picture, decode
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._preview import examples, save_grid
+from hundredfold.data._sources import Options, is_file_of_images, listed
 from hundredfold.data._split import limited, training
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
@@ -21,6 +22,7 @@ __all__ = [
     "DataSet",
     "InMemory",
     "Indexed",
+    "Options",
     "Picture",
     "Source",
     "Split",
@@ -32,6 +34,7 @@ __all__ = [
     "fingerprint",
     "in_memory",
     "limited",
+    "listed",
     "load",
     "locate",
     "progress",
@@ -45,10 +48,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def locate(text: str, source: Source) -> tuple[str, Source]:
-    """Return the data set and source that a text names: a data set, or a folder of images.
+    """Return the data set and source that a text names: a data set, or images of the user's own.
 
-    Where a data set and a folder have the same name, the data set is used and a warning is
-    logged. Raises UsageError for a path that is not a folder.
+    Images are a folder, an archive or a table; the folder of a source is then that of the images
+    that the table names. Where a data set and a folder have the same name, the data set is used
+    and a warning is logged. Raises UsageError for another file.
     """
     folder = Path(text).expanduser()
     if text in spec.names(__name__):
@@ -56,10 +60,17 @@ def locate(text: str, source: Source) -> tuple[str, Source]:
             own = f"the folder of that name is ./{text}"
             _LOG.warning("warning: %s is the data set that ships with Hundredfold; %s", text, own)
         return text, source
-    if not (folder.exists() or "/" in text):
+    if not (folder.exists() or "/" in text) and not is_file_of_images(folder):
         return text, source
+    if is_file_of_images(folder) and folder.is_file():
+        images = source.folder if source.folder != Source().folder else None
+        return "image_folder", replace(source, folder=folder, images=images)
     if not folder.is_dir():
-        raise UsageError(f"{text} is not a folder", remedy="a folder of images, or cifar100")
+        raise UsageError(
+            f"{text} is not a folder",
+            remedy="a folder, a .zip or .tar of class folders, a table such as labels.csv, or "
+            "cifar100",
+        )
     return "image_folder", replace(source, folder=folder)
 
 
