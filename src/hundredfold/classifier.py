@@ -5,6 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold.data import Resize
+
 
 class Classifier(Protocol):
     """A trained network of any engine, the names of its classes, the size of its images."""
@@ -13,6 +15,10 @@ class Classifier(Protocol):
     def classes(self) -> tuple[str, ...]: ...
     @property
     def size(self) -> int: ...
+    @property
+    def resize(self) -> Resize:
+        """How an image becomes a square of that size; see `data.decode`."""
+        ...
 
     def logits(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hundredfold import displays, recipe, recipes, run
+from hundredfold import data, displays, recipe, recipes, run
 from hundredfold.api import images
 from hundredfold.api.options import (
     COMMAND_DEFAULTS,
     TrainOptions,
+    data_sets,
     home,
     recipe_changes,
     trusted,
@@ -62,6 +63,10 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
         changes["data"], source = images.resolve_data(keywords["data"], source)
     chosen_recipe, chosen, explicit = _recipe(name, changes, options)
     _need_agreement(chosen_recipe, options, "epochs" in keywords)
+    part, source = data.pin_labels(chosen_recipe.data, source)
+    if part != chosen_recipe.data:
+        changes["data"] = str(part)
+        chosen_recipe = chosen_recipe.override({"data": part})
     return Request(chosen_recipe, source, changes, chosen, options, display, explicit)
 
 
@@ -83,11 +88,14 @@ def _recipe(
     if "weights" in changes and "model" not in changes:
         network = network_of_run(changes["weights"], options["out"])
         changes |= {"model": network} if network else {}
-    if options["image_size"] is not None:  # an option of the data, which a budget keeps
-        sized = base.override(changes, [f"data.size={options['image_size']}"], files)
-        changes["data"] = str(sized.data)
+    if changes.get("data") == base.data.name == "image_folder":
+        del changes["data"]  # the recipe's own options hold for other images too
+    given = options["set"] or []
+    of_data = data_sets(options) + [text for text in given if text.lstrip().startswith("data.")]
+    if of_data:  # a budget keeps them
+        changes["data"] = str(base.override(changes, of_data, files).data)
     sets = [f"optimizer.lr={options['lr']}"] if options["lr"] is not None else []
-    sets += options["set"] or []
+    sets += [text for text in given if not text.lstrip().startswith("data.")]
     chosen = bool(name or "model" in changes or "weights" in changes or sets)
     explicit = changes.keys() | {text.partition("=")[0].strip() for text in sets}
     if name.endswith(".toml") and base.model_fields_set < Recipe.model_fields.keys():

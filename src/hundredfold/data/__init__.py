@@ -6,12 +6,13 @@ from pathlib import Path
 
 from hundredfold import spec
 from hundredfold.data._check import check_folder, check_set
+from hundredfold.data._corrections import pinned
 from hundredfold.data._download import download
-from hundredfold.data._files import fingerprint
-from hundredfold.data._image import Picture, decode
+from hundredfold.data._files import fingerprint, reading
+from hundredfold.data._image import Picture, Resize, decode, resize_of
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._preview import examples, save_grid
-from hundredfold.data._sources import Options, is_file_of_images, listed
+from hundredfold.data._sources import is_file_of_images, listing_of
 from hundredfold.data._split import limited, training
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
@@ -22,8 +23,8 @@ __all__ = [
     "DataSet",
     "InMemory",
     "Indexed",
-    "Options",
     "Picture",
+    "Resize",
     "Source",
     "Split",
     "check_folder",
@@ -34,12 +35,16 @@ __all__ = [
     "fingerprint",
     "in_memory",
     "limited",
-    "listed",
+    "listing_of",
     "load",
     "locate",
+    "pin_labels",
     "progress",
+    "reading",
     "refuse_folder",
+    "resize_of",
     "save_grid",
+    "sizes_itself",
     "training",
     "unseen",
 ]
@@ -72,6 +77,23 @@ def locate(text: str, source: Source) -> tuple[str, Source]:
             "cifar100",
         )
     return "image_folder", replace(source, folder=folder)
+
+
+def pin_labels(part: spec.Part, source: Source) -> tuple[spec.Part, Source]:
+    """Return a data set's part with its file of corrected labels pinned by digest, and its source.
+
+    Raises DataError where the file cannot be read.
+    """
+    labels = part.options.get("labels")
+    if part.own or part.name != "image_folder" or not labels:
+        return part, source
+    text, path = pinned(str(labels), source.cache)
+    return part.with_options({"labels": text}), replace(source, labels=path or source.labels)
+
+
+def sizes_itself(part: spec.Part) -> bool:
+    """Return whether a data set chooses the size of its images."""
+    return not part.own and part.name == "image_folder" and not part.options["size"]
 
 
 def refuse_folder(dataset: DataSet, source: Source) -> None:

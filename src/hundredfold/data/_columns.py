@@ -17,6 +17,8 @@ _IMAGES = ("image", "file", "filename", "filepath", "path", "imagepath", "imagef
 _LABELS = ("label", "labels", "class", "classname", "classlabel", "category", "categoryname",
            "target", "labelname", "classid", "labelid", "y", "given")  # fmt: skip
 _SPLITS = ("split", "subset", "set", "partition", "part", "phase")
+_GROUPS = ("group", "patient", "patientid", "subject", "subjectid", "person", "personid", "video",
+           "videoid", "scene", "sceneid")  # fmt: skip
 _MOST_PATHS = 0.9  # fraction of a column's values that end in the suffix of an image
 
 
@@ -79,7 +81,8 @@ def _labels(table: Table, rest: list[str]) -> list[str]:
     named = [name for name in rest if _plain(name) in _LABELS]
     if not named and (one_hot := _refused.one_hot(table, rest)) is not None:
         return one_hot
-    candidates = named or (rest if len(rest) == 1 else [n for n in rest if _repeats(table, n)])
+    free = [name for name in rest if _plain(name) not in _GROUPS]
+    candidates = named or (free if len(free) == 1 else [n for n in free if _repeats(table, n)])
     if not candidates:
         raise DataError(
             f"no column of {table.path} holds labels",

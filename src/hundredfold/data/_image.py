@@ -8,8 +8,9 @@
 """
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,12 @@ def decode(file: Picture, size: int, name: str = "", resize: Resize = "crop") ->
             f"cannot read {name}: {_reason(error)}",
             remedy="remove the file, or save it again as PNG or JPEG",
         ) from None
+
+
+def resize_of(options: Mapping[str, Any]) -> Resize:
+    """Return how a data set with these options makes squares of its images."""
+    resize: Resize = options.get("resize", "crop")
+    return resize
 
 
 def dimensions(file: Path | Member) -> tuple[int, int]:

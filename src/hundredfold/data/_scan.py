@@ -49,10 +49,12 @@ def layout(root: Entry) -> Layout:
     if not parts and any(folder.name.lower() not in PARTS for folder in folders):
         return Layout(root, {"train": root})
     if "train" not in parts:
+        folder = _loosest(root, folders)
+        by_name = ', or labels in file names: --label-pattern "{label}_*"' if _loose(folder) else ""
         raise DataError(
             f"no training images in {root}",
-            found=_holds(_loosest(root, folders)),
-            remedy=f"one folder of images per class: {root}/train/cats, {root}/train/dogs",
+            found=_holds(folder),
+            remedy=f"one folder of images per class: {root}/train/cats, {root}/train/dogs{by_name}",
         )
     return Layout(root, parts)
 

@@ -2,11 +2,13 @@
 
 import tarfile
 import zipfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from hundredfold.data import _archives, _listing, _patterns, _scan, _tables, _tar, _zip
-from hundredfold.data._corrections import corrected
+from hundredfold.data._corrections import corrected, pinned
 from hundredfold.data._listing import Listing
 from hundredfold.data._of_table import of_table
 from hundredfold.data._scan import Entry
@@ -64,6 +66,14 @@ def listed(source: Source, options: Options) -> Listing:
     if options.test:
         listing = _listing.with_test(listing, options.test)
     return corrected(listing, source, options.labels) if options.labels else listing
+
+
+def listing_of(options: Mapping[str, Any], source: Source) -> Listing:
+    """Return the listing of a source with the options of `image_folder`; others are ignored."""
+    own = {field.name: options[field.name] for field in fields(Options) if field.name in options}
+    labels, path = pinned(own.get("labels", ""), source.cache)
+    located = replace(source, labels=path or source.labels)
+    return listed(located, Options(**own | {"labels": labels}))
 
 
 def _need_use(path: Path, table: bool, options: Options) -> None:

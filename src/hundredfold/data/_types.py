@@ -73,8 +73,11 @@ class Source:
 
         facts: `data` of run.json.
         """
+        own = self.folder if self.folder != _folder() else None
         known = {k: Path(facts[k]) for k in ("folder", "images", "labels") if facts.get(k)}
-        if self.folder not in (None, known.get("folder")):
+        if own is not None and own.is_dir() and known.get("folder", own).is_file():
+            known["images"], self = own, replace(self, folder=None)  # of the run's table
+        elif self.folder not in (None, known.get("folder")):
             known.pop("images", None)  # they belong to another table
         return replace(
             self,

@@ -20,7 +20,7 @@ from hundredfold.planner.schedule_table import SCHEDULE_TABLE, Choice, choice_fo
 from hundredfold.recipe import Recipe
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
-from hundredfold.training.resolve import fit_batch, refuse_inert
+from hundredfold.training.resolve import fit_batch, open_data, refuse_inert
 from hundredfold.training.time_budget import TimeBudget
 from hundredfold.weights.locate import resolve_weights
 
@@ -60,8 +60,7 @@ def plan(
     recipe = base or _chosen(changes, end, options, progress)
     refuse_inert(recipe, options)
     recipe, weights = resolve_weights(recipe, options.source, options.weights)
-    dataset = data.load(recipe.data, options.source)
-    data.refuse_folder(dataset, options.source)
+    recipe, dataset = open_data(recipe, weights, options.source)
     recipe = fit_batch(recipe, dataset, options, progress)
     job = prepare(recipe, replace(options, autotune_seconds=_AUTOTUNE * seconds), progress, weights)
     feature_seconds = on_features.feature_seconds(job, cache)
