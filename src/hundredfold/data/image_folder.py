@@ -13,7 +13,7 @@ by name. What the user names is only read, never written.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -70,13 +70,8 @@ def image_folder(
     listed in its notes. Raises DataError for data without images, with one class or an
     empty class, and for a class without any decodable file.
     """
-    if size and not 8 <= size <= 1024:
-        raise UsageError(f"image_folder(size={size}) is not between 8 and 1024")
-    if source.folder is None:
-        raise UsageError("image_folder needs a folder of images", remedy="--data-dir photos")
-    labels, path = _corrections.pinned(labels, source.cache)
-    folder, source = source.folder, replace(source, labels=path or source.labels)
     options = _sources.Options(image_column, label_column, label_pattern, group, test, labels)
+    folder, source, options = _located(source, options, size)
     with _files.reading():
         listing = _sources.listed(source, options)
         _scan.need_classes(listing.read("train"), listing.where["train"])
@@ -84,14 +79,6 @@ def image_folder(
     names = tuple(listing.read("train"))
     ready = {name: _part(source, listing, name, names, size, resize) for name in _seen(listing)}
     _need_all_classes(listing, ready["train"], names)
-    parts: dict[str, Callable[[], Split]] = {
-        name: partial(_opened, listing, part) for name, part in ready.items()
-    }
-    if "test" in listing.where:
-        parts["test"] = lambda: _opened(
-            listing, _part(source, listing, "test", names, size, resize)
-        )
-    notes = _notes.notes(source.cache, folder, ready, names)
     return DataSet(
         name=_sources.name_of(folder),
         classes=names,
@@ -99,11 +86,43 @@ def image_folder(
         superclass_of=(),
         size=size,
         digest=_store.digest(ready.values(), names),
-        parts=parts,
-        notes=(*listing.notes, *notes),
-        resolved={"size": size, "labels": labels},
+        parts=_parts(source, listing, ready, names, size, resize),
+        notes=(*listing.notes, *_notes.notes(source.cache, folder, ready, names)),
+        resolved={"size": size, "labels": options.labels},
         paths=_paths(source, options),
     )
+
+
+def _located(
+    source: Source, options: _sources.Options, size: int
+) -> tuple[Path, Source, _sources.Options]:
+    """Return the folder, and source and options with corrected labels pinned by digest."""
+    if size and not 8 <= size <= 1024:
+        raise UsageError(f"image_folder(size={size}) is not between 8 and 1024")
+    if source.folder is None:
+        raise UsageError("image_folder needs a folder of images", remedy="--data-dir photos")
+    labels, path = _corrections.pinned(options.labels, source.cache)
+    located = replace(source, labels=path or source.labels)
+    return source.folder, located, replace(options, labels=labels)
+
+
+def _parts(
+    source: Source,
+    listing: Listing,
+    ready: Mapping[str, _store.Part],
+    classes: tuple[str, ...],
+    size: int,
+    resize: Resize,
+) -> dict[str, Callable[[], Split]]:
+    """Return what opens each part; the test part is decoded when it is opened."""
+    parts: dict[str, Callable[[], Split]] = {
+        name: partial(_opened, listing, part) for name, part in ready.items()
+    }
+    if "test" in listing.where:
+        parts["test"] = lambda: _opened(
+            listing, _part(source, listing, "test", classes, size, resize)
+        )
+    return parts
 
 
 def _paths(source: Source, options: _sources.Options) -> dict[str, str]:
