@@ -163,7 +163,7 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
         update={"seeds": keywords.get("seeds", definition.seeds), "name": name_of_study}
     )
     settings = plans.options(
-        source.folder if "data" in keywords else path(keywords.get("data_dir")),
+        source.images or source.folder if "data" in keywords else path(keywords.get("data_dir")),
         keywords.get("device", "auto"),
         keywords.get("threads", 0),
         keywords.get("jobs", 1),

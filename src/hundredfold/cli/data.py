@@ -48,6 +48,11 @@ def check(
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     augment: str = "",
     preview: Annotated[Path | None, Parameter(show_default="none")] = None,
+    image_column: Annotated[str, Parameter(show_default="found")] = "",
+    label_column: Annotated[str, Parameter(show_default="found")] = "",
+    label_pattern: Annotated[str, Parameter(show_default="none")] = "",
+    group: Annotated[str, Parameter(show_default="none")] = "",
+    labels: Annotated[str, Parameter(show_default="none")] = "",
     json: bool = False,
 ) -> dict[str, Any]:
     """Check data before training: unreadable files, empty classes, duplicates and more.
@@ -58,17 +63,37 @@ def check(
     Parameters
     ----------
     what
-        A folder of your images, or a data set ("cifar100").
+        A folder, an archive or a table of your images, or a data set ("cifar100").
     data_dir
-        Folder of the data set, if not in the cache.
+        Folder of the data set, if not in the cache; of the images that a table names.
     augment
         Show the effect of an augmentation, for example "pad_crop(pixels=4) | flip".
     preview
         The PNG file for examples; preview.png with --augment.
+    image_column
+        The column of a table that names the images.
+    label_column
+        The column of a table that holds the labels.
+    label_pattern
+        Labels in the names of files, as in "{label}_*".
+    group
+        What must stay within one split: a column of the table, or a pattern of file names.
+    labels
+        A CSV of corrected labels.
     json
         Print one JSON object.
     """
-    report = images.check(what, data_dir=data_dir, augment=augment, preview=preview)
+    report = images.check(
+        what,
+        data_dir=data_dir,
+        augment=augment,
+        preview=preview,
+        image_column=image_column,
+        label_column=label_column,
+        label_pattern=label_pattern,
+        group=group,
+        labels=labels,
+    )
     if not json:
         _print_report(report)
     return report | {"exit_code": DataError.exit_code if report["problems"] else 0}

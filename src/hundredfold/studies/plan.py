@@ -83,7 +83,16 @@ class Plan:
         recipe = own_folder / f"{folder.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
         named = ["--out", str(folder.parent), "--name", folder.name]
+        named += _paths(member.recipe, self.source)
         return ["train", str(recipe), *named, *trust, *options]
+
+
+def _paths(recipe: Recipe, source: Source) -> list[str]:
+    """Return the options that name a table, whose images are elsewhere, and corrected labels."""
+    if not data.is_own_images(recipe.data):
+        return []
+    paths = ["--data", str(source.folder)] if source.images else []
+    return paths + (["--labels", str(source.labels)] if recipe.data.options.get("labels") else [])
 
 
 def _written(recipe: Recipe, folder: Path) -> list[str]:
@@ -127,7 +136,10 @@ def make(
             remedy="another --out, or another name for the study's file",
         )
     variants = studies.variants(study, changes, files)
-    pinned = {label: _pinned(recipe, weights, source) for label, recipe in variants.items()}
+    pinned = {}
+    for label, recipe in variants.items():
+        part, source = data.pin_labels(recipe.data, source)
+        pinned[label] = _pinned(recipe.override({"data": part}), weights, source)
     members = studies.members(pinned, study.seeds)
     sets = {str(m.recipe.data): data.load(m.recipe.data, source) for m in members}
     bundled = frozenset(text for text, recipe in sets.items() if recipe.bundled)
@@ -147,13 +159,18 @@ def _without(option: str, options: list[str]) -> list[str]:
 
 
 def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> Recipe:
-    """Return the recipe with its weights pinned; missing weights are an error only in training."""
+    """Return the recipe with its weights pinned and its data spelled out.
+
+    Missing weights are an error only in training.
+    """
     from hundredfold.engines import engine_for  # loads torch, which `study --help` does without
+    from hundredfold.training.resolve import open_data
 
     try:
-        return engine_for(recipe).resolve_weights(recipe, source, weights)[0]
+        recipe, file = engine_for(recipe).resolve_weights(recipe, source, weights)
     except MissingError:
         return recipe
+    return open_data(recipe, file, source)[0]
 
 
 def estimate(plan: Plan, jobs: int) -> dict[str, Any]:

@@ -145,6 +145,13 @@ def own_metadata(file: Path) -> dict[str, Any] | None:
     return metadata if "recipe_digest" in metadata else None
 
 
+def run_size(file: Path) -> int:
+    """Return the pixels of the images that a run's network computes on; 0 where it is unknown."""
+    metadata = own_metadata(file) or {}
+    sizes = (str(metadata.get(key, "")) for key in ("input_size", "size"))
+    return next((int(size) for size in sizes if size.isdecimal() and int(size)), 0)
+
+
 def _file(path: Path, source: Source) -> WeightsFile:
     digest = data.fingerprint(source.cache, path)[:_DIGITS]
     metadata = own_metadata(path)
