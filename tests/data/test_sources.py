@@ -459,3 +459,20 @@ def test_gzip_that_ends_early_leaves_no_file(photos: Photos, tmp_path: Path) -> 
     with pytest.raises(DataError, match="truncated or damaged"):
         load(TEXT, at(tmp_path / "x.tar.gz", tmp_path))
     assert not [f for f in (tmp_path / "cache").rglob("*") if f.is_file()]
+
+
+def test_a_run_s_paths_are_filled_in_where_none_are_named(tmp_path: Path) -> None:
+    table_file, images, other = tmp_path / "t.csv", tmp_path / "images", tmp_path / "other"
+    table_file.touch()
+    images.mkdir()
+    other.mkdir()
+    facts = {"folder": str(table_file), "images": str(images), "labels": str(tmp_path / "l.csv")}
+    empty = Source(folder=None).as_before(facts)
+    assert (empty.folder, empty.images) == (table_file, images)
+    assert empty.labels == tmp_path / "l.csv"
+    moved = Source(folder=other).as_before(facts)
+    assert (moved.folder, moved.images) == (table_file, other), "the images were moved"
+    new = Source(folder=other / "new.csv").as_before(facts)
+    assert (new.folder, new.images) == (other / "new.csv", None)
+    plain = Source(folder=other).as_before({"folder": str(images)})
+    assert (plain.folder, plain.images, plain.labels) == (other, None, None)
