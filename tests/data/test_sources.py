@@ -476,3 +476,19 @@ def test_a_run_s_paths_are_filled_in_where_none_are_named(tmp_path: Path) -> Non
     assert (new.folder, new.images) == (other / "new.csv", None)
     plain = Source(folder=other).as_before({"folder": str(images)})
     assert (plain.folder, plain.images, plain.labels) == (other, None, None)
+
+
+def test_a_table_beside_the_images_may_name_them_by_absolute_and_upward_paths(
+    photos: Photos, tmp_path: Path
+) -> None:
+    root = photos({"a": 3, "b": 3})
+    (tmp_path / "tables").mkdir()
+    absolute = table(tmp_path / "tables", ["file,label", *(f"{root}/{r}" for r in rows_of(root))])
+    upward = table(tmp_path / "tables", ["file,label", *(f"../photos/{r}" for r in rows_of(root))],
+                   "up.csv")  # fmt: skip
+    plain = load(TEXT, at(root, tmp_path)).digest
+    for file in (absolute, upward):
+        source = Source(folder=file, images=root, cache=tmp_path / "cache")
+        assert load(TEXT, source).digest == plain
+        with pytest.raises(DataError, match=r"line 2 of .* not a path below"):
+            load(TEXT, at(file, tmp_path))
