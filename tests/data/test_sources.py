@@ -459,3 +459,36 @@ def test_gzip_that_ends_early_leaves_no_file(photos: Photos, tmp_path: Path) -> 
     with pytest.raises(DataError, match="truncated or damaged"):
         load(TEXT, at(tmp_path / "x.tar.gz", tmp_path))
     assert not [f for f in (tmp_path / "cache").rglob("*") if f.is_file()]
+
+
+def test_a_run_s_paths_are_filled_in_where_none_are_named(tmp_path: Path) -> None:
+    table_file, images, other = tmp_path / "t.csv", tmp_path / "images", tmp_path / "other"
+    table_file.touch()
+    images.mkdir()
+    other.mkdir()
+    facts = {"folder": str(table_file), "images": str(images), "labels": str(tmp_path / "l.csv")}
+    empty = Source(folder=None).as_before(facts)
+    assert (empty.folder, empty.images) == (table_file, images)
+    assert empty.labels == tmp_path / "l.csv"
+    moved = Source(folder=other).as_before(facts)
+    assert (moved.folder, moved.images) == (table_file, other), "the images were moved"
+    new = Source(folder=other / "new.csv").as_before(facts)
+    assert (new.folder, new.images) == (other / "new.csv", None)
+    plain = Source(folder=other).as_before({"folder": str(images)})
+    assert (plain.folder, plain.images, plain.labels) == (other, None, None)
+
+
+def test_a_table_beside_the_images_may_name_them_by_absolute_and_upward_paths(
+    photos: Photos, tmp_path: Path
+) -> None:
+    root = photos({"a": 3, "b": 3})
+    (tmp_path / "tables").mkdir()
+    absolute = table(tmp_path / "tables", ["file,label", *(f"{root}/{r}" for r in rows_of(root))])
+    upward = table(tmp_path / "tables", ["file,label", *(f"../photos/{r}" for r in rows_of(root))],
+                   "up.csv")  # fmt: skip
+    plain = load(TEXT, at(root, tmp_path)).digest
+    for file in (absolute, upward):
+        source = Source(folder=file, images=root, cache=tmp_path / "cache")
+        assert load(TEXT, source).digest == plain
+        with pytest.raises(DataError, match=r"line 2 of .* not a path below"):
+            load(TEXT, at(file, tmp_path))

@@ -4,6 +4,7 @@ Columns `file` and `label`, or `given` where there is no `label`. An empty label
 out; a file without a line keeps its label.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -89,11 +90,12 @@ def _labels(
     names = {listing.name(file) for some in every for file in some}
     classes = {label for label, some in listing.read("train").items() if some}
     found: dict[str, str] = {}
-    for row, (file, label) in enumerate(zip(files, labels, strict=True)):
+    for row, (file, written) in enumerate(zip(files, labels, strict=True)):
+        label = unicodedata.normalize("NFC", written)
         if file not in names:
             raise DataError(
                 f"{table.at(row)} names {file!r}, which is not among the images",
-                remedy=did_you_mean(file, sorted(names)[:1000]),
+                remedy="file names as hundredfold data check prints them",
             )
         if label and label not in classes:
             raise DataError(

@@ -1,5 +1,6 @@
 """The listing of a table: each row names a file below the root, its label and its part."""
 
+import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +18,8 @@ from hundredfold.wording import plural
 class Finder:
     """Finds the files that a table names, below a root.
 
-    A name is a path relative to the root, or an absolute path below it. Where there is no such
+    A name is a path relative to the root, or an absolute path below it, or one with .. that leads
+    from the table's folder to a file below it. Where there is no such
     file, the one file whose path ends in the name is taken, with or without its suffix.
     """
 
@@ -28,11 +30,8 @@ class Finder:
     def find(self, text: str, row: int) -> Entry | None:
         """Return a file; None where there is none. Raises DataError for one outside the root."""
         path = PurePosixPath(text)
-        if isinstance(self._root, Path) and path.is_absolute():
-            resolved = Path(text)
-            if not resolved.is_relative_to(self._root.absolute()):
-                raise self._outside(text, row)
-            path = PurePosixPath(*resolved.parts[len(self._root.absolute().parts) :])
+        if isinstance(self._root, Path) and (path.is_absolute() or ".." in path.parts):
+            path = self._below(Path(text), self._root)
         if path.is_absolute() or ".." in path.parts or not path.parts:
             raise self._outside(text, row)
         if "\0" in text:
@@ -41,6 +40,12 @@ class Finder:
         if entry.is_file():
             return self._within(entry, text, row)
         return self._by_end(path, row)
+
+    def _below(self, path: Path, root: Path) -> PurePosixPath:
+        """Return an absolute path, or one that leaves the table's folder, relative to the root."""
+        whole = Path(os.path.normpath(self._table.path.parent.absolute() / path))
+        top = Path(os.path.normpath(root.absolute()))
+        return PurePosixPath(*whole.parts[len(top.parts) :] if whole.is_relative_to(top) else "..")
 
     def _within(self, entry: Entry, text: str, row: int) -> Entry:
         """Return a file unless a link leads out of the root."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hundredfold import cache
 from hundredfold.data._image import Picture
 from hundredfold.data._packed import Pixels
+from hundredfold.data._tables import is_table
 
 
 def _folder() -> Path | None:
@@ -72,20 +73,16 @@ class Source:
     def as_before(self, facts: Mapping[str, Any]) -> "Source":
         """Return the source with the paths of a run's data where this one names none.
 
-        facts: `data` of run.json.
+        facts: `data` of run.json. A folder beside the table of a run is that of its images.
         """
-        own = self.folder if self.folder != _folder() else None
-        known = {k: Path(facts[k]) for k in ("folder", "images", "labels") if facts.get(k)}
-        if own is not None and own.is_dir() and known.get("folder", own).is_file():
-            known["images"], self = own, replace(self, folder=None)  # of the run's table
-        elif self.folder not in (None, known.get("folder")):
-            known.pop("images", None)  # they belong to another table
-        return replace(
-            self,
-            folder=self.folder or known.get("folder"),
-            images=self.images or known.get("images"),
-            labels=self.labels or known.get("labels"),
-        )
+        before = {k: Path(facts[k]) for k in ("folder", "images", "labels") if facts.get(k)}
+        folder, images = before.get("folder"), before.get("images")
+        labels = self.labels or before.get("labels")
+        if self.folder in (None, folder):
+            return replace(self, folder=folder, images=self.images or images, labels=labels)
+        if folder and is_table(folder) and self.folder.is_dir() and self.folder != _folder():
+            return replace(self, folder=folder, images=self.folder, labels=labels)
+        return replace(self, labels=labels)
 
 
 @dataclass(frozen=True)
