@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.data import Pixels
+from hundredfold.data import Pixels, Resize
 
 
 class Classifier(Protocol):
@@ -15,6 +15,10 @@ class Classifier(Protocol):
     def classes(self) -> tuple[str, ...]: ...
     @property
     def size(self) -> int: ...
+    @property
+    def resize(self) -> Resize:
+        """How an image becomes a square of that size; see `data.decode`."""
+        ...
 
     def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""

@@ -35,11 +35,12 @@ def source_of(run: Run, folder: Path | None) -> Source:
 
     Raises DataError where `folder` is named but does not exist.
     """
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not folder.exists():
         raise DataError(f"there is no folder {str(folder)!r}", remedy="check --data-dir")
-    if folder is None and run.info["data"].get("folder"):
-        folder = Path(run.info["data"]["folder"])
-    return Source(folder=folder) if folder else Source()
+    facts = run.info["data"]
+    if folder is None and facts.get("folder"):
+        folder = Path(facts["folder"])
+    return (Source(folder=folder) if folder else Source()).as_before(facts)
 
 
 def evaluate(
@@ -259,6 +260,6 @@ def _part(run: Run, split: str, dataset: DataSet) -> Split:
     if "test" not in dataset.parts:
         raise DataError(
             f"{dataset.name!r} has no test images",
-            remedy="a folder 'test' beside 'train', or --split validation",
+            remedy="a folder 'test' beside 'train', train with --test 0.1, or --split validation",
         )
     return dataset.parts["test"]()

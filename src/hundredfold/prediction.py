@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hundredfold.classifier import Classifier
-from hundredfold.data import decode
+from hundredfold.data import Resize, decode
 from hundredfold.errors import DataError, UsageError
 
 _BATCH = 1000  # images that are decoded and held in memory
@@ -112,7 +112,7 @@ def predict(model: Classifier, items: Sequence[Item]) -> Predictions:
     predictions: list[Prediction] = []
     for first in range(0, len(images), _BATCH):
         batch = images[first : first + _BATCH]
-        decoded = [_decoded(image, model.size) for image in batch]
+        decoded = [_decoded(image, model.size, model.resize) for image in batch]
         pixels = [image for image in decoded if not isinstance(image, str)]
         values = iter(_probabilities(model, pixels))
         for image, result in zip(batch, decoded, strict=True):
@@ -132,9 +132,9 @@ def _probabilities(model: Classifier, images: list[NDArray[np.uint8]]) -> NDArra
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-def _decoded(image: Item, size: int) -> NDArray[np.uint8] | str:
+def _decoded(image: Item, size: int, resize: Resize) -> NDArray[np.uint8] | str:
     try:
-        return decode(image, size)
+        return decode(image, size, resize=resize)
     except DataError as error:
         if isinstance(image, np.ndarray):
             raise UsageError(

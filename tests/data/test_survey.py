@@ -4,13 +4,21 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hundredfold import data
+from hundredfold import data, spec
+from hundredfold.data import Source, Survey
 from hundredfold.errors import DataError
+
+
+def look(folder: Path, options: str = "") -> Survey:
+    """Survey a folder, an archive or a table with options of `image_folder`."""
+    part = spec.part(f"image_folder({options})", "hundredfold.data")
+    source = Source(folder=folder, cache=folder.parent / "cache", offline=True)
+    return data.survey(part.options, source)
 
 
 def test_a_survey_counts_without_decoding(photos) -> None:
     root = photos({"train/a": 5, "train/b": 7, "val/a": 2, "val/b": 1, "test/a": 4})
-    found = data.survey(root)
+    found = look(root)
     assert found.counts == {
         "train": {"a": 5, "b": 7}, "validation": {"a": 2, "b": 1}, "test": {"a": 4}
     }  # fmt: skip
@@ -24,7 +32,7 @@ def test_a_survey_knows_the_sizes_and_reads_no_test_image(tmp_path: Path) -> Non
         for number in range(3):
             Image.new("RGB", (40, 30 + number)).save(tmp_path / place / f"{number}.png")
     (tmp_path / "test/a/0.png").write_bytes(b"poison")
-    found = data.survey(tmp_path)
+    found = look(tmp_path)
     assert sorted(set(found.sizes)) == [(40, 30), (40, 31), (40, 32)]
     assert found.side == 31
     assert not any("test" in file.parts for file in found.sample)
@@ -33,13 +41,13 @@ def test_a_survey_knows_the_sizes_and_reads_no_test_image(tmp_path: Path) -> Non
 def test_files_that_are_no_images_have_no_size(photos) -> None:
     root = photos({"a": 3, "b": 3})
     (root / "a/0.png").write_bytes(b"poison")
-    found = data.survey(root)
+    found = look(root)
     assert (found.images("train"), len(found.sizes)) == (6, 5)
     assert data.decode_rate(found, 16, 0.1) > 0
 
 
 def test_a_rate_of_decoding_ends_in_time(photos) -> None:
-    found = data.survey(photos({"a": 30, "b": 30}))
+    found = look(photos({"a": 30, "b": 30}))
     began = time.perf_counter()
     assert data.decode_rate(found, 32, 0.0) > 0
     assert time.perf_counter() - began < 5
@@ -47,4 +55,4 @@ def test_a_rate_of_decoding_ends_in_time(photos) -> None:
 
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no training images"):
-        data.survey(tmp_path)
+        look(tmp_path)

@@ -11,8 +11,11 @@ import pytest
 from PIL import Image
 
 from hundredfold import cli, recipes
+from hundredfold.data import Source
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
+from hundredfold.training import resolve
+from hundredfold.weights.locate import WeightsFile
 
 SHAPES = ["--data", "shapes(size=18, classes=4, images=24)"]
 PLAIN = ["--precision", "fp32", "--threads", "1", "--epochs", "1"]
@@ -221,3 +224,26 @@ def test_the_digest_of_what_a_recipe_became_depends_on_what_it_became() -> None:
         assert facts["recipe_digest"] == recipe.digest
         digests.add(facts["resolved_digest"])
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("strategy", "size"), [("linear_probe", 224), ("linear_probe(input_size=112)", 112)]
+)
+def test_own_images_are_decoded_at_the_size_that_published_weights_take(
+    tmp_path: Path, strategy: str, size: int
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (50, 40)).save(tmp_path / "photos" / name / f"{number}.png")
+    source = Source(folder=tmp_path / "photos", cache=tmp_path / "cache")
+    file = WeightsFile(tmp_path / "w.pth", "0" * 16, "torchvision")
+    fields = {"data": "image_folder", "model": "densenet169", "weights": "imagenet"}
+    written = Recipe(**fields, strategy=strategy)
+    recipe, dataset = resolve.open_data(written, file, source)
+    assert recipe.data.options["size"] == dataset.size == size
+    again, _ = resolve.open_data(recipe, file, source)
+    assert again == recipe
+    fixed = written.override({"data": "image_folder(size=48)"})
+    assert resolve.open_data(fixed, file, source)[1].size == 48
+    assert resolve.open_data(Recipe(data="image_folder"), None, source)[1].size == 40

@@ -14,7 +14,17 @@ from hundredfold.api.options import File, home
 from hundredfold.data import Source
 from hundredfold.machine import cores, instruction_sets, nearest_folder, processor, quota
 
-_EXTRAS = ("h5py", "onnx", "onnxruntime", "timm", "tensorflow", "fastapi", "optuna", "ray")
+_EXTRAS = (
+    "h5py",
+    "pyarrow",
+    "onnx",
+    "onnxruntime",
+    "timm",
+    "tensorflow",
+    "fastapi",
+    "optuna",
+    "ray",
+)
 _SIDE = 1024  # rows and columns of the matrices in the timing trial
 _SECONDS = 0.3  # of the timing trial
 

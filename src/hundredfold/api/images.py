@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hundredfold import data as sets
 from hundredfold import spec
 from hundredfold.api import inspection
-from hundredfold.api.options import Data, File, path
+from hundredfold.api.options import Data, File, home, path
 from hundredfold.data import DataSet, Source
 from hundredfold.run import Run
 
@@ -28,9 +28,9 @@ def source_in(data_dir: File | None) -> Source:
 def resolve_data(data: Data, source: Source) -> tuple[str, Source]:
     """Return the recipe's `data` text and the source of data.
 
-    data: the name of a data set, a folder of images, or images in memory.
+    data: the name of a data set; a folder, an archive or a table of images; or images in memory.
 
-    Raises UsageError for a path that is not a folder, and DataError for unusable images.
+    Raises UsageError for another file, and DataError for unusable images.
     """
     if isinstance(data, str | os.PathLike):
         return sets.locate(os.fspath(data), source)
@@ -47,10 +47,10 @@ def source_of(run: Run, data: Data | None, data_dir: File | None, part: str = "t
         images = sets.in_memory(data, facts["classes"], part, facts["size"])
         return Source(folder=None, in_memory=images)
     if data is not None:
-        return sets.locate(os.fspath(data), source_in(data_dir))[1]
+        return sets.locate(os.fspath(data), source_in(data_dir))[1].as_before(facts)
     if data_dir is None and facts.get("folder"):
-        return Source(folder=Path(facts["folder"]))
-    return source_in(data_dir)
+        return Source(folder=Path(facts["folder"])).as_before(facts)
+    return source_in(data_dir).as_before(facts)
 
 
 def fetch(name: str, *, data_dir: File | None = None) -> dict[str, Any]:
@@ -81,16 +81,23 @@ def check(
     preview: File | None = None,
     html: bool | File | None = None,
     suspects: bool | File | None = None,
+    image_column: str = "",
+    label_column: str = "",
+    label_pattern: str = "",
+    group: str = "",
+    labels: File = "",
 ) -> dict[str, Any]:
     """Check data before training: unreadable files, empty classes, duplicates and more.
 
-    data: a folder of images, the name of a data set, or images in memory as for `train`.
-    data_dir: folder of the data set, if not in the cache.
+    data: a folder, an archive or a table of images, the name of a data set, or images in memory,
+        as for `train`.
+    data_dir: folder of the data set, if not in the cache; of the images that a table names.
     augment: an augmentation such as "pad_crop(pixels=4) | flip", shown in `preview`.
     preview: path of a PNG file for examples; defaults to preview.png with an augmentation.
     html: path of a page with pictures to write; True takes check-NAME.html.
     suspects: path of a CSV file to write: the images whose label is most likely wrong, first. True
         takes suspects-NAME.csv. The test part is read too, and counts as no evaluation.
+    image_column, label_column, label_pattern, group, labels: as for `train`.
 
     Returns the report: "images", "classes", "bad", "duplicates", "problems", "advice" and more.
     Training would refuse data with "problems". Raises UsageError for an unknown data set, and
@@ -98,20 +105,27 @@ def check(
     """
     chain = spec.chain(augment, "hundredfold.augment")
     text, source = resolve_data(data, source_in(data_dir))
+    chosen = {"image_column": image_column, "label_column": label_column, "group": group,
+              "label_pattern": label_pattern, "labels": home(labels)}  # fmt: skip
+    own = {option: value for option, value in chosen.items() if value}
+    part = spec.part(text, "hundredfold.data")
+    part = part.with_options(own) if own else part
     folder = _folder(text, source)
-    name = folder.resolve().name if folder else spec.parse(text).name
+    name = folder.resolve().name if folder else part.name
     files = inspection.destinations(source, name, html, suspects)
-    report = inspection.inspect(text, source, _checked(text, source), files)
+    report = inspection.inspect(str(part), source, _checked(part, source), files)
     if (chain or preview) and not report["problems"]:
         report["preview"] = str(path(preview) or Path("preview.png"))
-        sets.save_grid(_cells(sets.load(text, source), chain), Path(report["preview"]))
+        sets.save_grid(_cells(sets.load(part, source), chain), Path(report["preview"]))
     return report
 
 
-def _checked(text: str, source: Source) -> dict[str, Any]:
-    if folder := _folder(text, source):
-        return sets.check_folder(folder, source.cache)
-    data = sets.load(text, source)
+def _checked(part: spec.Part, source: Source) -> dict[str, Any]:
+    if sets.is_own_images(part) and source.folder is not None:
+        with sets.reading():
+            listing = sets.listing_of(part.options, source)
+        return sets.check_folder(source.folder, source.cache, listing=listing)
+    data = sets.load(part, source)
     sets.refuse_folder(data, source)
     return sets.check_set(data, source.cache)
 

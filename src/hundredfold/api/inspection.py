@@ -80,8 +80,9 @@ def _suspects(text: str, source: Source, report: Mapping[str, Any]) -> list[Susp
 
     total, side = sum(report["images"].values()), min(report["sizes"]["median"])
     size = suspects.image_size(total, side)
-    folder = spec.parse(text).name == "image_folder"
-    opened = sets.load(f"image_folder(size={size})" if folder else text, source)
+    part = spec.part(text, "hundredfold.data")
+    part = part.with_options({"size": size}) if sets.is_own_images(part) else part
+    opened = sets.load(part, source)
     return suspects.suspects(opened, source, size)
 
 

@@ -28,6 +28,19 @@ _OTHER_WORDS = {
 _CLOSE = 0.75  # smallest `difflib` ratio at which an option is suggested
 
 
+# options of the command -> options of the data set `image_folder`
+DATA_OPTIONS = {
+    "image_size": "size",
+    "resize": "resize",
+    "image_column": "image_column",
+    "label_column": "label_column",
+    "label_pattern": "label_pattern",
+    "group": "group",
+    "test": "test",
+    "labels": "labels",
+}
+
+
 class RecipeFields(TypedDict, total=False):
     """Fields of a recipe, which determine a run's numbers; see `Recipe` for their meaning."""
 
@@ -65,7 +78,34 @@ class CommandOptions(TypedDict, total=False):
     pretrained: Annotated[File | None, "Same as --weights."]
     lr: Annotated[float | None, "The optimizer's learning rate, same as --set optimizer.lr."]
     image_size: Annotated[
-        int | None, "Height and width of the images in pixels, same as --set data.size."
+        int | None,
+        "Height and width of the images in pixels, same as --set data.size. Default for your own "
+        "images: that of the weights, else chosen by their sizes.",
+    ]
+    resize: Annotated[
+        Literal["crop", "pad", "stretch"] | None,
+        "What becomes of an image that is no square: its centred square, the whole with black "
+        "borders, or the whole without its aspect.",
+    ]
+    image_column: Annotated[str | None, "The column of a table that names the images."]
+    label_column: Annotated[str | None, "The column of a table that holds the labels."]
+    label_pattern: Annotated[
+        str | None,
+        'Labels in the names of files, as in "{label}_*" for cat_1.jpg; * is any text, # digits.',
+    ]
+    group: Annotated[
+        str | None,
+        "What must stay within one split, a patient or video: a column of the table, or a pattern "
+        'of file names such as "{group}_*".',
+    ]
+    test: Annotated[
+        float | None,
+        "Fraction of the images that becomes the test split, which only evaluate opens.",
+    ]
+    labels: Annotated[
+        File | None,
+        "A CSV of corrected labels, with the columns file and label; an empty label leaves the "
+        "image out.",
     ]
     set: Annotated[
         list[str] | None,
@@ -139,7 +179,7 @@ COMMAND_DEFAULTS: Mapping[str, Any] = {
     "pretrained": None,
     "trust": None,
     "lr": None,
-    "image_size": None,
+    **dict.fromkeys(DATA_OPTIONS),
     "set": None,
     "budget": "",
     "device": "auto",
@@ -187,6 +227,16 @@ def _chain(value: Any, package: str) -> spec.Chain:
     if isinstance(value, str):
         return spec.chain(value, package, spec.OwnFiles(trusted=None))
     return spec.Chain([spec.own_part(value, package)])
+
+
+def data_sets(options: Mapping[str, Any]) -> list[str]:
+    """Return the options of the data set as texts for `Recipe.override`: "data.size=64"."""
+    values = {
+        DATA_OPTIONS[key]: options[key] for key in DATA_OPTIONS if options.get(key) is not None
+    }
+    if "labels" in values:
+        values["labels"] = home(values["labels"])
+    return [f"data.{option}={value!r}" for option, value in values.items()]
 
 
 def metric_parts(

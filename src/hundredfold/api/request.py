@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hundredfold import displays, recipe, recipes, run
+from hundredfold import data, displays, recipe, recipes, run, spec
 from hundredfold.api import images
 from hundredfold.api.options import (
     COMMAND_DEFAULTS,
     TrainOptions,
+    data_sets,
     home,
     recipe_changes,
     trusted,
@@ -70,16 +71,38 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
     sets = _sets(options)
     chosen, explicit = _recipe(name, changes, options, sets, files)
     _need_agreement(chosen, options, "epochs" in keywords)
-    sized = options["image_size"] is not None or "data.size" in explicit
+    part, source = data.pin_labels(chosen.data, source)
+    if part != chosen.data:
+        changes["data"] = str(part)
+        chosen = chosen.override({"data": part})
+    sized = _sized(part, options)
     return Request(
         chosen, source, changes, bool(name), options, display, sets, files, sized, explicit
     )
 
 
 def _sets(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the texts of `--set`, and that of `--lr` before them."""
+    """Return the texts of `--set`, and that of `--lr` before them; none of the data."""
     rate = [f"optimizer.lr={options['lr']}"] if options["lr"] is not None else []
-    return (*rate, *(options["set"] or []))
+    return (*rate, *(text for text in options["set"] or [] if not _of_data(text)))
+
+
+def _data_sets(options: Mapping[str, Any]) -> list[str]:
+    """Return the texts of `--set`, and of the options for own images, that change the data."""
+    return data_sets(options) + [text for text in options["set"] or [] if _of_data(text)]
+
+
+def _of_data(text: str) -> bool:
+    return text.lstrip().startswith("data.")
+
+
+def _sized(part: spec.Part, options: Mapping[str, Any]) -> bool:
+    """Return whether the user set the size of the images; 0 leaves it to the images."""
+    size = part.options.get("size", 0)
+    if part.own or not size:
+        return False
+    named = any(text.partition("=")[0].strip() == "data.size" for text in _data_sets(options))
+    return named or size != spec.part(part.name, "hundredfold.data").options["size"]
 
 
 def _merge_pretrained(keywords: dict[str, Any], out: Path) -> dict[str, Any]:
@@ -105,9 +128,10 @@ def _recipe(
         if not name and changes.get("engine") != "tensorflow":  # which has networks of its own
             network = network or backbone_of(changes["weights"])
         changes |= {"model": network} if network else {}
-    if options["image_size"] is not None:  # an option of the data, which a budget keeps
-        sized = base.override(changes, [f"data.size={options['image_size']}"], files)
-        changes["data"] = str(sized.data)
+    if changes.get("data") == base.data.name == "image_folder":
+        del changes["data"]  # the recipe's own options hold for other images too
+    if of_data := _data_sets(options):  # a budget keeps them
+        changes["data"] = str(base.override(changes, of_data, files).data)
     explicit = changes.keys() | {text.partition("=")[0].strip() for text in sets}
     if name.endswith(".toml") and base.model_fields_set < Recipe.model_fields.keys():
         explicit |= base.model_fields_set

@@ -168,7 +168,7 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
     definition = _definition(name, keywords, changes)
     definition = _sized(definition, keywords)
     settings = plans.options(
-        source.folder if "data" in keywords else path(keywords.get("data_dir")),
+        source.images or source.folder if "data" in keywords else path(keywords.get("data_dir")),
         keywords.get("device", "auto"),
         keywords.get("threads", 0),
         keywords.get("jobs", 1),

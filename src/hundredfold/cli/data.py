@@ -52,6 +52,11 @@ def check(
     preview: Annotated[Path | None, Parameter(show_default="none")] = None,
     html: Annotated[list[Path] | None, _OPTIONAL] = None,
     suspects: Annotated[list[Path] | None, _OPTIONAL] = None,
+    image_column: Annotated[str, Parameter(show_default="found")] = "",
+    label_column: Annotated[str, Parameter(show_default="found")] = "",
+    label_pattern: Annotated[str, Parameter(show_default="none")] = "",
+    group: Annotated[str, Parameter(show_default="none")] = "",
+    labels: Annotated[str, Parameter(show_default="none")] = "",
     json: bool = False,
 ) -> dict[str, Any]:
     """Check data before training: unreadable files, empty classes, duplicates and more.
@@ -62,9 +67,9 @@ def check(
     Parameters
     ----------
     what
-        A folder of your images, or a data set ("cifar100").
+        A folder, an archive or a table of your images, or a data set ("cifar100").
     data_dir
-        Folder of the data set, if not in the cache.
+        Folder of the data set, if not in the cache; of the images that a table names.
     augment
         Show the effect of an augmentation, for example "pad_crop(pixels=4) | flip".
     preview
@@ -75,6 +80,16 @@ def check(
     suspects
         Write a CSV of images, the most likely wrong label first: file, split, given, likely,
         probability; suspects-NAME.csv unless a path follows. Correct it and pass it to train.
+    image_column
+        The column of a table that names the images.
+    label_column
+        The column of a table that holds the labels.
+    label_pattern
+        Labels in the names of files, as in "{label}_*".
+    group
+        What must stay within one split: a column of the table, or a pattern of file names.
+    labels
+        A CSV of corrected labels.
     json
         Print one JSON object.
     """
@@ -85,6 +100,11 @@ def check(
         preview=preview,
         html=_path(html),
         suspects=_path(suspects),
+        image_column=image_column,
+        label_column=label_column,
+        label_pattern=label_pattern,
+        group=group,
+        labels=labels,
     )
     if not json:
         _print_report(report)

@@ -7,12 +7,14 @@ from pathlib import Path
 from hundredfold import spec
 from hundredfold.data._balance import balanced_order, class_weights
 from hundredfold.data._check import check_folder, check_set
+from hundredfold.data._corrections import pinned
 from hundredfold.data._download import download
-from hundredfold.data._files import fingerprint
-from hundredfold.data._image import Picture, decode, whole
+from hundredfold.data._files import fingerprint, reading
+from hundredfold.data._image import Picture, Resize, decode, resize_of, whole
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._packed import Packed, Pixels
 from hundredfold.data._preview import examples, save_grid
+from hundredfold.data._sources import is_file_of_images, listing_of
 from hundredfold.data._split import limited, split, training
 from hundredfold.data._survey import Survey, decode_rate, survey
 from hundredfold.data._suspects import Suspect, write_suspects
@@ -28,6 +30,7 @@ __all__ = [
     "Packed",
     "Picture",
     "Pixels",
+    "Resize",
     "Source",
     "Split",
     "Survey",
@@ -42,12 +45,18 @@ __all__ = [
     "examples",
     "fingerprint",
     "in_memory",
+    "is_own_images",
     "limited",
+    "listing_of",
     "load",
     "locate",
+    "pin_labels",
     "progress",
+    "reading",
     "refuse_folder",
+    "resize_of",
     "save_grid",
+    "sizes_itself",
     "split",
     "survey",
     "training",
@@ -60,10 +69,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def locate(text: str, source: Source) -> tuple[str, Source]:
-    """Return the data set and source that a text names: a data set, or a folder of images.
+    """Return the data set and source that a text names: a data set, or images of the user's own.
 
-    Where a data set and a folder have the same name, the data set is used and a warning is
-    logged. Raises UsageError for a path that is not a folder.
+    Images are a folder, an archive or a table; the folder of a source is then that of the images
+    that the table names. Where a data set and a folder have the same name, the data set is used
+    and a warning is logged. Raises UsageError for another file.
     """
     folder = Path(text).expanduser()
     if text in spec.names(__name__):
@@ -71,11 +81,40 @@ def locate(text: str, source: Source) -> tuple[str, Source]:
             own = f"the folder of that name is ./{text}"
             _LOG.warning("warning: %s is the data set that ships with Hundredfold; %s", text, own)
         return text, source
-    if not (folder.exists() or "/" in text):
+    if not (folder.exists() or "/" in text) and not is_file_of_images(folder):
         return text, source
+    if is_file_of_images(folder) and folder.is_file():
+        images = source.folder if source.folder != Source().folder else None
+        return "image_folder", replace(source, folder=folder, images=images)
     if not folder.is_dir():
-        raise UsageError(f"{text} is not a folder", remedy="a folder of images, or cifar100")
+        raise UsageError(
+            f"{text} is not a folder",
+            remedy="a folder, a .zip or .tar of class folders, a table such as labels.csv, or "
+            "cifar100",
+        )
     return "image_folder", replace(source, folder=folder)
+
+
+def pin_labels(part: spec.Part, source: Source) -> tuple[spec.Part, Source]:
+    """Return a data set's part with its file of corrected labels pinned by digest, and its source.
+
+    Raises DataError where the file cannot be read.
+    """
+    labels = part.options.get("labels")
+    if not is_own_images(part) or not labels:
+        return part, source
+    text, path = pinned(str(labels), source.cache)
+    return part.with_options({"labels": text}), replace(source, labels=path or source.labels)
+
+
+def is_own_images(part: spec.Part) -> bool:
+    """Return whether a data set is images of the user's own, as files."""
+    return not part.own and part.name == "image_folder"
+
+
+def sizes_itself(part: spec.Part) -> bool:
+    """Return whether a data set chooses the size of its images."""
+    return is_own_images(part) and not part.options["size"]
 
 
 def refuse_folder(dataset: DataSet, source: Source) -> None:

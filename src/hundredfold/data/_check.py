@@ -11,30 +11,39 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 
 from hundredfold import duplicates
-from hundredfold.data import _scan
+from hundredfold.data import _decoding, _scan, _sources
 from hundredfold.data._image import decode, dimensions
+from hundredfold.data._listing import Listing
 from hundredfold.data._measure import file_measures, measures
 from hundredfold.data._passed_over import passed_over
 from hundredfold.data._repeats import Image, Thumbnails
 from hundredfold.data._report import report
-from hundredfold.data._types import DataSet
+from hundredfold.data._types import DataSet, Source
+from hundredfold.data._walk import Entry
 from hundredfold.errors import DataError
-from hundredfold.machine import cores
 from hundredfold.progress_bar import progress
 
 SIZE = 64  # pixels; files that decode to equal pixels at this size are the same image
 
 
-def check_folder(root: Path, cache: Path, parts: Iterable[str] | None = None) -> dict[str, Any]:
+def check_folder(
+    root: Path,
+    cache: Path,
+    parts: Iterable[str] | None = None,
+    *,
+    listing: Listing | None = None,
+) -> dict[str, Any]:
     """Read every image of a folder of class folders and report the problems.
 
     cache: folder in which near-duplicates are cached.
     parts: the parts to check ("train", "validation", "test"); None checks all.
+    listing: of the images, where they do not lie in class folders; root is then what it was
+        made from.
 
     Raises DataError where the folder has neither parts nor classes.
     """
-    layout = _scan.layout(root)
-    files = {part: _scan.classes(layout, part) for part in parts or layout.parts}
+    listing = listing or _sources.listed(Source(folder=root, cache=cache), _sources.Options())
+    files = {part: listing.read(part) for part in parts or listing.where}
     jobs = [
         (part, label, file)
         for part, classes in files.items()
@@ -45,18 +54,23 @@ def check_folder(root: Path, cache: Path, parts: Iterable[str] | None = None) ->
     text = f"reading {len(jobs):,} images of {root}"
     with (
         catch_warnings(),
-        ThreadPoolExecutor(min(8, cores())) as pool,
+        ThreadPoolExecutor(_decoding.threads()) as pool,
         progress(text if len(jobs) >= 1000 else "", len(jobs), count=True) as advance,
     ):
         simplefilter("ignore")
-        images = list(pool.map(partial(_read_image, root, advance), jobs, thumbnails))
+        images = list(pool.map(partial(_read_image, listing.root, advance), jobs, thumbnails))
     counts = {
         part: {label: len(class_files) for label, class_files in classes.items()}
         for part, classes in files.items()
     }
-    facts = report(root.resolve().name, counts, images, thumbnails, cache)
-    facts["files"]["passed_over"] = passed_over(root, [file for *_, file in jobs])
-    facts["problems"] = _refused(root, files, {image.name for image in images if image.reason})
+    facts = report(_sources.name_of(root), counts, images, thumbnails, cache)
+    if root.is_dir():
+        facts["files"]["passed_over"] = passed_over(
+            root, [file for *_, file in jobs if isinstance(file, Path)]
+        )
+    facts["problems"] = _refused(
+        listing.root, files, {image.name for image in images if image.reason}
+    )
     facts["advice"] += _not_refused(files)
     return facts
 
@@ -85,7 +99,10 @@ def check_set(data: DataSet, cache: Path) -> dict[str, Any]:
 
 
 def _read_image(
-    root: Path, advance: Callable[[int], object], job: tuple[str, str, Path], thumbnail: Thumbnails
+    root: Entry,
+    advance: Callable[[int], object],
+    job: tuple[str, str, Entry],
+    thumbnail: Thumbnails,
 ) -> Image:
     """Read one image, and write its thumbnail (32, 32, 3) into `thumbnail`."""
     part, label, file = job
@@ -105,7 +122,7 @@ def _read_image(
 
 
 def _refused(
-    root: Path, files: Mapping[str, Mapping[str, list[Path]]], bad: Collection[str]
+    root: Entry, files: Mapping[str, Mapping[str, list[Entry]]], bad: Collection[str]
 ) -> list[str]:
     """Return the reasons for which training would refuse the folder.
 
@@ -128,12 +145,12 @@ def _refused(
     return problems + _unknown(files, "validation")
 
 
-def _not_refused(files: Mapping[str, Mapping[str, list[Path]]]) -> list[str]:
+def _not_refused(files: Mapping[str, Mapping[str, list[Entry]]]) -> list[str]:
     """Return the problems of the test part, which training never opens."""
     return [f"fix the test part before it is scored: {text}" for text in _unknown(files, "test")]
 
 
-def _unknown(files: Mapping[str, Mapping[str, list[Path]]], part: str) -> list[str]:
+def _unknown(files: Mapping[str, Mapping[str, list[Entry]]], part: str) -> list[str]:
     classes = files.get(part, {})
     unknown = sorted(c for c, images in classes.items() if images and c not in files["train"])
     return [f"{c!r} is in the {part} part and not in the training part" for c in unknown]

@@ -3,14 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.data._image import decode
+from hundredfold.data._image import Resize, decode
+from hundredfold.data._walk import Entry
 from hundredfold.errors import DataError
 from hundredfold.machine import cores
 from hundredfold.progress_bar import progress
@@ -30,10 +30,10 @@ def threads() -> int:
     return min(_MOST_THREADS, cores())
 
 
-def image(file: Path, size: int, name: str) -> NDArray[np.uint8] | str:
+def image(file: Entry, size: int, name: str, resize: Resize = "crop") -> NDArray[np.uint8] | str:
     """Return the pixels of a file, or the reason why there are none."""
     try:
-        return decode(file, size, name)
+        return decode(file, size, name, resize)
     except DataError as error:
         return error.message.removeprefix(f"cannot read {name}: ")
 

@@ -3,17 +3,20 @@
 - Orientation: the EXIF tag is applied; a damaged tag is ignored, as in browsers.
 - 16 bits: grey is scaled (not clipped) to 8 bits, colour keeps its high byte.
 - Palette: looked up. Transparency: over white. CMYK: converted. Several frames: the first.
-- Size: the largest centred square, resized with antialiasing (bicubic).
+- Size: resized with antialiasing (bicubic). "crop" keeps the largest centred square, "pad" the
+  whole image on black, "stretch" the whole image without its aspect.
 """
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from hundredfold.data._archives import Member
 from hundredfold.errors import DataError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -32,25 +35,30 @@ _TURNS = {
 }
 
 
-Picture: TypeAlias = Path | bytes | Image.Image | NDArray[np.uint8]
+Picture: TypeAlias = Path | Member | bytes | Image.Image | NDArray[np.uint8]
+Resize: TypeAlias = Literal["crop", "pad", "stretch"]
 
 
-def decode(file: Picture, size: int, name: str = "") -> NDArray[np.uint8]:
+def decode(file: Picture, size: int, name: str = "", resize: Resize = "crop") -> NDArray[np.uint8]:
     """Return an image as (size, size, 3) uint8.
 
-    file: a path, the bytes of a file, a PIL image, or an array of uint8 pixels: (height, width,
-          3) or, grey, (height, width).
+    file: a path, a member of an archive, the bytes of a file, a PIL image, or an array of uint8
+          pixels: (height, width, 3) or, grey, (height, width).
     size: height and width of the result in pixels.
     name: the image's name in errors; "" takes the path.
+    resize: how an image that is no square becomes one: "crop" its centred square, "pad" it with
+          black, "stretch" it.
 
     Raises DataError for an image that is in none of FORMATS, that has more than MOST_PIXELS
     pixels, or whose file has more than MOST_BYTES bytes.
     """
-    name = name or (str(file) if isinstance(file, Path) else "the image")
+    name = name or (str(file) if isinstance(file, Path | Member) else "the image")
     try:
         if isinstance(file, np.ndarray):
-            return _resized(_from_array(file), size)
-        return _resized(file, size) if isinstance(file, Image.Image) else _decoded(file, size)
+            return _resized(_from_array(file), size, resize)
+        if isinstance(file, Image.Image):
+            return _resized(file, size, resize)
+        return _decoded(file, size, resize)
     except Exception as error:  # decoders raise anything, SyntaxError and struct.error included
         raise _unreadable(name, error) from None
 
@@ -72,13 +80,22 @@ def whole(file: Path, most: int) -> NDArray[np.uint8]:
         raise _unreadable(str(file), error) from None
 
 
-def dimensions(file: Path) -> tuple[int, int]:
+def resize_of(options: Mapping[str, Any]) -> Resize:
+    """Return how a data set with these options makes squares of its images."""
+    resize: Resize = options.get("resize", "crop")
+    return resize
+
+
+def dimensions(file: Path | Member) -> tuple[int, int]:
     """Return width and height in pixels from the header of an image file, without decoding it."""
-    with Image.open(file, formats=FORMATS) as image:
+    opened = file if isinstance(file, Path) else io.BytesIO(_bytes(file))
+    with Image.open(opened, formats=FORMATS) as image:
         return image.size
 
 
-def _bytes(file: Path | bytes) -> bytes:
+def _bytes(file: Path | Member | bytes) -> bytes:
+    if isinstance(file, Member):
+        file = file.read(MOST_BYTES + 1)
     if isinstance(file, Path):
         with file.open("rb") as stream:
             file = stream.read(MOST_BYTES + 1)
@@ -87,17 +104,17 @@ def _bytes(file: Path | bytes) -> bytes:
     return file
 
 
-def _decoded(file: Path | bytes, size: int) -> NDArray[np.uint8]:
+def _decoded(file: Path | Member | bytes, size: int, resize: Resize) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(_bytes(file)), formats=FORMATS) as image:
         _need_few_pixels(image)
         image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at half, quarter ... its size
         image.load()
-        return _resized(image, size)
+        return _resized(image, size, resize)
 
 
-def _resized(image: Image.Image, size: int) -> NDArray[np.uint8]:
+def _resized(image: Image.Image, size: int, resize: Resize) -> NDArray[np.uint8]:
     _need_few_pixels(image)
-    square = _square(_eight_bit(image), size)
+    square = _SQUARES[resize](_eight_bit(image), size)
     turn = _TURNS.get(_orientation(image))
     square = square.transpose(turn) if turn is not None else square
     return np.asarray(_opaque(square))
@@ -139,12 +156,29 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
     return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled  # 0: white is zero
 
 
-def _square(image: Image.Image, size: int) -> Image.Image:
+def _cropped(image: Image.Image, size: int) -> Image.Image:
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
     return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+
+
+def _padded(image: Image.Image, size: int) -> Image.Image:
+    """Return the whole image in the middle of a black square."""
+    longest = max(image.size)
+    width, height = (max(1, round(side * size / longest)) for side in image.size)
+    small = image.resize((width, height), Image.Resampling.BICUBIC)
+    black = Image.new("RGB", (size, size))
+    black.paste(_opaque(small), ((size - width) // 2, (size - height) // 2))
+    return black
+
+
+def _stretched(image: Image.Image, size: int) -> Image.Image:
+    return image.resize((size, size), Image.Resampling.BICUBIC)
+
+
+_SQUARES = {"crop": _cropped, "pad": _padded, "stretch": _stretched}
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hundredfold.data._walk import Entry, size_and_times
 
 Measures: TypeAlias = Mapping[str, float | str]
 
@@ -29,13 +30,13 @@ def measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
     }
 
 
-def file_measures(file: Path, shape: tuple[int, int]) -> dict[str, float | str]:
+def file_measures(file: Entry, shape: tuple[int, int]) -> dict[str, float | str]:
     """Return pixels, aspect, bytes and type of an image file; shape: (width, height)."""
     width, height = shape
     return {
         "pixels": float(width * height),
         "aspect": round(math.log2(width / height), 3),
-        "bytes": float(file.stat().st_size),
+        "bytes": float(size_and_times(file)[0]),
         "file type": {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tif": ".tiff"}.get(
             file.suffix.lower(), file.suffix.lower()
         ),

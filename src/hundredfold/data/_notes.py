@@ -40,7 +40,7 @@ def notes(
     return (*unreadable, *odd, *see)
 
 
-def left_out(root: Path, part: _store.Part) -> str:
+def left_out(root: object, part: _store.Part) -> str:
     """Return a sentence on the files of a part that could not be read, with the reasons."""
     first = "; ".join(f"{name} ({reason})" for name, reason in part.left_out[:_SHOWN])
     count, total = len(part.left_out), len(part.left_out) + len(part.names)

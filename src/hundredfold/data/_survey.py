@@ -1,37 +1,40 @@
-"""Look at a folder of images without decoding it, and measure how fast it would be decoded."""
+"""Look at own images without decoding them, and measure how fast they would be decoded."""
 
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
-from hundredfold.data import _decoding, _files, _scan, _walk
-from hundredfold.data._image import dimensions
+from hundredfold.data import _decoding, _files, _scan, _sizes, _sources
+from hundredfold.data._image import Resize, resize_of
+from hundredfold.data._listing import Files, Listing
 from hundredfold.data._subset import drawn
+from hundredfold.data._types import Source
+from hundredfold.data._walk import Entry, names, size_and_times
 
 _SAMPLED = 256  # files whose headers are read, or that are decoded at most
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A folder of images as it is, without decoding it.
+    """Own images as they are, without decoding them.
 
     counts: part ("train", "validation", "test") -> class -> number of files.
     bytes:  size of all files together.
     sizes:  (width, height) in pixels of a sample of training images, from their headers.
     sample: training files, spread over the classes, that `decode_rate` reads.
+    resize: what becomes of an image that is no square.
     """
 
-    root: Path
     counts: Mapping[str, Mapping[str, int]]
     bytes: int
     sizes: tuple[tuple[int, int], ...]
-    sample: tuple[Path, ...]
+    sample: tuple[Entry, ...]
+    resize: Resize = "crop"
 
     def images(self, part: str) -> int:
         """Return the number of files of a part; 0 where there is no such part."""
@@ -48,34 +51,25 @@ class Survey:
         return int(np.median([min(size) for size in self.sizes])) if self.sizes else 0
 
 
-def survey(folder: Path) -> Survey:
-    """Count the images of a folder of class folders, and read the headers of a sample.
+def survey(options: Mapping[str, Any], source: Source) -> Survey:
+    """Count the images of a source, and read the headers of a sample.
+
+    options: those of `image_folder`; they choose labels, the test part and the subset.
 
     Files are listed and their sizes added up; a few hundred training files are opened. 100,000
-    files take about a second. Raises DataError as `image_folder` does for an unusable folder.
+    files of a folder take about a second. Raises UsageError and DataError as `image_folder` does.
     """
     with _files.reading():
-        layout = _scan.layout(folder)
-        files = {"train": _scan.training_classes(layout)}
-        files |= {part: _scan.classes(layout, part) for part in layout.parts if part != "train"}
-        total = sum(
-            file.stat().st_size
-            for classes in files.values()
-            for paths in classes.values()
-            for file in paths
-        )
-    sample = _sample(layout.root, files["train"])
-    sizes = []
-    with catch_warnings():
-        simplefilter("ignore")
-        for file in sample:
-            with suppress(Exception):  # decoders raise anything; decoding names such files
-                sizes.append(dimensions(file))
+        listing = _sources.listing_of(options, source)
+        parts = {part: listing.read(part) for part in listing.where}
+        _scan.need_classes(parts["train"], listing.where["train"])
+        every = (file for files in parts.values() for some in files.values() for file in some)
+        total = sum(size_and_times(file)[0] for file in every)
+    sample = _sample(listing, parts["train"])
     counts = {
-        part: {name: len(paths) for name, paths in classes.items()}
-        for part, classes in files.items()
+        part: {name: len(some) for name, some in files.items()} for part, files in parts.items()
     }
-    return Survey(layout.root, counts, total, tuple(sizes), sample)
+    return Survey(counts, total, tuple(_sizes.shapes(sample)), sample, resize_of(options))
 
 
 def decode_rate(survey: Survey, size: int, seconds: float) -> float:
@@ -90,15 +84,15 @@ def decode_rate(survey: Survey, size: int, seconds: float) -> float:
         simplefilter("ignore")
         while done < len(survey.sample) and (not done or time.perf_counter() - began < seconds):
             files = survey.sample[done : done + step]
-            list(pool.map(lambda file: _decoding.image(file, size, ""), files))
+            list(pool.map(lambda file: _decoding.image(file, size, "", survey.resize), files))
             done += len(files)
     return done / max(time.perf_counter() - began, 1e-9)
 
 
-def _sample(root: Path, classes: Mapping[str, list[Path]]) -> tuple[Path, ...]:
+def _sample(listing: Listing, classes: Files) -> tuple[Entry, ...]:
     """Return about `_SAMPLED` files in an order that mixes the classes."""
-    files = [file for paths in classes.values() for file in paths]
-    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in classes.values()])
-    rows = drawn(list(_walk.names(root, files)), labels, _SAMPLED)
+    files = [file for some in classes.values() for file in some]
+    labels = np.repeat(np.arange(len(classes)), [len(some) for some in classes.values()])
+    rows = drawn(list(names(listing.root, files)), labels, _SAMPLED)
     mixed = np.random.PCG64(0).random_raw(len(rows)).argsort(kind="stable")
     return tuple(files[row] for row in rows[mixed][: 2 * _SAMPLED])

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from hundredfold import cache
 from hundredfold.data._image import Picture
 from hundredfold.data._packed import Pixels
+from hundredfold.data._tables import is_table
 
 
 def _folder() -> Path | None:
@@ -52,16 +54,35 @@ class InMemory:
 class Source:
     """Where the data are: options of a command, never of a recipe.
 
-    folder:    folder of the data (`--data-dir`, HUNDREDFOLD_DATA); read, never written.
+    folder:    folder of the data (`--data-dir`, HUNDREDFOLD_DATA), or an archive or a table of
+               images; read, never written.
     cache:     folder for downloads and decoded images (HUNDREDFOLD_CACHE, else the user's cache).
     offline:   whether the network is forbidden (HUNDREDFOLD_OFFLINE=1).
     in_memory: images passed from Python; the data set `arrays` loads them.
+    images:    folder or archive of the images that a table names; None is the table's folder.
+    labels:    file of corrected labels (`--labels`), whose digest the recipe has.
     """
 
     folder: Path | None = field(default_factory=_folder)
     cache: Path = field(default_factory=cache.location)
     offline: bool = field(default_factory=_offline)
     in_memory: InMemory | None = None
+    images: Path | None = None
+    labels: Path | None = None
+
+    def as_before(self, facts: Mapping[str, Any]) -> "Source":
+        """Return the source with the paths of a run's data where this one names none.
+
+        facts: `data` of run.json. A folder beside the table of a run is that of its images.
+        """
+        before = {k: Path(facts[k]) for k in ("folder", "images", "labels") if facts.get(k)}
+        folder, images = before.get("folder"), before.get("images")
+        labels = self.labels or before.get("labels")
+        if self.folder in (None, folder):
+            return replace(self, folder=folder, images=self.images or images, labels=labels)
+        if folder and is_table(folder) and self.folder.is_dir() and self.folder != _folder():
+            return replace(self, folder=folder, images=self.folder, labels=labels)
+        return replace(self, labels=labels)
 
 
 @dataclass(frozen=True)
@@ -73,12 +94,14 @@ class Split:
     labels:  (n,), indices in `DataSet.classes`, the whole part.
     indices: rows of the split, ascending.
     names:   one file name per row of pixels where the images are files, else ().
+    groups:  (n,), index of what must stay within one split, the whole part; None without groups.
     """
 
     pixels: Pixels
     labels: NDArray[np.int64]
     indices: NDArray[np.int64]
     names: tuple[str, ...] = ()
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -104,6 +127,8 @@ class DataSet:
     bundled:       whether it ships with the package or is generated, so that it reads no folder.
     mirrors:       whether mirrored images keep their class, so that flips may augment them.
     notes:         a sentence on each file left out of, or oddity in, the training data.
+    resolved:      options that were automatic, with the values they became.
+    paths:         "images" and "labels" of the source, absolute, where it has them.
     """
 
     name: str
@@ -116,3 +141,5 @@ class DataSet:
     bundled: bool = False
     mirrors: bool = True
     notes: tuple[str, ...] = ()
+    resolved: Mapping[str, Any] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)

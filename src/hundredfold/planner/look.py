@@ -1,14 +1,13 @@
 """Look at images before a budget decides how to train on them, without decoding them all."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from hundredfold import data
-from hundredfold.data import DataSet, Source
+from hundredfold.data import DataSet, Picture, Source
 from hundredfold.errors import DataError
 from hundredfold.recipe import Recipe
 
@@ -45,10 +44,10 @@ class Look:
 def look(recipe: Recipe, source: Source, seconds: float) -> Look:
     """Look at a recipe's data set. seconds: for measuring the rate of decoding, at most.
 
-    Raises DataError for a folder that cannot be used.
+    A test part that is cut off is not looked at. Raises DataError for images that cannot be used.
     """
-    if recipe.data.name == "image_folder" and source.folder is not None and source.folder.is_dir():
-        return _folder(source.folder, seconds)
+    if data.is_own_images(recipe.data) and source.folder is not None:
+        return _own_images(data.survey(recipe.data.options, source), seconds)
     dataset: DataSet = data.load(recipe.data, source)
     train = dataset.parts["train"]()
     validation = len(dataset.parts["validation"]()) if "validation" in dataset.parts else 0
@@ -58,19 +57,18 @@ def look(recipe: Recipe, source: Source, seconds: float) -> Look:
     return Look(*counts, dataset.size, _detail(images), float("inf"), dataset.mirrors)
 
 
-def _folder(folder: Path, seconds: float) -> Look:
-    survey = data.survey(folder)
+def _own_images(survey: data.Survey, seconds: float) -> Look:
     side = max(8, survey.side)
     rate = data.decode_rate(survey, min(side, 224), seconds)
-    images = [data.decode(file, min(side, 128)) for file in _readable(survey)]
+    images = [data.decode(file, min(side, 128), resize=survey.resize) for file in _readable(survey)]
     counts = survey.images("train"), survey.images("validation"), len(survey.classes)
     detail = _detail(images) if images else side
     detail = side if images and detail == images[0].shape[0] else detail
     return Look(*counts, side, detail, rate, mirrors=True)
 
 
-def _readable(survey: data.Survey) -> list[Path]:
-    files = []
+def _readable(survey: data.Survey) -> list[Picture]:
+    files: list[Picture] = []
     for file in survey.sample[:_SAMPLED]:
         try:
             data.decode(file, 8)

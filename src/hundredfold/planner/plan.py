@@ -9,7 +9,7 @@ import math
 import time
 from dataclasses import replace
 
-from hundredfold import data, run, wording
+from hundredfold import run, wording
 from hundredfold.backbones import name_of
 from hundredfold.compute import device, precision
 from hundredfold.engines.pytorch import on_features, timing
@@ -26,7 +26,7 @@ from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
-from hundredfold.training.resolve import fit_batch, refuse_inert
+from hundredfold.training.resolve import fit_batch, open_data, refuse_inert
 from hundredfold.training.session import train_job
 from hundredfold.training.time_budget import TimeBudget
 from hundredfold.weights.locate import resolve_weights
@@ -90,8 +90,7 @@ def plan_epochs(
         run.need_free(options.out, options.name)
     refuse_inert(base, options)
     recipe, weights = resolve_weights(base, options.source, options.weights)
-    dataset = data.load(recipe.data, options.source)
-    data.refuse_folder(dataset, options.source)
+    recipe, dataset = open_data(recipe, weights, options.source)
     recipe = fit_batch(recipe, dataset, options, progress)
     job = prepare(recipe, replace(options, autotune_seconds=_AUTOTUNE * seconds), progress, weights)
     feature_seconds = on_features.feature_seconds(job, cache)

@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,8 +85,7 @@ class RunEvidence:
     @property
     def images(self) -> Source:
         """The source of the images: as requested, else as in training; never downloaded."""
-        folder = self.source.folder or self.data.get("folder")
-        return replace(self.source, folder=Path(folder) if folder else None, offline=True)
+        return replace(self.source.as_before(self.data), offline=True)
 
     @property
     def classes(self) -> tuple[str, ...]:

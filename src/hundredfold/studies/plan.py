@@ -87,7 +87,16 @@ class Plan:
         recipe = own_folder / f"{folder.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
         named = ["--out", str(folder.parent), "--name", folder.name]
+        named += _paths(member.recipe, self.source)
         return ["train", str(recipe), *named, *trust, *options]
+
+
+def _paths(recipe: Recipe, source: Source) -> list[str]:
+    """Return the options that name a table, whose images are elsewhere, and corrected labels."""
+    if not data.is_own_images(recipe.data):
+        return []
+    paths = ["--data", str(source.folder)] if source.images else []
+    return paths + (["--labels", str(source.labels)] if recipe.data.options.get("labels") else [])
 
 
 def _written(recipe: Recipe, folder: Path) -> list[str]:
@@ -131,7 +140,10 @@ def make(
             remedy="another --out, or another name for the study's file",
         )
     variants = studies.variants(study, changes, files)
-    pinned = {label: _pinned(recipe, weights, source) for label, recipe in variants.items()}
+    pinned = {}
+    for label, recipe in variants.items():
+        part, source = data.pin_labels(recipe.data, source)
+        pinned[label] = _pinned(recipe.override({"data": part}), weights, source)
     lacking = {label: reason for label, (_, reason) in pinned.items() if reason}
     recipes = {label: recipe for label, (recipe, _) in pinned.items()}
     members = studies.members(recipes, study.seeds, study.folds)
@@ -157,15 +169,20 @@ def _without(option: str, options: list[str]) -> list[str]:
 
 
 def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> tuple[Recipe, str]:
-    """Return the recipe with its weights pinned, and why they cannot be had; "" where they can."""
+    """Return the recipe with pinned weights and data spelled out, and why there are no weights.
+
+    The reason is "" where weights are there or not needed.
+    """
     from hundredfold.engines import engine_for  # loads torch, which `study --help` does without
+    from hundredfold.training.resolve import open_data
 
     if weights and recipe.engine == "pytorch" and not serves(weights, recipe.model):
         weights = None
     try:
-        return engine_for(recipe).resolve_weights(recipe, source, weights)[0], ""
+        recipe, file = engine_for(recipe).resolve_weights(recipe, source, weights)
     except MissingError as error:
         return recipe, f"{error.message}; {error.remedy}" if error.remedy else error.message
+    return open_data(recipe, file, source)[0], ""
 
 
 def estimate(plan: Plan, jobs: int) -> dict[str, Any]:

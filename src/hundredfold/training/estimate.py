@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hundredfold import data, wording
+from hundredfold import wording
 from hundredfold.recipe import Recipe
 from hundredfold.run import default_name
 from hundredfold.training import resolve
@@ -25,8 +25,7 @@ def estimate(
     """
     resolve.refuse_inert(recipe, options)
     recipe, weights = engine.resolve_weights(recipe, options.source, options.weights)
-    dataset = data.load(recipe.data, options.source)
-    data.refuse_folder(dataset, options.source)
+    recipe, dataset = resolve.open_data(recipe, weights, options.source)
     fitted = resolve.fit_batch(recipe, dataset, options, progress)
     job = engine.prepare(fitted, options, progress, weights)
     features = engine.feature_seconds(job, options.source.cache)

@@ -65,6 +65,7 @@ def job_facts(job: Job) -> dict[str, Any]:
             "superclass_of": list(dataset.superclass_of),
             "size": dataset.size,
             "folder": None if dataset.bundled else job.folder,
+            **dataset.paths,
             "train": len(job.training.indices),
             "validation": len(job.validation.indices),
         },

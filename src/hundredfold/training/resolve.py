@@ -6,14 +6,16 @@ import math
 from typing import Any
 
 from hundredfold import data
-from hundredfold.data import DataSet
+from hundredfold.data import DataSet, Source
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Job
+from hundredfold.weights.locate import WeightsFile, run_size
 
+_BACKBONE = 224  # pixels that the published weights of backbones were trained on
 _STEPS = 4  # per epoch at least, where the batch size follows the size of the data set
 _ADAPTED = ("batch_size", "epochs")  # fields that follow the number of images
 _LEAST = 100  # steps of a training at least, where its epochs follow the batch size
@@ -38,6 +40,30 @@ def _refuse_no_epochs(recipe: Recipe) -> None:
             found="only a head that is fitted to features can do without",
             remedy="--epochs 1, or --strategy \"linear_probe(head='logistic')\"",
         )
+
+
+def open_data(
+    recipe: Recipe, weights: WeightsFile | None, source: Source
+) -> tuple[Recipe, DataSet]:
+    """Load a recipe's data set; return the recipe with the options of the data spelled out.
+
+    An automatic size of the user's own images is that of the weights, else that of the images.
+    Raises UsageError where the user names a folder for a data set that reads none.
+    """
+    chosen = recipe.data
+    if weights is not None and data.sizes_itself(chosen):
+        size = strategy_size(recipe) or (weights.own and run_size(weights.path)) or _BACKBONE
+        chosen = chosen.with_options({"size": size})
+    dataset = data.load(chosen, source)
+    data.refuse_folder(dataset, source)
+    resolved = {k: v for k, v in dataset.resolved.items() if chosen.options.get(k) != v}
+    chosen = chosen.with_options(resolved) if resolved else chosen
+    return (recipe if chosen == recipe.data else recipe.override({"data": chosen})), dataset
+
+
+def strategy_size(recipe: Recipe) -> int:
+    """Return the pixels to which a strategy resizes images; 0 leaves it to the images."""
+    return int(recipe.strategy.options.get("input_size", 0))
 
 
 def fit_batch(recipe: Recipe, dataset: DataSet, options: Options, progress: Progress) -> Recipe:

@@ -30,8 +30,7 @@ def train(recipe: Recipe, options: Options, progress: Progress, engine: Engine) 
     _need_engine(recipe, engine)
     resolve.refuse_inert(recipe, options)
     recipe, weights = engine.resolve_weights(recipe, options.source, options.weights)
-    dataset = data.load(recipe.data, options.source)
-    data.refuse_folder(dataset, options.source)
+    recipe, dataset = resolve.open_data(recipe, weights, options.source)
     name = options.name or run.default_name(recipe, dataset.name)
     if finished := _finished(options.out, name, recipe, dataset.digest):
         outcome.report_finished(finished, progress)
@@ -170,9 +169,7 @@ def _need_same_state(begun: Run, saved: checkpoint.Saved | None, digest: str, jo
 
 def _as_before(options: Options, info: dict[str, Any]) -> Options:
     """Fill in the run's paths of data and weights and its number of threads."""
-    source, folder = options.source, info["data"]["folder"]
-    if source.folder is None and folder:
-        source = replace(source, folder=Path(folder))
+    source = options.source.as_before(info["data"])
     file, former = options.weights, info.get("weights")
     if file is None and former:
         file = Path(former["file"])

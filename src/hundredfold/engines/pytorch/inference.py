@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hundredfold import models, spec
 from hundredfold.compute.precision import autocast
-from hundredfold.data import Pixels
+from hundredfold.data import Pixels, Resize, resize_of
 from hundredfold.engines.pytorch import network
 from hundredfold.engines.pytorch.feed import in_order
 from hundredfold.errors import DataError, UsageError
@@ -50,6 +50,7 @@ class Opened(NamedTuple):
     network: nn.Module
     classes: tuple[str, ...]
     size: int
+    resize: Resize = "crop"
 
     def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         device = next(self.network.parameters()).device
@@ -86,7 +87,8 @@ def open_model(run: Run, device: torch.device) -> Opened:
     tensors, classes, size = read_weights(run, state)
     model = network.build(recipe, classes=len(classes), size=size, **facts)
     model.load_state_dict(tensors)
-    return Opened(network.for_inference(model.to(device)), classes, size)
+    folded = network.for_inference(model.to(device))
+    return Opened(folded, classes, size, resize_of(recipe.data.options))
 
 
 def _facts(metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import inference
-from hundredfold.data import Pixels
+from hundredfold.data import Pixels, Resize, resize_of
 from hundredfold.engines.tensorflow import weights
 from hundredfold.engines.tensorflow.learner import forward, in_order
 from hundredfold.recipe import Recipe
@@ -23,6 +23,7 @@ class Opened(NamedTuple):
     network: Any
     classes: tuple[str, ...]
     size: int
+    resize: Resize = "crop"
 
     def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
@@ -38,7 +39,7 @@ def open_model(run: Run) -> Opened:
     )
     network = network_of(len(classes), size)
     weights.assign(network, tensors, str(run.best()))
-    return Opened(network, classes, size)
+    return Opened(network, classes, size, resize_of(recipe.data.options))
 
 
 def build(recipe: Recipe, classes: int, size: int, precision: str = "fp32") -> Any:
