@@ -1,3 +1,4 @@
+import os
 import time
 from pathlib import Path
 
@@ -56,3 +57,14 @@ def test_a_rate_of_decoding_ends_in_time(photos) -> None:
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no training images"):
         look(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_is_left_out_and_nothing_waits_for_it(photos, tmp_path: Path) -> None:
+    root = photos({"a": 4, "b": 4})
+    os.mkfifo(root / "a" / "9.png")
+    assert len(look(root).sizes) == 8
+    source = data.Source(folder=root, cache=tmp_path / "cache", offline=True)
+    loaded = data.load("image_folder(size=8)", source)
+    assert "it is not a regular file" in loaded.notes[0]
+    assert len(loaded.parts["train"]()) == 8

@@ -8,9 +8,11 @@
 """
 
 import io
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +90,10 @@ def resize_of(options: Mapping[str, Any]) -> Resize:
 
 def dimensions(file: Path | Member) -> tuple[int, int]:
     """Return width and height in pixels from the header of an image file, without decoding it."""
-    opened = file if isinstance(file, Path) else io.BytesIO(_bytes(file))
-    with Image.open(opened, formats=FORMATS) as image:
+    with (
+        _opened(file) if isinstance(file, Path) else io.BytesIO(_bytes(file)) as stream,
+        Image.open(stream, formats=FORMATS) as image,
+    ):
         return image.size
 
 
@@ -97,11 +101,25 @@ def _bytes(file: Path | Member | bytes) -> bytes:
     if isinstance(file, Member):
         file = file.read(MOST_BYTES + 1)
     if isinstance(file, Path):
-        with file.open("rb") as stream:
-            file = stream.read(MOST_BYTES + 1)
+        with _opened(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            file = stream.read() if size <= MOST_BYTES else bytes(MOST_BYTES + 1)
     if len(file) > MOST_BYTES:
         raise DataError(f"it takes over {MOST_BYTES >> 20} MB")
     return file
+
+
+def _opened(file: Path) -> IO[bytes]:
+    """Open a regular file; a pipe would make the reader wait for ever."""
+    stream = open(file, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise DataError("it is not a regular file")
+    return stream
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _decoded(file: Path | Member | bytes, size: int, resize: Resize) -> NDArray[np.uint8]:
@@ -141,7 +159,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return Image.fromarray(_grey(image))
     if image.has_transparency_data:
         return image.convert("RGBA")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:
@@ -158,6 +177,8 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
 
 def _cropped(image: Image.Image, size: int) -> Image.Image:
     width, height = image.size
+    if width == height == size:
+        return image
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
@@ -183,7 +204,7 @@ _SQUARES = {"crop": _cropped, "pad": _padded, "stretch": _stretched}
 
 def _opaque(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")
 
