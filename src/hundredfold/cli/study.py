@@ -1,7 +1,7 @@
 """`hundredfold study`: train the missing runs, compare, and write the page."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +14,38 @@ from hundredfold.displays import Terminal
 from hundredfold.errors import Interrupted
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Repeats:
+    """How often each variant is trained."""
+
+    seeds: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=1),
+            show_default="the study's",
+            help="Number of seeds per variant, instead of the study's.",
+        ),
+    ] = None
+    folds: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=0),
+            show_default="the study's",
+            help="Folds of cross-validation for few images: every training image is scored once, "
+            "by as many trainings per seed. 0 is off.",
+        ),
+    ] = None
+
+
+_AS_DEFINED = Repeats()
+
+
 def study(
     name: Annotated[str, Parameter(name="study", allow_leading_hyphen=False)],
     /,
     *,
-    seeds: Annotated[
-        int | None, Parameter(validator=Number(gte=1), show_default="the study's")
-    ] = None,
-    folds: Annotated[
-        int | None, Parameter(validator=Number(gte=0, lte=1000), show_default="the study's")
-    ] = None,
+    repeats: Repeats = _AS_DEFINED,
     jobs: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     weights: Annotated[Path | None, Parameter(show_default="none")] = None,
@@ -44,11 +66,6 @@ def study(
     ----------
     name
         A study that ships (see `hundredfold recipes`) or a .toml file.
-    seeds
-        Number of seeds per variant, instead of the study's.
-    folds
-        Folds of cross-validation, for few images: every training image is scored once, by as many
-        trainings per seed. 0 is off.
     jobs
         Number of runs that train concurrently; they divide the threads.
     data_dir
@@ -71,7 +88,7 @@ def study(
     json
         Print one JSON object.
     """
-    options = {"seeds": seeds, "folds": folds, "jobs": jobs, "data_dir": data_dir,
+    options = {**asdict(repeats), "jobs": jobs, "data_dir": data_dir,
              "weights": weights, "out": out, "device": device, "threads": threads, "quick": quick,
              "trust": trust}  # fmt: skip
     plan = studying.prepare(name, options)

@@ -124,12 +124,13 @@ class _BatchNormTraining(torch.autograd.Function):
             x, weight, bias, running_mean, running_var, True, momentum, eps
         )
         flat = constant(mean, inverse, eps, x.dtype)
-        on_gpu = x.device.type != "cpu"  # which would have to be waited for
-        if on_gpu or flat.any():
+        # a GPU would have to be waited for, and torch.compile cannot branch on data
+        always = x.device.type != "cpu" or torch.compiler.is_compiling()
+        if always or flat.any():
             inverse = inverse.masked_fill(flat, 0)
             if running_var is not None:
                 running_var.add_(mean.square().clamp_(min=1).mul_(flat), alpha=momentum)
-            if not on_gpu:  # where the mean of a sum is not exactly that of equal numbers
+            if not always:  # where the mean of a sum is not exactly that of equal numbers
                 y.movedim(1, -1)[..., flat] = 0.0 if bias is None else bias[flat].to(y.dtype)
         ctx.save_for_backward(x, weight, mean, inverse)
         ctx.eps = eps
