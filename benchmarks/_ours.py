@@ -31,7 +31,8 @@ from hundredfold.spec import Part
 __all__ = [
     "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Feed", "Part", "Recipe",
     "Source", "Split", "Transfer", "a_batch", "autocast", "build",
-    "captured", "data", "duplicates", "extract", "folded", "learner", "machine", "macs", "models",
+    "captured", "data", "duplicates", "extract", "folded", "keep_freed_memory", "learner",
+    "machine", "macs", "models",
     "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "side", "t_interval",
     "use_algorithms", "wording", "work",
 ]  # fmt: skip

@@ -99,6 +99,15 @@ def real_cifar100(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def photos_at_hand() -> Path:
+    """Return the folder of photos for tests, or skip where it is not at hand."""
+    folder = _SHARED / "photos"
+    if not folder.is_dir():
+        pytest.skip(f"the photos are not at hand: there is no {folder}")
+    return folder
+
+
 @pytest.fixture
 def progress() -> Any:
     """Return a progress without a display; runs keep its lines in their log."""

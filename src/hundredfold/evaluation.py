@@ -18,7 +18,7 @@ from hundredfold import data, files
 from hundredfold.classifier import Classifier
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, HundredfoldError, MissingError, UsageError
-from hundredfold.metrics import UNSEEN, default, scores
+from hundredfold.metrics import UNSEEN, default, scores, softmax
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run
@@ -56,7 +56,8 @@ def evaluate(
     open_classifier: opens the run's network with its best weights; called if logits are missing.
     extra: metrics beside the default ones, by the names of their scores.
 
-    Precision, recall and F1 of each class and the confusion matrix are written as CSV files.
+    Precision, recall and F1 of each class, the confusion matrix, and the prediction for each file
+    are written as CSV files.
     "test.top_1_unseen" leaves out the test images with a near-duplicate in the training data.
 
     Logits are computed once and stored with the digests of their images and weights. Where a
@@ -78,9 +79,13 @@ def evaluate(
         )
     with run.writer():
         dataset = _dataset(run, split, source)
-        if dataset is not None:
-            _bring_up_to_date(run, split, dataset, source.cache, open_classifier)
-        return score(run, split, counted=split == "test", extra=extra)
+        if dataset is None:
+            return score(run, split, counted=split == "test", extra=extra)
+        part = _part(run, split, dataset)
+        _bring_up_to_date(run, split, part, dataset, source.cache, open_classifier)
+        values = score(run, split, counted=split == "test", extra=extra)
+        write_predictions(run, split, part, dataset)
+        return values
 
 
 def _dataset(run: Run, split: str, source: Source) -> DataSet | None:
@@ -102,12 +107,12 @@ def _dataset(run: Run, split: str, source: Source) -> DataSet | None:
 def _bring_up_to_date(
     run: Run,
     split: str,
+    part: Split,
     dataset: DataSet,
     cache: Path,
     open_classifier: Callable[[], Classifier],
 ) -> None:
     """Compute and store a split's logits, unless those of the same images and weights are."""
-    part = _part(run, split, dataset)
     scored = _digests(part, dataset.classes, _weights(run))
     stored = run.logits(split) is not None
     if stored and scored.items() <= run.scored(split).items():
@@ -204,6 +209,22 @@ def _write_tables(
     files.write_text(run.folder / f"{split}.confusion.csv", _csv(rows))
 
 
+def write_predictions(run: Run, split: str, part: Split, dataset: DataSet) -> None:
+    """Write <split>.predictions.csv: file, label, prediction and its probability of each image.
+
+    part: the images of the stored logits, in their order.
+    """
+    logits, labels = run.logits(split), run.labels(split)
+    assert logits is not None and labels is not None
+    names = part.files(split if split in dataset.parts else "train")
+    probabilities = softmax(logits.astype(np.float64))
+    rows: list[list[Any]] = [["file", "label", "predicted", "probability"]]
+    for name, label, values in zip(names, labels, probabilities, strict=True):
+        best = int(values.argmax())
+        rows.append([name, dataset.classes[label], dataset.classes[best], f"{values[best]:.4f}"])
+    files.write_text(run.folder / f"{split}.predictions.csv", _csv(rows))
+
+
 def _csv(rows: list[list[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
@@ -229,7 +250,7 @@ def _part(run: Run, split: str, dataset: DataSet) -> Split:
                 found=f"digest {dataset.digest[:12]} instead of {facts['digest'][:12]}",
                 remedy="--data-dir with the original data",
             )
-        cut = data.training(dataset, share=run.recipe.validation, seed=run.recipe.seed)[1]
+        cut = data.split(dataset, run.recipe)[1]
         if not len(cut):
             raise UsageError(
                 f"{run.name!r} was trained on all images, so it has no validation images",

@@ -1,7 +1,7 @@
 """Numbers as text: fractions in percent, counts with commas, seconds, bytes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 NOTHING = "–"
@@ -65,6 +65,11 @@ def times(value: int) -> str:
 def plural(value: int, word: str, many: str = "") -> str:
     """Return "1 seed" or "3 seeds"."""
     return f"{value:,} {word if value == 1 else many or word + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    return " and ".join([part for part in (", ".join(words[:-1]), *words[-1:]) if part])
 
 
 def finite(value: Any) -> TypeGuard[float]:

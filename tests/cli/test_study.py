@@ -190,8 +190,8 @@ def test_scratch_and_transfer_stand_in_one_study(elsewhere: Path, capsys: Captur
     )
     text = TINY.replace('"optimizer.lr" = 1e30', change).replace("wrong", "transfer")
     (elsewhere / "both.toml").write_text(text, encoding="utf-8")
-    assert main(["study", "both.toml", "--threads", "1"]) == 4
-    assert "mobilenet_v2" in capsys.readouterr().err
+    assert main(["study", "both.toml", "--threads", "1"]) == 0
+    assert "left out transfer: the weights of mobilenet_v2" in capsys.readouterr().out
     left = json.loads(Path("runs/both/study.json").read_text(encoding="utf-8"))["left_out"]
     assert [one["label"] for one in left] == ["transfer"]
     assert "weights of mobilenet_v2" in left[0]["reason"]
@@ -209,3 +209,35 @@ def test_scratch_and_transfer_stand_in_one_study(elsewhere: Path, capsys: Captur
     assert "1 to train" in capsys.readouterr().out
     assert main(command) == 0
     assert "2 runs finished, 0 to train" in capsys.readouterr().out
+
+
+def test_a_file_of_weights_serves_the_backbone_that_it_is_named_after(
+    elsewhere: Path, capsys: Captured
+) -> None:
+    """The other transfer is left out, exit 0; a study of that alone says so with exit 4."""
+    from safetensors.torch import save_file
+
+    from hundredfold import models
+    from hundredfold.backbones import BACKBONES
+
+    network = models.build(BACKBONES["mobilenet_v2"].network, classes=2, size=32, seed=0)
+    tensors = {n: t.contiguous() for n, t in network.state_dict().items() if "scale." not in n}
+    folder = elsewhere / "weights" / "mobilenet"
+    folder.mkdir(parents=True)
+    save_file(tensors, folder / "mobilenet_v2-notop.safetensors")
+    common = 'weights = "imagenet"\nstrategy = "linear_probe(input_size=32)"\naugment = "none"\n'
+    text = TINY.partition("[vary.two]")[0]
+    other = f'[vary.other]\nmodel = "resnet18"\n{common}'
+    both = f'{text}[vary.mine]\nmodel = "mobilenet_v2"\n{common}{other}'
+    (elsewhere / "both.toml").write_text(both, encoding="utf-8")
+    (elsewhere / "other.toml").write_text(f"{text}{other}[vary.b]\nbase='digits'\n{common}"
+        'model = "resnet34"\n', encoding="utf-8")  # fmt: skip
+    for weights in (folder / "mobilenet_v2-notop.safetensors", folder, folder.parent):
+        command = ["study", "both.toml", "--threads", "1", "--weights", str(weights), "--json"]
+        assert main(command) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert [one["label"] for one in facts["left_out"]] == ["other"]
+        assert "resnet18" in facts["left_out"][0]["reason"]
+        assert len(facts["runs"]) == 1
+    assert main(["study", "other.toml", "--threads", "1"]) == 4
+    assert "has no weights" in capsys.readouterr().err

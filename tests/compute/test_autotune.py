@@ -333,3 +333,72 @@ def test_every_size_of_a_progressive_run_has_its_algorithms(small_run: Train) ->
     )  # fmt: skip
     sizes = {key.split()[-2] for key in run.info["algorithms"]}
     assert {"20x20", "24x24", "32x32"} <= sizes
+
+
+def _depthwise(stride: int = 2) -> nn.Module:
+    layers = [Scale(), Conv2d(3, 16, 1), Conv2d(16, 16, 5, stride, 2, groups=16)]
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize(
+    ("precision", "tried", "library", "expected"),
+    [
+        ("bf16", {"library", "reduced", "fp32"}, 1.0, ("library", "reduced", "reduced")),
+        ("bf16", {"library", "reduced", "fp32"}, 0.2, ("library", "library", "library")),
+        ("fp32", {"library", "reduced"}, 1.0, ("library", "reduced", "reduced")),
+    ],
+)
+def test_trials_of_depthwise_convolutions_may_change_what_is_likely(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    precision: str,
+    tried: set[str],
+    library: float,
+    expected: tuple[str, ...],
+) -> None:
+    times = {"library": library, "im2col": 9.0, "direct": 9.0, "reduced": 0.5, "fp32": 0.6}
+    used = _timed(monkeypatch, times)
+    plan = _choose(tmp_path, _depthwise(), precision=precision)
+    (key,) = (key for key in plan if key.startswith("depthwise "))
+    names = set(used)
+    assert tried <= names
+    forward, *gradients = plan[key]
+    assert tuple(gradients) == expected[1:]
+    assert forward in ("library", "reduced"), "both are the library's"
+
+
+def test_a_reference_kernel_is_timed_with_few_images_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def seconds(direction: Any, algorithm: str) -> float:
+        seen.append((algorithm, len(direction.args[0])))
+        return {"library": 9.0, "reduced": 0.5}.get(algorithm, 0.6)
+
+    monkeypatch.setattr(autotune, "_seconds", seconds)
+    model = _depthwise()
+    dense, depthwise = autotune._layers(model, 20)
+    chosen = autotune._fastest(depthwise, 32, torch.bfloat16)
+    assert tuple(chosen)[1:] == ("reduced", "reduced")
+    gradients = seen[seen.index(("library", 16)) :]
+    assert ("library", 32) not in gradients
+    assert ("reduced", 32) in gradients
+    seen.clear()
+    autotune._fastest(dense, 32, torch.bfloat16)
+    assert ("library", 32) in seen
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_without_time_depthwise_convolutions_avoid_reference_kernels(
+    tmp_path: Path, precision: str
+) -> None:
+    plan = _choose(tmp_path, _depthwise(), precision=precision, seconds=0.0)
+    (chosen,) = (tuple(plan[key]) for key in plan if key.startswith("depthwise "))
+    of_x = "reduced" if precision == "bf16" else "library"
+    assert chosen == ("library", of_x, "reduced")
+
+
+def test_a_depthwise_convolution_shares_no_measurement_with_a_dense_one() -> None:
+    dense, depthwise = Conv2d(1, 16, 3, padding=1), Conv2d(16, 16, 3, padding=1, groups=16)
+    assert autotune.Layer(dense, 8, 8, True).key != autotune.Layer(depthwise, 8, 8, True).key

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hundredfold.compute import conv_algorithms, convolution
+from hundredfold.compute import conv_library, convolution
 from hundredfold.compute.threads import threads
 from hundredfold.models import ALGORITHMS, Algorithms, Conv2d, products
 
@@ -199,8 +199,11 @@ def test_a_choice_is_for_training_and_for_its_size(
     module(torch.ones(1, 5, 8, 8))
     assert used == ["direct"]
     module(torch.ones(1, 5, 8, 9))
-    module.eval()(torch.ones(1, 5, 8, 8))
+    with torch.no_grad():
+        module.eval()(torch.ones(1, 5, 8, 8))
     assert used == ["direct"]
+    module(torch.ones(1, 5, 8, 8))  # in inference mode, but trained, as in fine-tuning
+    assert used == ["direct"] * 2
 
 
 @pytest.mark.parametrize("padding", [2, "same"])
@@ -253,8 +256,7 @@ def test_single_thread_restores_the_number_of_threads(
         return note
 
     monkeypatch.setattr(F, "conv2d", noted(F.conv2d))
-    gradient = noted(conv_algorithms._library_gradient)
-    monkeypatch.setattr(conv_algorithms, "_library_gradient", gradient)
+    monkeypatch.setattr(conv_library, "_backward", noted(conv_library._backward))
     module.algorithms[case.size] = Algorithms("single_thread", "single_thread", "single_thread")
     with threads(3):
         if fails:

@@ -36,6 +36,25 @@ def test_all_unreadable_files_are_listed_with_a_reason(photos) -> None:
     assert report["problems"] == [], "training leaves them out"
 
 
+def test_every_file_is_used_left_out_or_passed_over(photos) -> None:
+    root = photos({"train/a": 3, "train/b": 3})
+    (root / "train" / "a" / "1.png").write_bytes(b"no image")
+    for name in (
+        "notes.txt",
+        "train/a/Thumbs.DB",
+        "train/loose.jpg",
+        "train/.hidden.png",
+        "README",
+    ):
+        (root / name).write_text("x")
+    files = check_folder(root)["files"]
+    assert files["used"] == 5
+    assert [fact["file"] for fact in files["left_out"]] == ["train/a/1.png"]
+    assert files["passed_over"] == {
+        ".db": 1, ".txt": 1, "hidden": 1, "image without a class": 1, "without a suffix": 1,
+    }  # fmt: skip
+
+
 def test_empty_single_uneven_and_unknown_classes_are_told(photos) -> None:
     report = check_folder(photos({"train/a": 30, "train/b": 1, "train/c": 0, "test/d": 1}))
     assert (report["empty"], report["single"]) == (["c"], ["b"])

@@ -1,3 +1,4 @@
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -92,3 +93,14 @@ def test_a_test_part_that_is_cut_off_is_not_among_the_training_images(photos) ->
 
 def test_a_survey_decodes_with_the_policy_of_the_data(photos) -> None:
     assert look(photos({"a": 2, "b": 2}), "resize='pad'").resize == "pad"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_is_left_out_and_nothing_waits_for_it(photos, tmp_path: Path) -> None:
+    root = photos({"a": 4, "b": 4})
+    os.mkfifo(root / "a" / "9.png")
+    assert len(look(root).sizes) == 8
+    source = data.Source(folder=root, cache=tmp_path / "cache", offline=True)
+    loaded = data.load("image_folder(size=8)", source)
+    assert "it is not a regular file" in loaded.notes[0]
+    assert len(loaded.parts["train"]()) == 8

@@ -27,6 +27,7 @@ SMALLER = {  # seconds, else
     "densenet": "densenet(depth=16)",
     "mobilenet_v2": "mobilenet_v2(width=0.5)",
     "convnext": "convnext(width=16)",
+    "dinov2": "dinov2(depth=2)",
 }
 
 network = pytest.mark.parametrize("name", NETWORKS)

@@ -49,6 +49,7 @@ PINNED = [
     ("efficientnet", 1000, 224, 5_288_548),
     ("efficientnet_lite", 1000, 224, 4_652_008),  # timm: 4.65 M
     ("convnext", 1000, 224, 28_589_128),
+    ("dinov2", 1000, 224, 22_441_192),  # 22,056,576 - mask_token + head
     ("speednet", 100, 32, 8_608_312),  # added up by hand from the stage table
 ]
 

@@ -67,7 +67,7 @@ def test_constant_images_have_bounded_filters() -> None:
 def test_whitening_is_fitted_on_2000_images_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
     monkeypatch.setattr(Whiten, "fit", lambda _, images: seen.append(images))
-    _network().fit(torch.zeros(5000, 3, 4, 4, dtype=torch.uint8))
+    _network().fit(torch.zeros(5000, 3, 9, 9, dtype=torch.uint8))
     assert 1000 < len(seen[0]) <= 2000
 
 

@@ -84,6 +84,16 @@ def test_the_weights_kept_are_those_of_the_best_epoch(small_run: Train) -> None:
     assert log_loss(labels, shares, labels=range(4)) == pytest.approx(min(losses), rel=1e-4)
 
 
+def test_averaged_weights_do_not_begin_at_the_random_start(small_run: Train) -> None:
+    """With a plain mean, 0.9 ** steps of the weights would still be the random ones."""
+    fields = {"epochs": 10, "optimizer": "adam(lr=0.003)", "select": "last"}
+    plain = small_run("plain", **fields)
+    averaged = small_run("averaged", ema=0.9999, **fields)
+    key = "validation.loss"
+    assert averaged.scores[key]["value"] < plain.curve[0][key]
+    assert averaged.scores[key]["value"] < plain.scores[key]["value"] + 0.3
+
+
 def test_the_averaged_weights_are_what_is_scored_and_kept(small_run: Train) -> None:
     run = small_run(ema=0.5, epochs=3, select="last")
     best, last = load_file(run.best()), load_file(run.last())

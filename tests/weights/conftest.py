@@ -29,7 +29,7 @@ def _recipe(backbone: str, strategy: str = "linear_probe", **options: object) ->
 def _made(backbone: str, strategy: str = "linear_probe", **options: object) -> Transfer:
     """Build a network under a new head, with random weights, in evaluation mode."""
     recipe = _recipe(backbone, strategy, **options)
-    side = network.input_size_for(recipe, SIDE, own=False)
+    side = network.strategy_of(recipe).input_size
     built = network.build(recipe, classes=3, size=SIDE, input_size=side)
     assert isinstance(built, Transfer)
     return built.eval()

@@ -173,6 +173,6 @@ def test_every_backbones_network_leads_back_to_its_name() -> None:
 
 def test_every_backbone_names_a_checksum_and_a_network() -> None:
     for name, backbone in BACKBONES.items():
-        assert len(backbone.sha256) == (16 if backbone.package else 8), name
+        assert len(backbone.sha256) == (16 if backbone.digest else 8), name
         assert int(backbone.sha256, 16) >= 0
         assert parse(backbone.network).name in names(models.__name__)

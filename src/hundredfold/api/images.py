@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hundredfold import data as sets
 from hundredfold import spec
+from hundredfold.api import inspection
 from hundredfold.api.options import Data, File, home, path
 from hundredfold.data import DataSet, Source
 from hundredfold.run import Run
@@ -78,6 +79,8 @@ def check(
     data_dir: File | None = None,
     augment: str = "",
     preview: File | None = None,
+    html: bool | File | None = None,
+    suspects: bool | File | None = None,
     image_column: str = "",
     label_column: str = "",
     label_pattern: str = "",
@@ -91,6 +94,9 @@ def check(
     data_dir: folder of the data set, if not in the cache; of the images that a table names.
     augment: an augmentation such as "pad_crop(pixels=4) | flip", shown in `preview`.
     preview: path of a PNG file for examples; defaults to preview.png with an augmentation.
+    html: path of a page with pictures to write; True takes check-NAME.html.
+    suspects: path of a CSV file to write: the images whose label is most likely wrong, first. True
+        takes suspects-NAME.csv. The test part is read too, and counts as no evaluation.
     image_column, label_column, label_pattern, group, labels: as for `train`.
 
     Returns the report: "images", "classes", "bad", "duplicates", "problems", "advice" and more.
@@ -104,7 +110,10 @@ def check(
     own = {option: value for option, value in chosen.items() if value}
     part = spec.part(text, "hundredfold.data")
     part = part.with_options(own) if own else part
-    report = _checked(part, source)
+    folder = _folder(text, source)
+    name = folder.resolve().name if folder else part.name
+    files = inspection.destinations(source, name, html, suspects)
+    report = inspection.inspect(str(part), source, _checked(part, source), files)
     if (chain or preview) and not report["problems"]:
         report["preview"] = str(path(preview) or Path("preview.png"))
         sets.save_grid(_cells(sets.load(part, source), chain), Path(report["preview"]))
@@ -119,6 +128,11 @@ def _checked(part: spec.Part, source: Source) -> dict[str, Any]:
     data = sets.load(part, source)
     sets.refuse_folder(data, source)
     return sets.check_set(data, source.cache)
+
+
+def _folder(text: str, source: Source) -> Path | None:
+    """Return the folder whose class folders are checked; None for other data sets."""
+    return source.folder if spec.parse(text).name == "image_folder" else None
 
 
 def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:

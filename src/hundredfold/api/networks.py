@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hundredfold import spec
+from hundredfold.api.images import source_in
 from hundredfold.backbones import network_of
 from hundredfold.errors import UsageError
 from hundredfold.spec import Part
+from hundredfold.weights import official
 
 if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is counted
     from hundredfold.models import Summary
@@ -77,6 +79,19 @@ def summary(part: Part, classes: int, size: int) -> Summary:
     from hundredfold import models
 
     return models.summary(models.outline(part, classes=classes, size=size), size)
+
+
+def fetch(name: str, *, site: str = "") -> dict[str, Any]:
+    """Download a backbone's published weights into the cache, with their checksum verified.
+
+    name: of a backbone, such as "densenet169". site: address of a folder that has the file,
+    instead of torchvision's.
+
+    Returns name, file and bytes. Raises UsageError for another name, and MissingError where the
+    weights cannot be had.
+    """
+    file = official.fetch(name, source_in(None), site)
+    return {"name": name, "file": str(file), "bytes": file.stat().st_size}
 
 
 def resolved(text: str) -> tuple[Part, spec.Signature]:

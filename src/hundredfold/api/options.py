@@ -18,6 +18,7 @@ Data: TypeAlias = File | Indexed
 
 _OTHER_WORDS = {
     "batch": "batch_size",
+    "folder": "",  # data, data_dir and out are folders; "fold" is not meant
     "imgsz": "image_size",
     "img_size": "image_size",
     "learning_rate": "lr",
@@ -64,6 +65,9 @@ class RecipeFields(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16"] | None
     validation: float | None
     limit: int | None
+    balance: Literal["none", "weights", "sample"] | None
+    folds: int | None
+    fold: int | None
     seed: int | None
 
 
@@ -147,6 +151,7 @@ class StudyOptions(RecipeFields, total=False):
     grid:   recipe field -> values, in every combination.
     base:   the recipe that the variants change.
     seeds:  number of trainings per variant.
+    folds:  of cross-validation, 0 without: each seed has as many trainings.
     metric: the score that is compared.
     jobs:   number of concurrent trainings, which divide the threads.
     """
@@ -155,6 +160,7 @@ class StudyOptions(RecipeFields, total=False):
     grid: Mapping[str, Iterable[Any]] | None
     base: str
     seeds: int | None
+    folds: int | None
     metric: str
     name: str
     jobs: int

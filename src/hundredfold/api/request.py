@@ -21,7 +21,7 @@ from hundredfold.data import Source
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.spec import OwnFiles
-from hundredfold.weights.locate import network_of_run, spelled_out
+from hundredfold.weights.locate import backbone_of, network_of_run, spelled_out
 
 _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "threads", "out",
                 "name", "progress", "trust"}  # fmt: skip
@@ -125,6 +125,8 @@ def _recipe(
     base = recipes.load(home(name), trusted(options["trust"])) if name else Recipe()
     if "weights" in changes and "model" not in changes:
         network = network_of_run(changes["weights"], options["out"])
+        if not name and changes.get("engine") != "tensorflow":  # which has networks of its own
+            network = network or backbone_of(changes["weights"])
         changes |= {"model": network} if network else {}
     if changes.get("data") == base.data.name == "image_folder":
         del changes["data"]  # the recipe's own options hold for other images too
@@ -132,9 +134,11 @@ def _recipe(
         changes["data"] = str(base.override(changes, of_data, files).data)
     explicit = changes.keys() | {text.partition("=")[0].strip() for text in sets}
     if name.endswith(".toml") and base.model_fields_set < Recipe.model_fields.keys():
-        explicit |= base.model_fields_set  # a run's own file spells out every field
+        explicit |= base.model_fields_set
+    elif name.endswith(".toml"):  # a run's own file spells out every field
+        explicit |= {"epochs"}
     quick = recipe.QUICK if options["quick"] else {}
-    return base.override(quick | changes, sets, files), frozenset(explicit)
+    return base.override(quick | changes, sets, files), frozenset(explicit | quick.keys())
 
 
 def _to_resume(

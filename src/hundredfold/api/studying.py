@@ -25,6 +25,7 @@ from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
 from hundredfold.recipe import QUICK
 from hundredfold.spec import OwnFiles
+from hundredfold.studies import cross_validated
 from hundredfold.studies import plan as plans
 from hundredfold.studies.plan import Plan, estimate
 from hundredfold.studies.runner import Result, carry_out, value_text
@@ -35,6 +36,7 @@ __all__ = [
     "Study",
     "System",
     "carry_out",
+    "cross_validated",
     "estimate",
     "find",
     "prepare",
@@ -82,6 +84,11 @@ class Study:
     def left_out(self) -> list[dict[str, Any]]:
         """Trainings that are not compared: "label", "seed", "reason", "run"."""
         return list(_read(self.folder / "study.json")["left_out"])
+
+    @property
+    def cross_validated(self) -> list[dict[str, Any]]:
+        """Scores over all training images, by variant and seed; [] without folds."""
+        return list(_read(self.folder / "study.json").get("cross_validated", ()))
 
     def evaluate(
         self,
@@ -148,7 +155,8 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
     """Return the plan of a study: its members, and their runs in `out`."""
     keywords = with_values(options, StudyOptions)
     source = images.source_in(keywords.get("data_dir"))
-    changes = recipe_changes({key: value for key, value in keywords.items() if key != "weights"})
+    own = ("weights", "folds")  # fields of a recipe that mean another thing here
+    changes = recipe_changes({k: v for k, v in keywords.items() if k not in own})
     if "data" in keywords:
         if not isinstance(keywords["data"], str | os.PathLike):
             raise UsageError(
@@ -158,10 +166,7 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
         changes["data"], source = images.resolve_data(keywords["data"], source)
     quick = bool(keywords.get("quick"))
     definition = _definition(name, keywords, changes)
-    name_of_study = f"{definition.name}-quick" if quick else definition.name
-    definition = definition.model_copy(
-        update={"seeds": keywords.get("seeds", definition.seeds), "name": name_of_study}
-    )
+    definition = _sized(definition, keywords)
     settings = plans.options(
         source.images or source.folder if "data" in keywords else path(keywords.get("data_dir")),
         keywords.get("device", "auto"),
@@ -173,6 +178,20 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
     files = OwnFiles(Path(definition.file).parent, trusted(keywords.get("trust")) if name else None)
     weights = path(keywords.get("weights"))
     return plans.make(definition, wanted, source, out, settings, weights=weights, files=files)
+
+
+def _sized(definition: studies.Study, keywords: Mapping[str, Any]) -> studies.Study:
+    """Return a study with the seeds and folds of this call; others have a name of their own."""
+    seeds, folds = (keywords.get(key, getattr(definition, key)) for key in ("seeds", "folds"))
+    if folds == 1 or folds < 0:
+        raise UsageError(
+            f"{folds} folds are no cross-validation", remedy="--folds 5, or 0 for none"
+        )
+    name = definition.name
+    if folds != definition.folds and "name" not in keywords:
+        name += f"-{folds}-folds"
+    name += "-quick" if keywords.get("quick") else ""
+    return definition.model_copy(update={"seeds": seeds, "folds": folds, "name": name})
 
 
 def _definition(

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from hundredfold import wording
-from hundredfold.api.studying import Plan, Result, System, value_text
+from hundredfold.api.studying import Plan, Result, System, cross_validated, value_text
 from hundredfold.cli._table import table
 
 _STATES = ("finished", "unfinished", "missing")
@@ -17,11 +17,17 @@ def say_plan(plan: Plan) -> None:
     """Print how many runs are finished, and how many remain to be trained."""
     study = plan.study
     variants = len({member.label for member in plan.members})
-    counts = [f"{variants} variants x {study.seeds} seeds", f"{len(plan.done)} runs finished"]
+    folds = f" x {study.folds} folds" if study.folds else ""
+    counts = [
+        f"{variants} variants x {study.seeds} seeds{folds}",
+        f"{len(plan.done)} runs finished",
+    ]
     if plan.begun:
         counts.append(f"{len(plan.begun)} to resume")
     counts.append(f"{len(plan.missing) - len(plan.begun)} to train")
     sys.stdout.write(f"{study.title or study.name}: {', '.join(counts)}\n")
+    reasons = {one.label: one.reason for one in plan.left_out}
+    sys.stdout.writelines(f"left out {label}: {reason}\n" for label, reason in reasons.items())
     sys.stdout.flush()
 
 
@@ -44,7 +50,18 @@ def say_result(plan: Plan, result: Result) -> None:
         note = f"reference: {reference.source}\n"
     pairs = comparison.pairs if len(comparison.pairs) <= _SENTENCES else comparison.against_best()
     sentences = "".join(f"{pair.sentence}\n" for pair in pairs)
-    sys.stdout.write(f"\n{table(head, rows)}{note}\n{sentences}\n{result.page}\n")
+    entries = cross_validated(plan.study, plan.runs)
+    over_all = "".join(_over_all(plan.study.metric, entry) for entry in entries)
+    sys.stdout.write(f"\n{table(head, rows)}{note}{over_all}\n{sentences}\n{result.page}\n")
+
+
+def _over_all(metric: str, entry: Mapping[str, Any]) -> str:
+    """Return a line with a variant's score over all images, each scored by one fold."""
+    value, low, high = (value_text(metric, entry[key]) for key in ("value", "low", "high"))
+    return (
+        f"{entry['label']}, seed {entry['seed']}: {value} over all {entry['n']:,} images "
+        f"(95 % interval {low} to {high})\n"
+    )
 
 
 def _row(plan: Plan, metric: str, system: System) -> tuple[str, ...]:

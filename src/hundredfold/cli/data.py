@@ -13,6 +13,8 @@ from hundredfold.errors import DataError
 
 app = cyclopts.App(name="data", help="Fetch data sets, and check your own images.")
 
+_OPTIONAL = Parameter(consume_multiple=(0, 1), negative=(), show_default="none")
+_CLASSES = 10  # whose counts are printed; all are in the JSON
 _NAMES = ", ".join(spec.names("hundredfold.data")) + "; with options as in shapes(size=64)."
 
 
@@ -48,6 +50,8 @@ def check(
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     augment: str = "",
     preview: Annotated[Path | None, Parameter(show_default="none")] = None,
+    html: Annotated[list[Path] | None, _OPTIONAL] = None,
+    suspects: Annotated[list[Path] | None, _OPTIONAL] = None,
     image_column: Annotated[str, Parameter(show_default="found")] = "",
     label_column: Annotated[str, Parameter(show_default="found")] = "",
     label_pattern: Annotated[str, Parameter(show_default="none")] = "",
@@ -70,6 +74,12 @@ def check(
         Show the effect of an augmentation, for example "pad_crop(pixels=4) | flip".
     preview
         The PNG file for examples; preview.png with --augment.
+    html
+        Write a page with pictures: counts, samples, duplicates, shortcuts, label suspects;
+        check-NAME.html in the current folder unless a path follows.
+    suspects
+        Write a CSV of images, the most likely wrong label first: file, split, given, likely,
+        probability; suspects-NAME.csv unless a path follows. Correct it and pass it to train.
     image_column
         The column of a table that names the images.
     label_column
@@ -88,6 +98,8 @@ def check(
         data_dir=data_dir,
         augment=augment,
         preview=preview,
+        html=_path(html),
+        suspects=_path(suspects),
         image_column=image_column,
         label_column=label_column,
         label_pattern=label_pattern,
@@ -99,11 +111,17 @@ def check(
     return report | {"exit_code": DataError.exit_code if report["problems"] else 0}
 
 
+def _path(words: list[Path] | None) -> Path | bool:
+    """Return the path after a flag, True for the flag alone, False without it."""
+    return bool(words is not None) if not words else words[0]
+
+
 def _print_report(report: dict[str, Any]) -> None:
     """Print a report as text: counts, problems, advice."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
     counts = ", ".join(f"{count:,} {part}" for part, count in report["images"].items())
     console.print(f"{report['name']}: {counts} images, {len(report['classes']['train'])} classes")
+    console.print(f"training images of each class: {_class_counts(report['classes']['train'])}")
     if sizes := report["sizes"]:
         console.print("sizes: " + ", ".join(f"{k} {w} x {h}" for k, (w, h) in sizes.items()))
     for bad in report["bad"]:
@@ -113,13 +131,18 @@ def _print_report(report: dict[str, Any]) -> None:
             console.print(f"same image {_KINDS[kind]}: {', '.join(group)}")
         if len(groups) > 5:
             console.print(f"same image {_KINDS[kind]}: {len(groups) - 5} more (all with --json)")
-    _print_near(console, report["near"])
+    _print_near(console, report["near"] or {})
+    if report["near_note"]:
+        console.print(f"near-duplicates: {report['near_note']}")
     for names in report["alike_names"]:
         console.print(f"almost the same name: {', '.join(names)}")
     for problem in report["problems"]:
         console.print(f"problem: {problem}")
     for text in report["advice"]:
         console.print(f"try: {text}")
+    _print_suspects(console, report["suspects"])
+    if "page" in report:
+        console.print(f"page: {report['page']}")
     if "preview" in report:
         console.print(f"drawn: {report['preview']}")
     if not report["problems"]:
@@ -127,16 +150,29 @@ def _print_report(report: dict[str, Any]) -> None:
         console.print("ready to train" + (f", without {bad}" if report["bad"] else ""))
 
 
-def _print_near(console: Console, near: dict[str, list[dict[str, Any]]] | None) -> None:
-    if near is None:
-        console.print("near-duplicates: not searched, there are too many images")
-        return
+def _class_counts(train: dict[str, int]) -> str:
+    """Return the classes with their counts, the largest first; of many the ends only."""
+    ordered = sorted(train.items(), key=lambda entry: -entry[1])
+    texts = [f"{name} {count:,}" for name, count in ordered]
+    if len(texts) > _CLASSES:
+        texts = [*texts[: _CLASSES // 2], "...", *texts[-_CLASSES // 2 :]]
+    return ", ".join(texts)
+
+
+def _print_near(console: Console, near: dict[str, list[dict[str, Any]]]) -> None:
     for kind, pairs in near.items():
         for pair in pairs[:5]:
             console.print(f"nearly the same image {_KINDS[kind]}: {', '.join(pair['files'])}")
         if len(pairs) > 5:
             more = f"{len(pairs) - 5:,} more pairs (all with --json)"
             console.print(f"nearly the same image {_KINDS[kind]}: {more}")
+
+
+def _print_suspects(console: Console, suspects: dict[str, Any]) -> None:
+    if suspects["images"] is not None:
+        where = f", most suspect first in {suspects['file']}" if suspects["file"] else ""
+        count = wording.plural(suspects["images"], "image looks", "images look")
+        console.print(f"label suspects: {count} more like another class{where}")
 
 
 _KINDS = {

@@ -1,15 +1,22 @@
-"""`hundredfold models`: list networks with their cost, or show one in full."""
+"""`hundredfold models`: list networks with their cost, show one in full, or fetch weights."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
+
+import cyclopts
+from cyclopts import Parameter
 
 from hundredfold import wording
 from hundredfold.api import networks
+from hundredfold.backbones import BACKBONES
 from hundredfold.cli._table import table
 
+app = cyclopts.App(name="models", help="List models with their parameters, or fetch weights.")
 
+
+@app.default
 def models(
     model: str = "", *, classes: int = 100, size: int = 32, json: bool = False
 ) -> dict[str, Any]:
@@ -27,6 +34,30 @@ def models(
         Print one JSON object.
     """
     return _one(model, classes, size, json) if model else _all(classes, size, json)
+
+
+@app.command
+def fetch(
+    name: Annotated[str, Parameter(help=", ".join(BACKBONES))],
+    *,
+    url: Annotated[str, Parameter(show_default="torchvision's")] = "",
+    json: bool = False,
+) -> dict[str, Any]:
+    """Download the published weights of a backbone, so that transfer needs no network.
+
+    An interrupted download continues where it stopped, and the checksum is verified.
+
+    Parameters
+    ----------
+    url
+        Address of a folder that has the file: a mirror.
+    json
+        Print one JSON object.
+    """
+    facts = networks.fetch(name, site=url)
+    if not json:
+        sys.stdout.write(f"{name}: {wording.memory(facts['bytes'])}, in {facts['file']}\n")
+    return facts
 
 
 def _all(classes: int, size: int, json: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`hundredfold study`: train the missing runs, compare, and write the page."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,9 @@ def study(
     *,
     seeds: Annotated[
         int | None, Parameter(validator=Number(gte=1), show_default="the study's")
+    ] = None,
+    folds: Annotated[
+        int | None, Parameter(validator=Number(gte=0, lte=1000), show_default="the study's")
     ] = None,
     jobs: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
@@ -42,12 +46,16 @@ def study(
         A study that ships (see `hundredfold recipes`) or a .toml file.
     seeds
         Number of seeds per variant, instead of the study's.
+    folds
+        Folds of cross-validation, for few images: every training image is scored once, by as many
+        trainings per seed. 0 is off.
     jobs
         Number of runs that train concurrently; they divide the threads.
     data_dir
         Folder of the data set, if not in the cache.
     weights
-        Weights from which variants start: a folder, or one file for all.
+        Weights from which variants start: a file, for the backbone it is named after, or a folder
+        of such files. Variants whose weights cannot be had are left out.
     out
         The folder of the runs and the study.
     device
@@ -63,8 +71,9 @@ def study(
     json
         Print one JSON object.
     """
-    options = {"seeds": seeds, "jobs": jobs, "data_dir": data_dir, "weights": weights, "out": out,
-             "device": device, "threads": threads, "quick": quick, "trust": trust}  # fmt: skip
+    options = {"seeds": seeds, "folds": folds, "jobs": jobs, "data_dir": data_dir,
+             "weights": weights, "out": out, "device": device, "threads": threads, "quick": quick,
+             "trust": trust}  # fmt: skip
     plan = studying.prepare(name, options)
     if not json:
         say_plan(plan)
@@ -89,5 +98,7 @@ def _carry_out(name: str, plan: studying.Plan, jobs: int, json: bool) -> dict[st
     if result.failed:
         raise result.failed
     runs = [str(run.folder) for run in plan.runs.values()]
-    facts = {"study": str(plan.folder), "report": str(result.page), "runs": runs}
+    left_out = [asdict(one) for one in result.left_out]
+    facts = {"study": str(plan.folder), "report": str(result.page), "runs": runs,
+             "left_out": left_out}  # fmt: skip
     return {**facts, **result.comparison.to_json()}

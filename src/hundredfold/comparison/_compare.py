@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
 from statistics import fmean, stdev
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,7 @@ def compare(
     higher_is_better: bool = True,
     percent: bool = True,
     within: tuple[float, float | None] = (0, 1),
+    folds: int = 0,
 ) -> Comparison:
     """Return the comparison of the systems of a study.
 
@@ -38,25 +40,30 @@ def compare(
     words:   the name of the metric in sentences; "" takes its key.
     percent: write differences as points (0.021 as 2.1 points).
     within:  the range of the metric; None where it has no largest value.
+    folds:   of cross-validation; each "seed" of `values` is then a fold of a seed. 0 without.
 
     Raises UsageError where a system has no run. Raises DataError for a value that is not finite,
     and for paired runs with different numbers of images.
     """
     systems = sorted(
-        (_system(label, runs, within) for label, runs in values.items()),
+        (_system(label, runs, within, folds) for label, runs in values.items()),
         key=lambda system: -system.mean if higher_is_better else system.mean,
     )
-    comparison = Comparison(metric, words or metric, higher_is_better, percent, tuple(systems))
+    comparison = Comparison(
+        metric, words or metric, higher_is_better, percent, tuple(systems), folds=folds
+    )
     labels = [system.label for system in systems]
     pairs = [
-        _paired(first, second, values, images or {}, higher_is_better)
+        _paired(first, second, values, images or {}, higher_is_better, folds)
         for first, second in combinations(labels, 2)
     ]
     comparison = replace(comparison, pairs=_corrected(pairs))
     return replace(comparison, pairs=tuple(_judged(pair, comparison) for pair in comparison.pairs))
 
 
-def _system(label: str, runs: Mapping[int, float], within: tuple[float, float | None]) -> System:
+def _system(
+    label: str, runs: Mapping[int, float], within: tuple[float, float | None], folds: int
+) -> System:
     if not runs:
         raise UsageError(f"{label!r} has no finished run to compare", remedy="run the study again")
     for seed, value in runs.items():
@@ -69,13 +76,15 @@ def _system(label: str, runs: Mapping[int, float], within: tuple[float, float | 
     values = list(runs.values())
     if len(values) == 1:
         return System(label, values[0], None, 1, None, None)
-    low, high = t_interval(values)
+    low, high = t_interval(values, folds)
     least, most = within  # a t interval may exceed the range of the metric
     low, high = max(low, least), high if most is None else min(high, most)
     return System(label, fmean(values), stdev(values), len(values), low, high)
 
 
-def _paired(first: str, second: str, values: Runs, images: Images, higher: bool) -> Pair:
+def _paired(
+    first: str, second: str, values: Runs, images: Images, higher: bool, folds: int
+) -> Pair:
     a, b = values[first], values[second]
     seeds = sorted(a.keys() & b.keys())
     if not seeds:
@@ -86,8 +95,9 @@ def _paired(first: str, second: str, values: Runs, images: Images, higher: bool)
     leads, trails = (more, less) if higher else (less, more)
     pair = Pair(first, second, fmean(differences), len(seeds), leads, trails)
     if len(seeds) > 1:
-        low, high = t_interval(differences)
-        return replace(pair, low=low, high=high, p=t_test(differences))
+        low, high = t_interval(differences, folds)
+        basis: Literal["seeds", "folds"] = "folds" if folds else "seeds"
+        return replace(pair, basis=basis, low=low, high=high, p=t_test(differences, folds))
     if all(seeds[0] in images.get(label, {}) for label in (first, second)):
         low, high, p = over_images(_image_difference(first, second, images, seeds[0]))
         return replace(pair, basis="images", low=low, high=high, p=p)

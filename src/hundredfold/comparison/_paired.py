@@ -12,19 +12,33 @@ from hundredfold.comparison._tails import binomial_tail, student_critical, stude
 LEVEL = 0.05
 
 
-def t_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of two or more values (Student 1908)."""
-    n, mean = len(values), fmean(values)
-    half = student_critical(LEVEL, n - 1) * stdev(values) / math.sqrt(n)
+def t_interval(values: Sequence[float], folds: int = 0) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of two or more values (Student 1908).
+
+    folds: of cross-validation that the values are of; 0 for independent ones.
+    """
+    mean = fmean(values)
+    half = student_critical(LEVEL, len(values) - 1) * _error(values, folds)
     return mean - half, mean + half
 
 
-def t_test(values: Sequence[float]) -> float:
+def t_test(values: Sequence[float], folds: int = 0) -> float:
     """Return the two-sided p value of "the mean is 0" for two or more values."""
-    mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
+    mean, error = fmean(values), _error(values, folds)
     if error == 0:
         return 1.0 if mean == 0 else 0.0
     return student_tail(mean / error, len(values) - 1)
+
+
+def _error(values: Sequence[float], folds: int) -> float:
+    """Return the standard error of a mean.
+
+    Trainings of different folds share most of their images, so their scores are not independent:
+    to 1 / n is added the ratio of validation to training images (Nadeau and Bengio 2003, Machine
+    Learning 52, 239-281).
+    """
+    shared = 1 / (folds - 1) if folds else 0.0
+    return stdev(values) * math.sqrt(1 / len(values) + shared)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

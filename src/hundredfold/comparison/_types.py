@@ -32,7 +32,8 @@ class Pair:
 
     difference: mean of first - second over the common seeds; without any, of the two means.
     seeds:      number of common seeds; in `leads` of them `first` is better, in `trails` `second`.
-    basis:      what is paired: "seeds", or the "images" of the only common seed.
+    basis:      what is paired: "seeds", "folds" (then `seeds` counts these), or the "images" of
+                the only common seed.
     low, high:  95 % interval of the difference; None where it cannot be computed.
     p, p_holm:  p value of "no difference", before and after the correction over all pairs.
     verdict:    "ahead" and "behind" mean that there are too few seeds for "better" and "worse".
@@ -45,7 +46,7 @@ class Pair:
     seeds: int
     leads: int
     trails: int
-    basis: Literal["seeds", "images"] = "seeds"
+    basis: Literal["seeds", "folds", "images"] = "seeds"
     low: float | None = None
     high: float | None = None
     p: float | None = None
@@ -66,6 +67,7 @@ class Comparison:
     metric:  the key of the compared score, "validation.top_1".
     words:   the name of the metric in sentences.
     percent: whether differences are written as points.
+    folds:   of cross-validation, 0 without; `System.n` and `Pair.seeds` then count folds.
     """
 
     metric: str
@@ -74,6 +76,7 @@ class Comparison:
     percent: bool
     systems: tuple[System, ...]
     pairs: tuple[Pair, ...] = ()
+    folds: int = 0
 
     def against_best(self) -> tuple[Pair, ...]:
         """Return the pairs of the best system; p values remain corrected over all pairs."""

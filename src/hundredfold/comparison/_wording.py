@@ -1,5 +1,6 @@
 """The verdict on a pair in plain English, with its figures."""
 
+from hundredfold import wording
 from hundredfold.comparison._types import ENOUGH_SEEDS, Comparison, Pair
 
 
@@ -52,4 +53,4 @@ def _amount(value: float, comparison: Comparison, *, unit: str = " points") -> s
 
 
 def _seeds(pair: Pair) -> str:
-    return f"{pair.seeds} seed" if pair.seeds == 1 else f"{pair.seeds} seeds"
+    return wording.plural(pair.seeds, "fold" if pair.basis == "folds" else "seed")

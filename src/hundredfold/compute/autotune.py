@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from hundredfold import machine
 from hundredfold.cache import Store
-from hundredfold.compute.conv_algorithms import ALGORITHMS, Algorithms, ConvAlgorithm
+from hundredfold.compute.conv_algorithms import ALGORITHMS, Algorithms, ConvAlgorithm, likely
+from hundredfold.compute.conv_library import Geometry
 from hundredfold.compute.convolution import Conv2d, directions, products
 from hundredfold.compute.replicas import WorkSplit
 from hundredfold.compute.threads import threads
@@ -31,6 +32,7 @@ WORTH = 0.95  # of the library's time, at most, for another algorithm to be take
 _MOST_IMAGES = 128  # of a timing trial: more do not make it more accurate
 _FEW_IMAGES = 16  # enough to detect busy-waiting
 _SLOW = 1.5  # times the best: a trial slower than that is not repeated
+_REFERENCE = 3.0  # times the guess's time: a library slower than that is not timed further
 _MOST_PRODUCTS = 3_000  # matrix products of the direct algorithm
 _BUSY_WAIT = 5.0  # times one thread's time: reject where two threads on one core take more
 _TIME_SLICES = 0.03  # seconds more, at least: some time slices of threads on a core
@@ -55,9 +57,17 @@ class Layer:
     def key(self) -> str:
         """What determines the time, as text: equal layers share a measurement."""
         outputs, inputs, *kernel = self.module.weight.shape
-        stride, pads = self.module.geometry(self.height, self.width) or ((), ())
+        stride, pads, groups = self.geometry
+        depthwise = "depthwise " if groups > 1 else ""
         size = f"{self.height}x{self.width}"
-        return f"{inputs}>{outputs} k{kernel} s{stride} p{pads} {size} {int(self.trained)}"
+        of = f"{depthwise}{inputs}>{outputs} k{kernel} s{stride} p{pads}"
+        return f"{of} {size} {int(self.trained)}"
+
+    @property
+    def geometry(self) -> Geometry:
+        geometry = self.module.geometry(self.height, self.width)
+        assert geometry is not None
+        return geometry
 
     @property
     def macs(self) -> int:
@@ -87,8 +97,8 @@ def choose(
     key = store.key(*facts)
     measured = _remembered(store, key)
     lacking = [layer for key, layer in layers.items() if key not in measured]
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     if lacking:
-        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         deadline = time.perf_counter() + seconds
         with threads(work.threads):
             for layer in sorted(lacking, key=lambda layer: -layer.macs):
@@ -97,7 +107,7 @@ def choose(
                         layer, min(work.micro_batch, _MOST_IMAGES), dtype
                     )
         store.save(key, {"of": facts, "algorithms": measured})
-    return {key: measured.get(key) or _likely(layer) for key, layer in layers.items()}
+    return {key: measured.get(key) or _likely(layer, dtype) for key, layer in layers.items()}
 
 
 def use(model: nn.Module, sizes: Iterable[int], plan: Plan) -> None:
@@ -138,39 +148,69 @@ def _layers(model: nn.Module, size: int) -> list[Layer]:
 
 
 def _fastest(layer: Layer, batch: int, dtype: torch.dtype) -> Choice:
-    few = products(layer.module, layer.height, layer.width) <= _MOST_PRODUCTS
-    others: tuple[ConvAlgorithm, ...] = ("im2col", "direct") if few else ("im2col",)
     full, small = (
         directions(layer.module, layer.height, layer.width, count, dtype)
         for count in (batch, min(batch, _FEW_IMAGES))
     )
-    best = [_winner(*pair, others) for pair in zip(full, small, strict=True)]
+    guess = _depthwise_guess(layer, dtype)
+    others = _others(layer, dtype)
+    best = [_winner(*three, others) for three in zip(full, small, guess, strict=True)]
     return (best[0], best[1] if layer.trained else "library", best[2])
 
 
-def _likely(layer: Layer) -> Choice:
+def _others(layer: Layer, dtype: torch.dtype) -> tuple[ConvAlgorithm, ...]:
+    """Return the algorithms to be timed beside the library's."""
+    if layer.geometry.groups > 1:
+        return ("reduced", "fp32") if dtype == torch.bfloat16 else ("reduced",)
+    few = products(layer.module, layer.height, layer.width) <= _MOST_PRODUCTS
+    return ("im2col", "direct") if few else ("im2col",)
+
+
+def _likely(layer: Layer, dtype: torch.dtype) -> Choice:
     """Guess: "direct" for maps of at most 16 pixels, where much of a window is padding."""
+    if layer.geometry.groups > 1:
+        return _depthwise_guess(layer, dtype)
     small = layer.height * layer.width <= 16 and max(layer.module.kernel_size) > 1
     return ("direct", "direct", "direct") if small else ("library", "library", "library")
 
 
+def _depthwise_guess(layer: Layer, dtype: torch.dtype) -> Choice:
+    """Guess for depthwise convolutions; for others it is the library."""
+    return likely(layer.module.weight.shape, layer.width, layer.geometry, dtype)
+
+
 def _winner(
-    direction: Direction, small: Direction, others: tuple[ConvAlgorithm, ...]
+    direction: Direction,
+    small: Direction,
+    guess: ConvAlgorithm,
+    others: tuple[ConvAlgorithm, ...],
 ) -> ConvAlgorithm:
     """Time each algorithm once, and those within `_SLOW` times the best once more.
 
-    small: the same with few images, to detect whether the library's threads busy-wait.
+    small: the same with few images, to detect whether the library lacks a kernel, or its threads
+    busy-wait. guess: what is used where it lacks one.
     """
     with torch.no_grad():
-        direction("library")  # oneDNN prepares kernels for a shape at first use
-        default: ConvAlgorithm = "single_thread" if _busy_waits(small) else "library"
-        times = {name: _seconds(direction, name) for name in (default, *others)}
+        default = guess if _lacks_kernel(small, guess) else "library"
+        if default == "library" and _busy_waits(small):
+            default = "single_thread"
+        direction(default)  # oneDNN prepares kernels for a shape at first use
+        times = {name: _seconds(direction, name) for name in dict.fromkeys((default, *others))}
         best = min(times.values())
         close = [name for name, seconds in times.items() if seconds < _SLOW * best]
         for name in close if len(close) > 1 else ():
             times[name] = min(times[name], _seconds(direction, name))
     fastest = min(times, key=lambda name: times[name])
     return fastest if times[fastest] < WORTH * times[default] else default
+
+
+def _lacks_kernel(direction: Direction, guess: ConvAlgorithm) -> bool:
+    """Return whether the library takes many times as long as the guess, unless that is itself."""
+    if guess == "library":
+        return False
+    for name in (guess, "library"):
+        direction(name)
+    return _seconds(direction, "library") > _REFERENCE * _seconds(direction, guess)
 
 
 def _busy_waits(direction: Direction) -> bool:

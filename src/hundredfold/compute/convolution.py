@@ -11,15 +11,13 @@ from torch import Tensor, nn
 from hundredfold.compute.conv_algorithms import (
     Algorithms,
     ConvAlgorithm,
-    Geometry,
     forward,
     input_gradient,
-    nchw,
-    nhwc,
-    positions,
-    split_pads,
+    likely,
     weight_gradient,
 )
+from hundredfold.compute.conv_library import Geometry, Pads, nchw, nhwc, split_pads
+from hundredfold.compute.conv_matrices import positions
 
 _WORTH = 1 / 8  # of a map's positions, at least, for leaving out its last row and column
 
@@ -27,8 +25,9 @@ _WORTH = 1 / 8  # of a map's positions, at least, for leaving out its last row a
 class Conv2d(nn.Conv2d):
     """nn.Conv2d that in training uses an algorithm per input size.
 
-    algorithms: (height, width) of the input -> Algorithms. Other sizes use the library, as does
-    every size in evaluation mode and under torch.compile.
+    algorithms: (height, width) of the input -> Algorithms. Other sizes use the library, on a CPU
+    with what is `likely` best for depthwise convolutions. Where nothing is trained, and under
+    torch.compile, every size uses the library.
     even: do not compute a last odd row and column, which a following 2x2 pooling drops, where
     they are an eighth of the map or more. Raises ValueError for a kernel of 1 or any padding but
     "same".
@@ -44,37 +43,51 @@ class Conv2d(nn.Conv2d):
             raise ValueError('even maps need a kernel of 2 or more and padding="same"')
 
     def geometry(self, height: int, width: int) -> Geometry | None:
-        """Return stride and padding for an input size; None where only the library is supported."""
-        plain = self.groups == 1 and self.dilation == (1, 1) and self.padding_mode == "zeros"
+        """Return stride, padding and groups for an input size.
+
+        None where only the library is supported.
+        """
+        depthwise = self.groups == self.in_channels == self.out_channels
+        plain = self.dilation == (1, 1) and self.padding_mode == "zeros"
+        if not plain or not (self.groups == 1 or depthwise):
+            return None
         down, across = self.stride
-        return Geometry((down, across), self._pads(height, width)) if plain else None
+        return Geometry((down, across), self.pads(height, width), self.groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h', w')."""
-        size = x.shape[2], x.shape[3]
-        chosen = (
-            self.training and not torch.compiler.is_compiling()
-        )  # which supports the library only
-        algorithms = self.algorithms.get(size) if chosen else None
-        geometry = self.geometry(*size) if algorithms else None
-        if algorithms is None or geometry is None:
+        geometry = self.geometry(x.shape[2], x.shape[3]) if self._trains(x) else None
+        algorithms = self._chosen(x, geometry) if geometry else None
+        if geometry is None or algorithms is None:
             return self._library(x)
-        weight, bias = self.weight, self.bias
-        if torch.is_autocast_enabled(x.device.type):
-            dtype = torch.get_autocast_dtype(x.device.type)
-            x, weight = x.to(dtype), weight.to(dtype)
+        weight, bias, dtype = self.weight, self.bias, _dtype(x)
+        x, weight = x.to(dtype), weight.to(dtype)
         y: Tensor = _Convolve.apply(x, weight, geometry, algorithms)  # type: ignore[no-untyped-call]
         return y if bias is None else y + bias.to(y.dtype).view(-1, 1, 1)
+
+    def _trains(self, x: Tensor) -> bool:
+        """Return whether gradients are needed, and not by torch.compile, which takes no choice."""
+        trained = x.requires_grad or self.weight.requires_grad
+        trains = self.training or (trained and torch.is_grad_enabled())
+        return trains and not torch.compiler.is_compiling()
+
+    def _chosen(self, x: Tensor, geometry: Geometry) -> Algorithms | None:
+        """Return the algorithms for an input; None is the library, without a choice."""
+        chosen = self.algorithms.get((x.shape[2], x.shape[3]))
+        if chosen or geometry.groups == 1 or x.device.type != "cpu":
+            return chosen
+        guess = likely(self.weight.shape, x.shape[3], geometry, _dtype(x))
+        return None if guess == Algorithms() else guess
 
     def _library(self, x: Tensor) -> Tensor:
         if self.padding_mode != "zeros":
             return super().forward(x)
-        padding, pads = split_pads(self._pads(x.shape[2], x.shape[3]))
+        padding, pads = split_pads(self.pads(x.shape[2], x.shape[3]))
         padded = F.pad(x, pads) if any(pads) else x
         weight, bias = self.weight, self.bias
         return F.conv2d(padded, weight, bias, self.stride, padding, self.dilation, self.groups)
 
-    def _pads(self, height: int, width: int) -> tuple[int, int, int, int]:
+    def pads(self, height: int, width: int) -> Pads:
         """Return the zeros to add on the left, right, top and bottom of a map of this size."""
         left, right, top, bottom = self._reversed_padding_repeated_twice
         if self.even:
@@ -85,22 +98,28 @@ class Conv2d(nn.Conv2d):
         return left, right, top, bottom
 
 
+def _dtype(x: Tensor) -> torch.dtype:
+    """Return the type in which a convolution of x computes."""
+    autocast = torch.is_autocast_enabled(x.device.type)
+    return torch.get_autocast_dtype(x.device.type) if autocast else x.dtype
+
+
 class _Convolve(torch.autograd.Function):
     """Forward and both gradients, each by its algorithm; NCHW outside, NHWC inside."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry, algorithms: Algorithms
-    ) -> Tensor:
-        x, weight = nhwc(x), nhwc(weight)
-        ctx.save_for_backward(x, weight)
-        ctx.geometry, ctx.algorithms = geometry, algorithms
-        y = nchw(forward(x, weight, geometry, algorithms.forward))
+    def forward(x: Tensor, weight: Tensor, geometry: Geometry, algorithms: Algorithms) -> Tensor:
+        y = nchw(forward(nhwc(x), nhwc(weight), geometry, algorithms.forward))
         return y.data  # not a view: the next layer may change it in place
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ARG004
+        x, weight, ctx.geometry, ctx.algorithms = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        x, weight = ctx.saved_tensors
+        x, weight = (nhwc(saved) for saved in ctx.saved_tensors)
         gradient, geometry, algorithms = nhwc(gradient), ctx.geometry, ctx.algorithms
         of_x = of_weight = None
         if ctx.needs_input_grad[0]:

@@ -5,17 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from hundredfold import spec
+from hundredfold.data._balance import balanced_order, class_weights
 from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._corrections import pinned
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint, reading
-from hundredfold.data._image import Picture, Resize, decode, resize_of
+from hundredfold.data._image import Picture, Resize, decode, resize_of, whole
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._packed import Packed, Pixels
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._sources import is_file_of_images, listing_of
-from hundredfold.data._split import limited, training
+from hundredfold.data._split import limited, split, training
 from hundredfold.data._survey import Survey, decode_rate, survey
+from hundredfold.data._suspects import Suspect, write_suspects
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
@@ -32,8 +34,11 @@ __all__ = [
     "Source",
     "Split",
     "Survey",
+    "Suspect",
+    "balanced_order",
     "check_folder",
     "check_set",
+    "class_weights",
     "decode",
     "decode_rate",
     "download",
@@ -52,9 +57,12 @@ __all__ = [
     "resize_of",
     "save_grid",
     "sizes_itself",
+    "split",
     "survey",
     "training",
     "unseen",
+    "whole",
+    "write_suspects",
 ]
 
 _LOG = logging.getLogger(__name__)

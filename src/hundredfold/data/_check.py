@@ -14,6 +14,8 @@ from hundredfold import duplicates
 from hundredfold.data import _decoding, _scan, _sources
 from hundredfold.data._image import decode, dimensions
 from hundredfold.data._listing import Listing
+from hundredfold.data._measure import file_measures, measures
+from hundredfold.data._passed_over import passed_over
 from hundredfold.data._repeats import Image, Thumbnails
 from hundredfold.data._report import report
 from hundredfold.data._types import DataSet, Source
@@ -62,6 +64,10 @@ def check_folder(
         for part, classes in files.items()
     }
     facts = report(_sources.name_of(root), counts, images, thumbnails, cache)
+    if root.is_dir():
+        facts["files"]["passed_over"] = passed_over(
+            root, [file for *_, file in jobs if isinstance(file, Path)]
+        )
     facts["problems"] = _refused(
         listing.root, files, {image.name for image in images if image.reason}
     )
@@ -84,7 +90,9 @@ def check_set(data: DataSet, cache: Path) -> dict[str, Any]:
             classes[label] += 1
             name = split.names[row] if split.names else f"{part}[{row}]"
             sha256 = hashlib.sha256(split.pixels[row].tobytes()).hexdigest()
-            images.append(Image(part, label, name, (data.size, data.size), sha256))
+            pixels = split.pixels[row]
+            shape = (pixels.shape[1], pixels.shape[0])
+            images.append(Image(part, label, name, shape, sha256, measures=measures(pixels)))
         counts[part] = classes
         thumbnails.append(duplicates.thumbnails(split.pixels, split.indices))
     return report(data.name, counts, images, np.concatenate(thumbnails), cache)
@@ -109,7 +117,8 @@ def _read_image(
         advance(1)
     thumbnail[:] = duplicates.thumbnails(pixels[None], np.zeros(1, np.int64))[0]
     sha256 = hashlib.sha256(repr(shape).encode() + pixels.tobytes()).hexdigest()
-    return Image(part, label, name, shape, sha256)
+    facts = measures(pixels) | file_measures(file, shape)
+    return Image(part, label, name, shape, sha256, measures=facts)
 
 
 def _refused(

@@ -8,9 +8,11 @@
 """
 
 import io
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +62,24 @@ def decode(file: Picture, size: int, name: str = "", resize: Resize = "crop") ->
             return _resized(file, size, resize)
         return _decoded(file, size, resize)
     except Exception as error:  # decoders raise anything, SyntaxError and struct.error included
-        raise DataError(
-            f"cannot read {name}: {_reason(error)}",
-            remedy="remove the file, or save it again as PNG or JPEG",
-        ) from None
+        raise _unreadable(name, error) from None
+
+
+def whole(file: Path, most: int) -> NDArray[np.uint8]:
+    """Return an image uncropped as (height, width, 3) uint8, reduced to `most` pixels a side.
+
+    Raises DataError as `decode` does.
+    """
+    try:
+        with Image.open(io.BytesIO(_bytes(file)), formats=FORMATS) as image:
+            _need_few_pixels(image)
+            image.draft(None, (2 * most, 2 * most))
+            image.load()
+            small, turn = _eight_bit(image), _TURNS.get(_orientation(image))
+        small.thumbnail((most, most))
+        return np.asarray(_opaque(small.transpose(turn) if turn is not None else small))
+    except Exception as error:  # as in `decode`
+        raise _unreadable(str(file), error) from None
 
 
 def resize_of(options: Mapping[str, Any]) -> Resize:
@@ -74,8 +90,10 @@ def resize_of(options: Mapping[str, Any]) -> Resize:
 
 def dimensions(file: Path | Member) -> tuple[int, int]:
     """Return width and height in pixels from the header of an image file, without decoding it."""
-    opened = file if isinstance(file, Path) else io.BytesIO(_bytes(file))
-    with Image.open(opened, formats=FORMATS) as image:
+    with (
+        _opened(file) if isinstance(file, Path) else io.BytesIO(_bytes(file)) as stream,
+        Image.open(stream, formats=FORMATS) as image,
+    ):
         return image.size
 
 
@@ -83,11 +101,25 @@ def _bytes(file: Path | Member | bytes) -> bytes:
     if isinstance(file, Member):
         file = file.read(MOST_BYTES + 1)
     if isinstance(file, Path):
-        with file.open("rb") as stream:
-            file = stream.read(MOST_BYTES + 1)
+        with _opened(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            file = stream.read() if size <= MOST_BYTES else bytes(MOST_BYTES + 1)
     if len(file) > MOST_BYTES:
         raise DataError(f"it takes over {MOST_BYTES >> 20} MB")
     return file
+
+
+def _opened(file: Path) -> IO[bytes]:
+    """Open a regular file; a pipe would make the reader wait for ever."""
+    stream = open(file, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise DataError("it is not a regular file")
+    return stream
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _decoded(file: Path | Member | bytes, size: int, resize: Resize) -> NDArray[np.uint8]:
@@ -127,7 +159,8 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         return Image.fromarray(_grey(image))
     if image.has_transparency_data:
         return image.convert("RGBA")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:
@@ -144,6 +177,8 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
 
 def _cropped(image: Image.Image, size: int) -> Image.Image:
     width, height = image.size
+    if width == height == size:
+        return image
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
@@ -169,7 +204,7 @@ _SQUARES = {"crop": _cropped, "pad": _padded, "stretch": _stretched}
 
 def _opaque(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")
 
@@ -179,6 +214,13 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # the pixels may be intact where the EXIF block is damaged
         return 1
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    return DataError(
+        f"cannot read {name}: {_reason(error)}",
+        remedy="remove the file, or save it again as PNG or JPEG",
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ _SHOWN = 3
 _COMPARED = 2000  # images that are compared for near-duplicates: two seconds of one core
 _BLOCK = 256  # images
 _KEPT = 200  # data sets whose notes stay
-_VERSION = 4  # raise it when another note could be written
+_VERSION = 5  # raise it when another note could be written
 
 
 def notes(
@@ -57,6 +57,8 @@ def _odd(cache: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]
         yield f"{count} of one image only, trained on and never validated: {shown}"
     near = _pairs(cache, list(opened.values()))
     few = sum(map(len, opened.values())) <= _COMPARED
+    if near.too_alike:
+        yield "the images are too alike to tell near-duplicates from different pictures"
     part = np.concatenate([np.full(len(s), number) for number, s in enumerate(opened.values())])
     labels = np.concatenate([s.labels for s in opened.values()])
     across = part[near.rows] != part[near.reference]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import duplicates
+from hundredfold.data._measure import Measures
 
+_STRICT = 0.95  # threshold above which shifted or cropped copies may be missed
 Thumbnails = NDArray[np.uint8]
 
 
@@ -20,6 +22,7 @@ class Image:
 
     shape:  (width, height) in pixels.
     sha256: of its pixels, in hex.
+    measures: its properties, as `_measure` returns them.
     reason: why it cannot be read; "" where it can.
     """
 
@@ -29,6 +32,7 @@ class Image:
     shape: tuple[int, int] = (0, 0)
     sha256: str = ""
     reason: str = ""
+    measures: Measures = field(default_factory=dict)
 
 
 def equal(images: Iterable[Image]) -> dict[str, list[list[str]]]:
@@ -50,15 +54,20 @@ def equal(images: Iterable[Image]) -> dict[str, list[list[str]]]:
 
 def nearly_equal(
     images: list[Image], thumbnails: Thumbnails, cache: Path
-) -> dict[str, list[dict[str, Any]]] | None:
-    """Return pairs of near-duplicates without equal pixels; None for too many images.
+) -> tuple[dict[str, list[dict[str, Any]]] | None, str]:
+    """Return pairs of near-duplicates without equal pixels, and a note on the search.
+
+    The pairs are None where there are too many images, or where different pictures are too alike.
+    The note says so, and "" is the usual case.
 
     thumbnails: (n, 32, 32, 3) uint8, one per image.
     """
     rows = np.array([row for row, image in enumerate(images) if not image.reason], np.int64)
     near = duplicates.find_within(cache, thumbnails[rows])
     if near is None:
-        return None
+        return None, "there are too many images to compare"
+    if near.too_alike:
+        return None, "the images are too alike to tell copies from different pictures"
     pairs: dict[str, list[dict[str, Any]]] = {"within": [], "across": [], "contradicting": []}
     for number in np.argsort(-near.agreement, kind="stable"):
         a, b = images[rows[near.rows[number]]], images[rows[near.reference[number]]]
@@ -69,7 +78,14 @@ def nearly_equal(
         pairs["within" if a.part == b.part else "across"].append(pair)
         if a.label != b.label:
             pairs["contradicting"].append(pair | {"classes": [a.label, b.label]})
-    return pairs
+    return pairs, _note(near.threshold)
+
+
+def _note(threshold: float) -> str:
+    """Return a note where different pictures of a set are so alike that changed copies are lost."""
+    if threshold <= _STRICT:
+        return ""
+    return f"the images are alike, so only copies that agree over {threshold:.3f} are listed"
 
 
 def _each_part(group: list[Image]) -> list[list[str]]:

@@ -8,23 +8,52 @@ from numpy.typing import NDArray
 
 from hundredfold.data._types import DataSet, Split
 from hundredfold.errors import UsageError
+from hundredfold.recipe import Recipe
 
 Indices = NDArray[np.int64]
 
 
-def training(data: DataSet, *, share: float = 0.1, seed: int = 0) -> tuple[Split, Split]:
+def split(data: DataSet, recipe: Recipe) -> tuple[Split, Split]:
+    """Return the training and the validation split of a recipe, see `training`."""
+    return training(
+        data, share=recipe.validation, seed=recipe.seed, fold=recipe.fold, folds=recipe.folds
+    )
+
+
+def training(
+    data: DataSet, *, share: float = 0.1, seed: int = 0, fold: int = 0, folds: int = 0
+) -> tuple[Split, Split]:
     """Return the training and the validation split, without copying pixels.
 
     A data set's own validation part is used where there is one; the test part is not opened.
 
     share: fraction of the training part that becomes validation, in [0, 1); 0 leaves it empty.
     seed:  decides which images.
+    folds: 2 or more cut the training part into folds, of which `fold` becomes validation; every
+           image is in one of them. 0 is off.
 
-    Raises UsageError for a fraction outside [0, 1), and where every class has one image.
+    Raises UsageError for a fraction outside [0, 1), where every class has one image, and for folds
+    where there is a validation part, or of which one has no images.
     """
     train = data.parts["train"]()
     if "validation" in data.parts:
+        if folds:
+            raise UsageError(
+                f"folds = {folds} cannot be cut: {data.name} has a validation part of its own",
+                remedy="--folds 0, or move its images into 'train'",
+            )
         return train, data.parts["validation"]()
+    if folds:
+        chosen = fold_of(train.labels, train.groups, folds, seed) == fold
+        if not chosen.any() or chosen.all():
+            raise UsageError(
+                f"{data.name} has {len(chosen)} images, too few for {folds} folds",
+                remedy="fewer --folds",
+            )
+        return (
+            replace(train, indices=np.flatnonzero(~chosen)),
+            replace(train, indices=np.flatnonzero(chosen)),
+        )
     if share == 0:
         return train, replace(train, indices=train.indices[:0])
     kept, cut = cut_off(train.labels, train.groups, share, seed)
@@ -35,6 +64,30 @@ def training(data: DataSet, *, share: float = 0.1, seed: int = 0) -> tuple[Split
             remedy="add images, or a folder 'validation' beside 'train'",
         )
     return replace(train, indices=kept), replace(train, indices=cut)
+
+
+def fold_of(
+    labels: NDArray[np.int64], groups: NDArray[np.int64] | None, folds: int, seed: int
+) -> Indices:
+    """Return (n,), the fold of each row, from 0 to folds - 1.
+
+    Sizes of folds differ by at most 1, and so do the counts of a class in them. With groups, whole
+    groups are dealt out in place of rows.
+    """
+    if groups is not None:
+        _, first, of_row = np.unique(groups, return_index=True, return_inverse=True)
+        return fold_of(labels[first], None, folds, seed)[of_row]
+    order = _shuffled_by_class(labels, seed)
+    result = np.empty(len(labels), np.int64)
+    result[order] = np.arange(len(labels)) % folds
+    return result
+
+
+def _shuffled_by_class(labels: NDArray[np.int64], seed: int) -> Indices:
+    """Return the rows class by class, in random order within a class."""
+    # NumPy guarantees that raw draws never change between versions.
+    keys = np.random.PCG64(seed).random_raw(len(labels))
+    return np.lexsort((keys, labels))
 
 
 def cut_off(
@@ -56,9 +109,7 @@ def stratified(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[I
     Raises UsageError for a fraction outside (0, 1).
     """
     _need_fraction(fraction)
-    # NumPy guarantees that raw draws never change between versions.
-    keys = np.random.PCG64(seed).random_raw(len(labels))
-    order = np.lexsort((keys, labels))
+    order = _shuffled_by_class(labels, seed)
     counts = np.bincount(labels) if len(labels) else np.zeros(0, np.int64)
     starts = np.cumsum(counts) - counts
     groups = [order[s : s + _taken(int(n), fraction)] for s, n in zip(starts, counts, strict=True)]

@@ -106,6 +106,14 @@ class Split:
     def __len__(self) -> int:
         return len(self.indices)
 
+    def files(self, part: str) -> list[str]:
+        """Return the file name of each row of the split; "train/123" where rows are no files.
+
+        part: the name of the part of the data set to which the rows belong.
+        """
+        rows = self.indices.tolist()
+        return [self.names[row] if self.names else f"{part}/{row}" for row in rows]
+
 
 @dataclass(frozen=True)
 class DataSet:

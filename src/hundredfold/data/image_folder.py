@@ -47,8 +47,7 @@ def image_folder(
     resize: what becomes of an image that is no square: "crop" its centred square, "pad" it with
         black, "stretch" it.
     image_column, label_column: columns of a table; "" finds them by their contents and names.
-    label_pattern: labels in the names of files, "{label}_*" for cat_1.jpg; for a folder without
-        class folders.
+    label_pattern: labels in file names, "{label}_*" for cat_1.jpg, in a folder without classes.
     group: a column of the table, or a pattern such as "{group}_*": a patient, video or scene,
         whose images stay within one split.
     test: fraction of the training images, in (0, 1), that becomes the test part; 0 cuts none.
@@ -59,9 +58,9 @@ def image_folder(
     store: what the cache keeps: "pixels", or "jpeg", which takes a tenth of the disk and is
         decoded for every batch. "auto" keeps pixels up to a tenth of the free disk and 4 GB.
 
-    The data set has the name of the folder. Files that cannot be decoded are left out and
-    listed in its notes. Raises DataError for data without images, with one class or an
-    empty class, and for a class without any decodable file.
+    The data set has the name of the folder. Its notes list the files that cannot be decoded.
+    Raises DataError for data without images, with one class or an empty class, and for a class
+    without any decodable file.
     """
     options = _sources.Options(
         image_column, label_column, label_pattern, group, test, labels, subset

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold.duplicates import _cells
 from hundredfold.duplicates._descriptor import ZOOM, mirror_signs, unit
 from hundredfold.duplicates._pictures import Pictures
 from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
 KEPT = 10  # candidates per image
+MOST_COMPARED = 4 * 10**9  # images x references that are compared all with all; else in cells
 _BLOCK = 250  # images compared at a time
 _GROUPS = 200  # groups of references; the best candidates are in the groups with the best maximum
 _CLOSE = 0.1  # difference in cosine up to which an image and its mirror are both candidates
@@ -58,12 +60,15 @@ def candidates(
     reference_vectors = {
         view: unit(getattr(references, view) @ directions) for view in ("whole", "centre")
     }
-    search = _Search(image_vectors, reference_vectors, len(references), not_row)
-    starts = range(0, len(images), _BLOCK)
-    with ThreadPoolExecutor(cores()) as pool:
-        blocks = list(pool.map(search.block, starts))
-    rows = np.concatenate([rows for rows, _ in blocks])
-    partners = np.concatenate([partners for _, partners in blocks])
+    if len(images) * len(references) > MOST_COMPARED:
+        views = [((a, mirrored), b) for a, b, _ in _VIEWS for mirrored in (False, True)]
+        rows, partners = _cells.search(image_vectors, reference_vectors, views, not_row, KEPT)
+    else:
+        search = _Search(image_vectors, reference_vectors, len(references), not_row)
+        starts = range(0, len(images), _BLOCK)
+        with ThreadPoolExecutor(cores()) as pool:
+            blocks = list(pool.map(search.block, starts))
+        rows, partners = (np.concatenate(kind) for kind in zip(*blocks, strict=True))
     return _oriented(rows, partners, image_vectors, reference_vectors)
 
 

@@ -12,10 +12,10 @@ from hundredfold.duplicates._near import Near
 from hundredfold.duplicates._pictures import pictures
 from hundredfold.progress_bar import progress
 
-MOST_PAIRS = 2 * 10**10  # images x references; more takes over ten minutes on two cores
+MOST_PAIRS = 4 * 10**10  # images x references; more takes over ten minutes on two cores
 _SHOWN = 10**7  # pairs from which progress is shown
 _KEPT = 50  # searches in the cache
-_VERSION = 3  # raise it when results or their format may change
+_VERSION = 4  # raise it when results or their format may change
 _TYPES = {"rows": np.int64, "reference": np.int64, "agreement": np.float32}
 
 Thumbnails = NDArray[np.uint8]
@@ -48,7 +48,8 @@ def _find(cache: Path, images: Thumbnails, references: Thumbnails | None) -> Nea
     text = f"looking for near-duplicates of {len(images):,} images (once)"
     with progress(text if pairs > _SHOWN else "", None):
         near = _search(images, references)
-    store.save(key, {name: getattr(near, name).tolist() for name in _TYPES})
+    stored_value = {name: getattr(near, name).tolist() for name in _TYPES}
+    store.save(key, stored_value | {"threshold": near.threshold})
     return near
 
 
@@ -89,4 +90,6 @@ def _equal(images: Thumbnails, references: Thumbnails | None) -> Near:
 def _parse(value: object) -> Near | None:
     if not isinstance(value, dict):
         return None
-    return Near(*(np.array(value[name], kind) for name, kind in _TYPES.items()))
+    arrays = (np.array(value[name], kind) for name, kind in _TYPES.items())
+    rows, reference, agreement = arrays
+    return Near(rows, reference, agreement, float(value["threshold"]))

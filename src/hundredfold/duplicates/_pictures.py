@@ -47,6 +47,11 @@ def pictures(images: NDArray[np.uint8]) -> Pictures:
     return Pictures(grey, whole, centre, directions)
 
 
+def chosen(images: Pictures, rows: NDArray[np.int64]) -> Pictures:
+    """Return the images of `rows`."""
+    return Pictures(images.grey[rows], images.whole[rows], images.centre[rows], images.directions)
+
+
 def upside_down(images: Pictures, rows: NDArray[np.int64]) -> Pictures:
     """Return the images of `rows` upside down."""
     signs = upside_down_signs()

@@ -16,6 +16,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from hundredfold import spec, wording
@@ -32,6 +33,7 @@ __all__ = [
     "Score",
     "about",
     "default",
+    "majority",
     "own",
     "scores",
     "softmax",
@@ -76,6 +78,12 @@ def text(key: str, value: Any, places: int = 3) -> str:
     """Return a score's value as text, as `Metric.text` does; a user's own is a plain number."""
     known = _name(key).removesuffix(UNSEEN) in default()
     return about(key).text(value, places) if known else wording.decimal(value, places)
+
+
+def majority(labels: ArrayLike | None) -> float:
+    """Return the fraction of labels (n,) that the most frequent class holds; 0 without labels."""
+    counts = np.bincount(np.asarray([] if labels is None else labels, dtype=np.int64))
+    return float(counts.max() / counts.sum()) if counts.size else 0.0
 
 
 def _name(key: str) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from hundredfold.compute.norms import protect
 from hundredfold.errors import UsageError
 from hundredfold.spec import Part, part
 
@@ -37,6 +38,7 @@ def build(model: Part | str, *, classes: int, size: int, seed: int) -> nn.Module
 def make(model: Part | str, classes: int, size: int) -> nn.Module:
     """Build a network with weights from the global generator.
 
+    A constant channel passes no gradient through normalisation (`compute.norms`).
     A user's own function takes the number of classes, and the size if it has a parameter `size`.
     Raises UsageError where it returns anything but an nn.Module.
     """
@@ -50,7 +52,7 @@ def make(model: Part | str, classes: int, size: int) -> nn.Module:
         raise UsageError(
             f"{model} is no network", found=f"it returns {type(network).__name__}, not nn.Module"
         )
-    return network
+    return protect(network)
 
 
 def _own(model: Part, classes: int, size: int) -> Any:

@@ -12,13 +12,11 @@ from torch import nn
 from hundredfold.models._fold_densenet import FoldedDenseNet, affine
 from hundredfold.models.densenet import DenseNet
 from hundredfold.models.efficientnet import EfficientNet
-from hundredfold.models.efficientnet_lite import EfficientNetLite
 from hundredfold.models.mobilenet_v2 import MobileNetV2
 from hundredfold.models.resnet import ResNet
 from hundredfold.models.vgg import VGG
 
-# each norm follows its convolution
-_NORM_AFTER = (VGG, ResNet, MobileNetV2, EfficientNet, EfficientNetLite)
+_NORM_AFTER = (VGG, ResNet, MobileNetV2, EfficientNet)  # each norm follows its convolution
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.models._grouped import Pooled
 from hundredfold.models.densenet import DenseNet
 
 
@@ -72,15 +73,21 @@ class FoldedDenseNet(nn.Module):
             else:
                 self.stem.add_module(name, module)
         self.classifier = network.classifier
+        self.from_groups, self.with_maxima = network.from_groups, network.with_maxima
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> features (b, channels)."""
-        x = self.stem(self.scale(images))
+        x, pooled = self.stem(self.scale(images)), Pooled(self.with_maxima)
         for number, (reduced, grown) in enumerate(zip(self.reduced, self.grown, strict=True)):
             x = _block(x, reduced, grown)  # type: ignore[arg-type]
             if number < len(self.halved):
                 x = self.halved[number](x, halve=True)
-        return self.classifier(F.relu(self.last(x)).mean((2, 3)))  # type: ignore[no-any-return]
+            if number + 1 in self.from_groups[:-1]:
+                pooled.add(x)
+        return pooled.with_last(self.last(x), self._finish)
+
+    def _finish(self, x: Tensor) -> Tensor:
+        return self.classifier(F.relu(x).mean((2, 3)))  # type: ignore[no-any-return]
 
 
 def _block(x: Tensor, reduced: nn.ModuleList, grown: nn.ModuleList) -> Tensor:

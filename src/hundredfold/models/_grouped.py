@@ -2,9 +2,33 @@
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 Layer = Callable[[Tensor], Tensor]
+
+
+class Pooled:
+    """Features from the maps of several groups: their means, and the maxima where asked for."""
+
+    def __init__(self, with_maxima: bool) -> None:
+        self.with_maxima = with_maxima
+        self.parts: list[Tensor] = []
+
+    def add(self, x: Tensor) -> None:
+        """Add the features of maps (b, channels, h, w)."""
+        self.parts.append(x.mean((2, 3)))
+        if self.with_maxima:
+            self.parts.append(x.amax((2, 3)))
+
+    def with_last(self, x: Tensor, finish: Layer) -> Tensor:
+        """Return all features (b, channels) with those of the last maps.
+
+        finish: the last maps -> the network's own features.
+        """
+        maxima = [x.amax((2, 3))] if self.with_maxima else []
+        parts = [*self.parts, finish(x), *maxima]
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
 
 class Grouped(nn.Module):
@@ -12,8 +36,14 @@ class Grouped(nn.Module):
 
     `lower` and `upper` with the same group compute what `forward` computes. So the groups that are
     frozen can be computed once, and the others trained on the result.
+
+    from_groups: groups, in their order, whose means are the features together; the last one stands
+    for the layers up to the end. () takes the features of the last layer alone. with_maxima:
+    append the maximum of each map whose mean is a feature.
     """
 
+    from_groups: tuple[int, ...] = ()
+    with_maxima = False
     scale: nn.Module
     features: nn.Sequential
 
@@ -31,7 +61,14 @@ class Grouped(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
-        return self.finish(_through(self.layers(), self.scale(images)))
+        x, layers, begin = self.scale(images), self.layers(), 0
+        pooled = Pooled(self.with_maxima)
+        for group in self.from_groups[:-1]:
+            x = _through(layers[begin : self.end(group)], x)
+            pooled.add(x)
+            begin = self.end(group)
+        x = _through(layers[begin:], x)
+        return pooled.with_last(x, self.finish)
 
     def lower(self, images: Tensor, group: int) -> Tensor:
         """uint8 (b, 3, h, w) -> maps (b, channels, h, w) after a group."""
@@ -39,7 +76,8 @@ class Grouped(nn.Module):
 
     def upper(self, x: Tensor, group: int) -> Tensor:
         """Maps after a group, from `lower` -> logits (b, classes), or features."""
-        return self.finish(_through(self.layers()[self.end(group) :], x))
+        x = _through(self.layers()[self.end(group) :], x)
+        return Pooled(self.with_maxima).with_last(x, self.finish)
 
     def parameters_up_to(self, group: int) -> set[nn.Parameter]:
         """Return the parameters that `lower` uses."""

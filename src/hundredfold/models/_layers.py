@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
 from hundredfold.compute.dropout import Dropout
+from hundredfold.compute.norms import BatchNorm2d
 from hundredfold.errors import UsageError
 
 Stem = Literal["cifar", "imagenet"]
@@ -32,7 +33,8 @@ class Scale(nn.Module):
     def fit(self, images: Tensor) -> None:
         """Set mean and standard deviation from training images, uint8 (n, 3, h, w), n >= 1.
 
-        Sums over counts of the 256 values are exact. A constant channel gets deviation 1.
+        Sums over counts of the 256 values are exact. The deviation is at least 1, so that a channel
+        constant but for a few pixels does not become large.
         """
         channels = [images[:, channel].flatten() for channel in range(3)]
         counts = torch.stack([torch.bincount(c, minlength=256) for c in channels]).double()
@@ -41,25 +43,29 @@ class Scale(nn.Module):
         mean = fractions @ values
         std = (fractions @ values**2 - mean**2).clamp(min=0).sqrt()
         self.mean.copy_(mean.view(3, 1, 1))
-        self.std.copy_(torch.where(std > 1e-3, std, 1.0).view(3, 1, 1))
+        self.std.copy_(std.clamp(min=1).view(3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> float32 of that shape; autocast rounds in the first convolution."""
         return (images - self.mean).div_(self.std)
 
 
-class NormSiLU(nn.BatchNorm2d):
+class NormSiLU(BatchNorm2d):
     """BatchNorm2d, then SiLU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.silu(super().forward(x))
+        return F.silu(super().forward(self.pool(x)))
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Return the maps that are normalised."""
+        return x
 
 
 class PoolNormSiLU(NormSiLU):
     """2x2 max pooling, then BatchNorm2d, then SiLU."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.max_pool2d(x, 2))
+    def pool(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, 2)
 
 
 def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> Conv2d:

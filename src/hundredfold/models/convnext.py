@@ -24,6 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.compute.convolution import Conv2d
+from hundredfold.compute.norms import LayerNorm
 from hundredfold.errors import UsageError
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, need_size, stem_for
@@ -31,7 +33,7 @@ from hundredfold.models._layers import Scale, need_size, stem_for
 _BLOCKS = (3, 3, 9, 3)
 
 
-class Norm(nn.LayerNorm):
+class Norm(LayerNorm):
     """LayerNorm over the channels of maps; in channels-last memory no permute copies."""
 
     def __init__(self, channels: int) -> None:
@@ -56,7 +58,7 @@ class Block(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.block = nn.Sequential(
-            nn.Conv2d(channels, channels, 7, padding=3, groups=channels),
+            Conv2d(channels, channels, 7, padding=3, groups=channels),
             nn.Identity(),  # torchvision permutes here; weights are named by index
             Norm(channels),
             Dense(channels, 4 * channels),
@@ -78,10 +80,10 @@ class ConvNeXt(Grouped):
         self.scale = Scale()
         self.width = width
         widths = [width * 2**number for number in range(len(_BLOCKS))]
-        layers = [nn.Sequential(nn.Conv2d(3, width, patch, patch), Norm(width))]
+        layers = [nn.Sequential(Conv2d(3, width, patch, patch), Norm(width))]
         groups = [nn.Sequential(*map(Block, [w] * n)) for w, n in zip(widths, _BLOCKS, strict=True)]
         for group, (narrow, wide) in zip(groups, pairwise(widths), strict=False):
-            downsample = nn.Sequential(Norm(narrow), nn.Conv2d(narrow, wide, 2, 2))
+            downsample = nn.Sequential(Norm(narrow), Conv2d(narrow, wide, 2, 2))
             layers += [group, downsample]
         self.features = nn.Sequential(*layers, groups[-1])
         self.classifier = nn.Sequential(

@@ -21,15 +21,17 @@ the same. Activations are SiLU. There is no stochastic
 depth. Names of weights are torchvision's.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.compute.convolution import Conv2d
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, drop, initialise, stem_for
 
-_GROUPS = (  # expansion, kernel, stride, channels, blocks
+GROUPS = (  # expansion, kernel, stride, channels, blocks
     (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3),
     (6, 5, 2, 192, 4), (6, 3, 1, 320, 1),
 )  # fmt: skip
@@ -52,18 +54,27 @@ class Excitation(nn.Module):
         return x * self.fc2(weights).sigmoid()  # type: ignore[no-any-return]
 
 
-class Block(nn.Module):
-    """An inverted residual with squeeze-excitation."""
+class Style(NamedTuple):
+    """What differs between the families: convolution, BatchNorm and activation; excitation."""
 
-    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
+    conv_norm: Callable[..., nn.Sequential]
+    excited: bool
+
+
+class Block(nn.Module):
+    """An inverted residual, with squeeze-excitation or without."""
+
+    def __init__(
+        self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int, style: Style
+    ) -> None:
         super().__init__()
-        hidden = inputs * expansion
+        hidden, conv_norm = inputs * expansion, style.conv_norm
         self.shortcut = stride == 1 and inputs == outputs
         self.block = nn.Sequential(
-            *([_conv_norm(inputs, hidden, 1)] if expansion > 1 else []),
-            _conv_norm(hidden, hidden, kernel, stride, groups=hidden),
-            Excitation(hidden, inputs // 4),
-            _conv_norm(hidden, outputs, 1, active=False),
+            *([conv_norm(inputs, hidden, 1)] if expansion > 1 else []),
+            conv_norm(hidden, hidden, kernel, stride, groups=hidden),
+            *([Excitation(hidden, inputs // 4)] if style.excited else []),
+            conv_norm(hidden, outputs, 1, active=False),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,19 +85,26 @@ class Block(nn.Module):
 class EfficientNet(Grouped):
     """A stem, groups of blocks, a 1x1 convolution, a pooled head."""
 
-    def __init__(self, classes: int, dropout: float, stem: Literal["cifar", "imagenet"]) -> None:
+    def __init__(
+        self,
+        classes: int,
+        dropout: float,
+        stem: Literal["cifar", "imagenet"],
+        style: Style,
+    ) -> None:
         super().__init__()
         self.scale = Scale()
-        groups = [_conv_norm(3, 32, 3, 2 if stem == "imagenet" else 1)]
+        groups = [style.conv_norm(3, 32, 3, 2 if stem == "imagenet" else 1)]
         inputs = 32
-        for number, (expansion, kernel, stride, outputs, count) in enumerate(_GROUPS, start=1):
+        for number, (expansion, kernel, stride, outputs, count) in enumerate(GROUPS, start=1):
             first = 1 if stem == "cifar" and number == 2 else stride
             group = nn.Sequential()
             for index in range(count):
-                group.append(Block(inputs, outputs, expansion, kernel, 1 if index else first))
+                step = 1 if index else first
+                group.append(Block(inputs, outputs, expansion, kernel, step, style))
                 inputs = outputs
             groups.append(group)
-        self.features = nn.Sequential(*groups, _conv_norm(inputs, 4 * inputs, 1))
+        self.features = nn.Sequential(*groups, style.conv_norm(inputs, 4 * inputs, 1))
         self.classifier = nn.Sequential(drop(dropout), nn.Linear(4 * inputs, classes))
 
     def finish(self, x: Tensor) -> Tensor:
@@ -100,7 +118,7 @@ class EfficientNet(Grouped):
     def cut(self, groups: int) -> int:
         """Keep the stem and the first groups, 1 to 7; return their channels."""
         self.features = nn.Sequential(*list(self.features)[: self.end(groups)])
-        return _GROUPS[groups - 1][3]
+        return GROUPS[groups - 1][3]
 
 
 def _conv_norm(
@@ -112,7 +130,7 @@ def _conv_norm(
     *,
     active: bool = True,
 ) -> nn.Sequential:
-    convolution = nn.Conv2d(
+    convolution = Conv2d(
         inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False
     )
     activation = [nn.SiLU(inplace=True)] if active else []
@@ -132,4 +150,5 @@ def efficientnet(
     stem: "imagenet" halves the images five times, "cifar" three times; "auto" is "imagenet"
         from 96 pixels on.
     """
-    return initialise(EfficientNet(classes, dropout, stem_for(stem, size)))
+    style = Style(_conv_norm, excited=True)
+    return initialise(EfficientNet(classes, dropout, stem_for(stem, size), style))

@@ -22,77 +22,28 @@ activation. It has a shortcut where the shape stays the same. The epsilon of Bat
 
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
-from hundredfold.models._grouped import Grouped
-from hundredfold.models._layers import Scale, drop, initialise, stem_for
+from hundredfold.models._layers import initialise, stem_for
+from hundredfold.models.efficientnet import EfficientNet, Style
 from hundredfold.models.mobilenet_v2 import Convolution
 
-GROUPS = (  # expansion, kernel, stride, channels, blocks
-    (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4), (6, 3, 1, 320, 1),
-)  # fmt: skip
 _EPSILON = 1e-3
 
 
-class Block(nn.Module):
-    """An inverted residual: expand, filter each channel, project, add the input."""
-
-    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
-        super().__init__()
-        hidden = inputs * expansion
-        self.shortcut = stride == 1 and inputs == outputs
-        self.block = nn.Sequential(
-            *([_conv_norm(inputs, hidden, 1)] if expansion > 1 else []),
-            _conv_norm(hidden, hidden, kernel, stride, groups=hidden),
-            _conv_norm(hidden, outputs, 1)[:2],
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, inputs, h, w) -> (b, outputs, h / stride, w / stride)."""
-        return x + self.block(x) if self.shortcut else self.block(x)  # type: ignore[no-any-return]
-
-
-class EfficientNetLite(Grouped):
-    """A stem, groups of blocks, a 1x1 convolution, a pooled head."""
-
-    def __init__(self, classes: int, dropout: float, stem: Literal["cifar", "imagenet"]) -> None:
-        super().__init__()
-        self.scale = Scale()
-        groups = [_conv_norm(3, 32, 3, 2 if stem == "imagenet" else 1)]
-        inputs = 32
-        for number, (expansion, kernel, stride, outputs, count) in enumerate(GROUPS, start=1):
-            first = 1 if stem == "cifar" and number == 2 else stride
-            strides = [first] + [1] * (count - 1)
-            widths = [inputs] + [outputs] * (count - 1)
-            blocks = [Block(width, outputs, expansion, kernel, step)
-                      for width, step in zip(widths, strides, strict=True)]  # fmt: skip
-            groups.append(nn.Sequential(*blocks))
-            inputs = outputs
-        self.features = nn.Sequential(*groups, _conv_norm(inputs, 4 * inputs, 1))
-        self.classifier = nn.Sequential(drop(dropout), nn.Linear(4 * inputs, classes))
-
-    def finish(self, x: Tensor) -> Tensor:
-        """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
-        return self.classifier(x.mean((2, 3)))  # type: ignore[no-any-return]
-
-    def end(self, group: int) -> int:
-        """Return the number of layers up to and including a group."""
-        return group + 1
-
-    def cut(self, groups: int) -> int:
-        """Keep the stem and the first groups, 1 to 7; return their channels."""
-        self.features = nn.Sequential(*list(self.features)[: groups + 1])
-        return GROUPS[groups - 1][3]
-
-
 def _conv_norm(
-    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
+    *,
+    active: bool = True,
 ) -> nn.Sequential:
     convolution = Convolution(inputs, outputs, kernel, stride, groups)
     convolution.same_padding = True
-    norm = nn.BatchNorm2d(outputs, eps=_EPSILON)
-    return nn.Sequential(convolution, norm, nn.ReLU6(inplace=True))
+    activation = [nn.ReLU6(inplace=True)] if active else []
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs, eps=_EPSILON), *activation)
 
 
 def efficientnet_lite(
@@ -108,4 +59,5 @@ def efficientnet_lite(
     stem: "imagenet" halves the images five times, "cifar" three times; "auto" is "imagenet"
         from 96 pixels on.
     """
-    return initialise(EfficientNetLite(classes, dropout, stem_for(stem, size)))
+    style = Style(_conv_norm, excited=False)
+    return initialise(EfficientNet(classes, dropout, stem_for(stem, size), style))

@@ -22,9 +22,10 @@ Names of weights are torchvision's.
 
 from typing import Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.compute.conv_library import Pads
+from hundredfold.compute.convolution import Conv2d
 from hundredfold.errors import UsageError
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, drop, initialise, stem_for
@@ -35,7 +36,7 @@ _GROUPS = (  # expansion, channels, blocks, stride
 )  # fmt: skip
 
 
-class Convolution(nn.Conv2d):
+class Convolution(Conv2d):
     """A convolution without bias; its output has the input's size over the stride.
 
     same_padding: pad as TensorFlow does (padding="same"), for weights of Keras. With stride 2
@@ -44,19 +45,19 @@ class Convolution(nn.Conv2d):
 
     same_padding = False
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+    ) -> None:
         super().__init__(
             inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(b, inputs, h, w) -> (b, outputs, ceil(h / stride), ceil(w / stride))."""
+    def pads(self, height: int, width: int) -> Pads:
+        """Return the zeros to add on the left, right, top and bottom of a map of this size."""
         if not (self.same_padding and self.stride[0] > 1):
-            return super().forward(x)
+            return super().pads(height, width)
         reach = self.kernel_size[0] // 2
-        top, left = (reach - 1 + side % 2 for side in x.shape[-2:])
-        x = F.pad(x, (left, reach, top, reach))
-        return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
+        return reach - 1 + width % 2, reach, reach - 1 + height % 2, reach
 
 
 class Block(nn.Module):
@@ -69,7 +70,7 @@ class Block(nn.Module):
         self.conv = nn.Sequential(
             *([_conv_norm(inputs, hidden, 1)] if expansion > 1 else []),
             _conv_norm(hidden, hidden, 3, stride, groups=hidden),
-            nn.Conv2d(hidden, outputs, 1, bias=False),
+            Convolution(hidden, outputs, 1),
             nn.BatchNorm2d(outputs),
         )
 

@@ -29,6 +29,9 @@ from hundredfold.models._layers import NormSiLU, PoolNormSiLU, Scale, need_size
 # channels, channels within the pair, first kernel, the pair's kernels
 _GROUPS = ((64, 64, 3, (1, 1)), (256, 192, 3, (3, 1)), (768, 512, 2, (3, 3)))
 _FITTED_ON = 2_000  # images at most: millions of patches, for 12 directions
+_TRIED_ON = 64  # images, about, that show whether an identity's maps vary
+_WEAK = 0.05  # deviation of such maps; it is 0.13 or more on CIFAR-100
+_ROUNDING = 1e-6  # variance of a patch's projection by rounding scaled images to bf16
 _LOGIT_SCALE = 1.25 / 9  # keeps the sum of two poolings from saturating the loss early on
 
 
@@ -47,18 +50,33 @@ class Whiten(nn.Conv2d):
     def fit(self, images: Tensor, *, eps: float = 5e-4) -> None:
         """Set the weight from scaled images (n, 3, h, w), n >= 1.
 
-        eps: added to each component's variance, which bounds the scale of constant ones.
+        eps: added to each component's variance, which bounds the scale of weak ones. Directions
+        without variance (8 of 12 in grey images) become random mixtures of those with variance,
+        or zero where there is none: a constant channel would be rounding noise to what follows.
         """
         patches = images.unfold(2, 2, 1).unfold(3, 2, 1).permute(0, 2, 3, 1, 4, 5)
         patches = patches.reshape(-1, 12).double()
         patches = patches - patches.mean(0)
         variances, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
         rows = (directions / (variances.clamp(min=0) + eps).sqrt()).T.flip(0)
+        rows = _without_constants(rows, variances.flip(0))
         signs = torch.where(
             rows.sum(1, keepdim=True) < 0, -1.0, 1.0
         )  # eigh does not determine them
         filters = (rows * signs).view(12, 3, 2, 2)
         self.weight.copy_(torch.cat([filters, -filters]))
+
+
+def _without_constants(rows: Tensor, variances: Tensor) -> Tensor:
+    """Replace rows (12, 12) of directions whose variance is within the rounding of bf16."""
+    alive = variances > _ROUNDING
+    if alive.all():
+        return rows
+    chance = torch.Generator().manual_seed(0)
+    mixing = torch.randn(len(rows), len(rows), dtype=rows.dtype, generator=chance)
+    mixing = mixing.to(rows.device) * alive
+    mixing = mixing / mixing.norm(dim=1, keepdim=True).clamp(min=1e-7)
+    return torch.where(alive[:, None], rows, mixing @ rows)
 
 
 class Group(nn.Module):
@@ -83,6 +101,31 @@ class Group(nn.Module):
         x = self.norm1(self.conv1(x))
         return x + self.norm3(self.conv3(self.norm2(self.conv2(x))))  # type: ignore[no-any-return]
 
+    @torch.no_grad()
+    def fit(self, x: Tensor) -> Tensor:
+        """Draw weak filters for maps (b, inputs, h, w) anew; return what `forward` does."""
+        x = _redraw(self.conv1, self.norm1, x)
+        return x + _redraw(self.conv3, self.norm3, _redraw(self.conv2, self.norm2, x))
+
+
+def _redraw(conv: Conv2d, norm: NormSiLU, x: Tensor) -> Tensor:
+    """Draw the identities among a layer's filters at random where their maps hardly vary.
+
+    In line drawings SiLU maps the lines of half the channels to nearly 0. The next identity and
+    normalisation multiply what is left, and the gradient, by 50 or more, in each layer anew.
+    Return the layer's maps.
+    """
+    pooled = norm.pool(conv(x))
+    weak = pooled.std((0, 2, 3)) < _WEAK
+    if weak.any():
+        chance = torch.Generator().manual_seed(0)
+        drawn = torch.randn(conv.weight.shape, generator=chance).to(conv.weight)
+        drawn *= conv.weight[0].numel() ** -0.5
+        conv.weight[weak] = drawn[weak]
+        pooled = norm.pool(conv(x))
+    mean, std = pooled.mean((0, 2, 3), keepdim=True), pooled.std((0, 2, 3), keepdim=True)
+    return F.silu((pooled - mean) / (std + norm.eps))
+
 
 class SpeedNet(nn.Module):
     """Whitening, three groups, and a head on the sum of max and mean of each map."""
@@ -100,11 +143,15 @@ class SpeedNet(nn.Module):
         self.group1, self.group2, self.group3 = groups
         self.head = nn.Linear(inputs, classes, bias=False)
 
+    @torch.no_grad()
     def fit(self, images: Tensor) -> None:
-        """Set scaling and whitening from training images, uint8 (n, 3, h, w), n >= 1."""
+        """Set scaling, whitening and weak filters from training images, uint8 (n, 3, h, w)."""
         self.scale.fit(images)
         if isinstance(self.whiten, Whiten):
             self.whiten.fit(self.scale(images[:: 1 + len(images) // _FITTED_ON]))
+        x = F.silu(self.whiten(self.scale(images[:: 1 + len(images) // _TRIED_ON])))
+        for group in (self.group1, self.group2, self.group3):
+            x = group.fit(x)
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> logits (b, classes)."""

@@ -1,5 +1,6 @@
 """Losses, optimizers, schedules and resolutions that a recipe can name."""
 
 from hundredfold.optim._optimizer import Optimizer
+from hundredfold.optim._weighted import weighted
 
-__all__ = ["Optimizer"]
+__all__ = ["Optimizer", "weighted"]

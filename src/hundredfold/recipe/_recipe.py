@@ -22,6 +22,7 @@ from hundredfold.recipe._parts import PACKAGES, OnePart, Parts, Strategy
 from hundredfold.spec import Chain, OwnFiles, Part
 
 _PROSE = ("title", "source")
+_LATER = ("balance", "folds", "fold")
 R = TypeVar("R", bound="Recipe")
 
 
@@ -118,6 +119,18 @@ class Recipe(BaseModel):
     limit: int = Field(
         0, ge=0, description="Use only so many training images, drawn by seed; 0 uses all."
     )
+    balance: Literal["none", "weights", "sample"] = Field(
+        "none",
+        description='For uneven classes: "weights" weights the loss of an image by the inverse '
+        'frequency of its class, "sample" draws every class equally often in each epoch.',
+    )
+    folds: int = Field(
+        0,
+        ge=0,
+        description="Cut the training images into so many folds, of which `fold` becomes "
+        "validation, instead of the fraction `validation`; 0 is off. A study sets both.",
+    )
+    fold: int = Field(0, ge=0, description="Which fold is validation, from 0 on.")
     seed: int = Field(
         0,
         ge=0,
@@ -142,6 +155,11 @@ class Recipe(BaseModel):
     def _fits_together(self) -> Self:
         if not self.validation and self.select != "last":
             raise ValueError(f'with validation = 0 there is no {self.select}; set select = "last"')
+        if self.folds == 1 or self.fold >= max(self.folds, 1):
+            raise ValueError(
+                f"there is no fold = {self.fold} of folds = {self.folds}; folds are 2 or more, and "
+                "fold is at least 0 and below folds"
+            )
         if self.weights and self.strategy.name == "scratch":
             raise ValueError(
                 f'the strategy scratch takes no weights, and weights = "{self.weights}"; '
@@ -176,8 +194,14 @@ class Recipe(BaseModel):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of all fields that determine the results."""
-        decisive = self.model_dump(exclude=set(_PROSE))
+        """SHA-256 (hex) of all fields that determine the results.
+
+        Fields that came later count only where they are set, so that older runs keep theirs.
+        """
+        later = {
+            key for key in _LATER if getattr(self, key) == type(self).model_fields[key].default
+        }
+        decisive = self.model_dump(exclude={*_PROSE, *later})
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
     @property

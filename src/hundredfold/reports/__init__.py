@@ -11,6 +11,7 @@ from hundredfold import files
 from hundredfold.data import Source
 from hundredfold.errors import UsageError
 from hundredfold.reports.charts import standalone
+from hundredfold.reports.data_page import write_check
 from hundredfold.reports.exhibits import Section, sections
 from hundredfold.reports.inline import (
     predictions_html,
@@ -19,15 +20,18 @@ from hundredfold.reports.inline import (
     study_html,
 )
 from hundredfold.reports.layout import page
+from hundredfold.reports.pictures import from_file
 from hundredfold.reports.run_evidence import RunEvidence
 from hundredfold.reports.study_evidence import StudyEvidence
 from hundredfold.run import Run
 
 __all__ = [
+    "from_file",
     "predictions_html",
     "progress_html",
     "run_html",
     "study_html",
+    "write_check",
     "write_run",
     "write_study",
 ]

@@ -16,10 +16,15 @@ from hundredfold.run import Run
 
 @dataclass(frozen=True)
 class Member:
-    """A run in a study: its variant, and its seed."""
+    """A run in a study: its variant, its seed, and its fold of cross-validation (0 without).
+
+    unit: what is paired with the same of other variants, the seed or the fold of a seed.
+    """
 
     label: str
     seed: int
+    fold: int
+    unit: int
     evidence: RunEvidence
 
 
@@ -48,18 +53,36 @@ class StudyEvidence:
             run = Run(self.folder.parent / str(entry["run"]))
             if (run.folder / "recipe.toml").is_file() and (run.folder / "run.json").is_file():
                 evidence = RunEvidence(run, self.source)
-                members.append(Member(str(entry["label"]), int(entry["seed"]), evidence))
+                seed, fold = int(entry["seed"]), int(entry.get("fold", 0))
+                unit = seed * max(self.folds, 1) + fold
+                members.append(Member(str(entry["label"]), seed, fold, unit, evidence))
         return members
 
     @cached_property
     def values(self) -> dict[str, dict[int, float]]:
-        """Label -> seed -> the study's metric, where a run has one."""
+        """Label -> unit of a member -> the study's metric, where a run has one."""
         values: dict[str, dict[int, float]] = {label: {} for label in self.labels}
         for member in self.members:
             value = member.evidence.scores.get(self.metric, {}).get("value")
             if value is not None:
-                values[member.label][member.seed] = float(value)
+                values[member.label][member.unit] = float(value)
         return values
+
+    @property
+    def folds(self) -> int:
+        """Number of folds of cross-validation; 0 without."""
+        return int(self.stored.get("folds") or 0)
+
+    @property
+    def units(self) -> str:
+        """What a variant is trained with: "seed", or "fold" with cross-validation."""
+        return "fold" if self.folds else "seed"
+
+    def unit_words(self, unit: int) -> str:
+        """Return a member's unit as "seed 0" or "seed 0, fold 3"."""
+        if not self.folds:
+            return f"seed {unit}"
+        return f"seed {unit // self.folds}, fold {unit % self.folds}"
 
     @cached_property
     def gone(self) -> list[str]:

@@ -13,6 +13,7 @@ scores.json           scores with intervals
 <split>.json          digests of the images and of the weights of the logits
 test.unseen.npy       for each test image, whether the training data have no near-duplicate
 <split>.classes.csv   precision, recall, F1 of each class; with confusion.csv
+<split>.predictions.csv   file, label, prediction and its probability of each image
 figures/*.svg  report.html
 """
 

@@ -23,6 +23,10 @@ class Strategy:
     head: initialisation of the head. views: number of fixed versions of each image whose
     outputs of the frozen part are computed once; 0 computes them for every step.
     dropout: probability on the features before the head, in [0, 1).
+    from_groups: groups of the network whose means are the features, in their order, without those
+    after the last one; () takes the network's own features.
+    with_maxima: whether the maximum of each map is a feature too, beside the mean.
+    hidden: units of a hidden layer in the head; 0 is a linear head.
     """
 
     pretrained: bool
@@ -35,6 +39,9 @@ class Strategy:
     head: Head = "random_init"
     views: int = 1
     dropout: float = 0.0
+    from_groups: tuple[int, ...] = ()
+    with_maxima: bool = False
+    hidden: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.dropout < 1:
@@ -42,6 +49,7 @@ class Strategy:
                 f"invalid strategy: dropout = {self.dropout}, must be in [0, 1)",
                 remedy="--set strategy.dropout=0.2",
             )
+        self._need_valid_head()
         if self.groups < 0 or self.views < 0:
             raise UsageError(
                 f"invalid strategy: groups = {self.groups}, views = {self.views}",
@@ -51,6 +59,27 @@ class Strategy:
             raise UsageError(
                 f"invalid strategy: input_size = {self.input_size}, cut = {self.cut}",
                 found="input_size is 0 or at least 8 pixels, cut at least 0 groups",
+            )
+
+    def _need_valid_head(self) -> None:
+        groups = self.from_groups
+        if min(groups, default=1) < 1 or list(groups) != sorted(set(groups)):
+            raise UsageError(
+                f"invalid strategy: from_groups = {list(groups)}",
+                found="groups are counted from 1, in their order, each once",
+                remedy="linear_probe(from_groups=[3, 4, 5])",
+            )
+        if groups and self.cut:
+            raise UsageError(
+                f"invalid strategy: from_groups = {list(groups)}, cut = {self.cut}",
+                found="from_groups ends after its last group by itself",
+                remedy="from_groups alone",
+            )
+        if self.hidden < 0 or (self.hidden and self.head != "random_init"):
+            raise UsageError(
+                f"invalid strategy: hidden = {self.hidden}, head = {self.head!r}",
+                found="hidden is at least 0, and only a linear head can be fitted",
+                remedy="hidden=0, or head='random_init'",
             )
 
     @property

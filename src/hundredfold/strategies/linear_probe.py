@@ -1,4 +1,4 @@
-"""Train a linear head on the features of a frozen network."""
+"""Train a head on the features of a frozen network."""
 
 from typing import Literal
 
@@ -13,6 +13,9 @@ def linear_probe(
     head: Literal["random_init", "ridge", "logistic", "best"] = "random_init",
     views: int = 1,
     dropout: float = 0.2,
+    from_groups: tuple[int, ...] = (),
+    with_maxima: bool = False,
+    hidden: int = 0,
 ) -> Strategy:
     """Train a head on features that are computed once for each image.
 
@@ -24,7 +27,12 @@ def linear_probe(
         regression, whose regularisation is chosen on the validation images; "best" takes the
         better of the two there.
     views: number of versions of each image, at least 1: one as it is, the others augmented.
-    dropout: probability on the features, in [0, 1).
+    dropout: probability on the features, and on the hidden layer, in [0, 1).
+    from_groups: take the mean of the maps of several groups together as features, such as
+        [3, 4, 5] of a VGG: earlier groups know textures, later ones objects. The last group of
+        all stands for the network's own features; [] takes those alone.
+    with_maxima: take the maximum of each map as a feature too, beside its mean.
+    hidden: units of a hidden layer with ReLU in the head, which then begins at random; 0 is none.
 
     Raises UsageError for a value out of range.
     """
@@ -40,4 +48,7 @@ def linear_probe(
         head=head,
         views=views,
         dropout=dropout,
+        from_groups=from_groups,
+        with_maxima=with_maxima,
+        hidden=hidden,
     )

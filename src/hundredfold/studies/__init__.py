@@ -5,13 +5,14 @@ opens a test split.
 """
 
 from hundredfold.studies._definition import Member, Study, define, load, members, variants
-from hundredfold.studies._outcome import LeftOut, conclude, find
+from hundredfold.studies._outcome import LeftOut, conclude, cross_validated, find
 
 __all__ = [
     "LeftOut",
     "Member",
     "Study",
     "conclude",
+    "cross_validated",
     "define",
     "find",
     "load",

@@ -3,6 +3,7 @@
 title = "Depth"
 base = "resnet-20"          # a recipe that ships, or a file beside this one
 seeds = 3                   # 0, 1, 2
+folds = 0                   # 5: every training image is scored once, by 5 trainings per seed
 metric = "top_1"
 [overrides]                 # recipe fields of every variant
 epochs = 30
@@ -48,6 +49,8 @@ class Study(BaseModel):
     base:      the recipe that the variants change; a variant may name its own base.
     overrides: recipe fields of every variant.
     seeds:     number of trainings per variant, with the seeds 0, 1, ..., in [1, 1000].
+    folds:     0, or the number of folds of cross-validation; each seed then has one training per
+               fold, and scores cover all training images.
     metric:    the score that is compared, such as "top_1" or "loss".
     vary:      label -> recipe fields ("model") or their options ("model.depth").
     grid:      recipe field -> values; all combinations, for each label of `vary` if there are any.
@@ -61,6 +64,7 @@ class Study(BaseModel):
     base: str | Recipe = ""
     overrides: dict[str, Any] = {}
     seeds: int = Field(3, ge=1, le=1000)
+    folds: int = Field(0, ge=0, le=1000)
     metric: str = "top_1"
     vary: dict[str, dict[str, Any]] = {}
     grid: dict[str, list[Any]] = {}
@@ -75,6 +79,8 @@ class Study(BaseModel):
         empty = [field for field, values in self.grid.items() if not values]
         if empty:
             raise ValueError(f"the grid's {empty[0]} has no values")
+        if self.folds == 1:
+            raise ValueError("folds = 1 leaves nothing to train on; 5 is usual, 0 is off")
         labels = _labelled(self)
         for label in self.reference.values if self.reference else ():
             if label not in labels:
@@ -84,14 +90,20 @@ class Study(BaseModel):
 
 @dataclass(frozen=True)
 class Member:
-    """One training of a study: a variant with a seed."""
+    """One training of a study: a variant with a seed, and with a fold of cross-validation."""
 
     label: str
     seed: int
     recipe: Recipe
 
     def __str__(self) -> str:
-        return f"{self.label}, seed {self.seed}"
+        fold = f", fold {self.recipe.fold}" if self.recipe.folds else ""
+        return f"{self.label}, seed {self.seed}{fold}"
+
+    @property
+    def unit(self) -> int:
+        """What is paired with the same of other variants: the seed, or the fold of a seed."""
+        return self.seed * max(self.recipe.folds, 1) + self.recipe.fold
 
 
 def define(fields: Mapping[str, Any]) -> Study:
@@ -171,11 +183,15 @@ def variants(
     return by_label
 
 
-def members(variants: Mapping[str, Recipe], seeds: int) -> list[Member]:
-    """Return every variant with every seed: all variants of seed 0, then of seed 1, and so on."""
+def members(variants: Mapping[str, Recipe], seeds: int, folds: int = 0) -> list[Member]:
+    """Return every variant with every seed: all variants of seed 0, then of seed 1, and so on.
+
+    folds: 2 or more give each seed as many trainings, one per fold.
+    """
     return [
-        Member(label, seed, recipe.override({"seed": seed}))
+        Member(label, seed, recipe.override({"seed": seed, "folds": folds, "fold": fold}))
         for seed in range(seeds)
+        for fold in range(max(folds, 1))
         for label, recipe in variants.items()
     ]
 
@@ -202,6 +218,8 @@ def _variant(
     base = _base(own.pop("base", study.base), study)
     if "seed" in own or "seed" in study.overrides:
         raise UsageError("a study sets the seeds itself", remedy="seeds = 3, without seed")
+    if {"fold", "folds"} & (own.keys() | study.overrides.keys() | changes.keys()):
+        raise UsageError("a study sets the folds itself", remedy="folds = 5 of the study")
     recipe = base
     for changed_fields in (study.overrides, own, changes):
         recipe = _changed(recipe, changed_fields, files)

@@ -92,6 +92,8 @@ def conclude(
         "title": study.title or study.name,
         "metric": key,
         "seeds": sorted({member.seed for member in kept}),
+        "folds": study.folds,
+        "cross_validated": cross_validated(study, kept),
         "reference": study.reference.model_dump() if study.reference else None,
         "members": [_facts(member, trained) for member, trained in kept.items()],
         "left_out": [asdict(member) for member in excluded],
@@ -124,10 +126,10 @@ def _compared(study: Study, key: str, runs: Mapping[Member, Run]) -> Comparison:
     values: dict[str, dict[int, float]] = {}
     images: dict[str, dict[int, NDArray[np.bool_]]] = {}
     for member, trained in runs.items():
-        values.setdefault(member.label, {})[member.seed] = trained.scores[key]["value"]
+        values.setdefault(member.label, {})[member.unit] = trained.scores[key]["value"]
         correct = _correct(trained, key.partition(".")[0]) if study.metric == "top_1" else None
         if correct is not None:
-            images.setdefault(member.label, {})[member.seed] = correct
+            images.setdefault(member.label, {})[member.unit] = correct
     metric = metrics.about(key)
     return compare(
         values,
@@ -137,7 +139,33 @@ def _compared(study: Study, key: str, runs: Mapping[Member, Run]) -> Comparison:
         higher_is_better=metric.higher_is_better,
         percent=metric.percent,
         within=metric.range,
+        folds=study.folds if key.startswith("validation") else 0,
     )
+
+
+def cross_validated(study: Study, runs: Mapping[Member, Run]) -> list[dict[str, Any]]:
+    """Return the scores over all training images, each scored by the training that held it out.
+
+    One entry per variant and seed of which every fold has a run: "label", "seed", and the score's
+    value, low, high and n in the study's metric. Without folds there is none.
+    """
+    grouped: dict[tuple[str, int], list[Run]] = {}
+    for member, trained in runs.items():
+        if study.folds and trained.logits("validation") is not None:
+            grouped.setdefault((member.label, member.seed), []).append(trained)
+    entries = []
+    for (label, seed), trainings in grouped.items():
+        if len(trainings) == study.folds:
+            logits = np.concatenate([trained.logits("validation") for trained in trainings])
+            labels = np.concatenate([trained.labels("validation") for trained in trainings])
+            call = str(metrics.about(study.metric).call)
+            coarse = trainings[0].info["data"]["superclass_of"]
+            scored = metrics.scores(
+                logits, labels, superclass_of=coarse, metrics={study.metric: call}
+            )
+            if score := scored.get(study.metric):
+                entries.append({"label": label, "seed": seed, **score.to_json()})
+    return entries
 
 
 def _correct(trained: Run, split: str) -> NDArray[np.bool_] | None:
@@ -152,4 +180,5 @@ def _correct(trained: Run, split: str) -> NDArray[np.bool_] | None:
 def _facts(member: Member, trained: Run) -> dict[str, Any]:
     info = trained.info
     cost = {key: info.get(key) for key in ("parameters", "macs", "epochs", "seconds")}
-    return {"run": trained.name, "label": member.label, "seed": member.seed, **cost}
+    fold = {"fold": member.recipe.fold} if member.recipe.folds else {}
+    return {"run": trained.name, "label": member.label, "seed": member.seed, **fold, **cost}

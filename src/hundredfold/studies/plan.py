@@ -1,7 +1,7 @@
 """The plan of a study: which members have a run, and the commands that train the others."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,16 @@ from hundredfold.machine import cores
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.spec import OwnFiles
-from hundredfold.studies import Member, Study
+from hundredfold.studies import LeftOut, Member, Study
 from hundredfold.studies.processes import Children
+from hundredfold.weights.locate import serves
 
 
 @dataclass
 class Plan:
     """A study's members and their runs.
 
+    members: without those that are left out.
     folder:  the study's folder.
     names:   a recipe's data -> the name of that data set.
     done:    finished runs; grows while the missing members are trained.
@@ -28,6 +30,7 @@ class Plan:
     options: command-line options of every training.
     weights: path of the weights from which variants start, if set.
     bundled: the data sets that read no folder, as the recipes name them.
+    left_out: members without a run whose weights cannot be had, and the reason.
     """
 
     study: Study
@@ -40,6 +43,7 @@ class Plan:
     options: list[str]
     weights: Path | None = None
     bundled: frozenset[str] = frozenset()
+    left_out: Sequence[LeftOut] = ()
 
     @property
     def trusted(self) -> frozenset[str]:
@@ -140,14 +144,20 @@ def make(
     for label, recipe in variants.items():
         part, source = data.pin_labels(recipe.data, source)
         pinned[label] = _pinned(recipe.override({"data": part}), weights, source)
-    members = studies.members(pinned, study.seeds)
+    lacking = {label: reason for label, (_, reason) in pinned.items() if reason}
+    recipes = {label: recipe for label, (recipe, _) in pinned.items()}
+    members = studies.members(recipes, study.seeds, study.folds)
     sets = {str(m.recipe.data): data.load(m.recipe.data, source) for m in members}
     bundled = frozenset(text for text, recipe in sets.items() if recipe.bundled)
     if len(bundled) == len(sets):  # else the folder is for the other data sets
         data.refuse_folder(next(iter(sets.values())), source)
     done, begun = studies.find(members, out, {text: recipe.digest for text, recipe in sets.items()})
     names = {text: recipe.name for text, recipe in sets.items()}
-    return Plan(study, folder, source, members, names, done, begun, options, weights, bundled)
+    kept = [m for m in members if m.label not in lacking or m in done or m in begun]
+    left_out = [LeftOut(m.label, m.seed, lacking[m.label]) for m in members if m not in kept]
+    return Plan(
+        study, folder, source, kept, names, done, begun, options, weights, bundled, left_out
+    )
 
 
 def _without(option: str, options: list[str]) -> list[str]:
@@ -158,19 +168,21 @@ def _without(option: str, options: list[str]) -> list[str]:
     return options[:index] + options[index + 2 :]
 
 
-def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> Recipe:
-    """Return the recipe with its weights pinned and its data spelled out.
+def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> tuple[Recipe, str]:
+    """Return the recipe with pinned weights and data spelled out, and why there are no weights.
 
-    Missing weights are an error only in training.
+    The reason is "" where weights are there or not needed.
     """
     from hundredfold.engines import engine_for  # loads torch, which `study --help` does without
     from hundredfold.training.resolve import open_data
 
+    if weights and recipe.engine == "pytorch" and not serves(weights, recipe.model):
+        weights = None
     try:
         recipe, file = engine_for(recipe).resolve_weights(recipe, source, weights)
-    except MissingError:
-        return recipe
-    return open_data(recipe, file, source)[0]
+    except MissingError as error:
+        return recipe, f"{error.message}; {error.remedy}" if error.remedy else error.message
+    return open_data(recipe, file, source)[0], ""
 
 
 def estimate(plan: Plan, jobs: int) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Run a study: train the missing members in processes, compare, write the pages."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hundredfold import metrics, reports, wording
 from hundredfold.comparison import Comparison
-from hundredfold.errors import CheckError
+from hundredfold.errors import CheckError, MissingError
 from hundredfold.events import Display
 from hundredfold.run import Run
 from hundredfold.studies import LeftOut, Member, conclude
@@ -17,11 +17,15 @@ from hundredfold.studies.processes import Children, Outcome
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a study: its comparison, its page, and an error if members failed."""
+    """The result of a study: its comparison, its page, and an error if members failed.
+
+    left_out: members that are not compared, without those that failed.
+    """
 
     comparison: Comparison
     page: Path
     failed: CheckError | None
+    left_out: Sequence[LeftOut] = ()
 
 
 def carry_out(plan: Plan, jobs: int, display: Display | None) -> Result:
@@ -30,16 +34,31 @@ def carry_out(plan: Plan, jobs: int, display: Display | None) -> Result:
     jobs: how many train concurrently.
 
     Raises Interrupted after a signal, once every state is saved, and UsageError where no run can
-    be compared.
+    be compared. Members without weights are left out; where no other is left, it raises
+    MissingError.
     """
-    failures = _train(plan, jobs, display)
-    left_out = [
-        LeftOut(m.label, m.seed, outcome.reason, plan.run_folder(m).name)
-        for m, outcome in failures.items()
-    ]
-    comparison = conclude(plan.study, plan.folder, plan.runs, left_out)
+    outcomes = _train(plan, jobs, display)
+    lacking = {m: o for m, o in outcomes.items() if m.recipe.weights and _lacks_weights(o)}
+    failures = {m: outcome for m, outcome in outcomes.items() if m not in lacking}
+    without = [*plan.left_out, *_left_out(plan, lacking)]
+    if without and not plan.done and not failures:
+        raise MissingError(f"the study {plan.study.name!r} has no weights", found=without[0].reason)
+    every = [*without, *_left_out(plan, failures)]
+    comparison = conclude(plan.study, plan.folder, plan.runs, every)
     page = _write_pages(plan)
-    return Result(comparison, page, _failed(plan, failures, page) if failures else None)
+    failed = _failed(plan, failures, page) if failures else None
+    return Result(comparison, page, failed, without)
+
+
+def _lacks_weights(outcome: Outcome) -> bool:
+    return outcome.code == MissingError.exit_code
+
+
+def _left_out(plan: Plan, outcomes: Mapping[Member, Outcome]) -> list[LeftOut]:
+    return [
+        LeftOut(m.label, m.seed, outcome.reason, plan.run_folder(m).name)
+        for m, outcome in outcomes.items()
+    ]
 
 
 def value_text(metric: str, number: float | None) -> str:

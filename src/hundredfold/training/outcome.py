@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from hundredfold import data, evaluation, machine, wording
+from hundredfold import data, evaluation, machine, metrics, wording
 from hundredfold.errors import CheckError, HundredfoldError, Interrupted, Terminated
 from hundredfold.run import Run
 from hundredfold.training import record
@@ -141,10 +141,10 @@ def _score(run: Run, job: Job, loop: Loop) -> None:
     if not len(split):
         return
     logits = loop.learner.final(loop.best.weights, split.pixels, split.indices)
-    recipe = run.recipe  # the job's split may hold features
-    _, split = data.training(job.data, share=recipe.validation, seed=recipe.seed)
+    _, split = data.split(job.data, run.recipe)  # the job's may hold features
     evaluation.store_validation(run, split, logits, job.data.classes)
     evaluation.score(run, "validation")
+    evaluation.write_predictions(run, "validation", split, job.data)
 
 
 def _note(run: Run, loop: Loop, status: str, reason: str) -> None:
@@ -163,5 +163,14 @@ def _result(run: Run) -> str:
     return (
         f"{_best_epoch(run)}: "
         f"accuracy {score['value']:.2%} on {score['n']:,} validation images "
-        f"(95 % interval {score['low']:.2%} to {score['high']:.2%})"
+        f"(95 % interval {score['low']:.2%} to {score['high']:.2%}){_balanced(run)}"
     )
+
+
+def _balanced(run: Run) -> str:
+    """Return the balanced accuracy where one class holds more than half of the images."""
+    balanced = run.scores.get("validation.balanced_accuracy")
+    common = metrics.majority(run.labels("validation"))
+    if not balanced or common <= 0.5:
+        return ""
+    return f"; balanced accuracy {balanced['value']:.2%}: one class has {common:.0%} of the images"

@@ -9,6 +9,7 @@ from hundredfold.data import DataSet, Packed, Split
 from hundredfold.events import Display, Event
 
 _DECODED = 128  # packed images whose decoding is timed
+_FEW = 100  # validation images below which the log says how uncertain a score is
 _REFRESH = 0.2  # seconds between steps that are shown
 
 
@@ -108,6 +109,12 @@ def describe_data(data: DataSet, training: Split, validation: Split, progress: P
         f"data       {data.name}: {len(training):,} training and {len(validation):,} validation "
         f"images of {data.size} px in {len(data.classes)} classes; the test split stays closed"
     )
+    if 0 < len(validation) < _FEW:
+        progress.say(
+            f"validation {len(validation)} images are few: a score of them is known to about "
+            f"{100 / len(validation) ** 0.5:.0f} points either way; a study with --folds 5 scores "
+            "every training image once"
+        )
     if isinstance(training.pixels, Packed):
         training.pixels[training.indices[:_DECODED]]
         progress.say(

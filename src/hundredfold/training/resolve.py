@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from typing import Any
 
 from hundredfold import data
@@ -16,6 +17,8 @@ from hundredfold.weights.locate import WeightsFile, run_size
 
 _BACKBONE = 224  # pixels that the published weights of backbones were trained on
 _STEPS = 4  # per epoch at least, where the batch size follows the size of the data set
+_ADAPTED = ("batch_size", "epochs")  # fields that follow the number of images
+_LEAST = 100  # steps of a training at least, where its epochs follow the batch size
 
 
 def refuse_inert(recipe: Recipe, options: Options) -> None:
@@ -67,7 +70,8 @@ def fit_batch(recipe: Recipe, dataset: DataSet, options: Options, progress: Prog
     """Return the recipe with a batch size of at most the number of training images.
 
     A batch size that the user has set stays, and the feed refuses it. Any other that is too large
-    becomes the largest power of two with four steps per epoch.
+    becomes the largest power of two with four steps per epoch. Epochs become at least 100 steps
+    then, unless the user has set them or a limit of images.
     """
     images = count_images(recipe, dataset)
     if recipe.batch_size <= images or "batch_size" in options.explicit:
@@ -76,30 +80,36 @@ def fit_batch(recipe: Recipe, dataset: DataSet, options: Options, progress: Prog
     progress.say(
         f"batch      {size} images, not {recipe.batch_size}: there are {images} to train on"
     )
-    return recipe.override({"batch_size": size})
+    epochs = math.ceil(_LEAST / max(images // size, 1))
+    if "epochs" in options.explicit or recipe.limit or recipe.epochs >= epochs:
+        return recipe.override({"batch_size": size})
+    progress.say(
+        f"epochs     {epochs}, not {recipe.epochs:g}: that is {_LEAST} steps, which training needs"
+    )
+    return recipe.override({"batch_size": size, "epochs": epochs})
 
 
 def count_images(recipe: Recipe, dataset: DataSet) -> int:
     """Return how many images a recipe trains on."""
-    split, _ = data.training(dataset, share=recipe.validation, seed=recipe.seed)
+    split, _ = data.split(dataset, recipe)
     return min(len(split), recipe.limit) if recipe.limit else len(split)
 
 
 def as_resolved(recipe: Recipe, info: dict[str, Any]) -> Recipe:
-    """Return a run's recipe with the batch size that run.json records."""
-    size = info.get("resolved", {}).get("batch_size")
-    return recipe.override({"batch_size": size})
+    """Return a run's recipe with the batch size and the epochs that run.json records."""
+    resolved = info.get("resolved", {})
+    return recipe.override({key: resolved.get(key) for key in _ADAPTED})
 
 
 def resolved_facts(recipe: Recipe, job: Job) -> dict[str, Any]:
     """Return the digest of a recipe as written, and the settings that were resolved.
 
-    resolved: the precision, and the batch size if it was adapted. Runs with equal
+    resolved: the precision, and batch size and epochs if they were adapted. Runs with equal
     resolved_digest compute the same numbers.
     """
     resolved: dict[str, Any] = {"precision": job.precision}
-    if job.recipe.batch_size != recipe.batch_size:
-        resolved["batch_size"] = job.recipe.batch_size
+    adapted = {key: getattr(job.recipe, key) for key in _ADAPTED}
+    resolved |= {key: value for key, value in adapted.items() if value != getattr(recipe, key)}
     text = json.dumps([recipe.digest, resolved], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return {"recipe_digest": recipe.digest, "resolved": resolved, "resolved_digest": digest}

@@ -1,22 +1,28 @@
 """Names of tensors in published files, as this package's networks name them."""
 
 import re
+from collections.abc import Iterable
 from itertools import accumulate
 
-from hundredfold.models.efficientnet_lite import GROUPS
+from hundredfold.models.efficientnet import GROUPS
 
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")  # torchvision's first
 _LITE_ENDS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn1": "8.1"}
 _LITE_STEPS = {"_expand_conv": (0, 0), "_bn0": (0, 1), "_depthwise_conv": (1, 0), "_bn1": (1, 1),
                "_project_conv": (2, 0), "_bn2": (2, 1)}  # fmt: skip
+_UNUSED = {"dinov2": ("mask_token",)}  # for pretraining only
 _LITE_BLOCK = re.compile(r"_blocks\.(\d+)\.(\w+)\.(\w+)")
 
 
-def our_name(name: str, family: str) -> str:
-    """Return our name of a tensor in a published file; family: of the network, "densenet".
+def our_names(names: Iterable[str], family: str) -> dict[str, str]:
+    """Return our name -> name in a published file, for the tensors that a network has.
 
-    Names that need no translation are returned as they are.
+    family: of the network, such as "densenet".
     """
+    return {_our_name(name, family): name for name in names if name not in _UNUSED.get(family, ())}
+
+
+def _our_name(name: str, family: str) -> str:
     if family == "densenet":
         return _OLD_DENSENET.sub(r"\1\2", name)
     return _lite(name) if family == "efficientnet_lite" else name
@@ -30,8 +36,8 @@ def _lite(name: str) -> str:
     if layer == "_fc":
         return f"classifier.1.{kind}"
     if (match := _LITE_BLOCK.fullmatch(name)) and match[2] in _LITE_STEPS:
-        step, layer = _LITE_STEPS[match[2]]
-        return f"{_lite_block(int(match[1]), step)}.{layer}.{match[3]}"
+        step, inside = _LITE_STEPS[match[2]]
+        return f"{_lite_block(int(match[1]), step)}.{inside}.{match[3]}"
     return name
 
 

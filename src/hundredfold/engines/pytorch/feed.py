@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from hundredfold import machine
+from hundredfold import data, machine
 from hundredfold.data import Packed, Pixels
 from hundredfold.errors import UsageError
 
@@ -43,6 +43,7 @@ class Feed:
 
     pixels: uint8 (n, size, size, 3), memory-mapped, packed or neither. labels: (n,) class indices.
     indices: rows of the split. classes: number of classes. seed: of order and augmentation.
+    balanced: draw every class equally often in each epoch, see `data.balanced_order`.
     prefetch: batches prepared ahead in a thread; 0 prepares each on demand. None is 2 on a GPU or
         with fewer threads than cores, else 0 (docs/decisions/0017).
     resident: copy all pixels to the device once instead of per batch. None does so on a GPU with
@@ -63,6 +64,7 @@ class Feed:
         seed: int,
         augment: Augment | None = None,
         device: str | torch.device = "cpu",
+        balanced: bool = False,
         prefetch: int | None = None,
         resident: bool | None = None,
     ) -> None:
@@ -77,6 +79,7 @@ class Feed:
         self.waited = 0.0
         self._labels, self._indices = labels, indices
         self._classes, self._batch_size, self._seed = classes, batch_size, seed
+        self._balanced = balanced
         self._augment, self._device = augment, torch.device(device)
         self._pixels: Pixels | Tensor = _without_subclass(pixels)
         if _fits(pixels.nbytes, self._device) if resident is None else resident:
@@ -92,7 +95,12 @@ class Feed:
         The last images that do not fill a batch are left out; they differ between epochs. An
         error in the preparation of a batch is raised when the batch is consumed.
         """
-        order = np.random.default_rng(self._seed_sequence(_ORDER, epoch)).permutation(self._indices)
+        rng = np.random.default_rng(self._seed_sequence(_ORDER, epoch))
+        order = (
+            data.balanced_order(self._labels, self._indices, rng)
+            if self._balanced
+            else rng.permutation(self._indices)
+        )
         tasks = (partial(self._batch, order, epoch, k) for k in range(start, self.steps))
         batches = self._prefetched(tasks) if self._prefetch else (task() for task in tasks)
         with closing(batches):

@@ -20,10 +20,11 @@ from hundredfold.engines.pytorch.choices import (
 )
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.held import Held
-from hundredfold.engines.pytorch.learner import Learner
+from hundredfold.engines.pytorch.learner import Learner, Loss
 from hundredfold.engines.pytorch.pretrained import need_fitting
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
+from hundredfold.optim import weighted
 from hundredfold.recipe import Recipe
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
@@ -100,7 +101,7 @@ class Job:
         return Learner(
             self.model,
             optimizer,
-            loss,
+            self._balanced(loss),
             schedule,
             self.recipe.resolution.resolve(),
             precision="fp32" if self.strategy.frozen else self.precision,
@@ -109,6 +110,14 @@ class Job:
             compiled=self.compiled,
             say=say,
         )
+
+    def _balanced(self, loss: Loss) -> Loss:
+        """Return the loss, with weights of the classes where the recipe says so."""
+        if self.recipe.balance != "weights":
+            return loss
+        labels = self.training.labels[self.training.indices]
+        weights = data.class_weights(labels, len(self.data.classes))
+        return weighted(loss, torch.from_numpy(weights))
 
     def watch(self, progress: Progress, remedy: str, *, adapts: bool) -> ThreadLimit:
         """Return the context that limits threads beside competing processes."""
@@ -135,7 +144,7 @@ def prepare(
     strategy = network.strategy_of(recipe)
     need_fitting(recipe, strategy)
     dataset = data.load(recipe.data, options.source)
-    training, validation = data.training(dataset, share=recipe.validation, seed=recipe.seed)
+    training, validation = data.split(dataset, recipe)
     training = data.limited(training, recipe.limit, recipe.seed)
     model, transfer = _model(recipe, dataset, training, weights)
     summary = _summary(recipe, model, dataset.size)
@@ -167,6 +176,7 @@ def _feed(recipe: Recipe, dataset: DataSet, training: Split, device: torch.devic
         seed=recipe.seed,
         device=device,
         augment=augment.pipeline(recipe.augment),
+        balanced=recipe.balance == "sample",
     )
 
 
@@ -179,7 +189,7 @@ def _model(
         model = network.build(recipe, classes=classes, size=size)
         _fit_layers(model, _sample(training))
         return model, {}
-    input_size = network.input_size_for(recipe, size, own=weights.own)
+    input_size = network.input_size_for(recipe, size, weights)
     model = network.build(
         recipe, classes=classes, size=size, layout=weights.layout, input_size=input_size
     )

@@ -33,7 +33,8 @@ class Learner:
     compiled: torch.compile fuses forward and backward pass, once per image size; the first step of
     each size waits for it.
     average: decay per step of an exponential moving average of the weights (Polyak & Juditsky
-    1992), which is then scored and kept; 0 is off.
+    1992), which is then scored and kept; 0 is off. In step t it is at most (1 + t) / (10 + t), so
+    that the random first weights do not count long.
     say: logs a line where a step runs out of memory and continues with a smaller micro-batch.
     """
 
@@ -63,6 +64,7 @@ class Learner:
         self.device = next(model.parameters()).device
         self.rates = [float(group["lr"]) for group in optimizer.param_groups]
         self.average = copy.deepcopy(model) if average else None
+        self._averaged = 0  # steps that the average has followed
         plain = self._loss_and_correct
         self._loss_fn = torch.compile(plain, dynamic=False) if compiled else plain
         self._sequential = sequential or compiled or not replicas.can_replicate(model)
@@ -150,7 +152,9 @@ class Learner:
             self.optimizer.step()
         self.optimizer.zero_grad()
         if self.average:
-            _update_average(self.average, self.model, 1 - self.decay)
+            self._averaged += 1
+            decay = min(self.decay, (1 + self._averaged) / (10 + self._averaged))
+            _update_average(self.average, self.model, 1 - decay)
 
     @property
     def scored(self) -> nn.Module:
@@ -192,6 +196,7 @@ class Learner:
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         if self.average:
             tensors |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
+            tensors["averaged"] = torch.tensor(self._averaged)
         return tensors | {f"optimizer.{name}": t for name, t in self.optimizer.tensors().items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -199,6 +204,7 @@ class Learner:
         self.model.load_state_dict(_with_prefix("model.", tensors))
         if self.average:
             self.average.load_state_dict(_with_prefix("average.", tensors))
+            self._averaged = int(tensors["averaged"])
         self.optimizer.load(_with_prefix("optimizer.", tensors))
 
 

@@ -12,6 +12,7 @@ from hundredfold.models._fold import fold
 from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
 from hundredfold.strategies import Strategy
+from hundredfold.weights.locate import WeightsFile, run_size
 
 _SMALL = 128  # pixels to which smaller images are enlarged; measured in docs/decisions/0012
 
@@ -47,12 +48,15 @@ def build(
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def input_size_for(recipe: Recipe, size: int, *, own: bool) -> int:
+def input_size_for(recipe: Recipe, size: int, weights: WeightsFile) -> int:
     """Return the size to which a pretrained network resizes images of `size` pixels.
 
-    own: whether the weights come from a run; published ones were trained on larger images.
+    A run's network computes on the size that it was trained on, where its weights say so.
+    Published ones were trained on larger images.
     """
-    return strategy_of(recipe).input_size or (size if own else max(size, _SMALL))
+    if chosen := strategy_of(recipe).input_size:
+        return chosen
+    return (run_size(weights.path) or size) if weights.own else max(size, _SMALL)
 
 
 def groups_of(model: Part) -> int:
@@ -74,6 +78,12 @@ def _transfer(model: Part, strategy: Strategy, classes: int, size: int, layout: 
     entry = BACKBONES.get(name_of(model) or "")
     if strategy.cut:
         channels = _cut(backbone, model, strategy.cut, entry)
+    if strategy.from_groups:
+        _take_groups(backbone, model, strategy.from_groups, entry)
+    if strategy.with_maxima:
+        _take_maxima(backbone, model)
+    if strategy.from_groups or strategy.with_maxima:
+        channels = _count_features(backbone)
     if entry:
         _set_layout(backbone, entry, layout)
     frozen = _frozen_groups(model, strategy, entry) if strategy.groups else 0
@@ -101,6 +111,30 @@ def _cut(network: nn.Module, model: Part, groups: int, backbone: Backbone | None
         last = f"1 to {backbone.groups}" if backbone else "whole networks only"
         raise UsageError(f"{model} cannot be cut after group {groups}", found=last)
     return int(network.cut(groups))  # type: ignore[operator]
+
+
+def _take_groups(
+    network: nn.Module, model: Part, groups: tuple[int, ...], backbone: Backbone | None
+) -> None:
+    """Let a network without head return the means of several groups."""
+    if backbone is None or groups[-1] < backbone.groups:
+        _cut(network, model, groups[-1], backbone)
+    elif groups[-1] > backbone.groups:
+        raise UsageError(
+            f"{model} has no group {groups[-1]}", found=f"it has groups 1 to {backbone.groups}"
+        )
+    network.from_groups = groups  # type: ignore[assignment]
+
+
+def _take_maxima(network: nn.Module, model: Part) -> None:
+    if not hasattr(network, "with_maxima"):
+        raise UsageError(f"{model} has no groups of layers, whose maxima could be taken")
+    network.with_maxima = True  # type: ignore[assignment]
+
+
+def _count_features(network: nn.Module) -> int:
+    with torch.no_grad():
+        return int(network.eval()(torch.zeros((1, 3, _SMALL, _SMALL), dtype=torch.uint8)).shape[1])
 
 
 def _frozen_groups(model: Part, strategy: Strategy, backbone: Backbone | None) -> int:

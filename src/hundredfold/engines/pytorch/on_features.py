@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hundredfold import augment
+from hundredfold import augment, data
 from hundredfold.compute.precision import autocast
 from hundredfold.data import Split
 from hundredfold.engines.pytorch.closed_form import fit_probes
@@ -81,7 +81,9 @@ def _computed(
     """Return features, and hold the activations below them for later stages of a budget."""
     held, groups = job.held, groups_of(job.recipe.model)
     divisible = hasattr(network.backbone, "lower") and groups > (held.groups if held else 0)
-    if held is None or not divisible or not job.strategy.frozen or job.strategy.cut:
+    strategy = job.strategy
+    parted = strategy.cut or strategy.from_groups
+    if held is None or not divisible or not strategy.frozen or parted:
         return compute(partial(extract, network, job.device, precision), request, cache)
     parts: list[Maps] = []
     boundary = groups - held.groups
@@ -181,7 +183,9 @@ def _request(
     part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
     weights = job.transfer["weights"]
     identity = [str(job.recipe.model), weights["sha256"], weights["layout"], job.strategy.cut]
-    identity += [model.input_size, job.data.digest, part, precision]
+    identity += [model.input_size, job.data.digest, part, precision, *job.strategy.from_groups]
+    if job.strategy.with_maxima:
+        identity.append("maxima")
     return Request(split.pixels, rows, model.standard.mean.numel(), view, identity)
 
 
@@ -221,8 +225,13 @@ def _initialise_head(
 ) -> Mapping[str, float]:
     """Set the head to a fitted probe; return the validation accuracy of each probe."""
     standard = model.standard.cpu()
+    training = job.training
+    if job.recipe.balance != "none":  # a probe has no weights: small classes repeat
+        rng = np.random.default_rng(job.recipe.seed)
+        rows = data.balanced_order(training.labels, training.indices, rng)
+        training = replace(training, indices=rows)
     probed = (
-        *_standardised(standard, features, job.training),
+        *_standardised(standard, features, training),
         *_standardised(standard, np.asarray(validation.pixels), validation),
     )
     if job.held:
@@ -263,6 +272,7 @@ def _on_features(job: Job, views: list[NDArray[np.float32]], validation: Split) 
         batch_size=job.recipe.batch_size,
         seed=job.recipe.seed,
         device=job.device,
+        balanced=job.recipe.balance == "sample",
     )
     job.feed.close()
     return replace(job, feed=feed, validation=validation)

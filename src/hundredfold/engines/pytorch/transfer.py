@@ -5,6 +5,7 @@
     backbone     channels                    without its own head; it scales the pixels itself
     standard     channels                    mean 0, standard deviation 1 on training images
     dropout      channels
+    hidden       hidden units, where the strategy has any, with ReLU and dropout
     classifier   classes
 
 The backbone stays in inference mode, frozen or not: BatchNorm uses the statistics of the weights
@@ -76,7 +77,8 @@ class Transfer(nn.Module):
         self.backbone = backbone
         self.standard = Standardise(channels)
         self.dropout = Dropout(strategy.dropout)
-        self.classifier = nn.Linear(channels, classes)
+        self.hidden = _hidden_layer(channels, strategy) if strategy.hidden else nn.Identity()
+        self.classifier = nn.Linear(strategy.hidden or channels, classes)
         nn.init.normal_(self.classifier.weight, std=0.01)
         nn.init.zeros_(self.classifier.bias)
         frozen = backbone.parameters_up_to(frozen_groups) if frozen_groups else set()  # type: ignore[operator]
@@ -96,7 +98,7 @@ class Transfer(nn.Module):
 
     def head(self, features: Tensor) -> Tensor:
         """(b, channels) -> logits (b, classes)."""
-        return self.classifier(self.dropout(self.standard(features)))  # type: ignore[no-any-return]
+        return self.classifier(self.hidden(self.dropout(self.standard(features))))  # type: ignore[no-any-return]
 
     def activations(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> maps (b, channels, h, w) after the frozen groups."""
@@ -115,7 +117,7 @@ class Transfer(nn.Module):
 
     def rates(self) -> Iterator[tuple[nn.Parameter, float]]:
         """Yield each trained parameter with the factor on its learning rate; the head's is 1."""
-        for parameter in self.classifier.parameters():
+        for parameter in (*self.hidden.parameters(), *self.classifier.parameters()):
             yield parameter, 1.0
         for parameter, quarter in self._quarters():
             if parameter.requires_grad:
@@ -126,6 +128,13 @@ class Transfer(nn.Module):
         parameters = list(self.backbone.parameters())
         for index, parameter in enumerate(parameters):
             yield parameter, QUARTERS * index // len(parameters)
+
+
+def _hidden_layer(channels: int, strategy: Strategy) -> nn.Sequential:
+    dense = nn.Linear(channels, strategy.hidden)
+    nn.init.kaiming_normal_(dense.weight, nonlinearity="relu")
+    nn.init.zeros_(dense.bias)
+    return nn.Sequential(dense, nn.ReLU(), Dropout(strategy.dropout))
 
 
 def resized(images: Tensor, size: int) -> Tensor:

@@ -130,7 +130,7 @@ def prepare(
     device_name, threads = device.choose(options.device, options.threads)
     moves = _moves(recipe)
     dataset = data.load(recipe.data, options.source)
-    training, validation = data.training(dataset, share=recipe.validation, seed=recipe.seed)
+    training, validation = data.split(dataset, recipe)
     training = data.limited(training, recipe.limit, recipe.seed)
     build_in = partial(build, recipe, len(dataset.classes), dataset.size)
     features_once = recipe.strategy.name == "linear_probe" and not moves

@@ -24,6 +24,7 @@ def refuse(recipe: Recipe) -> None:
         "model": (recipe.model.own is not None, "--engine pytorch, for a network of your own"),
         "strategy": (not _can(strategy, recipe.model.name), _STRATEGIES),
         "ema": (recipe.ema != 0, "--set ema=0"),
+        "balance": (recipe.balance != "none", "--balance none, or --engine pytorch"),
         "micro_batch": (recipe.micro_batch != 0, "--set micro_batch=0"),
     }
     for field, (wrong, remedy) in refused.items():
@@ -38,9 +39,10 @@ def _can(strategy: Strategy, model: str) -> bool:
     """Return whether this engine supports a strategy for a model."""
     if not strategy.pretrained:
         return True
-    plain = strategy.layer_decay == 1 and not (
-        strategy.freeze or strategy.groups or strategy.cut or strategy.fits_head
-    )
+    plain = strategy.layer_decay == 1 and not any((
+        strategy.freeze, strategy.groups, strategy.cut, strategy.from_groups,
+        strategy.with_maxima, strategy.hidden, strategy.fits_head,
+    ))  # fmt: skip
     return plain and strategy.rate in (0, 1) and model == "keras_application"
 
 

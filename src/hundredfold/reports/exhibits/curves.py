@@ -17,6 +17,8 @@ COLOURS = {"train": 1, "validation": 0}
 def curves(evidence: RunEvidence) -> Exhibit:
     """Show the learning curves, and the epoch whose weights were kept."""
     curve = evidence.curve
+    if not curve and evidence.info.get("status") == "done":
+        return missing("The head was fitted to features at once, so there is no curve.")
     if not curve:
         return missing("No epoch is finished yet, so there is no curve.")
     best = evidence.info.get("best_epoch")

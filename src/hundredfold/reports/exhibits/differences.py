@@ -23,8 +23,9 @@ def differences(study: StudyEvidence) -> Exhibit:
         return missing("A study of one variant has no differences to show.")
     svg = _forest(study, pairs[:MOST])
     lead = (
-        "Each difference is between runs of the same seed. Grey pairs are not distinguishable: "
-        "their interval contains zero, or their p value, corrected for all pairs, is too large."
+        f"Each difference is between runs of the same {study.units}. Grey pairs are not "
+        "distinguishable: their interval contains zero, or their p value, corrected for all pairs, "
+        "is too large."
     )
     return Exhibit(
         join([paragraph(lead, kind="lead"), charts.sideways(svg), _table(study, pairs)]),

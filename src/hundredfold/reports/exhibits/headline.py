@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 
-from hundredfold import wording
+from hundredfold import metrics, wording
 from hundredfold.reports import charts
 from hundredfold.reports.charts import Frame, Scale
 from hundredfold.reports.exhibit import Exhibit
@@ -30,6 +30,7 @@ def headline(evidence: RunEvidence) -> Exhibit:
             _trained(evidence),
             _state(evidence),
             _big(score, split) if score else paragraph(_unscored(evidence), kind="absent"),
+            _balanced(evidence, split),
             _unseen(evidence),
             _seal(evidence, bool(evidence.score("top_1", "test"))),
         ]
@@ -99,6 +100,22 @@ def _big(score: Mapping[str, float], split: str) -> Markup:
             kind="big",
         ),
         _ruler(score, words),
+    )
+
+
+def _balanced(evidence: RunEvidence, split: str) -> Markup:
+    """Show the balanced accuracy where one class holds more than half of the images."""
+    score = evidence.score("balanced_accuracy", split)
+    common = metrics.majority(evidence.run.labels(split))
+    if not score or common <= 0.5:
+        return Markup()
+    bounds = wording.interval(score)
+    return paragraph(
+        f"Balanced accuracy, the mean of the recall of each class, is "
+        f"{wording.percent(score['value'])} (95 % interval {bounds}). One class has "
+        f"{wording.percent(common, 0)} of the {split} images, so always guessing it is right as "
+        "often.",
+        kind="quiet",
     )
 
 

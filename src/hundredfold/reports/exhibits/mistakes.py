@@ -1,17 +1,16 @@
 """The most confident mistakes: images that are misclassified with high confidence."""
 
-import base64
-import io
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from hundredfold import data, wording
 from hundredfold.errors import HundredfoldError
 from hundredfold.metrics import softmax
 from hundredfold.reports.exhibit import Exhibit, missing
 from hundredfold.reports.html import Markup, join, paragraph, tag
+from hundredfold.reports.pictures import from_file, picture
 from hundredfold.reports.run_evidence import RunEvidence
 
 TITLE = "Most confident mistakes"
@@ -22,7 +21,6 @@ LEGEND = (
     "Bold is the prediction with its confidence; below it the label with its probability. Some of "
     "the labels may be wrong."
 )
-LARGEST = 112  # pixels; larger images are reduced, so that the page stays small
 
 
 def mistakes(evidence: RunEvidence) -> Exhibit:
@@ -52,17 +50,11 @@ def most_confident_wrong(
     return [int(k) for k in wrong[order]]
 
 
-def png(pixels: NDArray[np.uint8]) -> str:
-    """Return an image (height, width, 3) as a PNG data URI, reduced to LARGEST pixels."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((LARGEST, LARGEST))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _images(evidence: RunEvidence, which: list[int]) -> list[tuple[NDArray[np.uint8], str]] | str:
+    """Return pixels and file name of some images of the split, or a sentence on why there are none.
 
-
-def _images(evidence: RunEvidence, which: list[int]) -> list[NDArray[np.uint8]] | str:
-    """Return the pixels of some images of the split, or a sentence on why they are missing."""
+    Where the images are files, the pixels are those of the file, not of the training size.
+    """
     rows = evidence.run.rows(str(evidence.split))
     if rows is None:
         return "The run did not store which images it was scored on, so they cannot be shown."
@@ -73,8 +65,14 @@ def _images(evidence: RunEvidence, which: list[int]) -> list[NDArray[np.uint8]] 
                 "The data here are not those the run was trained on, so the images are not shown."
             )
         cut = evidence.split == "validation" and "validation" not in opened.parts
-        stored = opened.parts["train" if cut else str(evidence.split)]()
-        return [np.asarray(stored.pixels[rows[k]]) for k in which]
+        part = "train" if cut else str(evidence.split)
+        stored = replace(opened.parts[part](), indices=rows[which])
+        if not _same_labels(stored.labels, rows, evidence.labels):
+            return "The images here are not those that were scored, so they are not shown."
+        return [
+            (_pixels(evidence, stored, row, name), name)
+            for row, name in zip(rows[which], stored.files(part), strict=True)
+        ]
     except (HundredfoldError, OSError, LookupError) as error:
         reason = error.message if isinstance(error, HundredfoldError) else str(error)
         return (
@@ -83,17 +81,32 @@ def _images(evidence: RunEvidence, which: list[int]) -> list[NDArray[np.uint8]] 
         )
 
 
+def _same_labels(
+    labels: NDArray[np.int64], rows: NDArray[np.int64], scored: NDArray[np.int64]
+) -> bool:
+    """Return whether the rows of a part have the labels that were scored."""
+    return bool(rows.max(initial=-1) < len(labels)) and np.array_equal(labels[rows], scored)
+
+
+def _pixels(evidence: RunEvidence, part: data.Split, row: int, name: str) -> NDArray[np.uint8]:
+    original = from_file(evidence.images.folder, name) if part.names else None
+    return np.asarray(part.pixels[row]) if original is None else original
+
+
 def _card(
-    evidence: RunEvidence, probabilities: NDArray[np.float64], k: int, image: NDArray[np.uint8]
+    evidence: RunEvidence,
+    probabilities: NDArray[np.float64],
+    k: int,
+    image: tuple[NDArray[np.uint8], str],
 ) -> Markup:
     true, predicted = int(evidence.labels[k]), int(probabilities[k].argmax())
     names = evidence.classes
     alternative = f"Image {k} of the split: {names[true]}, predicted as {names[predicted]}"
-    kind = "pixels" if max(image.shape[:2]) <= 64 else None
+    pixels, name = image
     return tag(
         "figure",
         {},
-        tag("img", {"src": png(image), "alt": alternative, "class": kind, "loading": "lazy"}),
+        picture(pixels, alternative),
         tag(
             "figcaption",
             {},
@@ -114,5 +127,6 @@ def _card(
                     " " + wording.percent(float(probabilities[k, true])),
                 ),
             ),
+            tag("span", {"class": "file"}, name),
         ),
     )

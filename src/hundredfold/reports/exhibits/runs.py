@@ -31,7 +31,7 @@ def runs(study: StudyEvidence) -> Exhibit:
 
 
 def _row(study: StudyEvidence, member: Member) -> list[Child]:
-    evidence, value = member.evidence, study.values[member.label].get(member.seed)
+    evidence, value = member.evidence, study.values[member.label].get(member.unit)
     folder = evidence.run.folder.name
     page = evidence.run.folder / "report.html"
     name: Child = (
@@ -45,7 +45,7 @@ def _row(study: StudyEvidence, member: Member) -> list[Child]:
             name,
         ),
         member.label,
-        _number(member.seed, str(member.seed)),
+        _number(member.unit, study.unit_words(member.unit).removeprefix("seed ")),
         _number(value, study.text(value)),
         str(evidence.info.get("status", "?")),
         _number(evidence.info.get("seconds"), wording.seconds(evidence.info.get("seconds"))),
@@ -91,7 +91,7 @@ def _varied(study: StudyEvidence) -> Markup:
 
 
 def _fields(recipes: dict[str, dict[str, Any]]) -> list[str]:
-    skipped = ("seed", "source")
+    skipped = ("seed", "fold", "source")
     return list(dict.fromkeys(k for r in recipes.values() for k in r if k not in skipped))
 
 

@@ -48,9 +48,9 @@ def _chart(
     study: StudyEvidence, key: str, words: str, text: Callable[[float], str]
 ) -> Markup | None:
     spots = [
-        (m.label, float(cost), study.values[m.label][m.seed])
+        (m.label, float(cost), study.values[m.label][m.unit])
         for m in study.members
-        if m.seed in study.values[m.label]
+        if m.unit in study.values[m.label]
         and wording.finite(cost := m.evidence.info.get(key, m.evidence.summary.get(key)))
         and cost > 0
     ]

@@ -29,7 +29,8 @@ def variants(study: StudyEvidence) -> Exhibit:
         return missing("The study has no finished run yet.")
     order = [str(system["label"]) for system in study.comparison.get("systems", [])]
     labels = list(dict.fromkeys([*order, *study.labels, *study.left_out]))
-    lead = "Mean ± standard deviation over seeds; costs are means over seeds."
+    units = f"{study.units}s"
+    lead = f"Mean ± standard deviation over {units}; costs are means over {units}."
     if study.reference:
         lead += f" Reference: {study.reference['source']}."
     tables = (_costs(study, labels), _scores(study, labels))
@@ -38,7 +39,7 @@ def variants(study: StudyEvidence) -> Exhibit:
 
 def _costs(study: StudyEvidence, labels: list[str]) -> Markup:
     head = [
-        *("Variant", "Seeds", _heading(study.metric)),
+        *("Variant", f"{study.units.capitalize()}s", _heading(study.metric)),
         *(["Reference"] if study.reference else []),
         *(name for name, _, _ in COSTS),
         *("Epochs (kept)", "Precision"),

@@ -15,8 +15,10 @@ def verdict(study: StudyEvidence) -> Exhibit:
     """Show the variant with the best mean, and the verdict on each of its comparisons."""
     systems = study.comparison.get("systems", [])
     seeds = sorted({member.seed for member in study.members})
+    folds = f" of {study.folds} folds" if study.folds else ""
     about = (
-        f"{wording.plural(len(study.labels), 'variant')}, {wording.plural(len(seeds), 'seed')}, "
+        f"{wording.plural(len(study.labels), 'variant')}, {wording.plural(len(seeds), 'seed')}"
+        f"{folds}, "
         f"{wording.plural(len(study.members), 'run')}, compared by {study.metric_words}"
     )
     if not systems:
@@ -28,6 +30,7 @@ def verdict(study: StudyEvidence) -> Exhibit:
         [
             paragraph(about, kind="subtitle"),
             _best(study, systems[0], first),
+            _over_all(study),
             tag("ul", {"class": "verdicts"}, *(_pair(pair) for pair in first)),
             charts.sideways(_dots(study)),
             _seal(study),
@@ -39,7 +42,7 @@ def verdict(study: StudyEvidence) -> Exhibit:
 def _best(study: StudyEvidence, best: dict[str, object], pairs: list[dict[str, object]]) -> Markup:
     settled = bool(pairs) and all(pair["verdict"] in ("better", "worse") for pair in pairs)
     middle = study.text(best["mean"], with_unit=False)
-    seeds = wording.plural(int(str(best["n"])), "seed")
+    seeds = wording.plural(int(str(best["n"])), study.units)
     words = "is the best" if settled else "has the best mean"
     if not pairs:
         words = "is the only variant"
@@ -119,12 +122,27 @@ def _row(
             y,
             3.6,
             f"dot fill {hue}",
-            f"seed {seed}: {study.text(value)}",
+            f"{study.unit_words(unit)}: {study.text(value)}",
         )
-        for seed, value in study.values.get(label, {}).items()
+        for unit, value in study.values.get(label, {}).items()
     ]
     parts.append(charts.path([(x, y - 10), (x, y + 10)], f"line {hue}"))
     return tag("g", {}, *parts)
+
+
+def _over_all(study: StudyEvidence) -> Markup:
+    """Show each variant's cross-validated score over all images."""
+    items = [
+        tag(
+            "li",
+            {},
+            f"{entry['label']}, seed {entry['seed']}: {study.text(entry['value'])} over all "
+            f"{wording.count(entry['n'])} images, each scored by the run that held it out "
+            f"(95 % interval {study.text(entry['low'])} to {study.text(entry['high'])}).",
+        )
+        for entry in study.stored.get("cross_validated", ())
+    ]
+    return tag("ul", {"class": "notes"}, *items) if items else Markup()
 
 
 def _seal(study: StudyEvidence) -> Markup:

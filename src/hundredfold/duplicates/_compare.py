@@ -1,0 +1,79 @@
+"""Register pairs of images on every core, and return how well each pair agrees."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold.duplicates._candidates import Candidates, candidates
+from hundredfold.duplicates._pictures import Pictures
+from hundredfold.duplicates._register import agreement, shifted
+from hundredfold.duplicates._thumbnails import Floats
+from hundredfold.machine import cores
+
+T = TypeVar("T")
+
+TRIED = 4  # candidates per image, mirrored or not, that are registered fully
+HOPELESS = 0.5  # correlation after the shift alone below which a candidate is dropped
+_CHUNK = 1000  # pairs registered at a time
+
+
+def compared(
+    images: Pictures,
+    references: Pictures,
+    not_row: NDArray[np.int64] | None,
+    tried: int = TRIED,
+) -> tuple[Candidates, Floats]:
+    """Return the best candidate pairs, and the agreement (pairs,) of each.
+
+    not_row: (n,), for each image a reference row that is excluded, such as the image itself.
+    tried: candidates per image that are registered fully.
+    """
+    return registered(images, references, candidates(images, references, not_row), tried)
+
+
+def registered(
+    images: Pictures, references: Pictures, pairs: Candidates, tried: int
+) -> tuple[Candidates, Floats]:
+    """Return the best `tried` pairs of each image, and the agreement (pairs,) of each."""
+    if not len(pairs.rows):
+        return pairs, np.zeros(0, np.float32)
+    moved = _each(images, references, pairs, lambda a, b, s: shifted(a, b, pairs.zoom[s]))
+    shifts, fits = (np.concatenate(kind) for kind in zip(*moved, strict=True))
+    best = _best(pairs.rows, fits, tried)
+    kept, shifts = pairs[best], shifts[best]
+    if not len(best):
+        return kept, np.zeros(0, np.float32)
+    agreed = _each(
+        images, references, kept, lambda a, b, s: agreement(a, b, kept.zoom[s], shifts[s])
+    )
+    return kept, np.concatenate(agreed)
+
+
+def _best(rows: NDArray[np.int64], fits: Floats, tried: int) -> NDArray[np.int64]:
+    """Return the indices of the best fits of each row, without those below HOPELESS."""
+    order = np.lexsort((-fits, rows))
+    rows = rows[order]
+    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return order[(rank < tried) & (fits[order] > HOPELESS)]
+
+
+def _each(
+    images: Pictures,
+    references: Pictures,
+    tried: Candidates,
+    compare: Callable[[NDArray[np.uint8], NDArray[np.uint8], slice], T],
+) -> list[T]:
+    """Compare pairs chunk by chunk on every core; images of mirrored pairs are mirrored."""
+
+    def compare_chunk(start: int) -> T:
+        chunk = slice(start, start + _CHUNK)
+        part = tried[chunk]
+        grey = images.grey[part.rows]
+        grey = np.where(part.mirrored[:, None, None], grey[:, :, ::-1], grey)
+        return compare(grey, references.grey[part.reference], chunk)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(compare_chunk, range(0, len(tried.rows), _CHUNK)))

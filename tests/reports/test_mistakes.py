@@ -1,0 +1,52 @@
+"""The gallery of mistakes: pictures at the quality of their files, with their names."""
+
+import base64
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hundredfold.data import Source, load
+from hundredfold.reports.exhibits.mistakes import mistakes
+from hundredfold.reports.run_evidence import RunEvidence
+from hundredfold.run import Run
+
+
+def folder_of_photos(root: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for label in ("cats", "dogs"):
+        for part, count in (("train", 10), ("test", 6)):
+            (root / part / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (90, 150, 3), np.uint8)
+                Image.fromarray(pixels).save(root / part / label / f"my {number}.png")
+    return root
+
+
+def test_mistakes_show_the_files_and_their_names(tmp_path: Path, build: Callable[..., Run]) -> None:
+    root = folder_of_photos(tmp_path / "photos")
+    source = Source(folder=root, cache=tmp_path / "cache", offline=True)
+    data = load("image_folder(size=16)", source)
+
+    def wrong(labels: np.ndarray, *_: object) -> np.ndarray:
+        return (9.0 * (1 - np.eye(2)[labels])).astype(np.float32)
+
+    run = build(tmp_path / "run", data, splits=("test",), logits=wrong)
+    recipe = run.folder / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace('"photos"', '"image_folder(size=16)"'))
+    body = mistakes(RunEvidence(run, source)).body
+    assert body.count("<img") == 12
+    for number in range(6):
+        assert f"test/cats/my {number}.png" in body
+    first = body.partition("base64,")[2].partition('"')[0]
+    with Image.open(io.BytesIO(base64.b64decode(first))) as image:
+        assert image.size == (150, 90), "not the 16 pixels of training"
+    (root / "test/cats/my 0.png").unlink()
+    assert "not those that were scored" in mistakes(RunEvidence(run, source)).body
+
+
+def test_rows_without_files_have_names(tmp_path: Path) -> None:
+    split = load("shapes(images=3)", Source(cache=tmp_path)).parts["test"]()
+    assert split.files("test")[:2] == ["test/0", "test/1"]
