@@ -1,3 +1,4 @@
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -69,3 +70,43 @@ def test_a_subset_larger_than_the_folder_is_the_folder(photos, tmp_path: Path) -
 def test_a_negative_subset_is_refused(photos, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="subset=-1"):
         drawn(photos({"a": 2, "b": 2}), tmp_path, -1)
+
+
+def test_a_subset_of_any_source_is_that_of_its_folder(photos, tmp_path: Path) -> None:
+    root = photos({"cats": 20, "dogs": 30})
+    files = sorted(root.rglob("*.png"))
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for file in files:
+            archive.write(file, file.relative_to(root))
+    lines = [f"{file.relative_to(root).as_posix()},{file.parent.name}" for file in files]
+    (root / "labels.csv").write_text("\n".join(["file,label", *lines]))
+    expected = drawn(root, tmp_path, 15)
+    assert len(expected) == 15
+    assert drawn(root / "labels.csv", tmp_path, 15) == expected
+    assert drawn(tmp_path / "photos.zip", tmp_path, 15) == expected
+
+
+@pytest.mark.parametrize("store", ["pixels", "jpeg"])
+def test_a_subset_leaves_the_cut_off_test_part_alone(photos, tmp_path: Path, store: str) -> None:
+    root = photos({"cats": 20, "dogs": 20})
+    few, all_of_them = (
+        load(f"image_folder(size=8, test=0.25, store='{store}'{text})", at(root, tmp_path))
+        for text in (", subset=8", "")
+    )
+    train, whole = (data.parts["train"]() for data in (few, all_of_them))
+    test = few.parts["test"]()
+    assert test.names == all_of_them.parts["test"]().names
+    assert len(train) == 8 and set(train.names) < set(whole.names)
+    assert not set(train.names) & set(test.names)
+    assert train.pixels[[0, 1]].shape == (2, 8, 8, 3)
+
+
+def test_groups_of_a_subset_stay_within_one_split_when_packed(photos, tmp_path: Path) -> None:
+    root = photos({"cats": 20, "dogs": 20})
+    text = "image_folder(size=8, subset=20, group='{group}#', store='jpeg')"
+    for file in root.rglob("*.png"):  # ten scenes of two images in each class
+        number = int(file.stem)
+        file.rename(file.with_name(f"{file.parent.name}s{'abcdefghij'[number // 2]}{number}.png"))
+    kept, cut = training(load(text, at(root, tmp_path)), share=0.2)
+    assert kept.groups is not None and len(kept) + len(cut) == 20
+    assert not {*kept.groups[kept.indices]} & {*kept.groups[cut.indices]}

@@ -1,5 +1,6 @@
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,41 @@ def test_a_rate_of_decoding_ends_in_time(photos) -> None:
 def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no training images"):
         look(tmp_path)
+
+
+def test_every_kind_of_source_is_surveyed_as_its_folder_is(photos, tmp_path: Path) -> None:
+    root = photos({"a": 5, "b": 7})
+    files = sorted(root.rglob("*.png"))
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for file in files:
+            archive.write(file, file.relative_to(root))
+    lines = [f"{file.relative_to(root).as_posix()},{file.parent.name}" for file in files]
+    (root / "labels.csv").write_text("\n".join(["file,label", *lines]))
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for file in files:
+        (flat / f"{file.parent.name}_{file.name}").write_bytes(file.read_bytes())
+    plain = look(root)
+    sources = [(tmp_path / "photos.zip", ""), (root / "labels.csv", ""),
+               (flat, "label_pattern='{label}_*'")]  # fmt: skip
+    for path, options in sources:
+        found = look(path, options)
+        assert (found.counts, found.bytes, found.sizes) == (plain.counts, plain.bytes, plain.sizes)
+        assert data.decode_rate(found, 16, 0.1) > 0
+
+
+def test_a_test_part_that_is_cut_off_is_not_among_the_training_images(photos) -> None:
+    root = photos({"a": 20, "b": 20})
+    found = look(root, "test=0.25, subset=10")
+    assert found.counts == {"train": {"a": 5, "b": 5}, "test": {"a": 5, "b": 5}}
+    source = Source(folder=root, cache=root.parent / "cache", offline=True)
+    opened = data.load("image_folder(size=8, test=0.25)", source).parts["test"]()
+    sampled = {file.relative_to(root).as_posix() for file in found.sample}
+    assert len(sampled) == 10 and not sampled & set(opened.names)
+
+
+def test_a_survey_decodes_with_the_policy_of_the_data(photos) -> None:
+    assert look(photos({"a": 2, "b": 2}), "resize='pad'").resize == "pad"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")

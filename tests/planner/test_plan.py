@@ -3,10 +3,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
+import hundredfold as hf
 from hundredfold import cli, run
 from hundredfold.errors import UsageError
 from hundredfold.planner import parse_duration
@@ -83,3 +86,20 @@ def test_a_budgets_recipe_trains_the_same_weights_again(
     first, second = (load_file(run.open_run(name, tmp_path).best()) for name in "ab")
     for name, tensor in first.items():
         assert torch.equal(tensor, second[name]), name
+
+
+def test_a_named_recipe_trains_at_the_size_that_it_records(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(12):
+            noise = rng.integers(0, 256, (44, 50, 3), np.uint8)
+            Image.fromarray(noise).save(tmp_path / "photos" / name / f"{number}.png")
+    threads = torch.get_num_threads()
+    trained = hf.train(
+        "simple-cnn", data=tmp_path / "photos", budget="12s", threads=1, out=tmp_path / "runs",
+        progress="none", batch_size=8,
+    )  # fmt: skip
+    torch.set_num_threads(threads)
+    assert trained.recipe.data.options["size"] == trained.info["data"]["size"] == 40
+    assert trained.recipe.digest == trained.info["recipe_digest"]
