@@ -138,7 +138,7 @@ def directions(
     """
     geometry, weight = module.geometry(height, width), nhwc(module.weight.detach().to(dtype))
     assert geometry is not None
-    x = torch.randn(batch, height, width, weight.shape[3], dtype=dtype)
+    x = torch.randn(batch, height, width, module.in_channels, dtype=dtype)
     y = forward(x, weight, geometry, "library")
     return (
         partial(forward, x, weight, geometry),
