@@ -211,9 +211,10 @@ class Learner:
 def resized(images: Tensor, size: int) -> Tensor:
     """Return uint8 images (batch, 3, height, width) as (batch, 3, size, size), antialiased.
 
-    Features (batch, channels) are returned as they are.
+    Features (batch, channels) and activations (batch, channels, height, width), which are no
+    uint8, are returned as they are.
     """
-    if images.shape[-1] == size or images.ndim == 2:
+    if images.shape[-1] == size or images.dtype != torch.uint8:
         return images
     small = functional.interpolate(images, (size, size), mode="bilinear", antialias=True)
     return small.contiguous(memory_format=torch.channels_last)
