@@ -8,9 +8,9 @@ import pytest
 
 from hundredfold.planner.candidates import PASSES, STEPS, Candidate, Setting, Wishes
 from hundredfold.planner.deadline import Deadline
-from hundredfold.planner.law import Kind
+from hundredfold.planner.law import Kind, Score
 from hundredfold.planner.look import Look
-from hundredfold.planner.stages import Score, Stages
+from hundredfold.planner.stages import Stages
 
 TRANSFERS: list[Kind] = ["head", "upper", "whole"]
 ALL: list[Kind] = [*TRANSFERS, "scratch"]
@@ -65,7 +65,7 @@ class Machine:
         self.clock += seconds + 0.8
         if candidate.kind in self.diverges:
             return None
-        return Score(1 - self.errors.get(candidate.kind, 0.3), 200, seconds)
+        return Score(1 - self.errors.get(candidate.kind, 0.3), 200, seconds, 5.0)
 
     def train(self, candidate: Candidate, seconds: float) -> Score | None:
         self.trained.append(candidate)
@@ -115,18 +115,19 @@ def test_a_budget_is_kept_whatever_the_images(
 
 
 @pytest.mark.parametrize("best", ["upper", "whole", "scratch"])
-def test_the_candidate_with_the_lowest_predicted_error_is_trained(best: str) -> None:
-    errors = {"head": 0.3, "upper": 0.3, "whole": 0.3, "scratch": 0.3} | {best: 0.05}
-    _, bench = run(look(3000, 8, 224), 120, ALL, errors=errors)
+def test_the_candidate_with_the_highest_expected_accuracy_is_trained(best: str) -> None:
+    errors = {"head": 0.3, "whole": 0.9, "scratch": 0.95} | {best: 0.05}
+    _, bench = run(look(3000, 8, 224), 300, ALL, errors=errors)
     assert bench.trained[0].kind == best
 
 
 def test_what_diverges_makes_way_for_the_next() -> None:
-    errors = {"upper": 0.2, "whole": 0.1, "scratch": 0.4}
-    _, bench = run(look(3000, 8, 224), 120, ALL, errors=errors, diverges=("whole",))
+    errors = {"head": 0.3, "upper": 0.2, "scratch": 0.1}
+    _, bench = run(look(3000, 8, 224), 120, ALL, errors=errors, diverges=("scratch",))
     assert bench.trained[0].kind == "upper", "a trial that diverged is not trained"
-    _, bench = run(look(3000, 8, 224), 30, ALL, errors=errors, diverges=("upper",))
-    assert [candidate.kind for candidate in bench.trained][:2] == ["upper", "whole"]
+    errors["scratch"] = 0.95
+    _, bench = run(look(3000, 8, 224), 120, ALL, errors=errors, diverges=("upper",))
+    assert [candidate.kind for candidate in bench.trained][:2] == ["upper", "scratch"]
 
 
 @pytest.mark.parametrize("images", [40, 300, 2000, 20_000, 100_000])

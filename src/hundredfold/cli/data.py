@@ -1,5 +1,6 @@
 """`hundredfold data`: fetch a data set, or check one for problems."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,6 +44,34 @@ def fetch(
     return facts
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Labelling:
+    """Where images, labels and groups are, as for `train`."""
+
+    image_column: Annotated[
+        str, Parameter(show_default="found", help="The column of a table that names the images.")
+    ] = ""
+    label_column: Annotated[
+        str, Parameter(show_default="found", help="The column of a table that holds the labels.")
+    ] = ""
+    label_pattern: Annotated[
+        str, Parameter(show_default="none", help='Labels in the names of files, as in "{label}_*".')
+    ] = ""
+    group: Annotated[
+        str,
+        Parameter(
+            show_default="none",
+            help="What must stay within one split: a column of the table, or a pattern of file "
+            "names.",
+        ),
+    ] = ""
+    labels: Annotated[str, Parameter(show_default="none", help="A CSV of corrected labels.")] = ""
+
+
+_AS_FOUND = Labelling()
+
+
 @app.command
 def check(
     what: str,
@@ -52,11 +81,7 @@ def check(
     preview: Annotated[Path | None, Parameter(show_default="none")] = None,
     html: Annotated[list[Path] | None, _OPTIONAL] = None,
     suspects: Annotated[list[Path] | None, _OPTIONAL] = None,
-    image_column: Annotated[str, Parameter(show_default="found")] = "",
-    label_column: Annotated[str, Parameter(show_default="found")] = "",
-    label_pattern: Annotated[str, Parameter(show_default="none")] = "",
-    group: Annotated[str, Parameter(show_default="none")] = "",
-    labels: Annotated[str, Parameter(show_default="none")] = "",
+    labelling: Labelling = _AS_FOUND,
     json: bool = False,
 ) -> dict[str, Any]:
     """Check data before training: unreadable files, empty classes, duplicates and more.
@@ -80,16 +105,6 @@ def check(
     suspects
         Write a CSV of images, the most likely wrong label first: file, split, given, likely,
         probability; suspects-NAME.csv unless a path follows. Correct it and pass it to train.
-    image_column
-        The column of a table that names the images.
-    label_column
-        The column of a table that holds the labels.
-    label_pattern
-        Labels in the names of files, as in "{label}_*".
-    group
-        What must stay within one split: a column of the table, or a pattern of file names.
-    labels
-        A CSV of corrected labels.
     json
         Print one JSON object.
     """
@@ -100,11 +115,7 @@ def check(
         preview=preview,
         html=_path(html),
         suspects=_path(suspects),
-        image_column=image_column,
-        label_column=label_column,
-        label_pattern=label_pattern,
-        group=group,
-        labels=labels,
+        **asdict(labelling),
     )
     if not json:
         _print_report(report)

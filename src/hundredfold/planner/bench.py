@@ -15,7 +15,7 @@ from hundredfold.errors import CheckError
 from hundredfold.planner.candidates import UPPER_GROUPS, Candidate
 from hundredfold.planner.deadline import Deadline
 from hundredfold.planner.kept import Kept, accuracy
-from hundredfold.planner.stages import Score
+from hundredfold.planner.law import Score
 from hundredfold.recipe import Recipe
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
@@ -96,7 +96,8 @@ class TorchBench:
         except CheckError as error:
             self.progress.say(f"trial      {candidate}: {error.message}")
             return None
-        return Score(*tried)
+        passes = tried.seen / max(len(job.training), 1)
+        return Score(tried.accuracy, tried.images, tried.seconds, passes)
 
     def train(self, candidate: Candidate, seconds: float) -> Score | None:
         end = self.deadline.spent + seconds
@@ -122,7 +123,8 @@ class TorchBench:
             self.progress.say(f"diverged   {candidate}: {error.message}; {error.found or ''}")
             self.kept.discard(name)
             return None
-        score = Score(accuracy(trained), len(job.validation), self.deadline.spent - began)
+        seconds, passes = self.deadline.spent - began, float(trained.info["epochs"])
+        score = Score(accuracy(trained), len(job.validation), seconds, passes)
         if not self.kept.offer(trained):
             assert self.kept.best
             self.progress.say(f"kept       {self.kept.best.folder}, which is not worse")

@@ -23,9 +23,9 @@ from hundredfold.spec import OwnFiles
 SIZES = (64, 96, 128, 160, 192, 224)  # pixels at which a backbone sees images
 UPPER_GROUPS = 2  # of the backbone: a third of EfficientNet-Lite0's blocks
 STEPS, PASSES = 100, 3  # of a training by gradient, at least
+_FEW_PASSES = 20.0  # over up to `_FEW` images
 _SHARPER = 4  # times the detail of the images: enlarging them further gains little
 _FEW = 1000  # images: with fewer, a larger fraction is held out
-_MOST_VALIDATION = 2000  # images: enough for an interval of +-2 points
 _SPEED_MACS = 117e6  # per image of speednet at width 1 and 32 px, on average over the sizes
 _LEAST_BATCH = 32
 
@@ -72,11 +72,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Setting:
-    """What all candidates of a budget share. precision: "bf16" or "fp32". backbone: its name."""
+    """What all candidates of a budget share.
+
+    precision: "bf16" or "fp32". most_validation: images held out at most. backbone: its name.
+    """
 
     wishes: Wishes
     look: Look
     precision: str
+    most_validation: int = 2000
     backbone: str = "efficientnet_lite0"
 
     def sizes(self) -> tuple[int, ...]:
@@ -119,7 +123,7 @@ class Setting:
         training has `STEPS` steps and `PASSES` passes; where there is none, it sees fewer images.
         """
         size = self.wishes.size or max(32, min(self.look.detail, self._affordable_size(macs)))
-        enough = max(STEPS * _LEAST_BATCH, PASSES * images)
+        enough = max(STEPS * _LEAST_BATCH, wanted_passes(images) * images)
         choice = choice_for(macs / max(images, STEPS * _LEAST_BATCH / PASSES))
         while _macs(choice.width, size) * enough > macs and choice.width > 0.25:
             choice = choice_for(choice.macs * 0.99)
@@ -195,12 +199,29 @@ class Setting:
     def _folder(self) -> bool:
         return self.wishes.data.startswith("image_folder")
 
+    def held_out(self, images: int) -> int:
+        """Return the number of validation images, where so many others are used for training."""
+        if self.look.validation:
+            return round(self.look.validation * images / max(self.look.images, 1))
+        return round(self._validation(images) * self._cut_from(images))
+
     def _validation(self, images: int) -> float:
-        fraction = 0.1 if images >= _FEW else 0.2
-        return round(min(fraction, _MOST_VALIDATION / max(images, 1)), 4)
+        """Return the fraction of the training images that is held out."""
+        count = self._cut_from(images)
+        fraction = 0.1 if count >= _FEW else 0.2
+        return round(min(fraction, self.most_validation / max(count, 1)), 4)
+
+    def _cut_from(self, images: int) -> int:
+        """Return the images of which validation images are a fraction: a limit counts after it."""
+        return images if self._folder() else self.look.images
 
     def _flip(self) -> str:
         return " | alternating_flip" if self.look.mirrors else ""
+
+
+def wanted_passes(images: int) -> float:
+    """Return the passes that a training from scratch should have: few images need more of them."""
+    return max(PASSES, _FEW_PASSES * (_FEW / max(images, _FEW)) ** 0.45)
 
 
 def worth(size: int, images: int) -> float:

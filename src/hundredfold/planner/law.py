@@ -1,24 +1,57 @@
-"""How the error of a training falls with its time.
+"""How accuracy grows with the time of a training.
 
-error(t) = error(s) * (t / s) ** -exponent, for each kind of training. The exponents were fitted to
-trainings of different lengths on the sets in docs/speed.md, which states the error of the law.
+logit(accuracy) grows with the logarithm of time: steeply in the first passes over the images, and
+slowly afterwards. The slopes were fitted to trainings of different lengths on the sets of
+docs/speed.md, which states the error of the law.
 """
 
-from typing import Literal
+import math
+from typing import Literal, NamedTuple
 
 Kind = Literal["head", "upper", "whole", "scratch"]
 
-EXPONENTS: dict[Kind, float] = {"head": 0.0, "upper": 0.10, "whole": 0.25, "scratch": 0.35}
-IMAGES = 0.2  # exponent of the number of images, for a head on features
-SIZE = 0.5  # exponent of the size in pixels up to the images' detail, for a head on features
-_LEAST = 0.5  # of an image: the error of a validation part without a mistake
+IMAGES = 0.2  # exponent of the number of images, in what features are worth for a head
+SIZE = 0.5  # exponent of the size in pixels up to the images' detail, in the same
+UPPER_GAIN = 0.45  # in logit(accuracy) of training the last groups over that of their head
+UPPER_PASSES = 6.0  # over the images at which that gain is reached
+_EARLY = {"head": 0.0, "upper": 0.2, "whole": 0.6, "scratch": 1.1}  # slopes in the first passes
+_LATE = {"head": 0.0, "upper": 0.1, "whole": 0.3, "scratch": 0.35}  # slopes afterwards
+_MATURE = 10.0  # passes over the images that are called the first
 
 
-def predicted(kind: Kind, error: float, seconds: float, later: float, images: int) -> float:
-    """Return the error after `later` seconds of one that was measured after `seconds`.
+class Score(NamedTuple):
+    """Accuracy on so many validation images, after seconds of training and passes over images."""
 
-    images: number of validation images, which bounds how small an error can be told.
+    accuracy: float
+    images: int
+    seconds: float
+    passes: float = 0.0
+
+
+def predicted(kind: Kind, score: Score, seconds: float) -> float:
+    """Return the accuracy that is expected after `seconds` of the training that was scored."""
+    if score.seconds <= 0:
+        return score.accuracy
+    longer = max(1.0, seconds / score.seconds)
+    early = min(longer, max(1.0, _MATURE / max(score.passes, 1e-9)))
+    growth = _EARLY[kind] * math.log(early) + _LATE[kind] * math.log(longer / early)
+    return _accuracy(_logit(score) + growth)
+
+
+def of_upper_groups(head: Score, passes: float) -> float:
+    """Return the accuracy that is expected of the last groups, from that of the head alone.
+
+    passes: over the images, that the time allows.
     """
-    error = max(error, _LEAST / max(images, 1))
-    longer = max(later / max(seconds, 1e-9), 1e-9)
-    return float(error * longer ** -EXPONENTS[kind])
+    return _accuracy(_logit(head) + UPPER_GAIN * min(1.0, passes / UPPER_PASSES))
+
+
+def _logit(score: Score) -> float:
+    """Return log(a / (1 - a)); an accuracy of 0 or 1 counts as half an image less."""
+    least = 0.5 / max(score.images, 1)
+    accuracy = min(max(score.accuracy, least), 1 - least)
+    return math.log(accuracy / (1 - accuracy))
+
+
+def _accuracy(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))

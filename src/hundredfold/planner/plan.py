@@ -33,6 +33,8 @@ from hundredfold.weights.locate import resolve_weights
 
 _FEATURES = 0.75  # of the remaining budget, at most, for features of a backbone
 _AUTOTUNE = 0.03  # of the budget, at most, for timing trials of convolutions
+_LONG = 200.0  # seconds of a budget with more validation images
+_MOST_VALIDATION = 2000  # images: enough for an interval of +-2 points
 _LOOK = 0.02  # of the budget, at most, to measure the rate of decoding
 _ANY = 1e15  # multiply-accumulates, to build a network whose speed is measured
 _END = 2.5  # seconds to start Python, and to write weights and the last save
@@ -132,7 +134,8 @@ def _setting(
     progress.say(f"look       {seen}")
     auto = wanted.precision == "auto"
     dtype = precision.promising(device.choose(options.device)) if auto else wanted.precision
-    setting = Setting(wishes, seen, dtype)
+    most = _MOST_VALIDATION if deadline.seconds >= _LONG else _MOST_VALIDATION // 2
+    setting = Setting(wishes, seen, dtype, most)
     kinds = _kinds(wishes, wanted)
     if "head" in kinds or "whole" in kinds:
         try:

@@ -2,8 +2,8 @@
 
 No strategy wins everywhere: a head on features is best for cats and dogs, and loses by nine points
 on blood cells. So candidates are tried on the data for a part of the time, and the one with the
-lowest predicted error gets the rest. What is trained later is kept only where it is better on the
-validation images.
+highest expected accuracy gets the rest. What is trained later is kept only where it is better on
+the validation images.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +13,14 @@ from typing import Any, NamedTuple, Protocol
 from hundredfold import wording
 from hundredfold.planner.candidates import PASSES, Candidate, Setting, worth
 from hundredfold.planner.deadline import Deadline
-from hundredfold.planner.law import Kind, predicted
+from hundredfold.planner.law import Kind, Score, of_upper_groups, predicted
 
 _FEATURES = 0.25  # of the time, at most, for features of the images
-_TRIAL = 0.05  # of the time for each candidate of the race
-_LEAST_TRIAL = 2.0  # seconds: shorter trials tell nothing
+_TRIAL = 0.06  # of the time for each trial
+_LEAST_TRIAL = 3.0  # seconds: shorter trials tell nothing
+_RACE = 40.0  # seconds of a budget from which on candidates are tried
+_WHOLE = 240.0  # seconds of a budget from which on the whole backbone is tried
+_UPPER_RATE = 3.0  # times the images per second of features: a step of the last groups
 _RACE_ENDS = 0.5  # of the time: with less left, no further trial begins
 _RUN = 1.5  # seconds to write a run with its scores
 _BACKWARD = 4.0  # times a forward pass: a training step of a whole backbone
@@ -28,18 +31,6 @@ _BETTER = 1.01  # times what the first features are worth: less is not worth com
 _OTHER_SIZE = 0.08  # of the time, at most, to decode images again at another size
 _DECODING = 0.3  # of the time left, at most, to decode images for a training from scratch
 _FEWEST = 40  # images
-
-
-class Score(NamedTuple):
-    """Accuracy on so many validation images, and the seconds of training that gave it."""
-
-    accuracy: float
-    images: int
-    seconds: float
-
-    @property
-    def error(self) -> float:
-        return 1 - self.accuracy
 
 
 class Bench(Protocol):
@@ -71,7 +62,7 @@ class Bench(Protocol):
 
 
 class Line(NamedTuple):
-    """A row of the plan: what was done, its score, and the error predicted for the end."""
+    """A row of the plan: what was done, its score, and the accuracy expected for the end."""
 
     stage: str
     candidate: Candidate
@@ -121,7 +112,7 @@ class Stages:
             if score:
                 row |= {"accuracy": round(score.accuracy, 4), "seconds": round(score.seconds, 2)}
             if line.predicted is not None:
-                row["predicted"] = round(1 - line.predicted, 4)
+                row["predicted"] = round(line.predicted, 4)
             rows.append(row)
         return rows
 
@@ -143,33 +134,54 @@ class Stages:
         options: list[tuple[float, int, int]] = []
         for size in self.setting.sizes():
             each = 1 / look.decoding + 1 / self.bench.feature_rate(size)
-            fitting = int(seconds / each / (1 + look.validation / max(look.images, 1)))
-            images = min(look.images, max(fitting, _FEWEST, 2 * look.classes))
-            if fitting >= images or not options:
+            images = self._fitting(seconds / each)
+            fits = images + self.setting.held_out(images) <= seconds / each
+            if fits or not options:
                 options.append((worth(size, images), size, images))
         _, size, images = max(options)
         return self.setting.head(size, images)
+
+    def _fitting(self, passed: float) -> int:
+        """Return how many training images fit, if so many may pass with the validation images."""
+        look = self.setting.look
+        least = min(look.images, max(_FEWEST, 2 * look.classes))
+        images = min(look.images, int(passed))
+        for _ in range(3):  # the part that is held out depends on the number
+            images = min(look.images, int(passed) - self.setting.held_out(max(images, least)))
+        return max(images, least)
 
     @property
     def _answered(self) -> Line | None:
         return next((line for line in reversed(self.lines) if line.stage == "answer"), None)
 
+    def _race(self) -> list[Candidate]:
+        """Return what can be trained by gradient, the best by its predicted accuracy first."""
+        ranked: list[tuple[float, int, Candidate]] = []
+        for candidate in self._candidates():
+            accuracy = self._expected(candidate)
+            if accuracy is not None:
+                ranked.append((-accuracy, len(ranked), candidate))
+        return [candidate for *_, candidate in sorted(ranked, key=lambda entry: entry[:2])]
+
     def _candidates(self) -> list[Candidate]:
-        """Return what could be trained by gradient, the likeliest first."""
+        """Return what could be trained by gradient in the time left."""
         answered, look, chosen = self._answered, self.setting.look, []
         images = answered.candidate.images if answered else look.images
-        left = self.deadline.left
         if answered and "upper" in self.kinds:
             chosen.append(self.setting.upper(answered.candidate.size, images, views=1))
-        if "whole" in self.kinds:
+        long = self.deadline.seconds >= _WHOLE or self.kinds == ["whole"]
+        if "whole" in self.kinds and long:
             chosen.append(self.setting.whole(self._whole_size(images), images))
-        if "scratch" in self.kinds:
-            seconds = images / look.decoding  # its images have another size
-            if not chosen or seconds < _OTHER_SIZE * self.deadline.seconds:
-                images = int(min(images, max(_FEWEST, _DECODING * left * look.decoding)))
-                macs = self.bench.training_speed() * 0.8 * left
-                chosen.append(self.setting.scratch(images, macs))
+        if "scratch" in self.kinds and (not chosen or self._has_time_for_other_size(images)):
+            left = self.deadline.left
+            images = int(min(images, max(_FEWEST, _DECODING * left * look.decoding)))
+            chosen.append(self.setting.scratch(images, self.bench.training_speed() * 0.8 * left))
         return chosen
+
+    def _has_time_for_other_size(self, images: int) -> bool:
+        """Return whether there is time to try a network that sees images of another size."""
+        seconds = self.deadline.seconds
+        return seconds >= _RACE and images / self.setting.look.decoding < _OTHER_SIZE * seconds
 
     def _whole_size(self, images: int) -> int:
         """Return the largest size at which the whole backbone passes over all images often."""
@@ -180,35 +192,34 @@ class Stages:
             default=sizes[0],
         )
 
-    def _race(self) -> list[Candidate]:
-        """Try each candidate for a while, and return them by their predicted error."""
-        candidates, answered = self._candidates(), self._answered
-        seconds = _TRIAL * self.deadline.seconds
-        if len(candidates) < 2 or seconds < _LEAST_TRIAL:
-            return candidates
-        ranked: list[tuple[float, int]] = []
-        for number, candidate in enumerate(candidates):
-            if self.deadline.left < _RACE_ENDS * self.deadline.seconds:
-                ranked.append((1.0, number))
-                continue
-            score = self.bench.trial(candidate, seconds)
-            error = self._predicted(candidate, score) if score else None
-            self.lines.append(Line("trial", candidate, score, error))
-            if error is not None:
-                ranked.append((error, number))
-        if answered and answered.score:
-            self.say(f"trial      the head alone has {answered.score.accuracy:.2%}")
-        return [candidates[number] for _, number in sorted(ranked)]
+    def _expected(self, candidate: Candidate) -> float | None:
+        """Return and log the accuracy that a candidate is expected to reach; None: it diverges.
 
-    def _predicted(self, candidate: Candidate, score: Score) -> float:
-        """Return and log the error that is predicted for the time left."""
-        later = max(0.9 * self.deadline.left, score.seconds)
-        error = predicted(candidate.kind, score.error, score.seconds, later, score.images)
-        self.say(
-            f"trial      {candidate}: accuracy {score.accuracy:.2%} after {score.seconds:.1f} s, "
-            f"predicted {1 - error:.2%}"
-        )
-        return error
+        The last groups are expected to gain on their head. Others are tried for a while.
+        """
+        later, answered = 0.9 * self.deadline.left, self._answered
+        if candidate.kind == "upper" and answered and answered.score:
+            passed = _UPPER_RATE * self.bench.feature_rate(candidate.size) * later
+            accuracy = of_upper_groups(answered.score, passed / candidate.images)
+            self.say(f"expected   {candidate}: {accuracy:.2%}, from that of its head")
+            self.lines.append(Line("expected", candidate, None, accuracy))
+            return accuracy
+        if not self._tries(candidate):
+            return 0.0
+        score = self.bench.trial(candidate, max(_LEAST_TRIAL, _TRIAL * self.deadline.seconds))
+        expected = predicted(candidate.kind, score, 0.9 * self.deadline.left) if score else None
+        self.lines.append(Line("trial", candidate, score, expected))
+        if score and expected is not None:
+            self.say(
+                f"trial      {candidate}: accuracy {score.accuracy:.2%} after {score.seconds:.1f} "
+                f"s, {expected:.2%} expected at the end"
+            )
+        return expected
+
+    def _tries(self, candidate: Candidate) -> bool:
+        """Return whether a trial can change anything: there is another candidate, and time."""
+        alone = len(self.kinds) == 1 or (candidate.kind == "whole" and not self._answered)
+        return not alone and self.deadline.left > _RACE_ENDS * self.deadline.seconds
 
     def _train(self, ranked: Sequence[Candidate]) -> None:
         """Train the best candidate with the time left; after a divergence, the next."""
@@ -239,12 +250,8 @@ class Stages:
         if curve:
             text = ", ".join(f"{accuracy:.1%} with {images:,}" for images, accuracy in curve)
             self.say(f"more       images: a head alone has {text}")
-        trained = [line for line in self.lines if line.score and line.stage == "training"] or [
-            line for line in self.lines if line.score and line.stage == "answer"
-        ]
-        best = max(trained, key=lambda line: line.score.accuracy if line.score else 0, default=None)
+        scored = [line for line in self.lines if line.score and line.stage != "trial"]
+        best = max(scored, key=lambda line: line.score.accuracy if line.score else 0, default=None)
         if best and best.score:
-            score, kind = best.score, best.candidate.kind
-            longer = 10 * max(score.seconds, 1e-9)
-            error = predicted(kind, score.error, score.seconds, longer, score.images)
-            self.say(f"more       time: {1 - error:.1%} is predicted for ten times the budget")
+            longer = predicted(best.candidate.kind, best.score, 10 * best.score.seconds)
+            self.say(f"more       time: {longer:.1%} is expected for ten times the budget")

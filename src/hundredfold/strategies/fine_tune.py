@@ -21,16 +21,15 @@ def fine_tune(
     """Train a new head, and the pretrained network at a lower learning rate.
 
     rate: learning rate of the network's last quarter as a fraction of the head's, above 0.
-    layer_decay: factor on the rate for each further quarter towards the input, in (0, 1].
-        Quarters are of the list of the network's weight tensors.
+    layer_decay: factor on the rate for each further quarter of the list of the network's weight
+        tensors towards the input, in (0, 1].
     freeze: number of quarters that are not trained, 0 to 3, from the input on, where features are
         the most general. 1 freezes the stem and about two of DenseNet-169's four blocks.
     groups: train only this many of the network's last groups and the head, without `freeze`; 0
         trains all. For the number of groups see `cut` of `linear_probe`.
     views: with `groups`, compute the activations of the frozen groups once, for this many versions
         of each image: one as it is, the others augmented. 0 computes them anew for every step.
-    input_size: pixels that images are resized to; see `linear_probe`.
-    cut: keep this many groups of the network; see `linear_probe`.
+    input_size, cut: as in `linear_probe`.
     head: initialisation of the head. "ridge" and "logistic" fit it to features first, so the
         network does not receive the gradients of a random head (Kumar et al. 2022,
         arXiv:2202.10054); "best" takes the better of the two on the validation images.

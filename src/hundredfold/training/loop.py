@@ -26,7 +26,6 @@ from hundredfold import files
 from hundredfold.compute.device import sum_type
 from hundredfold.data import Split
 from hundredfold.errors import CheckError, Interrupted
-from hundredfold.metrics import scores
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training import checkpoint
@@ -37,8 +36,8 @@ from hundredfold.training.protocols import Feed, Learner, Watch
 from hundredfold.training.saves import WITHIN_EPOCH, Saves
 from hundredfold.training.signals import Signals
 from hundredfold.training.time_budget import TimeBudget
+from hundredfold.training.validation import curve_scores
 
-_CURVE_METRICS = {"loss": "loss", "top_1": "top_k(k=1)"}  # of the validation images
 _WORTH_REPORTING = 0.05  # of the steps: smaller changes by the time budget are not logged
 _WAITS = 0.3  # of the time: less waiting for batches is not logged
 _GPU_CHECKS = 50  # steps between checks of the loss on a GPU, each of which waits for it
@@ -185,19 +184,11 @@ class Loop:
         try:
             with signals.immediate():  # validation may take long: a signal interrupts it
                 self._tick()
-                validation = self._validation_scores()
+                validation = curve_scores(self.learner, self.validation)
                 self._tick()
         except KeyboardInterrupt:
             self._stop(signals)
         return validation
-
-    def _validation_scores(self) -> dict[str, float]:
-        split = self.validation
-        if not len(split):
-            return {}
-        logits = self.learner.logits(split.pixels, split.indices)
-        values = scores(logits, split.labels[split.indices], metrics=_CURVE_METRICS)
-        return {f"validation.{name}": score.value for name, score in values.items()}
 
     def _finish_epoch(self, row: dict[str, float]) -> None:
         """Write the epoch's line, keep its weights if they are the best, and save when due."""

@@ -13,11 +13,15 @@ _SCORED = 500  # validation images, approximately
 
 
 class Tried(NamedTuple):
-    """Accuracy on so many validation images after some seconds of training."""
+    """Accuracy on so many validation images after some seconds of training.
+
+    seen: training images that passed through the network.
+    """
 
     accuracy: float
     images: int
     seconds: float
+    seen: int
 
 
 def trial(job: Job, seconds: float) -> Tried:
@@ -38,11 +42,12 @@ def trial(job: Job, seconds: float) -> Tried:
                 loss, _ = learner.step(images, targets, passed, key).tolist()
                 if not math.isfinite(loss):
                     raise CheckError(f"the loss is not finite after {done} steps")
-                began, done = (time.monotonic(), 1) if not done else (began, done + 1)
+                began = began if done else time.monotonic()
+                done += 1
             if time.monotonic() - began >= seconds:
                 break
     spent = time.monotonic() - began
     rows = job.validation.indices[:: max(1, len(job.validation) // _SCORED)]
     logits = learner.logits(job.validation.pixels, rows)
     correct = (logits.argmax(1) == job.validation.labels[rows]).mean()
-    return Tried(float(correct), len(rows), spent)
+    return Tried(float(correct), len(rows), spent, done * job.recipe.batch_size)
