@@ -14,9 +14,9 @@ IMAGES = 0.2  # exponent of the number of images, in what features are worth for
 SIZE = 0.5  # exponent of the size in pixels up to the images' detail, in the same
 UPPER_GAIN = 0.45  # in logit(accuracy) of training the last groups over that of their head
 UPPER_PASSES = 6.0  # over the images at which that gain is reached
-_EARLY = {"head": 0.0, "upper": 0.2, "whole": 0.6, "scratch": 1.1}  # slopes in the first passes
-_LATE = {"head": 0.0, "upper": 0.1, "whole": 0.3, "scratch": 0.35}  # slopes afterwards
-_MATURE = 10.0  # passes over the images that are called the first
+_EARLY = {"head": 0.0, "upper": 0.2, "whole": 0.6, "scratch": 1.0}  # slopes in the first passes
+_LATE = {"head": 0.0, "upper": 0.1, "whole": 0.3, "scratch": 0.4}  # slopes afterwards
+_MATURE = 25.0  # passes over the images that are called the first
 
 
 class Score(NamedTuple):
