@@ -173,7 +173,7 @@ def test_a_wrong_set_is_one_sentence(text: str, sentence: str, remedy: str | Non
     ("fields", "sentence"),
     [
         ({"epoch": 3}, "a recipe has no key 'epoch'"),
-        ({"epochs": 0}, "epochs = 0"),
+        ({"epochs": -1}, "epochs = -1"),
         ({"epochs": "3"}, "epochs = '3'"),
         ({"epochs": True}, "epochs = True"),
         ({"epochs": -3.5}, "epochs = -3.5"),

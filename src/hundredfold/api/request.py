@@ -70,7 +70,8 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
     files = OwnFiles(trusted=None)  # code that this call names may run
     sets = _sets(options)
     chosen, explicit = _recipe(name, changes, options, sets, files)
-    _need_agreement(chosen, options, "epochs" in keywords)
+    epochs = "epochs" in keywords or ("epochs" in explicit and not name)
+    _need_agreement(chosen, options, epochs)
     part, source = data.pin_labels(chosen.data, source)
     if part != chosen.data:
         changes["data"] = str(part)

@@ -20,6 +20,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 _SUM = 2**-16  # rounding of a mean of up to a million numbers in fp32, relative to the mean
 _RESOLUTION = 2**-20  # of eps: 1 / sqrt(variance + eps) does not tell smaller variances from 0
 
+_AUTOCAST = ("cuda", "mps")  # devices where autocast computes normalisations in float32
+
 
 def constant(mean: Tensor, inverse: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
     """Return where the deviation is within the distance of neighbouring numbers at the mean.
@@ -61,7 +63,7 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, x: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
             return super().forward(x)
-        if x.device.type != "cpu" and torch.is_autocast_enabled(x.device.type):
+        if x.device.type in _AUTOCAST and torch.is_autocast_enabled(x.device.type):
             x = x.float()  # as autocast does for torch's own function there
         result: Tensor = _LayerNorm.apply(  # type: ignore[no-untyped-call]
             x, self.weight, self.bias, self.normalized_shape, self.eps

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from hundredfold.models._fold_densenet import FoldedDenseNet, affine
+from hundredfold.models._inverted import EfficientNet
 from hundredfold.models.densenet import DenseNet
-from hundredfold.models.efficientnet import EfficientNet
 from hundredfold.models.mobilenet_v2 import MobileNetV2
 from hundredfold.models.resnet import ResNet
 from hundredfold.models.vgg import VGG

@@ -24,9 +24,8 @@ from typing import Literal
 
 from torch import nn
 
+from hundredfold.models._inverted import Convolution, EfficientNet, Style
 from hundredfold.models._layers import initialise, stem_for
-from hundredfold.models.efficientnet import EfficientNet, Style
-from hundredfold.models.mobilenet_v2 import Convolution
 
 _EPSILON = 1e-3
 

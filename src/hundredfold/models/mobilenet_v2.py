@@ -24,40 +24,15 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from hundredfold.compute.conv_library import Pads
-from hundredfold.compute.convolution import Conv2d
 from hundredfold.errors import UsageError
 from hundredfold.models._grouped import Grouped
+from hundredfold.models._inverted import Convolution
 from hundredfold.models._layers import Scale, drop, initialise, stem_for
 
 _GROUPS = (  # expansion, channels, blocks, stride
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
     (6, 320, 1, 1),
 )  # fmt: skip
-
-
-class Convolution(Conv2d):
-    """A convolution without bias; its output has the input's size over the stride.
-
-    same_padding: pad as TensorFlow does (padding="same"), for weights of Keras. With stride 2
-    and an even side, the first window then begins at pixel 0 instead of -1.
-    """
-
-    same_padding = False
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
-    ) -> None:
-        super().__init__(
-            inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False
-        )
-
-    def pads(self, height: int, width: int) -> Pads:
-        """Return the zeros to add on the left, right, top and bottom of a map of this size."""
-        if not (self.same_padding and self.stride[0] > 1):
-            return super().pads(height, width)
-        reach = self.kernel_size[0] // 2
-        return reach - 1 + width % 2, reach, reach - 1 + height % 2, reach
 
 
 class Block(nn.Module):

@@ -75,6 +75,7 @@ class Setting:
     """What all candidates of a budget share.
 
     precision: "bf16" or "fp32". most_validation: images held out at most. backbone: its name.
+    input_size: pixels on which a run computes whose weights are used; 0 for published weights.
     """
 
     wishes: Wishes
@@ -82,11 +83,12 @@ class Setting:
     precision: str
     most_validation: int = 2000
     backbone: str = "efficientnet_lite0"
+    input_size: int = 0
 
     def sizes(self) -> tuple[int, ...]:
         """Return the sizes at which a backbone may see the images, ascending."""
-        if self.wishes.size:
-            return (self.wishes.size,)
+        if fixed := self.input_size or self.wishes.size:
+            return (fixed,)
         most = _SHARPER * self.look.detail
         return tuple(size for size in SIZES if size <= most) or SIZES[:1]
 
@@ -221,7 +223,7 @@ class Setting:
 
 def wanted_passes(images: int) -> float:
     """Return the passes that a training from scratch should have: few images need more of them."""
-    return max(PASSES, _FEW_PASSES * (_FEW / max(images, _FEW)) ** 0.45)
+    return float(max(PASSES, _FEW_PASSES * (_FEW / max(images, _FEW)) ** 0.45))
 
 
 def worth(size: int, images: int) -> float:

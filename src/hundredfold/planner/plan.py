@@ -14,9 +14,10 @@ from hundredfold.backbones import name_of
 from hundredfold.compute import device, precision
 from hundredfold.engines.pytorch import on_features, timing
 from hundredfold.engines.pytorch.job import Job, prepare
+from hundredfold.engines.pytorch.network import groups_of
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.planner.bench import TorchBench
-from hundredfold.planner.candidates import Candidate, Setting, Wishes
+from hundredfold.planner.candidates import UPPER_GROUPS, Candidate, Setting, Wishes
 from hundredfold.planner.deadline import Deadline
 from hundredfold.planner.kept import Kept
 from hundredfold.planner.law import Kind
@@ -29,7 +30,7 @@ from hundredfold.training.progress import Progress
 from hundredfold.training.resolve import fit_batch, open_data, refuse_inert
 from hundredfold.training.session import train_job
 from hundredfold.training.time_budget import TimeBudget
-from hundredfold.weights.locate import resolve_weights
+from hundredfold.weights.locate import resolve_weights, run_size
 
 _FEATURES = 0.75  # of the remaining budget, at most, for features of a backbone
 _AUTOTUNE = 0.03  # of the budget, at most, for timing trials of convolutions
@@ -139,12 +140,18 @@ def _setting(
     kinds = _kinds(wishes, wanted)
     if "head" in kinds or "whole" in kinds:
         try:
-            resolve_weights(setting.head(64, seen.images).recipe, options.source, options.weights)
+            trial = setting.head(64, seen.images).recipe
+            recipe, weights = resolve_weights(trial, options.source, options.weights)
         except MissingError as error:
             if wanted.weights:
                 raise
             progress.say(f"budget     from scratch only: {error.message}")
-            kinds = ["scratch"]
+            return setting, ["scratch"]
+        if weights and weights.own:
+            own = run_size(weights.path) or seen.side
+            setting = replace(setting, input_size=own)
+        if groups_of(recipe.model) <= UPPER_GROUPS:
+            kinds = [kind for kind in kinds if kind != "upper"]
     return setting, kinds
 
 

@@ -29,11 +29,10 @@ def fine_tune(
         trains all. For the number of groups see `cut` of `linear_probe`.
     views: with `groups`, compute the activations of the frozen groups once, for this many versions
         of each image: one as it is, the others augmented. 0 computes them anew for every step.
-    input_size, cut: as in `linear_probe`.
+    input_size, cut: as in `linear_probe`. dropout: probability on the features, in [0, 1).
     head: initialisation of the head. "ridge" and "logistic" fit it to features first, so the
         network does not receive the gradients of a random head (Kumar et al. 2022,
         arXiv:2202.10054); "best" takes the better of the two on the validation images.
-    dropout: probability on the features, in [0, 1).
 
     BatchNorm stays in inference mode, with the statistics of the weights that were loaded.
     Raises UsageError for a value out of range.

@@ -174,8 +174,15 @@ def _as_before(options: Options, info: dict[str, Any]) -> Options:
     if file is None and former:
         file = Path(former["file"])
     threads = options.threads or int(info["threads"])
-    compiled = bool(info.get("compiled"))
-    return replace(options, source=source, weights=file, threads=threads, compiled=compiled)
+    compiled, fast = bool(info.get("compiled")), bool(info.get("fast_validation"))
+    return replace(
+        options,
+        source=source,
+        weights=file,
+        threads=threads,
+        compiled=compiled,
+        fast_validation=fast,
+    )
 
 
 def _train(

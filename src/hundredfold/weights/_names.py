@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from itertools import accumulate
 
-from hundredfold.models.efficientnet import GROUPS
+from hundredfold.models._inverted import GROUPS
 
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")  # torchvision's first
 _LITE_ENDS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn1": "8.1"}

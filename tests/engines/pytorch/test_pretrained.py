@@ -155,11 +155,20 @@ def test_a_killed_transfer_resumes_to_the_same_end(
     assert one.read_bytes() == other.read_bytes()
 
 
+def _recipe(folder: Path, weights: Path, strategy: str) -> str:
+    """Write a recipe of a transfer from a run, and return its path."""
+    path = folder / "transfer.toml"
+    fields = {"model": BACKBONE, "weights": str(weights), "strategy": strategy}
+    lines = [f"{field} = {json.dumps(value)}" for field, value in fields.items()]
+    path.write_text("\n".join([*lines, "epochs = 3"]), encoding="utf-8")
+    return str(path)
+
+
 def test_a_budget_trains_a_head_as_long_as_its_recipe_says(
     taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["train", *PLAIN, "--weights", str(taught), "--set", "epochs=3",
-                 "--budget", "60s", "--out", str(tmp_path), "--name", "a"]  # fmt: skip
+    recipe = _recipe(tmp_path, taught, "linear_probe")
+    arguments = ["train", recipe, *PLAIN, "--budget", "60s", "--out", str(tmp_path), "--name", "a"]
     assert cli.main(arguments) == 0
     trained_run = run.open_run("a", tmp_path)
     assert (trained_run.recipe.epochs, trained_run.info["epochs"]) == (3, 3)
@@ -169,10 +178,9 @@ def test_a_budget_trains_a_head_as_long_as_its_recipe_says(
 
 def test_a_budget_fine_tunes_for_what_features_leave_of_it(taught: Path, tmp_path: Path) -> None:
     began = time.monotonic()
-    strategy = "fine_tune(rate=0.1, head='logistic')"
-    arguments = ["train", *PLAIN, "--weights", str(taught), "--strategy", strategy,
-                 "--patience", "0", "--budget", "15s", "--out", str(tmp_path),
-                 "--name", "a"]  # fmt: skip
+    recipe = _recipe(tmp_path, taught, "fine_tune(rate=0.1, head='logistic')")
+    arguments = ["train", recipe, *PLAIN, "--patience", "0", "--budget", "15s",
+                 "--out", str(tmp_path), "--name", "a"]  # fmt: skip
     assert cli.main(arguments) == 0
     assert 8 < time.monotonic() - began < 25
     trained_run = run.open_run("a", tmp_path)
@@ -184,11 +192,13 @@ def test_a_budget_fine_tunes_for_what_features_leave_of_it(taught: Path, tmp_pat
 def test_a_budget_that_features_would_take_is_refused_before_they_are_computed(
     taught: Path,
     elsewhere: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(on_features, "feature_seconds", lambda _job, _cache: 3600.0)
-    arguments = ["train", *PLAIN, "--weights", str(taught), "--budget", "30m"]
+    recipe = _recipe(tmp_path_factory.mktemp("recipe"), taught, "linear_probe")
+    arguments = ["train", recipe, *PLAIN, "--budget", "30m"]
     assert cli.main(arguments) == 2
     output = capsys.readouterr().err
     assert "too short for a transfer's features" in output

@@ -27,7 +27,7 @@ def test_updates_are_timed_with_the_gradients_of_a_step(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(learner, "update", noted)
     batch = Batch(torch.ones(8, 3, 2, 2), torch.eye(4).repeat(2, 1))
-    assert timing._seconds_of_update(learner, batch) > 0
+    assert timing._seconds_of_update(learner, batch, timing.SECONDS) > 0
     assert len(moved) > 1
     assert all(moved)
 
@@ -38,10 +38,12 @@ def test_as_many_images_are_measured_as_there_is_time_for(
 ) -> None:
     """0.7 s for micro-batches of up to 256 images, two concurrently; at least 64 of each."""
     tried: list[int] = []
-    timed = lambda _learner, _batch, _size, images, most=9: tried.append(images) or each  # noqa: ARG005, E731
+    timed = lambda _learner, _batch, _size, images, _limit, most=9: tried.append(images) or each  # noqa: ARG005, E731
     monkeypatch.setattr(timing, "_seconds_of_image", timed)
     monkeypatch.setattr(Learner, "split_work", lambda *_: WorkSplit(256, 2, 1))
     batch = Batch(torch.zeros(1024, 3, 8, 8), torch.zeros(1024, 2))
     learner = Learner.__new__(Learner)
-    assert timing._seconds_of_gradients(learner, batch, 8, 64) == pytest.approx(1024 * each)
+    assert timing._seconds_of_gradients(learner, batch, 8, 64, timing.SECONDS) == pytest.approx(
+        1024 * each
+    )
     assert tried == [64, count]

@@ -156,9 +156,10 @@ def prepare(
         algorithms = choose_algorithms(recipe, model, summary, feed, precision, options)
     autotune.use(model, training_sizes(recipe, summary.size), algorithms)
     folder = str(options.source.folder.absolute()) if options.source.folder else None
+    fast = {"fast_validation": True} if options.fast_validation and strategy.pretrained else {}
     job = Job(
         recipe, strategy, dataset, training, validation, model, summary, feed, chosen_device,
-        threads, precision, algorithms, folder, options.compiled, transfer,
+        threads, precision, algorithms, folder, options.compiled, transfer | fast,
         precision if options.fast_validation else "fp32", options.held,
     )  # fmt: skip
     if progress:

@@ -3,7 +3,7 @@
 `curves.py` defines `curves(evidence) -> Exhibit`, the heading TITLE, and ORDER: exhibits are
 sorted by it. An exhibit without a title is placed under the title of the page. A function with
 the parameter `evidence` shows a run, one with `study` a study. Where its files are missing, an
-exhibit is one sentence; one without a body is left out.
+exhibit is one sentence.
 """
 
 import importlib
@@ -32,8 +32,7 @@ def sections(shown: RunEvidence | StudyEvidence) -> list[Section]:
         if spec.describe(name, __name__).handed == (kind,):
             constants = spec.constants(name, __name__)
             listed.append((constants["ORDER"], name, constants["TITLE"]))
-    shown_all = [Section(name, title, _show(name, shown)) for _, name, title in sorted(listed)]
-    return [section for section in shown_all if section.exhibit.body]
+    return [Section(name, title, _show(name, shown)) for _, name, title in sorted(listed)]
 
 
 def _show(name: str, shown: RunEvidence | StudyEvidence) -> Exhibit:
