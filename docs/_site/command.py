@@ -28,7 +28,14 @@ def _verb(parent: App, path: tuple[str, ...]) -> str:
     app = parent[path[-1]]
     inner = [name for name in app if name not in _HIDDEN]
     if inner:
-        return "\n".join(_verb(app, (*path, name)) for name in inner)
+        verbs = [_verb(app, (*path, name)) for name in inner]
+        return "\n".join([_entry(parent, path), *verbs] if app.default_command else verbs)
+    return _entry(parent, path)
+
+
+def _entry(parent: App, path: tuple[str, ...]) -> str:
+    """Return the entry of a verb: its heading, usage and options."""
+    app = parent[path[-1]]
     default = parent.default_parameter
     found = app.assemble_argument_collection(default_parameter=default, parse_docstring=True)
     rows = [_row(argument) for argument in found if argument.show]

@@ -151,10 +151,14 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def _macs(module: nn.Module, output: Tensor) -> int:
-    """Count one dot product for each output value of a convolution or dense layer."""
+    """Count one dot product for each output value of a convolution or dense layer.
+
+    Other layers count with their own `macs`, if they have it.
+    """
     if isinstance(module, nn.Conv2d | nn.Linear):
         return prod(output.shape[1:]) * prod(module.weight.shape[1:])
-    return 0
+    count = getattr(module, "macs", None)
+    return int(count(output)) if callable(count) else 0
 
 
 def stages(layers: Sequence[Layer]) -> tuple[Stage, ...]:

@@ -43,12 +43,26 @@ class Patches(nn.Module):
         return self.proj(x).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
 
 
+class Attend(nn.Module):
+    """Mean of the values, weighted by how well queries and keys agree."""
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Three of (b, heads, tokens, channels) -> one of that shape."""
+        return F.scaled_dot_product_attention(query, key, value)
+
+    def macs(self, output: Tensor) -> int:
+        """Count both matrix products of an image."""
+        heads, tokens, channels = output.shape[1:]
+        return 2 * heads * tokens * tokens * channels
+
+
 class Attention(nn.Module):
     """Self-attention with 6 heads of 64 channels."""
 
     def __init__(self) -> None:
         super().__init__()
         self.qkv = nn.Linear(_CHANNELS, 3 * _CHANNELS)
+        self.attend = Attend()
         self.proj = nn.Linear(_CHANNELS, _CHANNELS)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,7 +70,7 @@ class Attention(nn.Module):
         count, tokens, channels = x.shape
         heads = self.qkv(x).view(count, tokens, 3, _HEADS, channels // _HEADS)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (b, heads, tokens, 64)
-        mixed = F.scaled_dot_product_attention(query, key, value)
+        mixed = self.attend(query, key, value)
         return self.proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 

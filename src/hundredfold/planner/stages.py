@@ -169,7 +169,7 @@ class Stages:
         images = answered.candidate.images if answered else look.images
         if answered and "upper" in self.kinds:
             chosen.append(self.setting.upper(answered.candidate.size, images, views=1))
-        long = self.deadline.seconds >= _WHOLE or self.kinds == ["whole"]
+        long = self.deadline.seconds >= _WHOLE or "upper" not in self.kinds
         if "whole" in self.kinds and long:
             chosen.append(self.setting.whole(self._whole_size(images), images))
         if "scratch" in self.kinds and (not chosen or self._has_time_for_other_size(images)):
@@ -218,8 +218,8 @@ class Stages:
 
     def _tries(self, candidate: Candidate) -> bool:
         """Return whether a trial can change anything: there is another candidate, and time."""
-        alone = len(self.kinds) == 1 or (candidate.kind == "whole" and not self._answered)
-        return not alone and self.deadline.left > _RACE_ENDS * self.deadline.seconds
+        others = set(self.kinds) - {"head"}
+        return len(others) > 1 and self.deadline.left > _RACE_ENDS * self.deadline.seconds
 
     def _train(self, ranked: Sequence[Candidate]) -> None:
         """Train the best candidate with the time left; after a divergence, the next."""
