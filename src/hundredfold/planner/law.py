@@ -16,6 +16,7 @@ UPPER_GAIN = 0.45  # in logit(accuracy) of training the last groups over that of
 UPPER_PASSES = 6.0  # over the images at which that gain is reached
 _EARLY = {"head": 0.0, "upper": 0.2, "whole": 0.6, "scratch": 1.0}  # slopes in the first passes
 _LATE = {"head": 0.0, "upper": 0.1, "whole": 0.3, "scratch": 0.4}  # slopes afterwards
+_INEXACT = 0.7  # in logit(accuracy): what predictions of short trials were off by
 _MATURE = 25.0  # passes over the images that are called the first
 
 
@@ -44,6 +45,12 @@ def of_upper_groups(head: Score, passes: float) -> float:
     passes: over the images, that the time allows.
     """
     return _accuracy(_logit(head) + UPPER_GAIN * min(1.0, passes / UPPER_PASSES))
+
+
+def are_close(one: float, other: float) -> bool:
+    """Return whether two expected accuracies are closer than the law is exact."""
+    one, other = (min(max(a, 1e-3), 1 - 1e-3) for a in (one, other))
+    return abs(math.log(one / (1 - one)) - math.log(other / (1 - other))) < _INEXACT
 
 
 def _logit(score: Score) -> float:

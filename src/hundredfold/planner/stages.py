@@ -13,9 +13,11 @@ from typing import Any, NamedTuple, Protocol
 from hundredfold import wording
 from hundredfold.planner.candidates import PASSES, Candidate, Setting, worth
 from hundredfold.planner.deadline import Deadline
-from hundredfold.planner.law import Kind, Score, of_upper_groups, predicted
+from hundredfold.planner.law import Kind, Score, are_close, of_upper_groups, predicted
 
 _FEATURES = 0.25  # of the time, at most, for features of the images
+_FIRST = 0.04  # of the time, for features of the first answer
+_LEAST_FIRST = 2.0  # seconds
 _TRIAL = 0.06  # of the time for each trial
 _LEAST_TRIAL = 3.0  # seconds: shorter trials tell nothing
 _RACE = 40.0  # seconds of a budget from which on candidates are tried
@@ -30,6 +32,7 @@ _SECOND_VIEW = 0.35  # of the time left, at most, for activations of a second ve
 _BETTER = 1.01  # times what the first features are worth: less is not worth computing others
 _OTHER_SIZE = 0.08  # of the time, at most, to decode images again at another size
 _DECODING = 0.3  # of the time left, at most, to decode images for a training from scratch
+_WORTH_SHARING = 20.0  # seconds left, at least, to share between two candidates
 _FEWEST = 40  # images
 
 
@@ -83,6 +86,7 @@ class Stages:
     bench: Bench
     say: Callable[[str], None]
     lines: list[Line] = field(default_factory=list)
+    _close: bool = False  # whether the two best are too close to tell which will win
 
     def run(self) -> None:
         """Run all stages."""
@@ -118,7 +122,8 @@ class Stages:
 
     def _answer(self) -> None:
         """Fit heads: within the first tenth on what fits, then on what a quarter allows."""
-        first = self._features(self.deadline.first - self.deadline.spent - _RUN)
+        due = self.deadline.first - self.deadline.spent - _RUN
+        first = self._features(min(due, max(_LEAST_FIRST, _FIRST * self.deadline.seconds)))
         self._fit(first)
         main = self._features(_FEATURES * self.deadline.seconds)
         if worth(main.size, main.images) > _BETTER * worth(first.size, first.images):
@@ -161,7 +166,9 @@ class Stages:
             accuracy = self._expected(candidate)
             if accuracy is not None:
                 ranked.append((-accuracy, len(ranked), candidate))
-        return [candidate for *_, candidate in sorted(ranked, key=lambda entry: entry[:2])]
+        ranked.sort(key=lambda entry: entry[:2])
+        self._close = len(ranked) > 1 and are_close(-ranked[0][0], -ranked[1][0])
+        return [candidate for *_, candidate in ranked]
 
     def _candidates(self) -> list[Candidate]:
         """Return what could be trained by gradient in the time left."""
@@ -204,7 +211,7 @@ class Stages:
             self.say(f"expected   {candidate}: {accuracy:.2%}, from that of its head")
             self.lines.append(Line("expected", candidate, None, accuracy))
             return accuracy
-        if not self._tries(candidate):
+        if not self._tries():
             return 0.0
         score = self.bench.trial(candidate, max(_LEAST_TRIAL, _TRIAL * self.deadline.seconds))
         expected = predicted(candidate.kind, score, 0.9 * self.deadline.left) if score else None
@@ -216,31 +223,33 @@ class Stages:
             )
         return expected
 
-    def _tries(self, candidate: Candidate) -> bool:
+    def _tries(self) -> bool:
         """Return whether a trial can change anything: there is another candidate, and time."""
         others = set(self.kinds) - {"head"}
         return len(others) > 1 and self.deadline.left > _RACE_ENDS * self.deadline.seconds
 
     def _train(self, ranked: Sequence[Candidate]) -> None:
         """Train the best candidate with the time left; after a divergence, the next."""
-        for candidate in ranked:
+        for number, candidate in enumerate(ranked):
             left = self.deadline.left
             if left < max(_LEAST_REST, _REST * self.deadline.seconds) and self.lines:
                 return
-            chosen = self._with_views(candidate)
+            shared = number == 0 and self._close and left > _WORTH_SHARING
+            seconds = left / 2 if shared else left
+            chosen = self._with_views(candidate, seconds)
             self.say(
-                f"budget     {wording.seconds(self.deadline.spent)}: training {chosen}, "
-                f"{wording.seconds(left)} left"
+                f"budget     {wording.seconds(self.deadline.spent)}: training {chosen}, for "
+                f"{wording.seconds(seconds)}" + (": the next is as likely to win" if shared else "")
             )
-            score = self.bench.train(chosen, left)
+            score = self.bench.train(chosen, seconds)
             self.lines.append(Line("training", chosen, score))
 
-    def _with_views(self, candidate: Candidate) -> Candidate:
+    def _with_views(self, candidate: Candidate, left: float) -> Candidate:
         """Return the candidate on two versions of each image where there is time for them."""
         if candidate.kind != "upper":
             return candidate
         seconds = candidate.images / self.bench.feature_rate(candidate.size)
-        if seconds > _SECOND_VIEW * self.deadline.left:
+        if seconds > _SECOND_VIEW * left:
             return candidate
         return self.setting.upper(candidate.size, candidate.images, views=2)
 

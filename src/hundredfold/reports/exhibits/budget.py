@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hundredfold import wording
-from hundredfold.reports.exhibit import Exhibit, missing
+from hundredfold.reports.exhibit import Exhibit
 from hundredfold.reports.html import Child, join, paragraph, table, tag
 from hundredfold.reports.run_evidence import RunEvidence
 
@@ -24,7 +24,7 @@ def budget(evidence: RunEvidence) -> Exhibit:
     plan = evidence.info.get("plan")
     rows = [_row(line) for line in plan if isinstance(line, dict)] if isinstance(plan, list) else []
     if not rows:
-        return missing("This run had no budget of time, or its recipe was named.")
+        return Exhibit(paragraph("Nothing was tried: the recipe was chosen before the training."))
     lead = (
         "Trials are short and leave nothing behind. The accuracy for the end is predicted from "
         "them. The run that is best on the validation images is kept."
