@@ -23,7 +23,7 @@ from hundredfold.spec import OwnFiles
 SIZES = (64, 96, 128, 160, 192, 224)  # pixels at which a backbone sees images
 UPPER_GROUPS = 2  # of the backbone: a third of EfficientNet-Lite0's blocks
 STEPS, PASSES = 100, 3  # of a training by gradient, at least
-_FEW_PASSES = 20.0  # over up to `_FEW` images
+_FEW_PASSES = 12.0  # over up to `_FEW` images
 _SHARPER = 4  # times the detail of the images: enlarging them further gains little
 _FEW = 1000  # images: with fewer, a larger fraction is held out
 _SPEED_MACS = 117e6  # per image of speednet at width 1 and 32 px, on average over the sizes
