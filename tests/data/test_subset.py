@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hundredfold.data import Source, load, training
+from hundredfold.data import Source, for_validation, load, training
 from hundredfold.errors import UsageError
 
 
@@ -40,7 +40,17 @@ def test_other_files_do_not_change_who_is_drawn(photos, tmp_path: Path) -> None:
     assert set(drawn(root, tmp_path, 29)) >= {name for name in before if name.startswith("cats")}
 
 
-def test_the_other_files_are_not_opened(photos, tmp_path: Path) -> None:
+def test_a_small_part_for_validation_stays_whole() -> None:
+    assert for_validation(100, 1000, 300) == 300
+    assert for_validation(100, 1000, 30_000) == 3000
+    assert for_validation(10, 1000, 30_000) == 1000
+    assert for_validation(0, 1000, 30_000) == for_validation(1000, 1000, 30_000) == 30_000
+
+
+def test_the_other_files_are_not_opened(
+    photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hundredfold.data._subset.LEAST_VALIDATION", 5)
     root = photos({"train/a": 10, "train/b": 10, "val/a": 10, "val/b": 10})
     data = load("image_folder(size=8, subset=10)", at(root, tmp_path))
     split, validation = training(data)

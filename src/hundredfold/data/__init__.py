@@ -16,6 +16,7 @@ from hundredfold.data._packed import Packed, Pixels
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._sources import is_file_of_images, listing_of
 from hundredfold.data._split import limited, split, training
+from hundredfold.data._subset import for_validation
 from hundredfold.data._survey import Survey, decode_rate, survey
 from hundredfold.data._suspects import Suspect, write_suspects
 from hundredfold.data._types import DataSet, InMemory, Source, Split
@@ -44,6 +45,7 @@ __all__ = [
     "download",
     "examples",
     "fingerprint",
+    "for_validation",
     "in_memory",
     "is_own_images",
     "limited",

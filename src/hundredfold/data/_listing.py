@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hundredfold.data import _scan
 from hundredfold.data._split import cut_off
-from hundredfold.data._subset import drawn, proportional
+from hundredfold.data._subset import drawn, for_validation
 from hundredfold.data._walk import Entry, names
 from hundredfold.errors import DataError, UsageError
 
@@ -108,8 +108,8 @@ def with_test(listing: Listing, fraction: float) -> Listing:
 def with_subset(listing: Listing, count: int) -> Listing:
     """Return the listing with about `count` training images, drawn class by class by their names.
 
-    A part for validation shrinks in proportion, the test part stays whole. Raises UsageError for
-    a negative number.
+    A part for validation shrinks in proportion, to 1,000 images at least; the test part stays
+    whole. Raises UsageError for a negative number.
     """
     if count < 0:
         raise UsageError(f"image_folder(subset={count}) is negative", remedy="0 for all images")
@@ -121,7 +121,7 @@ def with_subset(listing: Listing, count: int) -> Listing:
             return by_class
         files, labels = _rows(by_class)
         total = sum(map(len, listing.read("train").values()))
-        wanted = count if part == "train" else proportional(count, total, len(files))
+        wanted = count if part == "train" else for_validation(count, total, len(files))
         where = listing.where[part]
         below = where if where.is_dir() else listing.root
         return _at(by_class, drawn(list(names(below, files)), labels, wanted))

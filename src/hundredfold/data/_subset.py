@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST_VALIDATION = 1000  # images
 _SEED = b"subset 0"
 
 
@@ -32,9 +33,15 @@ def drawn(names: Sequence[str], labels: NDArray[np.int64], count: int) -> NDArra
     return np.sort(np.concatenate(taken))
 
 
-def proportional(count: int, of: int, size: int) -> int:
-    """Return how many of `size` images correspond to `count` of `of`, rounded up; 0 is all."""
-    return math.ceil(size * count / of) if 0 < count < of else 0
+def for_validation(count: int, of: int, size: int) -> int:
+    """Return how many of a part's `size` validation images belong to `count` of `of` others.
+
+    They are in proportion, rounded up, but at least `LEAST_VALIDATION` where there are as many: a
+    score of fewer says little. count: 0 or all return `size`.
+    """
+    if not 0 < count < of:
+        return size
+    return max(math.ceil(size * count / of), min(size, LEAST_VALIDATION))
 
 
 def _taken(size: int, fraction: float) -> int:

@@ -53,8 +53,8 @@ def image_folder(
     test: fraction of the training images, in (0, 1), that becomes the test part; 0 cuts none.
     labels: a CSV of corrected labels with the columns file and label.
     subset: number of training images that are drawn class by class and decoded, at least two of
-        each class; a part for validation shrinks in proportion. 0 is all. No other file is opened.
-        A smaller subset lies within a larger one.
+        each class; 0 is all. A part for validation shrinks in proportion, to 1,000 images at
+        least. No other file is opened. A smaller subset lies within a larger one.
     store: what the cache keeps: "pixels", or "jpeg", which takes a tenth of the disk and is
         decoded for every batch. "auto" keeps pixels up to a tenth of the free disk and 4 GB.
 

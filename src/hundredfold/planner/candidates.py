@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hundredfold import recipes
+from hundredfold import data, recipes
 from hundredfold.planner.law import IMAGES, SIZE, Kind
 from hundredfold.planner.look import Look
 from hundredfold.planner.schedule_table import choice_for
@@ -204,7 +204,7 @@ class Setting:
     def held_out(self, images: int) -> int:
         """Return the number of validation images, where so many others are used for training."""
         if self.look.validation:
-            return round(self.look.validation * images / max(self.look.images, 1))
+            return data.for_validation(images, self.look.images, self.look.validation)
         return round(self._validation(images) * self._cut_from(images))
 
     def _validation(self, images: int) -> float:

@@ -16,6 +16,7 @@ from hundredfold.planner.deadline import Deadline
 from hundredfold.planner.law import Kind, Score, are_close, of_upper_groups, predicted
 
 _FEATURES = 0.25  # of the time, at most, for features of the images
+_FEATURES_SHORT = 0.4  # of a budget of up to a minute, in which they are most of the answer
 _FIRST = 0.04  # of the time, for features of the first answer
 _LEAST_FIRST = 2.0  # seconds
 _TRIAL = 0.06  # of the time for each trial
@@ -99,7 +100,7 @@ class Stages:
     def likely(self) -> Candidate:
         """Return what the budget would probably end with, without computing anything long."""
         if "head" in self.kinds:
-            head = self._features(_FEATURES * self.deadline.seconds)
+            head = self._features(self._feature_seconds)
             self.lines.append(Line("answer", head, None))
             if self.kinds == ["head"]:
                 return head
@@ -125,9 +126,15 @@ class Stages:
         due = self.deadline.first - self.deadline.spent - _RUN
         first = self._features(min(due, max(_LEAST_FIRST, _FIRST * self.deadline.seconds)))
         self._fit(first)
-        main = self._features(_FEATURES * self.deadline.seconds)
+        main = self._features(self._feature_seconds)
         if worth(main.size, main.images) > _BETTER * worth(first.size, first.images):
             self._fit(main)
+
+    @property
+    def _feature_seconds(self) -> float:
+        """Seconds for features: a larger fraction of a short budget."""
+        fraction = _FEATURES + (_FEATURES_SHORT - _FEATURES) * min(1, 60 / self.deadline.seconds)
+        return fraction * self.deadline.seconds
 
     def _fit(self, candidate: Candidate) -> None:
         self.say(f"budget     {wording.seconds(self.deadline.spent)}: {candidate}")
