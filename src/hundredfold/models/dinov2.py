@@ -47,13 +47,14 @@ class Attend(nn.Module):
     """Mean of the values, weighted by how well queries and keys agree."""
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Three of (b, heads, tokens, channels) -> one of that shape."""
-        return F.scaled_dot_product_attention(query, key, value)
+        """Three of (b, heads, tokens, channels of a head) -> (b, tokens, channels)."""
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        return mixed.transpose(1, 2).flatten(2)
 
     def macs(self, output: Tensor) -> int:
         """Count both matrix products of an image."""
-        heads, tokens, channels = output.shape[1:]
-        return 2 * heads * tokens * tokens * channels
+        tokens, channels = output.shape[1:]
+        return 2 * tokens * tokens * channels
 
 
 class Attention(nn.Module):
@@ -70,8 +71,7 @@ class Attention(nn.Module):
         count, tokens, channels = x.shape
         heads = self.qkv(x).view(count, tokens, 3, _HEADS, channels // _HEADS)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (b, heads, tokens, 64)
-        mixed = self.attend(query, key, value)
-        return self.proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.proj(self.attend(query, key, value))  # type: ignore[no-any-return]
 
 
 class Mlp(nn.Module):
