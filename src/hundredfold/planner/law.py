@@ -36,7 +36,7 @@ def predicted(kind: Kind, score: Score, seconds: float) -> float:
     longer = max(1.0, seconds / score.seconds)
     early = min(longer, max(1.0, _MATURE / max(score.passes, 1e-9)))
     growth = _EARLY[kind] * math.log(early) + _LATE[kind] * math.log(longer / early)
-    return _accuracy(_logit(score) + growth)
+    return max(score.accuracy, _accuracy(_logit(score) + growth))
 
 
 def of_upper_groups(head: Score, passes: float) -> float:
