@@ -36,7 +36,7 @@ class Side(NamedTuple):
     """How a process makes its work: make(*given), both importable there.
 
     environment: variables that are set before the process loads anything. processor_time: seconds
-    are the processor's, on which neighbours hardly count, instead of the clock's.
+    are the processor's, on which competing processes hardly count, instead of the clock's.
     """
 
     make: Callable[..., Work]

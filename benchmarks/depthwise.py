@@ -4,7 +4,8 @@ The plain side has nn.Conv2d in place of each convolution of ours, and the same 
 "all", every weight and BatchNorm's statistics; "fine-tuned", every weight, with BatchNorm in
 inference mode; "upper third", of those the last third of the blocks.
 
-On one thread, times are the processor's, so that neighbours hardly count; else the clock's.
+On one thread, times are the processor's, so that competing processes hardly count; else those of
+the clock.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python benchmarks/own_images.py --data photos/grocery [--data ...] [--budget 60s] [--seeds 3]
 
-Each side has the same seconds on the same validation images, one seed after the other and the
-sides of a seed in turn. "head alone" is features of EfficientNet-Lite0 with the better of two
+Each side has the same seconds on the same validation images; the sides are interleaved, seed by
+seed. "head alone" is features of EfficientNet-Lite0 with the better of two
 probes, which ends when it is fitted. The peer is _resnet9.py. Every run has an empty cache:
 decoding counts.
 """

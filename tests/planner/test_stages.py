@@ -130,6 +130,14 @@ def test_what_diverges_makes_way_for_the_next() -> None:
     assert [candidate.kind for candidate in bench.trained][:2] == ["upper", "scratch"]
 
 
+def test_a_network_that_diverges_makes_way_for_a_smaller_one() -> None:
+    _, bench = run(look(3000, 8, 64), 300, ["scratch"], diverges=("scratch",))
+    widths = [float(c.recipe.model.options["width"]) for c in bench.trained]
+    assert len(widths) > 1
+    assert widths == sorted(set(widths), reverse=True)
+    assert bench.clock <= 1.05 * 300 + 1
+
+
 @pytest.mark.parametrize("images", [40, 300, 2000, 20_000, 100_000])
 @pytest.mark.parametrize("seconds", [20, 60, 300, 3600])
 def test_a_training_from_scratch_has_steps_and_passes_enough(images: int, seconds: int) -> None:

@@ -11,12 +11,13 @@ from hundredfold.engines.pytorch.held import Held
 from hundredfold.engines.pytorch.job import Job, prepare
 from hundredfold.engines.pytorch.rates import feature_rates, training_speed
 from hundredfold.engines.pytorch.trial import trial
-from hundredfold.errors import CheckError
+from hundredfold.errors import CheckError, HundredfoldError, UsageError
 from hundredfold.planner.candidates import UPPER_GROUPS, Candidate
 from hundredfold.planner.deadline import Deadline
 from hundredfold.planner.kept import Kept, accuracy
 from hundredfold.planner.law import Score
 from hundredfold.recipe import Recipe
+from hundredfold.run import Run
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.session import train_job
@@ -31,7 +32,8 @@ _FP32 = 3.0  # times the validation in the precision of training: the last one, 
 _TIMING = 0.005  # of the budget, at most, for timing trials of each size
 _MOST_EPOCHS = 30  # of a training that begins with pretrained weights
 _MEASURED = (96, 224)  # pixels at which the rate of features is measured
-_MEASURED_SHORT = (64, 128)  # the same for budgets under 40 s
+_MEASURED_SHORT = (64, 128)  # the same for a budget under `_SHORT`
+_SHORT = 40.0  # seconds
 _CAREFUL = 0.85  # of the measured rate: decoding and small batches take time as well
 
 
@@ -49,6 +51,7 @@ class TorchBench:
     head: Recipe | None
     scratch: Recipe | None
     held: Held = field(init=False)
+    failure: HundredfoldError | None = None  # of the last candidate that could not be trained
     _curve: list[tuple[int, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -62,7 +65,7 @@ class TorchBench:
     def _rates(self) -> dict[int, float]:
         assert self.head is not None
         recipe, weights = resolve_weights(self.head, self.options.source, self.options.weights)
-        sizes = _MEASURED if self.deadline.seconds >= 40 else _MEASURED_SHORT
+        sizes = _MEASURED if self.deadline.seconds >= _SHORT else _MEASURED_SHORT
         rates = feature_rates(recipe, weights, self.options, sizes)
         return {size: _CAREFUL * rate for size, rate in rates.items()}
 
@@ -89,50 +92,57 @@ class TorchBench:
         if self.held.probed is not None:
             self._curve = probes.learning_curve(*self.held.probed)
         seconds = self.deadline.spent - began
-        self._rates[candidate.size] = candidate.images / max(seconds - _RUN, 0.1)
+        measured = candidate.images / max(seconds - _RUN, 0.1)  # too high where features are cached
+        self._rates[candidate.size] = min(self.feature_rate(candidate.size), measured)
         return Score(accuracy(answered), len(job.validation), seconds)
 
     def trial(self, candidate: Candidate, seconds: float) -> Score | None:
-        job, _ = self._prepared(candidate, None)
-        job = on_features.compute_features(job, self.options.source.cache, Progress())
         try:
+            job, _ = self._prepared(candidate, None)
+            job = on_features.compute_features(job, self.options.source.cache, Progress())
             tried = trial(job, seconds)
-        except CheckError as error:
-            self.progress.say(f"trial      {candidate}: {error.message}")
+        except (CheckError, UsageError) as error:
+            self._pass_over(candidate, error)
             return None
         passes = tried.seen / max(len(job.training), 1)
         return Score(tried.accuracy, tried.images, tried.seconds, passes)
 
     def train(self, candidate: Candidate, seconds: float) -> Score | None:
         end = self.deadline.spent + seconds
-        job, recipe = self._prepared(candidate, self.progress)
-        job = on_features.compute_features(job, self.options.source.cache, self.progress)
-        times = timing.step_times(job, min(timing.SECONDS, _TIMING * self.deadline.seconds))
-        left = end - self.deadline.spent - (1 + _FP32) * times.validation - _END
-        epochs = max(1, times.steps_within(0, max(left, 0.1))) / job.feed.steps
-        if candidate.kind != "scratch":
-            epochs = min(epochs, _MOST_EPOCHS)
-        recipe = recipe.override({"epochs": round(epochs, 4)})
-        job = replace(job, recipe=recipe)
-        planned = min(left, times.seconds(0, max(1, round(epochs * job.feed.steps))))
-        first = max(0.0, self.deadline.first - self.deadline.spent - times.validation)
-        budget = TimeBudget(max(planned, 0.1), times, first)
-        name = self.kept.free_name(recipe, job.data.name)
-        began = self.deadline.spent
         try:
-            trained = train_job(
-                job, replace(self.options, name=name), self.progress, budget, recipe
-            )
-        except CheckError as error:
-            self.progress.say(f"diverged   {candidate}: {error.message}; {error.found or ''}")
-            self.kept.discard(name)
+            trained, spent, images = self._trained(candidate, end)
+        except (CheckError, UsageError) as error:
+            self._pass_over(candidate, error)
+            self.kept.discard_failed()
             return None
-        seconds, passes = self.deadline.spent - began, float(trained.info["epochs"])
-        score = Score(accuracy(trained), len(job.validation), seconds, passes)
+        score = Score(accuracy(trained), images, spent, float(trained.info["epochs"]))
         if not self.kept.offer(trained):
             assert self.kept.best
             self.progress.say(f"kept       {self.kept.best.folder}, which is not worse")
         return score
+
+    def _trained(self, candidate: Candidate, end: float) -> tuple[Run, float, int]:
+        """Train a candidate until `end`; return its run, seconds, and validation images."""
+        job, recipe = self._prepared(candidate, self.progress)
+        job = on_features.compute_features(job, self.options.source.cache, self.progress)
+        times = timing.step_times(job, min(timing.SECONDS, _TIMING * self.deadline.seconds))
+        left = max(0.1, end - self.deadline.spent - (1 + _FP32) * times.validation - _END)
+        epochs = times.steps_within(0, left) / job.feed.steps
+        if candidate.kind != "scratch":
+            epochs = min(epochs, _MOST_EPOCHS)
+        recipe = recipe.override({"epochs": round(epochs, 4)})
+        job = replace(job, recipe=recipe)
+        first = max(0.0, self.deadline.first - self.deadline.spent - times.validation)
+        budget = TimeBudget(min(left, times.seconds(0, job.steps)), times, first)
+        options = replace(self.options, name=self.kept.free_name(recipe, job.data.name))
+        began = self.deadline.spent
+        trained = train_job(job, options, self.progress, budget, recipe)
+        return trained, self.deadline.spent - began, len(job.validation)
+
+    def _pass_over(self, candidate: Candidate, error: HundredfoldError) -> None:
+        self.failure = error
+        found = f"; {error.found}" if error.found else ""
+        self.progress.say(f"failed     {candidate}: {error.message}{found}")
 
     def learning_curve(self) -> Sequence[tuple[int, float]]:
         return self._curve

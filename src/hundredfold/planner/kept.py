@@ -15,6 +15,7 @@ class Kept:
 
     def __init__(self, out: Path, name: str) -> None:
         self._out, self._name = out, name
+        self._latest = ""  # name of the latest run
         self.best: Run | None = None
 
     def free_name(self, recipe: Recipe, data_name: str) -> str:
@@ -23,6 +24,7 @@ class Kept:
         name, number = wanted, 2
         while (self._out / name).exists():
             name, number = f"{wanted}-{number}", number + 1
+        self._latest = name
         return name
 
     def offer(self, challenger: Run, *, replaces: bool = False) -> bool:
@@ -39,10 +41,11 @@ class Kept:
         run.remove(loser)
         return better
 
-    def discard(self, name: str) -> None:
-        """Delete a run that failed, if it was begun."""
-        if (self._out / name).exists():
-            run.remove(Run(self._out / name))
+    def discard_failed(self) -> None:
+        """Delete the latest run if it failed; a run that is not this one's is left alone."""
+        folder = self._out / self._latest
+        if self._latest and folder.exists() and Run(folder).info.get("status") == "failed":
+            run.remove(Run(folder))
 
     def settle(self) -> Run:
         """Return the best run, with the wanted name, and point `latest` to it."""

@@ -58,6 +58,8 @@ def train(
     bench = _bench(setting, kinds, options, progress, deadline, kept)
     stages = Stages(setting, kinds, deadline, bench, progress.say)
     stages.run()
+    if kept.best is None and bench.failure:
+        raise bench.failure
     trained = kept.settle()
     trained.save_info(trained.info | {"plan": stages.to_json()})
     progress.say(f"best       {trained.folder}")

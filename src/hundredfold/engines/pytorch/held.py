@@ -1,6 +1,5 @@
 """What the stages of a budget hold in memory for each other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +8,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Maps = NDArray[np.float16]
-Extract = Callable[[Tensor], Tensor]
 Key = tuple[object, ...]
 
 

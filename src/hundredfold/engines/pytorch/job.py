@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from hundredfold import augment, data, models
@@ -76,6 +77,25 @@ class Job:
     def image_size(self, progress: float) -> int:
         """Return the size of training images in pixels at a progress in [0, 1)."""
         return int(self.recipe.resolution.resolve()(progress, self.data.size))
+
+    def fed_by(
+        self, arrays: NDArray[Any], labels: NDArray[np.int64], indices: NDArray[np.int64]
+    ) -> Feed:
+        """Return a feed of features or activations in place of images; the job's own is closed.
+
+        arrays: one row for each label. indices: rows that are used.
+        """
+        self.feed.close()
+        return Feed(
+            arrays,
+            labels,
+            indices,
+            classes=len(self.data.classes),
+            batch_size=self.recipe.batch_size,
+            seed=self.recipe.seed,
+            device=self.device,
+            balanced=self.recipe.balance == "sample",
+        )
 
     def learner(self, progress: Progress) -> Learner:
         """Bind loss, optimizer and schedule to the model; `progress` logs a lack of memory."""

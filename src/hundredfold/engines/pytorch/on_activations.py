@@ -15,7 +15,6 @@ from hundredfold import data, machine, wording
 from hundredfold.compute.precision import autocast
 from hundredfold.data import Split
 from hundredfold.engines.pytorch.features import View
-from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.held import Maps, as_maps, pixels_of
 from hundredfold.engines.pytorch.job import Job
 from hundredfold.engines.pytorch.transfer import Transfer
@@ -46,16 +45,8 @@ def with_activations(job: Job, folded: Transfer, views: list[View], *, zeros: bo
             precision = job.validation_precision
             checked = _maps(job, folded, validation, View(), precision, advance)
         maps = np.concatenate(parts) if len(parts) > 1 else parts[0]
-    feed = Feed(
-        maps,  # type: ignore[arg-type]
-        np.tile(training.labels[training.indices], len(views)),
-        np.arange(len(maps)),
-        classes=len(job.data.classes),
-        batch_size=job.recipe.batch_size,
-        seed=job.recipe.seed,
-        device=job.device,
-    )
-    job.feed.close()
+    tiled = np.tile(training.labels[training.indices], len(views))
+    feed = job.fed_by(maps, tiled, np.arange(len(maps)))
     labels = validation.labels[validation.indices]
     compact = Split(checked, labels, np.arange(len(labels)))  # type: ignore[arg-type]
     return replace(job, feed=feed, validation=compact)

@@ -23,7 +23,6 @@ from hundredfold.compute.precision import autocast
 from hundredfold.data import Split
 from hundredfold.engines.pytorch.closed_form import fit_probes
 from hundredfold.engines.pytorch.features import Request, View, compute, count_missing
-from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.held import Maps, as_maps
 from hundredfold.engines.pytorch.job import Job
 from hundredfold.engines.pytorch.network import groups_of
@@ -264,15 +263,5 @@ def _on_features(job: Job, views: list[NDArray[np.float32]], validation: Split) 
     training, count = job.training, len(job.training.labels)
     indices = [training.indices + number * count for number in range(len(views))]
     features: NDArray[Any] = views[0] if len(views) == 1 else np.concatenate(views)
-    feed = Feed(
-        features,
-        np.tile(training.labels, len(views)),
-        np.concatenate(indices),
-        classes=len(job.data.classes),
-        batch_size=job.recipe.batch_size,
-        seed=job.recipe.seed,
-        device=job.device,
-        balanced=job.recipe.balance == "sample",
-    )
-    job.feed.close()
+    feed = job.fed_by(features, np.tile(training.labels, len(views)), np.concatenate(indices))
     return replace(job, feed=feed, validation=validation)
