@@ -60,6 +60,11 @@ class Candidate:
     size: int
     images: int
 
+    @property
+    def width(self) -> float:
+        """The factor on the channels of a network from scratch; 0 for other networks."""
+        return float(self.recipe.model.options.get("width", 0))
+
     def __str__(self) -> str:
         what = {
             "head": f"a head on features of {self.recipe.model.name}",
