@@ -60,4 +60,5 @@ def test_only_a_failed_run_of_ones_own_is_discarded(tmp_path: Path) -> None:
     assert {found.name for found in run.all_runs(tmp_path)} == {"other", "photos"}
     made(tmp_path, kept.free_name(Recipe(), "photos"), None, "failed")
     kept.discard_failed()
+    assert not (tmp_path / "latest").is_symlink(), "it pointed to the run that is gone"
     assert {found.name for found in run.all_runs(tmp_path)} == {"other", "photos"}

@@ -99,8 +99,11 @@ def _stage(out: Path) -> Iterator[Path]:
 
 
 def remove(run: Run) -> None:
-    """Delete a run's folder with all that is in it."""
+    """Delete a run's folder with all that is in it, and `latest` if it pointed there."""
     shutil.rmtree(run.folder)
+    latest = run.folder.parent / LATEST
+    if latest.is_symlink() and not latest.exists():
+        latest.unlink(missing_ok=True)
 
 
 def rename(run: Run, name: str) -> Run:
