@@ -59,10 +59,32 @@ class Excitation(nn.Module):
 
 
 class Style(NamedTuple):
-    """What differs between the families: convolution, BatchNorm and activation; excitation."""
+    """What differs between the families.
 
-    conv_norm: Callable[..., nn.Sequential]
+    activation: makes one. eps: of BatchNorm. same_padding: of convolutions, see `Convolution`.
+    excited: whether blocks have squeeze-excitation.
+    """
+
+    activation: Callable[[], nn.Module]
+    eps: float
+    same_padding: bool
     excited: bool
+
+    def conv_norm(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
+        *,
+        active: bool = True,
+    ) -> nn.Sequential:
+        """Return a convolution, BatchNorm and, where `active`, an activation."""
+        convolution = Convolution(inputs, outputs, kernel, stride, groups)
+        convolution.same_padding = self.same_padding
+        activation = [self.activation()] if active else []
+        return nn.Sequential(convolution, nn.BatchNorm2d(outputs, eps=self.eps), *activation)
 
 
 class Block(nn.Module):

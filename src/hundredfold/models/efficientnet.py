@@ -21,29 +21,15 @@ the same. Activations are SiLU. There is no stochastic
 depth. Names of weights are torchvision's.
 """
 
+from functools import partial
 from typing import Literal
 
 from torch import nn
 
-from hundredfold.compute.convolution import Conv2d
 from hundredfold.models._inverted import EfficientNet, Style
 from hundredfold.models._layers import initialise, stem_for
 
-
-def _conv_norm(
-    inputs: int,
-    outputs: int,
-    kernel: int,
-    stride: int = 1,
-    groups: int = 1,
-    *,
-    active: bool = True,
-) -> nn.Sequential:
-    convolution = Conv2d(
-        inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False
-    )
-    activation = [nn.SiLU(inplace=True)] if active else []
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), *activation)
+_STYLE = Style(partial(nn.SiLU, inplace=True), 1e-5, same_padding=False, excited=True)
 
 
 def efficientnet(
@@ -59,5 +45,4 @@ def efficientnet(
     stem: "imagenet" halves the images five times, "cifar" three times; "auto" is "imagenet"
         from 96 pixels on.
     """
-    style = Style(_conv_norm, excited=True)
-    return initialise(EfficientNet(classes, dropout, stem_for(stem, size), style))
+    return initialise(EfficientNet(classes, dropout, stem_for(stem, size), _STYLE))

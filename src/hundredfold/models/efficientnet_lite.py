@@ -20,29 +20,15 @@ A block is 1x1 to `expansion` times the channels, a depthwise convolution, and 1
 activation. It has a shortcut where the shape stays the same. The epsilon of BatchNorm is 1e-3.
 """
 
+from functools import partial
 from typing import Literal
 
 from torch import nn
 
-from hundredfold.models._inverted import Convolution, EfficientNet, Style
+from hundredfold.models._inverted import EfficientNet, Style
 from hundredfold.models._layers import initialise, stem_for
 
-_EPSILON = 1e-3
-
-
-def _conv_norm(
-    inputs: int,
-    outputs: int,
-    kernel: int,
-    stride: int = 1,
-    groups: int = 1,
-    *,
-    active: bool = True,
-) -> nn.Sequential:
-    convolution = Convolution(inputs, outputs, kernel, stride, groups)
-    convolution.same_padding = True
-    activation = [nn.ReLU6(inplace=True)] if active else []
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs, eps=_EPSILON), *activation)
+_STYLE = Style(partial(nn.ReLU6, inplace=True), 1e-3, same_padding=True, excited=False)
 
 
 def efficientnet_lite(
@@ -58,5 +44,4 @@ def efficientnet_lite(
     stem: "imagenet" halves the images five times, "cifar" three times; "auto" is "imagenet"
         from 96 pixels on.
     """
-    style = Style(_conv_norm, excited=False)
-    return initialise(EfficientNet(classes, dropout, stem_for(stem, size), style))
+    return initialise(EfficientNet(classes, dropout, stem_for(stem, size), _STYLE))
