@@ -19,6 +19,7 @@ from hundredfold.compute.device import keep_freed_memory
 from hundredfold.compute.precision import autocast
 from hundredfold.compute.replicas import split_work
 from hundredfold.data import Source, Split
+from hundredfold.engines.pytorch import suspects
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.engines.pytorch.network import build
@@ -33,7 +34,8 @@ __all__ = [
     "Source", "Split", "Transfer", "a_batch", "autocast", "build",
     "captured", "data", "duplicates", "extract", "folded", "keep_freed_memory", "learner",
     "machine", "macs", "models",
-    "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "side", "t_interval",
+    "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "side", "suspects",
+    "t_interval",
     "use_algorithms", "wording", "work",
 ]  # fmt: skip
 
