@@ -17,17 +17,22 @@ def test_more_time_is_never_expected_to_lose(kind: Kind, accuracy: float) -> Non
     assert all(0 <= value <= 1 for value in expected)
 
 
-def test_a_head_gains_nothing_and_a_network_from_scratch_the_most() -> None:
+def test_a_head_gains_nothing_and_what_is_trained_by_gradient_does() -> None:
     score = Score(0.5, 200, 5.0, 2.0)
-    gains = [predicted(kind, score, 50.0) for kind in KINDS]
-    assert gains[0] == 0.5
-    assert gains == sorted(gains)
-    assert len(set(gains)) == len(KINDS)
+    head, *others = (predicted(kind, score, 50.0) for kind in KINDS)
+    assert head == 0.5
+    assert min(others) > 0.55
 
 
 def test_what_has_passed_over_the_images_often_gains_less() -> None:
-    early, late = (predicted("scratch", Score(0.5, 200, 5.0, p), 50.0) for p in (1.0, 100.0))
+    early, late = (predicted("whole", Score(0.5, 200, 5.0, p), 50.0) for p in (1.0, 100.0))
     assert early > late > 0.5
+
+
+def test_a_training_from_scratch_gains_what_was_measured() -> None:
+    """Blood cells: 91 % after 3 s, 96.5 % after 55 s; CIFAR-100: 58 % in 1, 76 % in 15 min."""
+    assert 0.94 < predicted("scratch", Score(0.9125, 160, 3.0), 55.0) < 0.975
+    assert 0.70 < predicted("scratch", Score(0.585, 2000, 55.0), 880.0) < 0.78
 
 
 def test_the_last_groups_gain_with_their_passes_up_to_a_bound() -> None:

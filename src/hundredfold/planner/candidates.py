@@ -22,6 +22,8 @@ from hundredfold.spec import OwnFiles
 
 SIZES = (64, 96, 128, 160, 192, 224)  # pixels at which a backbone sees images
 UPPER_GROUPS = 2  # of the backbone: a third of EfficientNet-Lite0's blocks
+UPPER_RATE = 0.3  # times the learning rate of the head
+VARIANTS = ((4, 0.3), (2, 1.0), (4, 0.1))  # groups and rates for time that is left
 STEPS, PASSES = 100, 3  # of a training by gradient, at least
 _FEW_PASSES = 12.0  # over up to `_FEW` images
 _SHARPER = 4  # times the detail of the images: enlarging them further gains little
@@ -80,7 +82,8 @@ class Setting:
     """What all candidates of a budget share.
 
     precision: "bf16" or "fp32". most_validation: images held out at most. backbone: its name.
-    input_size: pixels on which a run computes whose weights are used; 0 for published weights.
+    groups: of layers of the backbone. input_size: pixels on which a run computes whose weights are
+    used; 0 for published weights.
     """
 
     wishes: Wishes
@@ -88,6 +91,7 @@ class Setting:
     precision: str
     most_validation: int = 2000
     backbone: str = "efficientnet_lite0"
+    groups: int = 0
     input_size: int = 0
 
     def sizes(self) -> tuple[int, ...]:
@@ -102,11 +106,22 @@ class Setting:
         strategy = f"linear_probe(input_size={size}, head='best', dropout=0.0)"
         return self._transfer("head", size, images, {"strategy": strategy, "epochs": 0})
 
-    def upper(self, size: int, images: int, *, views: int) -> Candidate:
-        """Return the last groups on activations of so many versions of each image."""
+    def upper(
+        self,
+        size: int,
+        images: int,
+        *,
+        views: int,
+        groups: int = UPPER_GROUPS,
+        rate: float = UPPER_RATE,
+    ) -> Candidate:
+        """Return the last groups on activations of so many versions of each image.
+
+        groups: trained, from the end. rate: of their learning rate to the head's.
+        """
         strategy = (
-            f"fine_tune(groups={UPPER_GROUPS}, views={views}, input_size={size}, head='best', "
-            "rate=0.3)"
+            f"fine_tune(groups={groups}, views={views}, input_size={size}, head='best', "
+            f"rate={rate})"
         )
         mirrored = (
             "flip(probability=1.0)"
@@ -116,6 +131,18 @@ class Setting:
         return self._transfer(
             "upper", size, images, self._by_gradient(strategy, mirrored if views > 1 else "")
         )
+
+    def variants(self, upper: Candidate) -> list[Candidate]:
+        """Return trainings of other depths and rates than that of some last groups.
+
+        For few images, which rate and depth are best differs between data sets.
+        """
+        views = int(upper.recipe.strategy.options["views"])
+        return [
+            self.upper(upper.size, upper.images, views=views, groups=groups, rate=rate)
+            for groups, rate in VARIANTS
+            if groups < self.groups
+        ]
 
     def whole(self, size: int, images: int) -> Candidate:
         """Return the whole backbone, trained on augmented images."""

@@ -152,7 +152,8 @@ def _setting(
         if weights and weights.own:
             own = run_size(weights.path) or seen.side
             setting = replace(setting, input_size=own)
-        if groups_of(recipe.model) <= UPPER_GROUPS:
+        setting = replace(setting, groups=groups_of(recipe.model))
+        if setting.groups <= UPPER_GROUPS:
             kinds = [kind for kind in kinds if kind != "upper"]
     return setting, kinds
 

@@ -9,12 +9,13 @@ kept only where it is better on the validation images.
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from hundredfold import wording
 from hundredfold.planner.candidates import PASSES, Candidate, Setting, worth
 from hundredfold.planner.deadline import Deadline
 from hundredfold.planner.law import Kind, Score, are_close, of_upper_groups, predicted
+from hundredfold.planner.protocol import Bench, Line
 
 _FEATURES = 0.25  # of the time, at most, for features of the images
 _FEATURES_SHORT = 0.4  # of a budget of up to a minute, in which they are most of the answer
@@ -22,7 +23,7 @@ _FIRST = 0.04  # of the time, for features of the first answer
 _LEAST_FIRST = 2.0  # seconds
 _TRIAL = 0.06  # of the time for each trial
 _LEAST_TRIAL = 3.0  # seconds: shorter trials tell nothing
-_RACE = 40.0  # seconds of a budget from which on candidates are tried
+_RACE = 25.0  # seconds of a budget from which on candidates are tried
 _WHOLE = 240.0  # seconds of a budget from which on the whole backbone is tried
 _UPPER_RATE = 3.0  # times the images per second of features: a step of the last groups
 _RACE_ENDS = 0.5  # of the time: with less left, no further trial begins
@@ -33,47 +34,11 @@ _LEAST_REST = 4.0  # seconds
 _SECOND_VIEW = 0.35  # of the time left, at most, for activations of a second version
 _BETTER = 1.01  # times what the first features are worth: less is not worth computing others
 _OTHER_SIZE = 0.08  # of the time, at most, to decode images again at another size
+_TRIED = 0.04  # of the time, at most, to decode images for a trial
 _DECODING = 0.3  # of the time left, at most, to decode images for a training from scratch
 _SMALLER = (0.5, 0.1, 0.02)  # of the compute, for a network in place of one that diverged
 _WORTH_SHARING = 20.0  # seconds left, at least, to share between two candidates
 _FEWEST = 40  # images
-
-
-class Bench(Protocol):
-    """What the stages need of an engine; every method takes the time that it says."""
-
-    def feature_rate(self, size: int) -> float:
-        """Return images per second of a backbone's features, measured or extrapolated."""
-        ...
-
-    def training_speed(self) -> float:
-        """Return multiply-accumulates of forward passes per second of a training from scratch."""
-        ...
-
-    def answer(self, candidate: Candidate) -> Score:
-        """Fit a head, and keep it as a run."""
-        ...
-
-    def trial(self, candidate: Candidate, seconds: float) -> Score | None:
-        """Train a candidate for some seconds and forget it; None where it diverges."""
-        ...
-
-    def train(self, candidate: Candidate, seconds: float) -> Score | None:
-        """Train a candidate as a run, kept where it is better; None where it diverges."""
-        ...
-
-    def learning_curve(self) -> Sequence[tuple[int, float]]:
-        """Return numbers of images with the accuracy of a head fitted to them."""
-        ...
-
-
-class Line(NamedTuple):
-    """A row of the plan: what was done, its score, and the accuracy expected for the end."""
-
-    stage: str
-    candidate: Candidate
-    score: Score | None
-    predicted: float | None = None
 
 
 @dataclass
@@ -189,10 +154,18 @@ class Stages:
         if "whole" in self.kinds and long:
             chosen.append(self.setting.whole(self._whole_size(images), images))
         if "scratch" in self.kinds and (not chosen or self._has_time_for_other_size(images)):
-            left = self.deadline.left
-            images = int(min(images, max(_FEWEST, _DECODING * left * look.decoding)))
-            chosen.append(self.setting.scratch(images, self.bench.training_speed() * 0.8 * left))
+            chosen.append(self._scratch(self.deadline.left, _DECODING * self.deadline.left))
         return chosen
+
+    def _scratch(self, seconds: float, decoding: float) -> Candidate:
+        """Return the network from scratch for a training of some seconds.
+
+        decoding: seconds to decode its images, at most.
+        """
+        answered, look = self._answered, self.setting.look
+        images = answered.candidate.images if answered else look.images
+        images = int(min(images, max(_FEWEST, decoding * look.decoding)))
+        return self.setting.scratch(images, self.bench.training_speed() * 0.8 * max(1.0, seconds))
 
     def _has_time_for_other_size(self, images: int) -> bool:
         """Return whether there is time to try a network that sees images of another size."""
@@ -223,7 +196,10 @@ class Stages:
             return accuracy
         if not self._tries():
             return 0.0
-        score = self.bench.trial(candidate, max(_LEAST_TRIAL, _TRIAL * self.deadline.seconds))
+        seconds = max(_LEAST_TRIAL, _TRIAL * self.deadline.seconds)
+        if candidate.kind == "scratch":  # a network that learns something in so short a time
+            candidate = self._scratch(seconds, _TRIED * self.deadline.seconds)
+        score = self.bench.trial(candidate, seconds)
         expected = predicted(candidate.kind, score, 0.9 * self.deadline.left) if score else None
         self.lines.append(Line("trial", candidate, score, expected))
         if score and expected is not None:
@@ -239,8 +215,11 @@ class Stages:
         return len(others) > 1 and self.deadline.left > _RACE_ENDS * self.deadline.seconds
 
     def _train(self, ranked: Sequence[Candidate]) -> None:
-        """Train the best candidate with the time left; after a divergence, the next."""
-        waiting = list(ranked)
+        """Train the best candidate with the time left; after a divergence, the next.
+
+        What a training leaves of the time goes to variants of it, and to the next candidates.
+        """
+        waiting, varied = list(ranked), False
         for number in itertools.count():
             left = self.deadline.left
             short = left < max(_LEAST_REST, _REST * self.deadline.seconds)
@@ -248,16 +227,28 @@ class Stages:
                 return
             candidate = waiting.pop(0)
             shared = number == 0 and self._close and left > _WORTH_SHARING
-            seconds = left / 2 if shared else left
-            chosen = self._with_views(candidate, seconds)
-            self.say(
-                f"budget     {wording.seconds(self.deadline.spent)}: training {chosen}, for "
-                f"{wording.seconds(seconds)}" + (": the next is as likely to win" if shared else "")
-            )
-            score = self.bench.train(chosen, seconds)
-            self.lines.append(Line("training", chosen, score))
+            chosen, score = self._trained(candidate, left / 2 if shared else left, shared=shared)
             if score is None and chosen.kind == "scratch":
                 waiting += self._smaller(chosen)
+            elif score and chosen.kind == "upper" and not varied:
+                place, varied = int(shared), True
+                waiting[place:place] = self.setting.variants(chosen)
+
+    def _trained(
+        self, candidate: Candidate, seconds: float, *, shared: bool
+    ) -> tuple[Candidate, Score | None]:
+        """Train a candidate for some seconds; return what was trained, and its score."""
+        chosen = self._with_views(candidate, seconds)
+        if candidate.kind == "scratch":  # as planned for this time, unless it is a smaller one
+            planned = self._scratch(seconds, _DECODING * seconds)
+            chosen = min(planned, candidate, key=lambda network: network.width)
+        self.say(
+            f"budget     {wording.seconds(self.deadline.spent)}: training {chosen}, for "
+            f"{wording.seconds(seconds)}" + (": the next is as likely to win" if shared else "")
+        )
+        score = self.bench.train(chosen, seconds)
+        self.lines.append(Line("training", chosen, score))
+        return chosen, score
 
     def _smaller(self, failed: Candidate) -> list[Candidate]:
         """Return the next smaller network in place of one that diverged, if there is one."""
