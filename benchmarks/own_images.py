@@ -1,14 +1,16 @@
 """What `--budget` reaches on folders of images, beside a head alone, from scratch, and a ResNet-9.
 
     python benchmarks/own_images.py --data photos/grocery [--data ...] [--budget 60s] [--seeds 3]
+        [--fastai PYTHON]
 
 Each side has the same seconds on the same validation images; the sides are interleaved, seed by
-seed. "head alone" is features of EfficientNet-Lite0 with the better of two
-probes, which ends when it is fitted. The peer is _resnet9.py. Every run has an empty cache:
-decoding counts.
+seed. "head alone" is features of EfficientNet-Lite0 with the better of two probes, which ends when
+it is fitted. The peers are _resnet9.py and, with the Python of an environment that has fastai and
+timm, _fastai_peer.py. Every run has an empty cache: decoding counts.
 """
 
 import argparse
+import csv
 import json
 import os
 import subprocess
@@ -19,14 +21,16 @@ from pathlib import Path
 import _common
 import _runs
 from _common import Facts
-from _ours import parse_duration
+from _ours import Source, data, parse_duration
 
 SIDES = {
     "budget": [],
     "head alone": ["--weights", "imagenet", "--strategy", "linear_probe(head='best')"],
     "from scratch": ["--weights", "none"],
 }
-PEER, PEER_SIZE = "ResNet-9", 64
+RESNET9, FASTAI = "ResNet-9", "fastai"
+PEER_SIZE = {RESNET9: 64, FASTAI: 128}  # pixels
+_HELD = 0.2  # of the images, where there is no validation part: as a budget holds out
 
 
 def ours(side: str, folder: Path, seed: int, options: argparse.Namespace) -> Facts:
@@ -36,28 +40,45 @@ def ours(side: str, folder: Path, seed: int, options: argparse.Namespace) -> Fac
     return _runs.train(options.out, name, *given, "--threads", str(options.threads))
 
 
-def peer(folder: Path, seed: int, options: argparse.Namespace) -> Facts:
-    """Train the ResNet-9 in a process of its own."""
-    seconds = round(parse_duration(options.budget))
-    command = [sys.executable, str(Path(__file__).with_name("_resnet9.py"))]
-    command += [str(folder), str(PEER_SIZE), str(seconds), str(seed)]
+def peer(side: str, folder: Path, seed: int, options: argparse.Namespace) -> Facts:
+    """Train a peer in a process of its own."""
+    seconds = str(round(parse_duration(options.budget)))
+    size, script = str(PEER_SIZE[side]), Path(__file__).parent
+    if side == RESNET9:
+        command = [sys.executable, str(script / "_resnet9.py"), str(folder)]
+    else:
+        table = Path(os.environ["HUNDREDFOLD_CACHE"]) / "table.csv"
+        write_table(table, folder, seed)
+        command = [options.fastai, str(script / "_fastai_peer.py"), str(table)]
+    command += [size, seconds, str(seed)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: Facts = json.loads(done.stdout)
+    found: Facts = json.loads(done.stdout.splitlines()[-1])
     return {"seed": seed, "validation": found["validation"], "wall_seconds": found["seconds"]}
+
+
+def write_table(table: Path, folder: Path, seed: int) -> None:
+    """Write the files of a data set with their labels, and which are held out with a seed."""
+    dataset = data.load("image_folder(size=32)", Source(folder=folder))
+    train, held = data.training(dataset, share=_HELD, seed=seed)
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "label", "held"])
+        for part, name, is_held in ((train, "train", 0), (held, "validation", 1)):
+            labels = [dataset.classes[label] for label in part.labels[part.indices]]
+            for image, label in zip(part.files(name), labels, strict=True):
+                writer.writerow([folder.resolve() / image, label, is_held])
 
 
 def measured(folder: Path, options: argparse.Namespace) -> list[Facts]:
     """Return a row for each side of a data set."""
-    runs: dict[str, list[Facts]] = {side: [] for side in [*SIDES, PEER]}
+    peers = [RESNET9, *([FASTAI] if options.fastai else [])]
+    runs: dict[str, list[Facts]] = {side: [] for side in [*SIDES, *peers]}
     for seed in range(options.seeds):
         for side in runs:
             with tempfile.TemporaryDirectory() as cache:
                 os.environ["HUNDREDFOLD_CACHE"] = cache
-                found = (
-                    peer(folder, seed, options)
-                    if side == PEER
-                    else ours(side, folder, seed, options)
-                )
+                train = ours if side in SIDES else peer
+                found = train(side, folder, seed, options)
             runs[side].append(found)
             line = f"{folder.name} {side} {seed}: {found['validation']}"
             sys.stderr.write(f"{line}, {found['wall_seconds']:.1f} s\n")
@@ -85,6 +106,7 @@ def main() -> None:
     parser.add_argument("--budget", default="60s")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--fastai", help="Python of an environment with fastai and timm")
     parser.add_argument("--out", type=Path, default=Path("runs/own-images"))
     options = parser.parse_args()
     rows = [line for folder in options.data for line in measured(folder, options)]

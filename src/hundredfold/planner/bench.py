@@ -26,7 +26,7 @@ from hundredfold.weights.locate import resolve_weights
 
 _AUTOTUNE = 0.03  # of the budget, at most, for timing trials of convolutions
 _MEMORY = 0.3  # of the free memory, at most, for activations that are held
-_END = 2.0  # seconds to write weights and page, and to end Python
+_END = 2.5  # seconds to write weights and page, and to end Python
 _RUN = 1.0  # seconds of an answer that are not those of its images
 _FP32 = 3.0  # times the validation in the precision of training: the last one, in fp32
 _TIMING = 0.005  # of the budget, at most, for timing trials of each size
