@@ -25,26 +25,24 @@ def weights() -> Path:
 
 
 def main() -> None:
+    import fastai.vision.all as fastai
     import pandas
     import timm
     import torch
-    from fastai.vision.all import (
-        CrossEntropyLossFlat, ImageDataLoaders, Normalize, Resize, accuracy, aug_transforms,
-        set_seed, vision_learner,
-    )  # fmt: skip
 
     table, size, seconds, seed = sys.argv[1], *map(int, sys.argv[2:])
-    set_seed(seed)
+    fastai.set_seed(seed)
     rows = pandas.read_csv(table, dtype={"label": str})
     rows["held"] = rows["held"].astype(bool)
-    loaders = ImageDataLoaders.from_df(
+    scaling = fastai.Normalize.from_stats([127 / 255] * 3, [128 / 255] * 3)
+    loaders = fastai.ImageDataLoaders.from_df(
         rows, path="/", valid_col="held", label_col="label", fn_col="file", num_workers=2,
-        item_tfms=Resize(size), batch_tfms=[*aug_transforms(), Normalize.from_stats([127 / 255] * 3, [128 / 255] * 3)],
+        item_tfms=fastai.Resize(size), batch_tfms=[*fastai.aug_transforms(), scaling],
         bs=min(64, max(4, int((~rows["held"]).sum()) // 4)),
     )  # fmt: skip
-    learner = vision_learner(
-        loaders, "tf_efficientnet_lite0", pretrained=False, normalize=False, metrics=accuracy,
-        loss_func=CrossEntropyLossFlat(),
+    learner = fastai.vision_learner(
+        loaders, "tf_efficientnet_lite0", pretrained=False, normalize=False,
+        metrics=fastai.accuracy, loss_func=fastai.CrossEntropyLossFlat(),
     )  # fmt: skip
     given = torch.load(weights(), weights_only=True)
     body = timm.create_model("tf_efficientnet_lite0")
