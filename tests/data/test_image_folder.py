@@ -190,7 +190,7 @@ def test_what_is_odd_is_noted(photos, tmp_path: Path) -> None:
 def test_a_file_name_that_is_no_text_is_no_obstacle(photos, tmp_path: Path) -> None:
     root = photos({"a": 2, "b": 2})
     (root / "a" / "0.png").rename(root / "a" / os.fsdecode(b"\xff.png"))
-    assert "a/\ufffd.png" in load(TEXT, at(root, tmp_path)).parts["train"]().names
+    assert r"a/\xff.png" in load(TEXT, at(root, tmp_path)).parts["train"]().names
 
 
 @pytest.mark.parametrize("kind", ["file", "class"])

@@ -135,6 +135,9 @@ def _print_report(report: dict[str, Any]) -> None:
     console.print(f"training images of each class: {_class_counts(report['classes']['train'])}")
     if sizes := report["sizes"]:
         console.print("sizes: " + ", ".join(f"{k} {w} x {h}" for k, (w, h) in sizes.items()))
+    console.print(f"files: {_file_counts(report['files'])}")
+    for note in report["notes"]:
+        console.print(f"note: {note}")
     for bad in report["bad"]:
         console.print(f"unreadable: {bad['file']}: {bad['reason']}")
     for kind, groups in report["duplicates"].items():
@@ -159,6 +162,12 @@ def _print_report(report: dict[str, Any]) -> None:
     if not report["problems"]:
         bad = wording.plural(len(report["bad"]), "unreadable file")
         console.print("ready to train" + (f", without {bad}" if report["bad"] else ""))
+
+
+def _file_counts(files: dict[str, Any]) -> str:
+    """Return how many files are used, left out and passed over; together they are all."""
+    passed = sum(files["passed_over"].values())
+    return f"{files['used']:,} used, {len(files['left_out']):,} left out, {passed:,} passed over"
 
 
 def _class_counts(train: dict[str, int]) -> str:

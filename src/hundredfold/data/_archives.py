@@ -17,6 +17,7 @@ SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 RATIO = 100  # largest size of all images / size of the archive; about 1 for JPEG and PNG
 _SMALL = 16 * 2**20  # bytes that any archive may hold
 _MEMBERS = 2_000_000
+_DEPTH = 100  # folders, one in another
 
 Parts: TypeAlias = tuple[str, ...]
 
@@ -118,6 +119,12 @@ def safe_parts(path: Path, name: str) -> Parts:
         raise DataError(
             f"{path} holds {name!r}, which leads out of it",
             remedy="make the archive again, with names below one folder",
+        )
+    if len(pure.parts) > _DEPTH:
+        raise DataError(
+            f"{path} holds a file in {len(pure.parts):,} folders",
+            found=f"at most {_DEPTH} are read",
+            remedy="make the archive again, with one folder per class",
         )
     return pure.parts
 

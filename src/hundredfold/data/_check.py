@@ -15,7 +15,7 @@ from hundredfold.data import _decoding, _scan, _sources
 from hundredfold.data._image import decode, dimensions
 from hundredfold.data._listing import Listing
 from hundredfold.data._measure import file_measures, measures
-from hundredfold.data._passed_over import passed_over
+from hundredfold.data._passed_over import sentences
 from hundredfold.data._repeats import Image, Thumbnails
 from hundredfold.data._report import report
 from hundredfold.data._types import DataSet, Source
@@ -64,10 +64,8 @@ def check_folder(
         for part, classes in files.items()
     }
     facts = report(_sources.name_of(root), counts, images, thumbnails, cache)
-    if root.is_dir():
-        facts["files"]["passed_over"] = passed_over(
-            root, [file for *_, file in jobs if isinstance(file, Path)]
-        )
+    facts["files"]["passed_over"] = passed_over = dict(listing.passed_over())
+    facts["notes"] = [*map(_scan.shown, listing.notes), *sentences(passed_over)]
     facts["problems"] = _refused(
         listing.root, files, {image.name for image in images if image.reason}
     )

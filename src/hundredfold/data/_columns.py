@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hundredfold.data import _refused
-from hundredfold.data._scan import PARTS
+from hundredfold.data._formats import SUFFIXES
+from hundredfold.data._part_names import PARTS
 from hundredfold.data._tables import Table
-from hundredfold.data._walk import SUFFIXES
 from hundredfold.errors import DataError, UsageError, did_you_mean
 
 _IMAGES = ("image", "file", "filename", "filepath", "path", "imagepath", "imagefile", "imagename",

@@ -5,6 +5,7 @@ out; a file without a line keeps its label.
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -13,6 +14,7 @@ from pathlib import Path
 from hundredfold.data import _tables
 from hundredfold.data._files import fingerprint
 from hundredfold.data._listing import Files, Listing
+from hundredfold.data._passed_over import UNLABELLED
 from hundredfold.data._types import Source
 from hundredfold.data._walk import Entry, order
 from hundredfold.errors import DataError, did_you_mean
@@ -63,7 +65,12 @@ def corrected(listing: Listing, source: Source, labels: str) -> Listing:
         return _changed(listing, part, label_of)
 
     note = f"{plural(out, 'image')} without a label in {path}: left out"
-    return replace(listing, read=read, notes=(*listing.notes, *([note] if out else [])))
+    return replace(
+        listing,
+        read=read,
+        notes=(*listing.notes, *([note] if out else [])),
+        passed_over=lambda: +Counter({**listing.passed_over(), UNLABELLED: out}),
+    )
 
 
 def _path(source: Source, labels: str) -> Path:

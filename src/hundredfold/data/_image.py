@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from hundredfold.data._archives import Member
+from hundredfold.data._formats import FORMATS
 from hundredfold.errors import DataError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 MOST_PIXELS = 50_000_000
 MOST_BYTES = 32 * 2**20
 

@@ -5,6 +5,7 @@ become a `Listing`. A test part that is cut off, and corrected labels, change th
 follows is one path: decoding, checks, training and evaluation know no kind of source.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -12,7 +13,8 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.data import _scan
+from hundredfold.data import _passed_over, _scan, _walk
+from hundredfold.data._passed_over import Counts
 from hundredfold.data._split import cut_off
 from hundredfold.data._subset import drawn, for_validation
 from hundredfold.data._walk import Entry, names
@@ -30,7 +32,8 @@ class Listing:
     where:    part -> what holds it, for errors; "train", and optionally "validation" and "test".
     read:     part -> its files by class, sorted; called when a part is needed.
     group_of: name of a file -> what must stay within one split; None without groups.
-    notes:    sentences on images that are left out.
+    notes:    sentences on images that are left out, and on names that may mean something else.
+    passed_over: counts the files that are no images of a class, by kind.
     """
 
     root: Entry
@@ -38,6 +41,7 @@ class Listing:
     read: Callable[[str], Files]
     group_of: Callable[[str], str] | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
+    passed_over: Callable[[], Counts] = field(default=dict, compare=False)
 
     def files(self, part: str, classes: tuple[str, ...]) -> list[tuple[Entry, int]]:
         """Return the files of a part with the indices of their classes."""
@@ -58,7 +62,13 @@ class Listing:
 def of_folders(root: Entry) -> Listing:
     """Return the listing of a folder, or an archive, of class folders."""
     layout = _scan.layout(root)
-    return Listing(root, layout.parts, cache(partial(_scan.classes, layout)))
+    return Listing(
+        root,
+        {part: folder.entry for part, folder in layout.parts.items()},
+        cache(partial(_scan.classes, layout)),
+        notes=(*layout.notes, *_passed_over.loops(layout.tree)),
+        passed_over=partial(_passed_over.of_layout, layout),
+    )
 
 
 def of_names(root: Entry, label_of: Callable[[str], str]) -> Listing:
@@ -69,14 +79,18 @@ def of_names(root: Entry, label_of: Callable[[str], str]) -> Listing:
     if not root.is_dir():
         raise DataError(f"there is no folder {str(root)!r}", remedy="check --data-dir")
 
+    tree = _walk.walk(root)
+
     @cache
     def read(_part: str) -> Files:
         by_class: dict[str, list[Entry]] = {}
-        for file in _scan.images(root, root):
+        for file in _walk.images(tree):
             by_class.setdefault(label_of(_scan.relative(root, file)), []).append(file)
         return dict(sorted(by_class.items()))
 
-    return Listing(root, {"train": root}, read)
+    count = partial(_passed_over.of_files, tree, None)
+    notes = tuple(_passed_over.loops(tree))
+    return Listing(root, {"train": root}, read, notes=notes, passed_over=count)
 
 
 def with_test(listing: Listing, fraction: float) -> Listing:
@@ -126,7 +140,16 @@ def with_subset(listing: Listing, count: int) -> Listing:
         below = where if where.is_dir() else listing.root
         return _at(by_class, drawn(list(names(below, files)), labels, wanted))
 
-    return replace(listing, read=read)
+    def passed_over() -> Counts:
+        parts = list(listing.where)
+        undrawn = sum(_count(listing.read(part)) - _count(read(part)) for part in parts)
+        return +Counter({**listing.passed_over(), _passed_over.UNDRAWN: undrawn})
+
+    return replace(listing, read=read, passed_over=passed_over)
+
+
+def _count(by_class: Files) -> int:
+    return sum(map(len, by_class.values()))
 
 
 def _rows(by_class: Files) -> tuple[list[Entry], NDArray[np.int64]]:

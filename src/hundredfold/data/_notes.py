@@ -1,7 +1,7 @@
 """The notes on a folder that are logged before training: files left out, and oddities."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hundredfold import duplicates
 from hundredfold.cache import Store
-from hundredfold.data import _store
+from hundredfold.data import _passed_over, _scan, _store
+from hundredfold.data._listing import Listing
 from hundredfold.data._packed import SUM, Packed
 from hundredfold.data._types import Split
 from hundredfold.wording import plural
@@ -38,6 +39,12 @@ def notes(
         store.save(key, odd)
     see = [f"see: hundredfold data check {root}"] if unreadable or odd else []
     return (*unreadable, *odd, *see)
+
+
+def of_listing(listing: Listing, others: Iterable[str]) -> tuple[str, ...]:
+    """Return the notes on a listing before others: names, and the files that are passed over."""
+    own = (*listing.notes, *_passed_over.sentences(listing.passed_over()))
+    return tuple(map(_scan.shown, (*own, *others)))
 
 
 def left_out(root: object, part: _store.Part) -> str:

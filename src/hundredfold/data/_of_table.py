@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from hundredfold.data import _columns, _scan
+from hundredfold.data import _columns, _passed_over, _scan, _walk
 from hundredfold.data._listing import Files, Listing
 from hundredfold.data._tables import Table
-from hundredfold.data._walk import Entry, order
+from hundredfold.data._walk import Entry, need_within, order
 from hundredfold.errors import DataError
 from hundredfold.wording import plural
 
@@ -37,7 +37,7 @@ class Finder:
         if "\0" in text:
             return None
         entry = self._root / str(path)
-        if entry.is_file():
+        if _is_there(entry):
             return self._within(entry, text, row)
         return self._by_end(path, row)
 
@@ -51,7 +51,8 @@ class Finder:
         """Return a file unless a link leads out of the root."""
         if not isinstance(entry, Path) or not isinstance(self._root, Path):
             return entry
-        _scan.within(self._root, entry)
+        if entry.is_symlink():
+            need_within(os.path.realpath(self._root), str(entry))
         folder = entry.parent
         if folder not in self._inside:
             self._inside[folder] = folder.resolve().is_relative_to(self._root.resolve())
@@ -75,7 +76,7 @@ class Finder:
     def _by_name(self) -> dict[str, list[Entry]]:
         """The images below the root by name, with and without suffix."""
         named: dict[str, list[Entry]] = defaultdict(list)
-        for file in _scan.images(self._root, self._root):
+        for file in _scan.images(self._root):
             for name in {file.name, file.name[: -len(file.suffix)]}:
                 named[name].append(file)
         return named
@@ -125,6 +126,7 @@ def of_table(table: Table, root: Entry, image: str, label: str, group: str) -> L
         files.__getitem__,
         (lambda name: groups[name] or name) if grouped else None,
         (note,) if left_out else (),
+        lambda: _passed_over.of_files(_walk.walk(root), first),
     )
 
 
@@ -161,6 +163,13 @@ def _need_equal(table: Table, first: int, row: int, columns: _columns.Columns) -
 
 def _sorted(by_class: Iterable[tuple[str, list[Entry]]]) -> Files:
     return {label: sorted(files, key=order) for label, files in sorted(by_class)}
+
+
+def _is_there(entry: Entry) -> bool:
+    """Return whether there is a file: of any kind, or a link to nothing, which decoding names."""
+    if not isinstance(entry, Path):
+        return entry.is_file()
+    return os.path.lexists(entry) and not entry.is_dir()
 
 
 def _ends(file: Entry, path: PurePosixPath) -> bool:

@@ -11,7 +11,7 @@ the end of the path, another one against the file's name; the suffix does not be
 import re
 from collections.abc import Callable
 
-from hundredfold.data._walk import SUFFIXES
+from hundredfold.data._formats import SUFFIXES
 from hundredfold.errors import DataError, UsageError
 
 _TOKENS = re.compile(r"(\{[^{}]*\}|\*|#)")

@@ -52,6 +52,7 @@ def report(
             "left_out": [{"file": image.name, "reason": image.reason} for image in bad],
             "passed_over": {},
         },
+        "notes": [],
         "samples": _samples(good),
         "problems": [f"{len(bad)} files cannot be read"] if bad else [],
     }

@@ -11,6 +11,7 @@ from hundredfold.data import _archives, _listing, _patterns, _scan, _tables, _ta
 from hundredfold.data._corrections import corrected, pinned
 from hundredfold.data._listing import Listing
 from hundredfold.data._of_table import of_table
+from hundredfold.data._part_names import PARTS
 from hundredfold.data._types import Source
 from hundredfold.data._walk import Entry, hidden
 from hundredfold.errors import DataError, UsageError
@@ -38,8 +39,9 @@ def name_of(path: Path) -> str:
     """Return the name of the data set of a folder, an archive or a table."""
     path = path.resolve()
     if path.is_dir():
-        return path.name
-    return _archives.stem(path) if _archives.is_archive(path) else f"{path.parent.name}-{path.stem}"
+        return _scan.shown(path.name)
+    table = f"{path.parent.name}-{path.stem}"
+    return _scan.shown(_archives.stem(path) if _archives.is_archive(path) else table)
 
 
 def listed(source: Source, options: Options) -> Listing:
@@ -128,7 +130,7 @@ def _root(path: Path, cache: Path) -> Entry:
 def _inner(folder: _archives.Member) -> _archives.Member:
     """Step into the one folder that an archive has at its top, unless it is a part or a class."""
     shown = [entry for entry in folder.iterdir() if not hidden(entry.name)]
-    if len(shown) != 1 or not shown[0].is_dir() or shown[0].name.lower() in _scan.PARTS:
+    if len(shown) != 1 or not shown[0].is_dir() or shown[0].name.lower() in PARTS:
         return folder
     below = [entry for entry in shown[0].iterdir() if not hidden(entry.name)]
     return _inner(shown[0]) if any(entry.is_dir() for entry in below) else folder

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hundredfold.data._walk import SUFFIXES as IMAGES
+from hundredfold.data._formats import SUFFIXES as IMAGES
 from hundredfold.errors import DataError, MissingError, pip_install
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".parquet")

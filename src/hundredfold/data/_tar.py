@@ -14,7 +14,7 @@ from typing import IO
 
 from hundredfold.cache import Store, writing
 from hundredfold.data._archives import Archive, Parts, Stored, need_bounded, safe_parts
-from hundredfold.data._walk import SUFFIXES as IMAGES
+from hundredfold.data._formats import SUFFIXES as IMAGES
 from hundredfold.errors import DataError
 
 _KEPT = 20  # lists of members that stay in the cache

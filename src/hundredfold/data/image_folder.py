@@ -88,7 +88,7 @@ def _loaded(
         size=size,
         digest=_store.digest(ready.values(), names),
         parts=_openers(parts, ready),
-        notes=(*listing.notes, *_notes.notes(source.cache, folder, ready, names)),
+        notes=_notes.of_listing(listing, _notes.notes(source.cache, folder, ready, names)),
         resolved={"size": size, "labels": options.labels},
         paths=_paths(source, options),
     )
