@@ -1,6 +1,7 @@
 """Predict labels with probabilities for images, with a classifier."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, overload
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hundredfold.classifier import Classifier
-from hundredfold.data import Resize, decode
+from hundredfold.data import Resize, decode, images_below, passed_over_sentences, quietly, reading
 from hundredfold.errors import DataError, UsageError
 
 _BATCH = 1000  # images that are decoded and held in memory
@@ -53,7 +54,12 @@ class Prediction:
         return {self.classes[k]: float(self.values[k]) for k in order}
 
     def top(self, count: int = TOP) -> dict[str, float]:
-        """Return class -> probability of the `count` most probable classes, best first."""
+        """Return class -> probability of the `count` most probable classes, best first.
+
+        Raises UsageError for fewer than one.
+        """
+        if count < 1:
+            raise UsageError(f"top = {count} is not positive", remedy="top=1, or more classes")
         return dict(list(self.probabilities.items())[:count])
 
     def to_json(self, top: int = TOP) -> dict[str, Any]:
@@ -70,10 +76,16 @@ class Prediction:
 
 
 class Predictions(Sequence[Prediction]):
-    """Predictions in the order of the images."""
+    """Predictions in the order of the images.
 
-    def __init__(self, predictions: Sequence[Prediction]) -> None:
+    passed_over: kind -> number of files below the given folders that are no images.
+    """
+
+    def __init__(
+        self, predictions: Sequence[Prediction], passed_over: Mapping[str, int] | None = None
+    ) -> None:
         self._predictions = tuple(predictions)
+        self.passed_over = dict(passed_over or {})
 
     @overload
     def __getitem__(self, index: int) -> Prediction: ...
@@ -81,11 +93,16 @@ class Predictions(Sequence[Prediction]):
     def __getitem__(self, index: slice) -> "Predictions": ...
     def __getitem__(self, index: int | slice) -> "Prediction | Predictions":
         if isinstance(index, slice):
-            return type(self)(self._predictions[index])
+            return type(self)(self._predictions[index], self.passed_over)
         return self._predictions[index]
 
     def __len__(self) -> int:
         return len(self._predictions)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence on each kind of file that is passed over."""
+        return tuple(passed_over_sentences(self.passed_over))
 
     @property
     def labels(self) -> list[str | None]:
@@ -94,7 +111,8 @@ class Predictions(Sequence[Prediction]):
 
     def to_json(self, top: int = TOP) -> dict[str, Any]:
         """Return the output of `predict --json`."""
-        return {"predictions": [prediction.to_json(top) for prediction in self]}
+        rows = [prediction.to_json(top) for prediction in self]
+        return {"predictions": rows, "passed_over": self.passed_over}
 
     def __repr__(self) -> str:
         shown = "\n".join(f"  {prediction!r}" for prediction in self[:10])
@@ -105,14 +123,18 @@ class Predictions(Sequence[Prediction]):
 def predict(model: Classifier, items: Sequence[Item]) -> Predictions:
     """Predict images in order; a folder is replaced by the images below it.
 
+    Of a folder, what training would pass over is passed over too, and counted: other endings,
+    hidden files, folders of a system.
+
     A file that is not an image gets a prediction with an `error`. Raises UsageError where a path
     does not exist, an array is not an image, or there are no images.
     """
-    images = _expanded(items)
+    images, passed_over = _expanded(items)
     predictions: list[Prediction] = []
     for first in range(0, len(images), _BATCH):
         batch = images[first : first + _BATCH]
-        decoded = [_decoded(image, model.size, model.resize) for image in batch]
+        with quietly():
+            decoded = [_decoded(image, model.size, model.resize) for image in batch]
         pixels = [image for image in decoded if not isinstance(image, str)]
         values = iter(_probabilities(model, pixels))
         for image, result in zip(batch, decoded, strict=True):
@@ -121,7 +143,7 @@ def predict(model: Classifier, items: Sequence[Item]) -> Predictions:
                 predictions.append(Prediction(file, error=result))
             else:
                 predictions.append(Prediction(file, model.classes, next(values)))
-    return Predictions(predictions)
+    return Predictions(predictions, passed_over)
 
 
 def _probabilities(model: Classifier, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -143,16 +165,24 @@ def _decoded(image: Item, size: int, resize: Resize) -> NDArray[np.uint8] | str:
         return error.message
 
 
-def _expanded(items: Sequence[Item]) -> list[Item]:
+def _expanded(items: Sequence[Item]) -> tuple[list[Item], dict[str, int]]:
+    """Return images and files in place of folders, and what is passed over in those."""
     images: list[Item] = []
+    passed_over: Counter[str] = Counter()
     for item in items:
-        if not isinstance(item, Path):
-            images.append(item)
-            continue
-        if not item.exists():
+        if isinstance(item, Path) and not item.exists():
             raise UsageError(f"there is no file {str(item)!r}")
-        inside = sorted(f for f in item.rglob("*") if f.is_file() and not f.name.startswith("."))
-        images += inside if item.is_dir() else [item]
+        if isinstance(item, Path) and item.is_dir():
+            with reading():
+                inside, others = images_below(item)
+            images += inside
+            passed_over.update(others)
+        else:
+            images.append(item)
     if not images:
-        raise UsageError("no files to predict", remedy="hundredfold predict latest photos/*.jpg")
-    return images
+        raise UsageError(
+            "no files to predict",
+            found="; ".join(passed_over_sentences(passed_over)) or None,
+            remedy="hundredfold predict latest photos/*.jpg",
+        )
+    return images, dict(passed_over)

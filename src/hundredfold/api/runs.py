@@ -122,7 +122,8 @@ class Run:
         A file that is not an image gets a prediction with an `error`. Raises UsageError where a
         path does not exist or an array is not an image.
         """
-        return Predictions(prediction.predict(self._open(device, threads), _pictures(pictures)))
+        found = prediction.predict(self._open(device, threads), _pictures(pictures))
+        return Predictions(found, found.passed_over)
 
     def report(self, *, data: Data | None = None, data_dir: File | None = None) -> Path:
         """Write report.html and figures/*.svg into the run's folder; return the page.

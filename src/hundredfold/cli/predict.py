@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from hundredfold.api.runs import load
 from hundredfold.errors import DataError
@@ -15,7 +15,7 @@ def predict(
     run: str,
     /,
     *files: Path,
-    top: int = 1,
+    top: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
     device: str = "auto",
     threads: int = 0,
     out: Path = Path("runs"),
@@ -29,7 +29,7 @@ def predict(
     run
         A run, by name or folder; "latest" is the newest.
     files
-        Image files, or folders of them.
+        Image files, or folders of them; hidden files and other endings in a folder are passed over.
     top
         Number of classes to print for each file, most probable first.
     device
@@ -54,6 +54,8 @@ def predict(
     bad = [prediction for prediction in predictions if prediction.error]
     if len(bad) == len(predictions):
         raise DataError(f"none of the {len(predictions)} files is an image", found=bad[0].error)
+    for sentence in predictions.notes:
+        sys.stderr.write(f"{sentence}\n")
     for prediction in bad:
         sys.stderr.write(f"left out: {prediction.error}\n")
     return {"run": str(opened.folder), **predictions.to_json(top)}

@@ -10,9 +10,11 @@ from hundredfold.data._check import check_folder, check_set
 from hundredfold.data._corrections import pinned
 from hundredfold.data._download import download
 from hundredfold.data._files import fingerprint, reading
-from hundredfold.data._image import Picture, Resize, decode, resize_of, whole
+from hundredfold.data._image import Picture, Resize, decode, quietly, resize_of, whole
 from hundredfold.data._in_memory import Indexed, in_memory
 from hundredfold.data._packed import Packed, Pixels
+from hundredfold.data._passed_over import images_below
+from hundredfold.data._passed_over import sentences as passed_over_sentences
 from hundredfold.data._preview import examples, save_grid
 from hundredfold.data._sources import is_file_of_images, listing_of
 from hundredfold.data._split import limited, split, training
@@ -46,14 +48,17 @@ __all__ = [
     "examples",
     "fingerprint",
     "for_validation",
+    "images_below",
     "in_memory",
     "is_own_images",
     "limited",
     "listing_of",
     "load",
     "locate",
+    "passed_over_sentences",
     "pin_labels",
     "progress",
+    "quietly",
     "reading",
     "refuse_folder",
     "resize_of",

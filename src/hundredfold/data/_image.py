@@ -10,9 +10,11 @@
 import io
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +82,14 @@ def whole(file: Path, most: int) -> NDArray[np.uint8]:
         return np.asarray(_opaque(small.transpose(turn) if turn is not None else small))
     except Exception as error:  # as in `decode`
         raise _unreadable(str(file), error) from None
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Ignore warnings of Pillow in a block of decoding: they name no file."""
+    with catch_warnings():
+        simplefilter("ignore")
+        yield
 
 
 def resize_of(options: Mapping[str, Any]) -> Resize:

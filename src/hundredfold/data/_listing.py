@@ -66,7 +66,7 @@ def of_folders(root: Entry) -> Listing:
         root,
         {part: folder.entry for part, folder in layout.parts.items()},
         cache(partial(_scan.classes, layout)),
-        notes=(*layout.notes, *_passed_over.loops(layout.tree)),
+        notes=(*layout.notes, *_passed_over.unfollowed(layout.tree)),
         passed_over=partial(_passed_over.of_layout, layout),
     )
 
@@ -89,7 +89,7 @@ def of_names(root: Entry, label_of: Callable[[str], str]) -> Listing:
         return dict(sorted(by_class.items()))
 
     count = partial(_passed_over.of_files, tree, None)
-    notes = tuple(_passed_over.loops(tree))
+    notes = tuple(_passed_over.unfollowed(tree))
     return Listing(root, {"train": root}, read, notes=notes, passed_over=count)
 
 

@@ -15,6 +15,7 @@ UNCLASSED = "image without a class"
 UNNAMED = "image that the table does not name"
 UNDRAWN = "image outside the subset"
 UNLABELLED = "image without a label"
+_LINK = "link to a folder elsewhere"
 _BESIDE = "in the folder "  # kind of the images of a folder that is no part
 _OTHERS_BESIDE = "in other folders"
 _MOST_BESIDE, _MOST_ENDINGS = 20, 8  # that are told one by one
@@ -60,10 +61,12 @@ def outside(root: Entry) -> Counter[str]:
 def images_below(root: Path) -> tuple[list[Path], Counts]:
     """Return the image files below a folder, sorted, and what is passed over there.
 
-    Raises DataError for a folder that cannot be read, and for a link to a folder outside it.
+    Links to folders outside are not followed. Raises OSError for a folder that cannot be read.
     """
     tree = _walk.walk(root, inside=False)
-    return [file for file in _walk.images(tree) if isinstance(file, Path)], tree.rest()
+    links = sum(len(folder.unfollowed) for folder in tree.below())
+    others = tree.rest() + Counter({_LINK: links})
+    return [file for file in _walk.images(tree) if isinstance(file, Path)], others
 
 
 def sentences(kinds: Counts) -> Iterator[str]:
@@ -78,9 +81,9 @@ def sentences(kinds: Counts) -> Iterator[str]:
         yield f"passed over {plural(count, 'file')} of {len(endings) - len(told)} other endings"
 
 
-def loops(root: Folder) -> Iterator[str]:
+def unfollowed(root: Folder) -> Iterator[str]:
     """Yield a sentence on links to a folder above, which are not followed."""
-    links = [path for folder in root.below() for path in folder.loops]
+    links = [path for folder in root.below() for path in folder.unfollowed]
     if links:
         first = relative(root.entry, Path(links[0]))
         count = plural(len(links), "link")
@@ -94,9 +97,10 @@ def _words(kind: str, count: int) -> str:
         text = plural(count, f"{ending} file")
         return f"{text}; {remedy}" if (remedy := _formats.remedy(kind)) else text
     if kind == UNCLASSED:
-        return f"{plural(count, kind, 'images without a class')}: beside class folders"
-    if kind.startswith("image "):
-        return plural(count, kind, kind.replace("image", "images", 1))
+        return f"{plural(count, 'image')} without a class: beside class folders"
+    if kind.startswith(("image ", "link ")):
+        noun, _, rest = kind.partition(" ")
+        return f"{plural(count, noun)} {rest}"
     if kind.startswith(_BESIDE):
         return f"{plural(count, 'image')} {kind}: to use it, rename it train, val or test"
     word = {"hidden": "hidden file", "without a suffix": "file without a suffix"}.get(kind)

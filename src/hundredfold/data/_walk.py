@@ -35,7 +35,7 @@ class Folder:
 
     folders: those in it, sorted. images: files with the ending of an image. others: kind ->
     number of other files; those of hidden folders are here. errors: why something cannot be used.
-    strays: why an image cannot be used. loops: links to a folder above, which are not followed.
+    strays: why an image cannot be used. unfollowed: links to folders that are not followed.
     changed: time of the last change in ns.
     """
 
@@ -45,7 +45,7 @@ class Folder:
     others: Counter[str] = field(default_factory=Counter)
     errors: list[Exception] = field(default_factory=list)
     strays: list[Exception] = field(default_factory=list)
-    loops: list[str] = field(default_factory=list)
+    unfollowed: list[str] = field(default_factory=list)
     changed: int = 0
 
     @property
@@ -80,8 +80,8 @@ class Folder:
 def walk(root: Entry, *, inside: bool = True) -> Folder:
     """Return a folder as it is; the walk is remembered while no folder below changes.
 
-    inside: whether an image that is a link out of the root makes its folder unusable. A link to a
-    folder outside does always; one to a folder above it is not followed.
+    inside: whether links out of the root make their folder unusable; else links to images are used,
+    and links to folders are not followed. A link to a folder above it never is.
     """
     if isinstance(root, Member):
         return _walked_members(root)
@@ -236,8 +236,8 @@ class _Walk:
                 self._waiting.append((inner, entry.path, (*above, here)))
         elif _is_image(name):
             folder.images.append(Path(entry.path))
-            if self._inside and entry.is_symlink():
-                self._is_inside(entry.path, folder.strays)
+            if self._inside and entry.is_symlink() and (error := self._outside(entry.path)):
+                folder.strays.append(error)
         else:
             folder.others[kind(name)] += 1
 
@@ -246,19 +246,22 @@ class _Walk:
         if not entry.is_symlink():
             return os.path.join(above[-1], entry.name)  # noqa: PTH118
         target = os.path.realpath(entry.path)
-        if target in above:
-            folder.loops.append(entry.path)
-            return ""
-        return target if self._is_inside(entry.path, folder.errors) else ""
+        error = self._outside(entry.path)
+        if error and self._inside:
+            folder.errors.append(error)
+        elif error or target in above:
+            folder.unfollowed.append(entry.path)
+        else:
+            return target
+        return ""
 
-    def _is_inside(self, path: str, errors: list[Exception]) -> bool:
-        """Return whether a link stays inside the root, or leads nowhere; add an error if not."""
+    def _outside(self, path: str) -> DataError | None:
+        """Return the error of a link that leads out of the root, to something."""
         try:
             need_within(self._root, path)
         except DataError as error:
-            errors.append(error)
-            return False
-        return True
+            return error
+        return None
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:
