@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from hundredfold.data import _image, decode
+from hundredfold.data import _image, _opening, decode
 from hundredfold.errors import DataError
 
 SIZE = 16
@@ -179,7 +179,7 @@ def test_limits_are_kept(picture: Image.Image, tmp_path: Path) -> None:
     large = tmp_path / "large.png"
     large.write_bytes(file_of(picture, "PNG"))
     with large.open("r+b") as stream:
-        stream.truncate(_image.MOST_BYTES + 1)
+        stream.truncate(_opening.MOST_BYTES + 1)
     with pytest.raises(DataError, match=r"large\.png: it takes over 32 MB"):
         decode(large, SIZE)
 

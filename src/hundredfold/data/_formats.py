@@ -3,10 +3,12 @@
 AVIF is read where Pillow was built with it, HEIC where the extra `heic` is installed.
 """
 
+import ctypes
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 
-from PIL import features
+from PIL import _imaging, features
 
 from hundredfold.errors import pip_install
 
@@ -48,8 +50,17 @@ def remedy(suffix: str) -> str:
 
 @cache
 def register() -> None:
-    """Teach Pillow the formats of extras, once a process."""
+    """Teach Pillow the formats of extras, and keep libtiff off the terminal, once a process.
+
+    Its messages name no file; Pillow raises an error with the same reason.
+    """
     if _HAS_HEIC:
         import pillow_heif
 
         pillow_heif.register_heif_opener()
+    with suppress(OSError, AttributeError):  # a Pillow without libtiff, or another system
+        library = ctypes.CDLL(str(_imaging.__file__))
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            silence = getattr(library, name)
+            silence.restype, silence.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+            silence(None)

@@ -7,9 +7,8 @@
   whole image on black, "stretch" the whole image without its aspect.
 """
 
+import errno
 import io
-import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,14 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from hundredfold.data import _bounds
 from hundredfold.data._archives import Member
-from hundredfold.data._formats import FORMATS
+from hundredfold.data._depths import eight_bit, need_known_planes, significant_bits
+from hundredfold.data._formats import FORMATS, register
+from hundredfold.data._opening import read_bytes
 from hundredfold.errors import DataError
 
 MOST_PIXELS = 50_000_000
-MOST_BYTES = 32 * 2**20
+_EXIF = 16 * 2**10  # bytes of an EXIF block from which its tags are checked
+_HEAD = 256 * 2**10  # bytes that most headers lie in
 
-_ORIENTATION, _BITS, _PHOTOMETRIC = 274, 258, 262  # TIFF and EXIF tags
+_ORIENTATION = 274  # a tag of EXIF
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -73,11 +76,15 @@ def whole(file: Path, most: int) -> NDArray[np.uint8]:
     Raises DataError as `decode` does.
     """
     try:
-        with Image.open(io.BytesIO(_bytes(file)), formats=FORMATS) as image:
+        data = read_bytes(file)
+        _bounds.need_little(data)
+        with _pillow(io.BytesIO(data)) as image:
             _need_few_pixels(image)
+            _bounds.need_few_scans(data, _pixels(image))
             image.draft(None, (2 * most, 2 * most))
+            need_known_planes(image)
             image.load()
-            small, turn = _eight_bit(image), _TURNS.get(_orientation(image))
+            small, turn = eight_bit(image, data), _TURNS.get(_orientation(image))
         small.thumbnail((most, most))
         return np.asarray(_opaque(small.transpose(turn) if turn is not None else small))
     except Exception as error:  # as in `decode`
@@ -100,49 +107,72 @@ def resize_of(options: Mapping[str, Any]) -> Resize:
 
 def dimensions(file: Path | Member) -> tuple[int, int]:
     """Return width and height in pixels from the header of an image file, without decoding it."""
-    with (
-        _opened(file) if isinstance(file, Path) else io.BytesIO(_bytes(file)) as stream,
-        Image.open(stream, formats=FORMATS) as image,
-    ):
+    with _header(file) as image:
         return image.size
 
 
-def _bytes(file: Path | Member | bytes) -> bytes:
-    if isinstance(file, Member):
-        file = file.read(MOST_BYTES + 1)
-    if isinstance(file, Path):
-        with _opened(file) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            file = stream.read() if size <= MOST_BYTES else bytes(MOST_BYTES + 1)
-    if len(file) > MOST_BYTES:
-        raise DataError(f"it takes over {MOST_BYTES >> 20} MB")
-    return file
+def highest_grey(file: Path | Member) -> int | None:
+    """Return the highest of the 16-bit grey values of a file; None for any other image."""
+    with _header(file) as image:
+        if not image.mode.startswith("I") or image.format != "PNG":
+            return None
+    data = read_bytes(file)
+    _bounds.need_little(data)
+    with _pillow(io.BytesIO(data)) as image:
+        _need_few_pixels(image)
+        highest = int(np.asarray(image).max())
+    return None if significant_bits(data, highest) < 16 else highest
 
 
-def _opened(file: Path) -> IO[bytes]:
-    """Open a regular file; a pipe would make the reader wait for ever."""
-    stream = open(file, "rb", buffering=0, opener=_without_waiting)  # noqa: SIM115
-    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-        stream.close()
-        raise DataError("it is not a regular file")
-    return stream
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+@contextmanager
+def _header(file: Path | Member) -> Iterator[Image.Image]:
+    """Open an image to look at its header, from its first bytes where they are enough."""
+    data = read_bytes(file, _HEAD)
+    try:
+        _bounds.need_little(data)
+        image = _pillow(io.BytesIO(data))
+    except Exception:  # decoders raise anything; a TIFF may have its header at its end
+        data = read_bytes(file)
+        _bounds.need_little(data)
+        image = _pillow(io.BytesIO(data))
+    with image:
+        yield image
 
 
 def _decoded(file: Path | Member | bytes, size: int, resize: Resize) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(_bytes(file)), formats=FORMATS) as image:
+    data = read_bytes(file)
+    _bounds.need_little(data)
+    with _pillow(io.BytesIO(data)) as image:
         _need_few_pixels(image)
+        whole = _pixels(image)
+        _bounds.need_few_scans(data, whole)
         image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at half, quarter ... its size
-        image.load()
-        return _resized(image, size, resize)
+        need_known_planes(image)
+        with _bounds.room(_memory(image, whole)):
+            image.load()
+            return _resized(image, size, resize, data)
 
 
-def _resized(image: Image.Image, size: int, resize: Resize) -> NDArray[np.uint8]:
+def _pillow(stream: IO[bytes]) -> Image.Image:
+    """Open an image of one of FORMATS; its pixels are not decoded yet."""
+    register()
+    return Image.open(stream, formats=FORMATS)
+
+
+def _pixels(image: Image.Image) -> int:
+    return image.size[0] * image.size[1]
+
+
+def _memory(image: Image.Image, whole: int) -> int:
+    """Return about how many bytes decoding takes. whole: pixels before a draft made them fewer."""
+    plain = image.mode in ("RGB", "RGBA", "L", "1") and image.format not in ("WEBP", "AVIF", "HEIF")
+    progressive = 8 * whole if "progression" in image.info else 0
+    return _pixels(image) * (4 if plain else 24) + progressive
+
+
+def _resized(image: Image.Image, size: int, resize: Resize, data: bytes = b"") -> NDArray[np.uint8]:
     _need_few_pixels(image)
-    square = _SQUARES[resize](_eight_bit(image), size)
+    square = _SQUARES[resize](eight_bit(image, data), size)
     turn = _TURNS.get(_orientation(image))
     square = square.transpose(turn) if turn is not None else square
     return np.asarray(_opaque(square))
@@ -161,28 +191,6 @@ def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
     if (pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[2] != 3)) or not pixels.size:
         raise DataError(f"it is {shape or 'a number'}, not height x width x 3")
     return Image.fromarray(np.ascontiguousarray(pixels))
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Return a mode that can be resized: L, RGB or RGBA."""
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_grey(image))
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    mode = "L" if image.mode in ("1", "L") else "RGB"
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _grey(image: Image.Image) -> NDArray[np.uint8]:
-    """Scale grey of more than 8 bits: 12 or 16 of them, or floats in [0, 1]."""
-    tags = getattr(image, "tag_v2", {})
-    values = np.asarray(image)
-    white = 1 if image.mode == "F" else (1 << tags.get(_BITS, (16,))[0]) - 1
-    low, high = values.min(), values.max()
-    if not (low >= 0 and high <= white <= 65535):
-        raise DataError(f"its grey values are {low:g} to {high:g} and white is not defined")
-    scaled = (values.astype(np.float32) * np.float32(255 / white)).round().astype(np.uint8)
-    return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled  # 0: white is zero
 
 
 def _cropped(image: Image.Image, size: int) -> Image.Image:
@@ -221,9 +229,19 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 def _orientation(image: Image.Image) -> int:
     try:
+        for name in ("exif", "Raw profile type exif"):
+            _need_sound_exif(image.info.get(name, b""))
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # the pixels may be intact where the EXIF block is damaged
         return 1
+
+
+def _need_sound_exif(block: bytes | str) -> None:
+    """Raise DataError for EXIF whose tags stand for more than it holds; small blocks cannot."""
+    if len(block) > _EXIF:
+        _bounds.need_few_tags(
+            bytes.fromhex("".join(block.split("\n")[3:])) if isinstance(block, str) else block
+        )
 
 
 def _unreadable(name: str, error: Exception) -> DataError:
@@ -236,6 +254,8 @@ def _unreadable(name: str, error: Exception) -> DataError:
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return f"it is not a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image"
-    if isinstance(error, FileNotFoundError | PermissionError):
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "it is a link to itself"
+    if isinstance(error, OSError) and error.strerror:
         return str(error.strerror).lower()
     return str(error) or type(error).__name__
