@@ -78,6 +78,32 @@ def test_a_folder_stands_for_the_images_in_it(made: Run, photos: list[Path]) -> 
     assert all(len(one.top(5)) == 5 for one in found)
 
 
+def test_what_training_passes_over_is_passed_over_and_said(
+    made: Run, photos: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photos[0].parent
+    for place in (".ipynb_checkpoints", "__MACOSX", "@eaDir"):
+        (folder / place).mkdir()
+        (folder / place / "0.png").write_bytes(photos[0].read_bytes())
+    (folder / "notes.txt").write_text("not an image")
+    (folder / "out").symlink_to("/")
+    found = prediction.predict(opened(made), [folder])
+    assert [one.file for one in found] == [str(path) for path in photos]
+    assert found.passed_over == {
+        ".txt": 1, "in a folder of the system": 2, "in a hidden folder": 1,
+        "link to a folder elsewhere": 1,
+    }  # fmt: skip
+    assert found[:2].to_json()["passed_over"] == found.passed_over
+    assert "passed over 2 files in a folder of the system" in found.notes
+
+
+@pytest.mark.parametrize("top", [0, -1])
+def test_fewer_classes_than_one_are_a_matter_of_usage(made: Run, photos: list[Path], top) -> None:
+    assert cli.main(["predict", str(made.folder), str(photos[0]), "--top", str(top)]) == 2
+    with pytest.raises(UsageError, match="not positive"):
+        prediction.predict(opened(made), photos[:1])[0].top(top)
+
+
 def test_a_broken_file_gets_an_error_and_the_others_their_labels(
     made: Run, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from hundredfold.data import _image, _opening, decode
+from hundredfold.data import _opening, decode
 from hundredfold.errors import DataError
 
 SIZE = 16

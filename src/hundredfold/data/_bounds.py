@@ -30,24 +30,31 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 def need_little(data: bytes) -> None:
     """Raise DataError for a file that would cost far more than its size lets expect."""
     if data.startswith(b"\xff\xd8"):
-        scans = data.count(b"\xff\xda")
+        head, scans = _scans(data)
         if scans > _SCANS:
             raise DataError(f"it has about {scans:,} scans, over {_SCANS}")
-    if len(data) <= _SMALL:
+        if head > _SMALL:
+            need_few_tags(data[:head])
+    elif len(data) <= _SMALL:
         return
-    for pieces in (_markers(data), _chunks(data), _blocks(data)):
-        for number, _ in enumerate(pieces):
+    elif data.startswith((b"\x89PNG", b"GIF8")):
+        for number, _ in enumerate(_chunks(data) if data[0] == 0x89 else _blocks(data)):
             if number >= _PIECES:
-                raise DataError(f"it has over {_PIECES:,} pieces before its pixels")
-    if data.startswith(b"BM") and len(data) > _RUNS and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
-        raise DataError(f"it is a BMP of runs of over {_RUNS >> 20} MB")
-    need_few_tags(data)
+                raise DataError(f"it has over {_PIECES:,} pieces beside its pixels")
+    elif data.startswith(b"BM"):
+        if len(data) > _RUNS and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
+            raise DataError(f"it is a BMP of runs of over {_RUNS >> 20} MB")
+    elif data.startswith(_TIFFS):
+        _need_sound_tags(data, 0)
+    elif not data.startswith(b"RIFF"):  # AVIF and HEIC, which are read with their tags
+        need_few_tags(data)
 
 
 def need_few_scans(data: bytes, pixels: int) -> None:
     """Raise DataError for a JPEG whose scans together have too many pixels."""
-    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") * pixels > _SCANNED:
-        raise DataError(f"its scans have over {_SCANNED // 10**9} thousand million pixels together")
+    large = pixels * _SCANS > _SCANNED and data.startswith(b"\xff\xd8")
+    if large and _scans(data)[1] * pixels > _SCANNED:
+        raise DataError(f"its scans have over {_SCANNED // 10**6:,} million pixels together")
 
 
 def need_few_tags(data: bytes) -> None:
@@ -112,13 +119,24 @@ def _need_sound_tags(data: bytes, start: int) -> None:
         raise DataError(f"its tags have {numbers:,} numbers, over {_VALUES:,}")
 
 
-def _markers(data: bytes) -> Iterator[int]:
-    """Yield the places of the markers of a JPEG, up to its first scan."""
-    at = 2 if data.startswith(b"\xff\xd8") else len(data)
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != 0xDA:
-        yield at
-        filled = data[at + 1] in (0x00, 0xFF) or 0xD0 <= data[at + 1] <= 0xD9
-        at += 1 if filled else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+def _scans(data: bytes) -> tuple[int, int]:
+    """Return the bytes before the first scan of a JPEG, and about how many scans are decoded.
+
+    Raises DataError for too many markers. One scan of all colours is the only one that is decoded.
+    """
+    at, colours, markers = 2, 0, 0
+    while at + 10 <= len(data) and data[at] == 0xFF and (marker := data[at + 1]) != 0xDA:
+        if 0xC0 <= marker <= 0xC1:
+            colours = data[at + 9]
+        filled = marker in (0x00, 0xFF) or 0xD0 <= marker <= 0xD9
+        at += 1 if filled else 2 + (data[at + 2] << 8 | data[at + 3])
+        markers += 1
+        if markers > _PIECES:
+            raise DataError(f"it has over {_PIECES:,} pieces before its pixels")
+    whole = (
+        colours and data[at : at + 2] == b"\xff\xda" and data[at + 4 : at + 5] == bytes((colours,))
+    )
+    return at, 1 if whole else data.count(b"\xff\xda", at)
 
 
 def _chunks(data: bytes) -> Iterator[int]:

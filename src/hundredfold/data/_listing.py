@@ -47,6 +47,10 @@ class Listing:
         """Return the files of a part with the indices of their classes."""
         return _scan.labelled(self.read(part), classes)
 
+    def all(self, part: str) -> list[Entry]:
+        """Return the files of a part, class by class."""
+        return [file for some in self.read(part).values() for file in some]
+
     def name(self, file: Entry) -> str:
         """Return the name of a file, relative to the root."""
         return _scan.relative(self.root, file)

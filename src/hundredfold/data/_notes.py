@@ -9,23 +9,32 @@ from numpy.typing import NDArray
 
 from hundredfold import duplicates
 from hundredfold.cache import Store
-from hundredfold.data import _passed_over, _scan, _store
+from hundredfold.data import _passed_over, _scan, _sizes, _store
 from hundredfold.data._listing import Listing
 from hundredfold.data._packed import SUM, Packed
 from hundredfold.data._types import Split
+from hundredfold.data._walk import Entry
 from hundredfold.wording import plural
 
 _SHOWN = 3
 _COMPARED = 2000  # images that are compared for near-duplicates: two seconds of one core
 _BLOCK = 256  # images
 _KEPT = 200  # data sets whose notes stay
-_VERSION = 5  # raise it when another note could be written
+_OPENED = 16  # files whose grey levels are looked at
+_DARK = 2**13  # of 65,536 grey levels
+_VERSION = 6  # raise it when another note could be written
 
 
 def notes(
-    cache: Path, root: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]
+    cache: Path,
+    root: Path,
+    parts: Mapping[str, _store.Part],
+    classes: tuple[str, ...],
+    files: Sequence[Entry] = (),
 ) -> tuple[str, ...]:
     """Return notes on the parts that training sees, one sentence each.
+
+    files: those of the training part, of which a few are opened.
 
     Up to a few thousand images are compared for near-duplicates, more only for equal ones, which
     takes no longer than reading them. The notes are cached for the same images and classes.
@@ -35,7 +44,7 @@ def notes(
     key = store.key(_store.digest(parts.values(), classes))
     odd = store.load(key)
     if odd is None:
-        odd = list(_odd(cache, parts, classes))
+        odd = [*_dark(files), *_odd(cache, parts, classes)]
         store.save(key, odd)
     see = [f"see: hundredfold data check {root}"] if unreadable or odd else []
     return (*unreadable, *odd, *see)
@@ -53,6 +62,17 @@ def left_out(root: object, part: _store.Part) -> str:
     count, total = len(part.left_out), len(part.left_out) + len(part.names)
     more = f"; and {count - _SHOWN:,} more" if count > _SHOWN else ""
     return f"left out {count:,} of {total:,} files of {root} that cannot be read: {first}{more}"
+
+
+def _dark(files: Sequence[Entry]) -> Iterator[str]:
+    """Yield a sentence where 16-bit images use a small part of their grey levels."""
+    highest = [_sizes.highest_grey(file) for file in files[:: max(1, len(files) // _OPENED)]]
+    found = [value for value in highest if value is not None]
+    if found and max(found) < _DARK:
+        yield (
+            f"16-bit images use grey levels up to {max(found):,} of 65,535, so they are almost "
+            "black: scale them to the full range, or save them with 8 bits"
+        )
 
 
 def _odd(cache: Path, parts: Mapping[str, _store.Part], classes: tuple[str, ...]) -> Iterator[str]:

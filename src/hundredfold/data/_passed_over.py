@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hundredfold.data import _formats, _walk
+from hundredfold.data._part_names import PARTS
 from hundredfold.data._scan import Layout, relative, shown
 from hundredfold.data._walk import Entry, Folder
 from hundredfold.wording import plural
@@ -31,6 +32,9 @@ def of_layout(layout: Layout) -> Counts:
         kinds[UNCLASSED] += len(folder.images)
     if id(layout.tree) not in parts:
         for folder in (f for f in layout.tree.folders if id(f) not in parts):
+            if folder.name.lower() in PARTS:  # a part without class folders
+                kinds[UNCLASSED] += folder.count()
+                continue
             told = sum(kind.startswith(_BESIDE) for kind in kinds) < _MOST_BESIDE
             name = _BESIDE + repr(shown(folder.name)) if told else _OTHERS_BESIDE
             kinds[name] += folder.count()
@@ -97,7 +101,7 @@ def _words(kind: str, count: int) -> str:
         text = plural(count, f"{ending} file")
         return f"{text}; {remedy}" if (remedy := _formats.remedy(kind)) else text
     if kind == UNCLASSED:
-        return f"{plural(count, 'image')} without a class: beside class folders"
+        return f"{plural(count, 'image')} without a class: in no class folder"
     if kind.startswith(("image ", "link ")):
         noun, _, rest = kind.partition(" ")
         return f"{plural(count, noun)} {rest}"

@@ -7,6 +7,7 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
+from hundredfold.data import _image
 from hundredfold.data._image import dimensions
 from hundredfold.data._listing import Listing
 from hundredfold.data._walk import Entry
@@ -36,3 +37,12 @@ def shapes(files: Iterable[Entry]) -> list[tuple[int, int]]:
             with suppress(Exception):  # decoders raise anything; decoding names such files
                 found.append(dimensions(file))
     return found
+
+
+def highest_grey(file: Entry) -> int | None:
+    """Return the highest 16-bit grey value of a file; None where it has another depth."""
+    with catch_warnings():
+        simplefilter("ignore")
+        with suppress(Exception):  # as above
+            return _image.highest_grey(file)
+    return None

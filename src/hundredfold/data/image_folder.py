@@ -40,7 +40,7 @@ def image_folder(
     subset: int = 0,
     store: str = "auto",
 ) -> DataSet:
-    """Load JPEG, PNG, WebP, BMP, GIF or TIFF files from the folder, archive or table in --data-dir.
+    """Load JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF files of the folder, archive or table given.
 
     size: height and width in pixels, 8 to 1024; 0 takes the shorter side of half of the images,
         at most 64.
@@ -88,7 +88,9 @@ def _loaded(
         size=size,
         digest=_store.digest(ready.values(), names),
         parts=_openers(parts, ready),
-        notes=_notes.of_listing(listing, _notes.notes(source.cache, folder, ready, names)),
+        notes=_notes.of_listing(
+            listing, _notes.notes(source.cache, folder, ready, names, listing.all("train"))
+        ),
         resolved={"size": size, "labels": options.labels},
         paths=_paths(source, options),
     )
