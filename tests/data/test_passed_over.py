@@ -193,7 +193,7 @@ def test_a_walk_is_remembered_until_a_folder_changes(photos: Photos) -> None:
 
 def test_a_deep_tree_is_walked(tmp_path: Path) -> None:
     folder = tmp_path
-    for _ in range(450):
+    for _ in range(300):
         folder = folder / "d"
         folder.mkdir()
     Image.new("RGB", (9, 9)).save(folder / "0.png")
