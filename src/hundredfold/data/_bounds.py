@@ -5,9 +5,10 @@ tag may stand for the whole file. What is checked costs microseconds beside the 
 files need no look, since little of anything fits into them.
 """
 
+import ctypes
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Condition
 
 from hundredfold.errors import DataError
@@ -85,9 +86,16 @@ def room(size: int) -> Iterator[None]:
     try:
         yield
     finally:
+        _trim()
         with _changed:
             _flying.remove(size)
             _changed.notify_all()
+
+
+def _trim() -> None:
+    """Give freed memory back to the system: glibc keeps that of each thread for it alone."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 _changed = Condition()

@@ -150,7 +150,9 @@ def _decoded(file: Path | Member | bytes, size: int, resize: Resize) -> NDArray[
         need_known_planes(image)
         with _bounds.room(_memory(image, whole)):
             image.load()
-            return _resized(image, size, resize, data)
+            pixels = _resized(image, size, resize, data)
+            image.close()  # its memory is free before another image gets room
+            return pixels
 
 
 def _pillow(stream: IO[bytes]) -> Image.Image:
@@ -165,7 +167,7 @@ def _pixels(image: Image.Image) -> int:
 
 def _memory(image: Image.Image, whole: int) -> int:
     """Return about how many bytes decoding takes. whole: pixels before a draft made them fewer."""
-    plain = image.mode in ("RGB", "RGBA", "L", "1") and image.format not in ("WEBP", "AVIF", "HEIF")
+    plain = image.mode in ("RGB", "L", "1") and image.format not in ("WEBP", "AVIF", "HEIF")
     progressive = 8 * whole if "progression" in image.info else 0
     return _pixels(image) * (4 if plain else 24) + progressive
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from warnings import warn
@@ -30,7 +30,7 @@ class Parts:
     """The parts of a listing as they are decoded.
 
     cache: its folder. classes: their names, by index. size: height and width in pixels. packed:
-    whether images are kept as JPEGs.
+    whether images are kept as JPEGs. keys: cache key of each part, once it is known.
     """
 
     cache: Path
@@ -39,6 +39,7 @@ class Parts:
     size: int
     resize: Resize = "crop"
     packed: bool = False
+    keys: dict[str, str] = field(default_factory=dict, compare=False)
 
     def stored(self, store: str) -> "Parts":
         """Return the parts as they are to be kept: "pixels", "jpeg" or "auto".
@@ -52,7 +53,7 @@ class Parts:
             )
         if store != "auto":
             return replace(self, packed=store == "jpeg")
-        key = self._key(self._labelled("train"))
+        key = self._key("train", self._labelled("train"))
         for kept in (self, replace(self, packed=True)):
             if _store.exists(self.cache, kept._group("train"), key):
                 return kept
@@ -67,7 +68,7 @@ class Parts:
         """Return a part, decoded where the cache lacks it. Raises DataError for an empty one."""
         files = self._labelled(name)
         decode_all = partial(self._decode, files)
-        part = _store.prepare(self.cache, self._group(name), self._key(files), decode_all)
+        part = _store.prepare(self.cache, self._group(name), self._key(name, files), decode_all)
         if name == "test" and part.left_out:
             text = _notes.left_out(self.listing.where[name], part)
             warn(text, HundredfoldWarning, stacklevel=2)
@@ -91,14 +92,17 @@ class Parts:
         digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
         return f"image_folder/{digest}-{self.size}{'-packed' if self.packed else ''}/{name}"
 
-    def _key(self, files: Labelled) -> str:
+    def _key(self, part: str, files: Labelled) -> str:
         """Return the cache key of a part: path, label, size and times of every file."""
+        if part in self.keys:
+            return self.keys[part]
         facts: list[object] = [self.size] if self.resize == "crop" else [self.size, self.resize]
         names = _walk.names(self.listing.root, (file for file, _ in files))
         with _files.reading():
             for name, (file, label) in zip(names, files, strict=True):
                 facts.append((name, label, *_walk.size_and_times(file)))
-        return json.dumps(facts)
+        self.keys[part] = json.dumps(facts)
+        return self.keys[part]
 
     def _decode(self, files: Labelled) -> Rows:
         root = self.listing.root
