@@ -21,7 +21,7 @@ _HEADERS = 64  # places in a file that look like the header of tags
 _VALUES = 200_000  # numbers in the tags of a TIFF, such as the places of its strips
 _RUNS = 4 * 2**20  # bytes of a BMP in runs, which Pillow decodes in Python
 _FLIGHT = 800 * 2**20  # bytes of large images that are decoded at a time, by all threads
-_LARGE = 32 * 2**20  # bytes from which an image waits for room
+LARGE = 32 * 2**20  # bytes from which an image waits for room
 
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # + is BigTIFF
 _NUMBERS = (3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 16, 17, 18)  # types that become Python's numbers
@@ -75,11 +75,8 @@ def need_few_tags(data: bytes) -> None:
 def room(size: int) -> Iterator[None]:
     """Wait until an image of a size in bytes has room among those that are decoded.
 
-    Small ones never wait; one image alone always has room.
+    Those below LARGE need not ask; one image alone always has room.
     """
-    if size < _LARGE:
-        yield
-        return
     with _changed:
         _changed.wait_for(lambda: not _flying or sum(_flying) + size <= _FLIGHT)
         _flying.append(size)

@@ -148,7 +148,11 @@ def _decoded(file: Path | Member | bytes, size: int, resize: Resize) -> NDArray[
         _bounds.need_few_scans(data, whole)
         image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at half, quarter ... its size
         need_known_planes(image)
-        with _bounds.room(_memory(image, whole)):
+        memory = _memory(image, whole)
+        if memory < _bounds.LARGE:
+            image.load()
+            return _resized(image, size, resize, data)
+        with _bounds.room(memory):
             image.load()
             pixels = _resized(image, size, resize, data)
             image.close()  # its memory is free before another image gets room
