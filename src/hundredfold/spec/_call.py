@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hundredfold.errors import UsageError, shortened
+from hundredfold.spec._bounds import bounded
 
 _LONGEST = 10_000  # characters of a part, at most
+_PARTS = 100  # of a chain, at most
+_WRONG = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 _FILE = re.compile(
     r"""([^\s|()"'=,]+\.py|python):(?=[A-Za-z_])"""
 )  # prefix of a part in a user's own file
@@ -48,11 +51,11 @@ def parse_chain(text: str) -> tuple[Call, ...]:
     if text.strip() in ("", "none"):
         return ()
     try:
-        if len(text) > _LONGEST:
+        if len(text) > _LONGEST or text.count("|") > _PARTS:
             raise ValueError
         marked, files = _mark_files(text.strip())
         return tuple(_calls(ast.parse(marked, mode="eval").body, files))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _WRONG:
         raise UsageError(
             f"cannot read {shortened(text)}",
             found="a part is written name(option=value, ...); parts are joined by |",
@@ -61,10 +64,14 @@ def parse_chain(text: str) -> tuple[Call, ...]:
 
 
 def literal(text: str) -> Any:
-    """Parse a value as in a call; a bare word is a string."""
+    """Parse a value as in a call; a bare word is a string. Raises UsageError for long text."""
+    if len(text) > _LONGEST:
+        raise UsageError(
+            f"cannot read {shortened(text)}", found=f"a value has at most {_LONGEST:,} characters"
+        )
     try:
         return _value(ast.parse(text, mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _WRONG:
         return text
 
 
@@ -106,5 +113,5 @@ def _named(name: str, options: dict[str, Any], files: list[str]) -> Call:
 
 
 def _value(node: ast.expr) -> Any:
-    value = ast.literal_eval(node)
+    value = bounded(ast.literal_eval(node))
     return tuple(value) if isinstance(value, list) else value
