@@ -199,18 +199,16 @@ def with_values(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
     Raises UsageError for an unknown option, and for a number out of range.
     """
     hints = get_type_hints(kind, include_extras=True)
-    for key in options:
-        if key not in keys_of(kind):
-            near = closest(key, keys_of(kind))
+    for key, value in options.items():
+        if key not in hints:
+            near = closest(key, hints)
             raise UsageError(
                 f"there is no option {shortened(key)}",
                 remedy=f"did you mean {near!r}?" if near else None,
             )
-    given = {key: value for key, value in options.items() if value is not None}
-    for key, value in given.items():
-        if limits := limits_of(hints[key]):
+        if value is not None and (limits := limits_of(hints[key])):
             need(key, value, limits)
-    return given
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def recipe_changes(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,9 +291,3 @@ def call_text(function: str, recipe: str, options: Mapping[str, Any]) -> str:
 def _short(value: Any) -> str:
     plain = isinstance(value, str | int | float | bool | os.PathLike | None)
     return repr(os.fspath(value) if isinstance(value, os.PathLike) else value) if plain else "..."
-
-
-def keys_of(kind: Any) -> frozenset[str]:
-    """Return the keys of a TypedDict in which every key is optional."""
-    keys: frozenset[str] = kind.__optional_keys__
-    return keys

@@ -24,7 +24,7 @@ def choose(name: str) -> torch.device:
     """
     if not _NAMES.fullmatch(name):
         raise UsageError(
-            f"{shortened(name)} is no device that can train",
+            f"there is no device {shortened(name)} to train on",
             found="devices are cpu, cuda, cuda:1 and mps",
             remedy="--device auto",
         )

@@ -2,6 +2,7 @@
 
 import ast
 from functools import cache
+from types import EllipsisType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from hundredfold.spec import _ranges
@@ -20,7 +21,10 @@ def evaluate(text: str) -> Any:
     Raises ValueError for names other than the plain types, Literal, and those of ranges.
     """
     try:
-        return _value(ast.parse(text, mode="eval").body)
+        kind = _value(ast.parse(text, mode="eval").body)
+        if isinstance(kind, str | int | float | Limits | EllipsisType):
+            raise ValueError
+        return kind
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text[:100]!r} is no type of an option") from error
 

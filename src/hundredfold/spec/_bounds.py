@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 _DEPTH = 8  # of values within values
-_VALUES = 20_000  # in all
+_VALUES = 50_000  # in all
 _KEY = 200  # characters
 _TEXT = 10_000  # characters
 _BITS = 3_000  # of a whole number: 900 digits

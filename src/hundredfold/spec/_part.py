@@ -1,6 +1,7 @@
 """Parts of a recipe, checked against their signatures, with every default filled in."""
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -126,21 +127,18 @@ def _checked(call: Call, option: Option, value: Any, own: OwnCode | None) -> Any
     if not option.annotation:
         return value
     try:
-        adapter = _adapter(option.annotation)
+        return _adapter(option.annotation).validate_python(value, strict=True)
+    except ValidationError as error:
+        in_range = error.errors()[0]["type"] != "value_error"
+        if option.limits and isinstance(value, int | float) and not isinstance(value, bool):
+            fraction = isinstance(value, float) and math.isfinite(value) and not value.is_integer()
+            of_another_type = fraction and "float" not in option.type
+            in_range = of_another_type or value in option.limits
+        raise _refused(call, option, value, not in_range) from None
     except (ValueError, PydanticUserError, SchemaError):
         if own is None:
             raise
         return value  # the user's own type is not checked
-    try:
-        return adapter.validate_python(value, strict=True)
-    except ValidationError as error:
-        wrong_number = isinstance(value, int | float) and not isinstance(value, bool)
-        outside = option.limits and (
-            value not in option.limits
-            if wrong_number
-            else error.errors()[0]["type"] == "value_error"
-        )
-        raise _refused(call, option, value, bool(outside)) from None
 
 
 def _refused(call: Call, option: Option, value: Any, outside: bool) -> UsageError:

@@ -100,7 +100,7 @@ class OneOf(Limits):
         return min(self.values, key=lambda valid: abs(valid - value))
 
     def __str__(self) -> str:
-        return f"one of {', '.join(map(_number, self.values))}"
+        return f"one of {', '.join(map(str, self.values))}"
 
 
 Fraction: TypeAlias = Annotated[float, Range(0, 1)]

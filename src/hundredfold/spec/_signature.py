@@ -155,7 +155,7 @@ def _arguments(definition: Definition) -> ast.arguments:
 
 
 def _option(argument: ast.arg, default: ast.expr | None) -> Option:
-    annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+    annotation = _text(argument.annotation) if argument.annotation else ""
     limits = None
     with suppress(ValueError):  # the user's own type
         limits = limits_of(evaluate(annotation)) if annotation else None
@@ -167,9 +167,17 @@ def _option(argument: ast.arg, default: ast.expr | None) -> Option:
         return Option(name, kind, value, False, annotation, limits)
     except (ValueError, TypeError, RecursionError, MemoryError):
         raise UsageError(
-            f"the default of {name} is {shortened(ast.unparse(default))}, not a plain value",
+            f"the default of {name} is {shortened(_text(default))}, not a plain value",
             remedy="a number, text, True, False or a tuple of these",
         ) from None
+
+
+def _text(node: ast.expr) -> str:
+    """Return an expression as it may be written; "..." for one that is too deep or too long."""
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError, MemoryError):
+        return "..."
 
 
 def _path(package: str) -> Path:
