@@ -1,10 +1,11 @@
 """The errors that a user can cause: one sentence, the cause, a remedy, and an exit code."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_LINE = 2_000  # characters of a line of an error, at most
+_LINE, _WORD = 2_000, 500  # characters of a line and of a word of an error, at most
 _PLAIN = (int, float, bytes, list, tuple, dict, set, frozenset)
 
 
@@ -86,14 +87,16 @@ class Terminated(KeyboardInterrupt):
 
 
 def _cut(text: str) -> str:
-    """Return text whose lines have their middle left out where they are long."""
-    if len(text) <= _LINE:
+    """Return text with the middle of long words and long lines left out."""
+    if len(text) <= _WORD:
         return text
-    half = _LINE // 2
-    lines = text.split("\n")
-    return "\n".join(
-        line if len(line) <= _LINE else f"{line[:half]} ... {line[-half:]}" for line in lines
-    )
+    text = re.sub(rf"\S{{{_WORD},}}", lambda match: _ends(match[0], _WORD // 3), text)
+    return "\n".join(_ends(line, _LINE) for line in text.split("\n"))
+
+
+def _ends(text: str, most: int) -> str:
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
 
 
 def pip_install(*packages: str) -> str:
@@ -124,4 +127,4 @@ def shortened(value: object, most: int = 200) -> str:
         text = repr(value) if isinstance(value, _PLAIN) else str(value)
     except (ValueError, RecursionError):  # it holds such a number, or lies too deep
         return f"a {type(value).__name__} too large to show"
-    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 2 :]}"
+    return _ends(text, most)

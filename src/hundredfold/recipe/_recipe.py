@@ -259,10 +259,12 @@ def _validated(kind: type[R], fields: Mapping[str, Any], files: OwnFiles | None)
         reason = first["msg"].removeprefix("Value error, ")
         if not field:  # a rule over several fields, whose message is complete
             raise UsageError(f"invalid recipe: {reason}") from None
-        limits = limits_of_field(field)
+        limits, given = limits_of_field(field), first["input"]
+        nearest = limits.nearest(given) if limits and isinstance(given, int | float) else None
         raise UsageError(
-            f"invalid recipe: {field} = {shortened(first['input'])}",
+            f"invalid recipe: {field} = {shortened(given)}",
             found=f"{field} is {limits}" if limits else reason,
+            remedy=f"{field} = {nearest}" if limits and nearest in limits else None,
         ) from None
 
 

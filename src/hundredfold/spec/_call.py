@@ -1,6 +1,7 @@
 """Parse "wrn(depth=28)" and "pad_crop(pixels=4) | flip"; nothing is evaluated."""
 
 import ast
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ def _calls(node: ast.expr, files: list[str]) -> list[Call]:
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
             if any(word.arg is None for word in keywords):
                 raise ValueError
-            options = {str(word.arg): _value(word.value) for word in keywords}
+            options = {str(word.arg): _option(word.value) for word in keywords}
             if len(options) != len(keywords):
                 raise ValueError
             return [_named(name, options, files)]
@@ -110,6 +111,16 @@ def _named(name: str, options: dict[str, Any], files: list[str]) -> Call:
         if name.startswith(mark):
             return Call(name.removeprefix(mark), options, file)
     return Call(name, options)
+
+
+def _option(node: ast.expr) -> Any:
+    """Return an option's value; nan and inf are numbers, which ranges then refuse."""
+    match node:
+        case ast.Name(id="nan" | "inf" as name):
+            return float(name)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Name(id="inf")):
+            return -math.inf
+    return _value(node)
 
 
 def _value(node: ast.expr) -> Any:

@@ -144,7 +144,8 @@ def _checked(call: Call, option: Option, value: Any, own: OwnCode | None) -> Any
 def _refused(call: Call, option: Option, value: Any, outside: bool) -> UsageError:
     limits, valid = option.limits, option.default
     if limits and outside and isinstance(value, int | float):
-        valid = limits.nearest(value)
+        nearest = limits.nearest(value)
+        valid = nearest if nearest in limits else valid
     wrong = "out of range" if outside else f"not of the type {option.type}"
     return UsageError(
         f"{call.name}({option.name}={shortened(value)}) is {wrong}",

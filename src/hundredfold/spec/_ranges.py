@@ -21,7 +21,7 @@ class Limits:
         raise NotImplementedError
 
     def nearest(self, value: float) -> float:
-        """Return the valid number that is closest to a wrong one."""
+        """Return the number that is closest to a wrong one: valid, or an open bound."""
         raise NotImplementedError
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
