@@ -57,7 +57,6 @@ def test_a_folder_that_cannot_be_written_names_the_way_out() -> None:
         ["--batch-size", "9" * 20_000],
         [f"--{'d' * 20_000}", "3"],
         ["--weights", "d" * 20_000],
-        ["--name", "d" * 300],
         ["--set", f"model.{'d' * 20_000}=1"],
         ["--set", f"epochs={'-' * 9_000}1"],
         ["--metric", "d" * 20_000],
@@ -72,3 +71,11 @@ def test_what_was_given_is_repeated_in_short(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert len(error) < 1_500
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught:
+        (tmp_path / ("d" * 300)).mkdir()
+    told = _failure.as_error(caught.value, ["train"])
+    assert told.exit_code == 2
+    assert told.remedy == "a shorter name"

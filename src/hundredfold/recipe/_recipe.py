@@ -260,11 +260,13 @@ def _validated(kind: type[R], fields: Mapping[str, Any], files: OwnFiles | None)
         if not field:  # a rule over several fields, whose message is complete
             raise UsageError(f"invalid recipe: {reason}") from None
         limits, given = limits_of_field(field), first["input"]
-        nearest = limits.nearest(given) if limits and isinstance(given, int | float) else None
+        remedy = None
+        if limits and isinstance(given, int | float) and limits.nearest(given) in limits:
+            remedy = f"{field} = {limits.nearest(given)}"
         raise UsageError(
             f"invalid recipe: {field} = {shortened(given)}",
             found=f"{field} is {limits}" if limits else reason,
-            remedy=f"{field} = {nearest}" if limits and nearest in limits else None,
+            remedy=remedy,
         ) from None
 
 
