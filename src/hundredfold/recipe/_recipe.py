@@ -76,7 +76,7 @@ class Recipe(BaseModel):
         description='The size that images are trained at: "full", or "progressive" to begin with '
         "smaller ones.",
     )
-    epochs: Annotated[int | float, Range(0, 100_000)] = Field(
+    epochs: Annotated[int | float, Range(0, 1_000_000_000)] = Field(
         100,
         description="Passes over the training images at most; 8.75 ends within the ninth. 0 keeps "
         "a head as it was fitted to features.",
