@@ -46,8 +46,12 @@ def _part(part: spec.Signature, package: str) -> str:
     options = ", ".join(_option(option) for option in part.options)
     pieces = [f"## {part.name}", f"```python\n{part.name}({options})\n```", markdown(part.doc)]
     if part.options:
-        rows = [f"| `{o.name}` | `{_cell(o.type)}` | {_default(o)} |" for o in part.options]
-        pieces.append("\n".join(["| option | type | default |", "|---|---|---|", *rows]))
+        rows = [
+            f"| `{o.name}` | `{_cell(o.type)}` | {_default(o)} | {o.limits or ''} |"
+            for o in part.options
+        ]
+        head = ["| option | type | default | values |", "|---|---|---|---|"]
+        pieces.append("\n".join([*head, *rows]))
     if part.module != package:  # a file of its own, whose docstring says what it is
         pieces.append(markdown(part.module_doc))
     pieces.append(f"Source: [`{_source(part.module)}`]({address(_source(part.module))})")

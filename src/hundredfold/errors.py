@@ -1,8 +1,12 @@
 """The errors that a user can cause: one sentence, the cause, a remedy, and an exit code."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+
+_LINE, _WORD = 2_000, 500  # characters of a line and of a word of an error, at most
+_PLAIN = (int, float, bytes, list, tuple, dict, set, frozenset)
 
 
 class HundredfoldError(Exception):
@@ -24,10 +28,10 @@ class HundredfoldError(Exception):
         remedy: str | None = None,
         see: str | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.found = found
-        self.remedy = remedy
+        super().__init__(_cut(message))
+        self.message = _cut(message)
+        self.found = found and _cut(found)
+        self.remedy = remedy and _cut(remedy)
         self.see = see
 
     def __str__(self) -> str:
@@ -82,6 +86,19 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM as an exception, like KeyboardInterrupt for Ctrl-C."""
 
 
+def _cut(text: str) -> str:
+    """Return text with the middle of long words and long lines left out."""
+    if len(text) <= _WORD:
+        return text
+    text = re.sub(rf"\S{{{_WORD},}}", lambda match: _ends(match[0], _WORD // 3), text)
+    return "\n".join(_ends(line, _LINE) for line in text.split("\n"))
+
+
+def _ends(text: str, most: int) -> str:
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
+
+
 def pip_install(*packages: str) -> str:
     """Return the command that installs packages."""
     return f"pip install {' '.join(packages)}"
@@ -90,13 +107,24 @@ def pip_install(*packages: str) -> str:
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the closest of the choices, else the list of all."""
     names = sorted(choices)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name[:100], names, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"one of {', '.join(names)}"
 
 
-def shortened(text: str, most: int = 200) -> str:
-    """Return text quoted for a message, its middle left out where it is long."""
-    if len(text) <= most:
-        return repr(text)
-    half = most // 2
-    return f"{text[:half]!r} ... {text[-half:]!r} ({len(text):,} characters)"
+def shortened(value: object, most: int = 200) -> str:
+    """Return a value for a message: text in quotes, its middle left out where it is long.
+
+    A very long whole number is said by its number of digits.
+    """
+    if isinstance(value, str):
+        if len(value) <= most:
+            return repr(value)
+        half = most // 2
+        return f"{value[:half]!r} ... {value[-half:]!r} ({len(value):,} characters)"
+    if isinstance(value, int) and value.bit_length() > 4 * most:
+        return f"a whole number of about {value.bit_length() * 3 // 10:,} digits"
+    try:
+        text = repr(value) if isinstance(value, _PLAIN) else str(value)
+    except (ValueError, RecursionError):  # it holds such a number, or lies too deep
+        return f"a {type(value).__name__} too large to show"
+    return _ends(text, most)

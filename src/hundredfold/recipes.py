@@ -1,14 +1,12 @@
 """Read recipe files: those that ship, and the user's."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from hundredfold import spec
 from hundredfold.errors import UsageError, did_you_mean, shortened
 from hundredfold.recipe import Recipe, from_fields
 from hundredfold.spec import OwnFiles
-
-_LARGEST = 1_000_000  # bytes of a user's file, at most
 
 
 def load(text: str, trusted: frozenset[str] = frozenset()) -> Recipe:
@@ -47,11 +45,13 @@ def read_toml(path: Path, kind: str) -> dict[str, Any]:
     """Read a user's TOML file; kind: its name in errors. Raises UsageError."""
     try:
         with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
-        if len(content) > _LARGEST:
-            raise UsageError(f"cannot read the {kind} {str(path)!r}", found="more than a MB")
-        return tomllib.loads(content.decode())
+            content = file.read(spec.LARGEST + 1)
+        if len(content) > spec.LARGEST:
+            raise ValueError(f"more than {spec.LARGEST:,} bytes")
+        return spec.parse_toml(content.decode())
     except FileNotFoundError:
-        raise UsageError(f"there is no {kind} file {str(path)!r}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read the {kind} {str(path)!r}", found=str(error)) from None
+        raise UsageError(f"there is no {kind} file {shortened(str(path))}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"cannot read the {kind} {shortened(str(path))}", found=str(error)
+        ) from None

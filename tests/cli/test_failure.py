@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold.cli import _failure
+from hundredfold.cli import _failure, main
 
 
 @pytest.fixture
@@ -48,3 +48,34 @@ def test_logs_that_cannot_be_written_are_no_second_error(
 def test_a_folder_that_cannot_be_written_names_the_way_out() -> None:
     told = _failure.as_error(PermissionError(errno.EACCES, "Permission denied", "a"), ["train"])
     assert told.exit_code == 2 and "HUNDREDFOLD_CACHE" in str(told.remedy)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--engine", "d" * 20_000],
+        ["--batch-size", "9" * 20_000],
+        [f"--{'d' * 20_000}", "3"],
+        ["--weights", "d" * 20_000],
+        ["--set", f"model.{'d' * 20_000}=1"],
+        ["--set", f"epochs={'-' * 9_000}1"],
+        ["--metric", "d" * 20_000],
+    ],
+    ids=lambda given: given[0][:20],
+)
+def test_what_was_given_is_repeated_in_short(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    line = ["train", "--data", "digits", "--limit", "64", "--epochs", "1", "--threads", "1", *given]
+    assert main(line) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert len(error) < 1_500
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught:
+        (tmp_path / ("d" * 300)).mkdir()
+    told = _failure.as_error(caught.value, ["train"])
+    assert told.exit_code == 2
+    assert told.remedy == "a shorter name"

@@ -54,8 +54,8 @@ def test_json_is_one_object_and_nothing_else(capsys):
         (["wrn(depht=16)"], "did you mean 'depth'?"),
         (["resnet(depth=19)"], "resnet(depth=18)"),
         (["vgg", "--size", "16"], "at least 32 pixels"),
-        (["--classes", "1"], "at least 2 classes"),
-        (["--size", "0"], "at least 1 pixel"),
+        (["--classes", "1"], "classes is a number from 2"),
+        (["--size", "0"], "size is a number from 1"),
     ],
 )
 def test_mistakes_are_a_sentence_and_exit_code_2(given, says, capsys):

@@ -32,15 +32,15 @@ limit = 64
 precision = "fp32"
 [vary.two]
 [vary.wrong]
-"optimizer.lr" = 1e30
+optimizer = "sgd(lr=1e6)"
 """
-LONG = TINY.replace("epochs = 1", "epochs = 100000").replace("1e30", "0.001")
+LONG = TINY.replace("epochs = 1", "epochs = 100000").replace("1e6", "0.001")
 
 
 @pytest.fixture
 def tiny(elsewhere: Path) -> Path:
     path = elsewhere / "tiny.toml"
-    path.write_text(TINY.replace('"optimizer.lr" = 1e30', "batch_size = 32"), encoding="utf-8")
+    path.write_text(TINY.replace('optimizer = "sgd(lr=1e6)"', "batch_size = 32"), encoding="utf-8")
     return path
 
 
@@ -188,7 +188,7 @@ def test_scratch_and_transfer_stand_in_one_study(elsewhere: Path, capsys: Captur
         'model = "mobilenet_v2"\nweights = "imagenet"\n'
         'strategy = "linear_probe(input_size=32)"\naugment = "none"'
     )
-    text = TINY.replace('"optimizer.lr" = 1e30', change).replace("wrong", "transfer")
+    text = TINY.replace('optimizer = "sgd(lr=1e6)"', change).replace("wrong", "transfer")
     (elsewhere / "both.toml").write_text(text, encoding="utf-8")
     assert main(["study", "both.toml", "--threads", "1"]) == 0
     assert "left out transfer: the weights of mobilenet_v2" in capsys.readouterr().out

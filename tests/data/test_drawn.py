@@ -104,5 +104,5 @@ def test_any_size_of_shapes_can_be_drawn(source: Source) -> None:
     ],
 )
 def test_options_out_of_range_are_refused(text: str, source: Source) -> None:
-    with pytest.raises(UsageError, match="between"):
+    with pytest.raises(UsageError, match="out of range"):
         load(text, source)

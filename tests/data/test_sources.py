@@ -417,7 +417,7 @@ def test_a_file_that_does_not_fit_the_pattern_is_named(photos: Photos, tmp_path:
 @pytest.mark.parametrize(
     ("option", "word"),
     [("label_column='x'", "is for tables"), ("group='x'", "neither a column"),
-     ("test=1.5", "not in"), ("test=-0.1", "not in")],
+     ("test=1.5", "out of range"), ("test=-0.1", "out of range")],
 )  # fmt: skip
 def test_an_option_that_does_nothing_here_is_refused(
     photos: Photos, tmp_path: Path, option: str, word: str

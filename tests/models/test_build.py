@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hundredfold.errors import UsageError
+from hundredfold.errors import CheckError, UsageError
 from hundredfold.models import build, outline
 
 
@@ -13,13 +13,13 @@ from hundredfold.models import build, outline
         ("resnet(depth='18')", "not of the type int"),
         ("resnet(depth=21)", "18, 20, 32, 34, 44, 50, 56, 101, 110, 152"),
         ("resnet(depth=20, stem='imagenet')", "CIFAR stem only"),
-        ("preact_resnet(depth=21)", "164, 1001"),
+        ("preact_resnet(depth=21)", "152, 164, 1001"),
         ("preact_resnet(depth=164, stem='imagenet')", "CIFAR stem only"),
-        ("wrn(depth=27)", "wrn(depth=28, width=10)"),
-        ("wrn(depth=4)", "wrn(depth=10, width=10)"),
-        ("wrn(width=0)", "width of at least 1, not 0"),
+        ("wrn(depth=27)", "wrn(depth=28)"),
+        ("wrn(depth=4)", "wrn(depth=10)"),
+        ("wrn(width=0)", "width is a number from 1 to 100"),
         ("densenet(depth=101)", "121, 169, 201"),
-        ("densenet(growth=0)", "not 0"),
+        ("densenet(growth=0)", "growth is a number from 1 to 512"),
         ("vgg(depth=12)", "11, 13, 16, 19"),
         ("vgg(head='big')", "'auto', 'dense', 'pool', 'imagenet'"),
         ("simple_cnn(dropout=1.0)", "below 1"),
@@ -70,3 +70,20 @@ def test_an_outline_has_the_shapes_and_no_memory():
 def test_an_outline_leaves_initialisation_as_it_was():
     outline("simple_cnn", classes=10, size=32)
     assert torch.empty(9).normal_(generator=torch.Generator().manual_seed(0)).std() > 0.1
+
+
+def test_a_network_that_does_not_fit_in_memory_is_refused_before_memory_is_taken(monkeypatch):
+    monkeypatch.setattr("hundredfold.machine.free_memory", lambda: 10**9)
+    with pytest.raises(CheckError, match=r"has 96,\d{3},\d{3},\d{3} parameters") as caught:
+        build("densenet(depth=1000, growth=512)", classes=10, size=32, seed=0)
+    assert "1.16 TB" in str(caught.value)
+    assert "1 GB are free" in str(caught.value)
+    build("resnet(depth=20)", classes=10, size=32, seed=0)
+
+
+def test_counting_a_network_changes_no_weight(monkeypatch):
+    counted = build("vgg(depth=11)", classes=10, size=32, seed=3)
+    monkeypatch.setattr("hundredfold.models._build._need_memory", lambda *_: None)
+    plain = build("vgg(depth=11)", classes=10, size=32, seed=3)
+    pairs = zip(counted.parameters(), plain.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from hundredfold.compute.dropout import Dropout
 from hundredfold.errors import UsageError
-from hundredfold.models._layers import Scale, drop, need_depth, need_size, pad_shortcut, stem_for
+from hundredfold.models._layers import Scale, need_size, pad_shortcut, stem_for
 
 
 def pixels(count: int, size: int = 8) -> torch.Tensor:
@@ -85,23 +86,10 @@ def test_the_stem_follows_the_size_unless_it_is_named():
     assert stem_for("cifar", 224) == "cifar"
 
 
-def test_a_wrong_depth_names_the_depths_and_the_nearest():
-    with pytest.raises(UsageError, match="no depth 21") as caught:
-        need_depth("resnet", 21, (18, 20, 34))
-    assert "18, 20, 34" in str(caught.value)
-    assert "resnet(depth=20)" in str(caught.value)
-
-
 def test_images_that_are_too_small_are_refused():
     need_size("vgg", 32, 32)
     with pytest.raises(UsageError, match="at least 32 pixels, not 31"):
         need_size("vgg", 31, 32)
-
-
-@pytest.mark.parametrize("probability", [-0.1, 1.0, float("nan")])
-def test_dropout_is_a_probability(probability):
-    with pytest.raises(UsageError, match="probability"):
-        drop(probability)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -110,7 +98,7 @@ def test_dropout_drops_its_fraction_and_scales_the_rest(shape, dtype):
     for x in (torch.ones(shape), torch.ones(shape).transpose(1, -1)):
         x = x.to(dtype).requires_grad_()
         torch.manual_seed(0)
-        dropped = drop(0.2)(x)
+        dropped = Dropout(0.2)(x)
         dropped.sum().backward()
         assert dropped.unique().tolist() == pytest.approx([0, 1.25], rel=1e-4)
         assert dropped.dtype == x.dtype
@@ -127,7 +115,7 @@ def test_dropout_drops_its_fraction_and_scales_the_rest(shape, dtype):
 
 
 def test_dropout_follows_the_seed_and_leaves_inference_alone():
-    layer, x = drop(0.5), torch.ones(4, 1000)
+    layer, x = Dropout(0.5), torch.ones(4, 1000)
     draws = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
@@ -135,8 +123,8 @@ def test_dropout_follows_the_seed_and_leaves_inference_alone():
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
     assert layer.eval()(x) is x
-    assert drop(0.0)(x) is x
+    assert Dropout(0.0)(x) is x
 
 
 def test_dropout_with_a_probability_near_1_is_finite():
-    assert drop(1 - 1e-9)(torch.ones(1000)).isfinite().all()
+    assert Dropout(1 - 1e-9)(torch.ones(1000)).isfinite().all()

@@ -20,9 +20,7 @@ def test_progressive_takes_other_stages() -> None:
     assert sizes == [32, 32, 64]
 
 
-@pytest.mark.parametrize(
-    ("shares", "until"), [((0.5,), (0.2, 0.4)), ((0.5, 0.7), (0.6, 0.3)), ((0.0,), (0.5,))]
-)
+@pytest.mark.parametrize(("shares", "until"), [((0.5,), (0.2, 0.4)), ((0.5, 0.7), (0.6, 0.3))])
 def test_stages_that_make_no_sense_are_refused(
     shares: tuple[float, ...], until: tuple[float, ...]
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
+from hundredfold import spec
 from hundredfold.errors import UsageError
 from hundredfold.optim import schedules
 
@@ -95,4 +96,4 @@ def test_every_schedule_stays_a_factor(name: str) -> None:
 @pytest.mark.parametrize("warmup", [-0.5, 1.0, 2.0])
 def test_a_warm_up_that_is_no_fraction_is_refused(name: str, warmup: float) -> None:
     with pytest.raises(UsageError, match="warmup"):
-        getattr(schedules, name)(0.0, warmup=warmup)
+        spec.part(f"{name}(warmup={warmup})", "hundredfold.optim.schedules")

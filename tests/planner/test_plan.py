@@ -25,7 +25,9 @@ def test_a_budget_is_read_as_it_is_written(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["5", "m", "5 minutes", "-5m", "1s", "0m", "5mm", ""])
+@pytest.mark.parametrize(
+    "text", ["5", "m", "5 minutes", "-5m", "1s", "0m", "5mm", "", "1001h", "1" + "0" * 400 + "h"]
+)
 def test_anything_else_is_no_budget(text: str) -> None:
     with pytest.raises(UsageError, match="not a budget"):
         parse_duration(text)

@@ -34,12 +34,12 @@ def test_rates_fall_towards_the_image_and_frozen_quarters_stay() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("fine_tune(rate=0.0)", "rate = 0.0"),
-        ("fine_tune(layer_decay=1.5)", "layer_decay = 1.5"),
-        ("fine_tune(freeze=4)", "freeze = 4"),
-        ("linear_probe(views=0)", "views = 0"),
-        ("linear_probe(dropout=1.0)", "dropout = 1.0"),
-        ("linear_probe(input_size=4)", "input_size = 4"),
+        ("fine_tune(rate=0.0)", r"rate=0\.0"),
+        ("fine_tune(layer_decay=1.5)", r"layer_decay=1\.5"),
+        ("fine_tune(freeze=4)", "freeze=4"),
+        ("linear_probe(views=0)", "views=0"),
+        ("linear_probe(dropout=1.0)", r"dropout=1\.0"),
+        ("linear_probe(input_size=4)", "input_size=4"),
     ],
 )
 def test_values_out_of_range_are_named(text: str, named: str) -> None:

@@ -9,13 +9,14 @@ from hundredfold import spec
 from hundredfold.api.images import source_in
 from hundredfold.backbones import network_of
 from hundredfold.errors import UsageError
-from hundredfold.spec import Part
+from hundredfold.spec import Part, Range, need
 from hundredfold.weights import official
 
 if TYPE_CHECKING:  # torch takes a second: it is loaded where a network is counted
     from hundredfold.models import Summary
 
 _PACKAGE = "hundredfold.models"
+_CLASSES, _SIZES = Range(2, 100_000), Range(1, 4096)
 _EXAMPLES = (
     "resnet(depth=20)",
     "resnet(depth=50)",
@@ -47,8 +48,10 @@ def list_models(*, classes: int = 100, size: int = 32) -> list[Network]:
     classes: number of classes.
     size: height and width of the images in pixels.
 
-    Raises UsageError where no network can be built.
+    Raises UsageError where no network can be built, and for a number out of range.
     """
+    need("classes", classes, _CLASSES)
+    need("size", size, _SIZES)
     networks, wrong = [], None
     for family in spec.names(_PACKAGE):
         needs = any(option.required for option in spec.describe(family, _PACKAGE).options)
@@ -78,6 +81,8 @@ def summary(part: Part, classes: int, size: int) -> Summary:
     """Return the summary of a network: parameters, multiply-accumulates, layers, diagram."""
     from hundredfold import models
 
+    need("classes", classes, _CLASSES)
+    need("size", size, _SIZES)
     return models.summary(models.outline(part, classes=classes, size=size), size)
 
 

@@ -4,13 +4,14 @@ import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_type_hints
 
 from hundredfold import metrics, spec
 from hundredfold.data import Indexed
 from hundredfold.displays import Progress
-from hundredfold.errors import UsageError
+from hundredfold.errors import UsageError, shortened
 from hundredfold.recipe import PACKAGES, Recipe
+from hundredfold.spec import Range, Threads, limits_of, need
 
 File: TypeAlias = str | os.PathLike[str]
 Part: TypeAlias = str | Callable[..., Any]  # recipe text, or a function, class or module
@@ -119,7 +120,7 @@ class CommandOptions(TypedDict, total=False):
     ]
     device: Annotated[str, "auto, cpu, cuda, cuda:1 or mps."]
     threads: Annotated[
-        int,
+        Threads,
         "Threads to compute with; 0 takes every core. Also applies to --resume, where another "
         "number may change the last bits.",
     ]
@@ -159,16 +160,16 @@ class StudyOptions(RecipeFields, total=False):
     vary: Mapping[str, str | Mapping[str, Any]] | None
     grid: Mapping[str, Iterable[Any]] | None
     base: str
-    seeds: int | None
-    folds: int | None
+    seeds: Annotated[int, Range(1, 1000)] | None
+    folds: Annotated[int, Range(0, 1000)] | None
     metric: str
     name: str
-    jobs: int
+    jobs: Annotated[int, Range(1, 256)]
     data_dir: File | None
     weights: File | None
     out: File
     device: str
-    threads: int
+    threads: Threads
     quick: bool
     trust: Iterable[File] | None
     progress: Progress
@@ -193,13 +194,20 @@ COMMAND_DEFAULTS: Mapping[str, Any] = {
 
 
 def with_values(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
-    """Return the options that are not None. Raises UsageError for an unknown option."""
-    for key in options:
-        if key not in keys_of(kind):
-            near = closest(key, keys_of(kind))
+    """Return the options that are not None.
+
+    Raises UsageError for an unknown option, and for a number out of range.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    for key, value in options.items():
+        if key not in hints:
+            near = closest(key, hints)
             raise UsageError(
-                f"there is no option {key!r}", remedy=f"did you mean {near!r}?" if near else None
+                f"there is no option {shortened(key)}",
+                remedy=f"did you mean {near!r}?" if near else None,
             )
+        if value is not None and (limits := limits_of(hints[key])):
+            need(key, value, limits)
     return {key: value for key, value in options.items() if value is not None}
 
 
@@ -283,9 +291,3 @@ def call_text(function: str, recipe: str, options: Mapping[str, Any]) -> str:
 def _short(value: Any) -> str:
     plain = isinstance(value, str | int | float | bool | os.PathLike | None)
     return repr(os.fspath(value) if isinstance(value, os.PathLike) else value) if plain else "..."
-
-
-def keys_of(kind: Any) -> frozenset[str]:
-    """Return the keys of a TypedDict in which every key is optional."""
-    keys: frozenset[str] = kind.__optional_keys__
-    return keys

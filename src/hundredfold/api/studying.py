@@ -191,7 +191,9 @@ def _sized(definition: studies.Study, keywords: Mapping[str, Any]) -> studies.St
     if folds != definition.folds and "name" not in keywords:
         name += f"-{folds}-folds"
     name += "-quick" if keywords.get("quick") else ""
-    return definition.model_copy(update={"seeds": seeds, "folds": folds, "name": name})
+    sized = definition.model_copy(update={"seeds": seeds, "folds": folds, "name": name})
+    studies.need_few(sized)
+    return sized
 
 
 def _definition(

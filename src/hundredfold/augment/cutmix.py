@@ -1,11 +1,13 @@
 """CutMix (Yun et al. 2019, arXiv:1905.04899)."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
 from hundredfold.augment._boxes import boxes
 from hundredfold.augment._chance import beta, integers, uniform
-from hundredfold.augment._check import within
+from hundredfold.spec import Fraction, Range
 
 
 def cutmix(
@@ -13,8 +15,8 @@ def cutmix(
     labels: Tensor,
     generator: torch.Generator,
     *,
-    alpha: float = 1.0,
-    probability: float = 1.0,
+    alpha: Annotated[float, Range(0, 100)] = 1.0,
+    probability: Fraction = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Paste a rectangle of another image of the batch into each, and mix labels by area.
 
@@ -23,8 +25,6 @@ def cutmix(
         rectangle is cut at the edges.
     probability: of each image to be pasted into, in [0, 1]; the paper's code for CIFAR uses 0.5.
     """
-    within("cutmix", "alpha", alpha, 0, 100)
-    within("cutmix", "probability", probability, 0, 1)
     count, _, rows, columns = images.shape
     pasted = 1 - beta(count, alpha, generator) if alpha else torch.zeros(count)
     chosen = uniform(count, 0, 1, generator).cpu() < probability

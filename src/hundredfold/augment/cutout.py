@@ -3,12 +3,14 @@
 The paper's sizes at 32x32 are 16 for CIFAR-10 and 8 for CIFAR-100.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
 from hundredfold.augment._boxes import boxes
 from hundredfold.augment._chance import integers, uniform
-from hundredfold.augment._check import within
+from hundredfold.spec import Fraction, Range
 
 
 def cutout(
@@ -16,9 +18,9 @@ def cutout(
     labels: Tensor,
     generator: torch.Generator,
     *,
-    size: int = 8,
-    probability: float = 1.0,
-    fill: int = 128,
+    size: Annotated[int, Range(0, 1024)] = 8,
+    probability: Fraction = 1.0,
+    fill: Annotated[int, Range(0, 255)] = 128,
 ) -> tuple[Tensor, Tensor]:
     """Cover a square of each image with grey.
 
@@ -27,9 +29,6 @@ def cutout(
     probability: of each image to be covered, in [0, 1].
     fill: the grey value, in [0, 255]; the paper fills with the mean, which is near 128.
     """
-    within("cutout", "size", size, 0, 1024)
-    within("cutout", "probability", probability, 0, 1)
-    within("cutout", "fill", fill, 0, 255)
     count, _, height, width = images.shape
     left = integers(count, width, generator) - size // 2
     top = integers(count, height, generator) - size // 2

@@ -5,14 +5,15 @@ area, aspects from 0.3 to 1 / 0.3, random pixels.
 """
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from hundredfold.augment._boxes import boxes
 from hundredfold.augment._chance import uniform
-from hundredfold.augment._check import within
 from hundredfold.errors import UsageError
+from hundredfold.spec import Fraction, Range
 
 
 def erase(
@@ -20,10 +21,10 @@ def erase(
     labels: Tensor,
     generator: torch.Generator,
     *,
-    probability: float = 0.5,
-    low: float = 0.02,
-    high: float = 0.4,
-    aspect: float = 0.3,
+    probability: Fraction = 0.5,
+    low: Fraction = 0.02,
+    high: Fraction = 0.4,
+    aspect: Annotated[float, Range(0.01, 1)] = 0.3,
 ) -> tuple[Tensor, Tensor]:
     """Replace a rectangle of each image by random pixels, with a probability.
 
@@ -32,11 +33,8 @@ def erase(
     aspect: in [0.01, 1]; height / width is log-uniform between aspect and 1 / aspect.
         Sides longer than the image are cut to it.
 
-    Raises UsageError for a value out of range, or low > high.
+    Raises UsageError for low > high.
     """
-    for option, value in (("probability", probability), ("low", low), ("high", high)):
-        within("erase", option, value, 0, 1)
-    within("erase", "aspect", aspect, 0.01, 1)
     if low > high:
         raise UsageError(
             f"erase(low={low!r}, high={high!r}) is an empty range",

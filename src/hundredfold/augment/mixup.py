@@ -1,10 +1,12 @@
 """mixup (Zhang et al. 2018, arXiv:1710.09412)."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 
 from hundredfold.augment._chance import beta, uniform
-from hundredfold.augment._check import within
+from hundredfold.spec import Fraction, Range
 
 
 def mixup(
@@ -12,8 +14,8 @@ def mixup(
     labels: Tensor,
     generator: torch.Generator,
     *,
-    alpha: float = 0.2,
-    probability: float = 1.0,
+    alpha: Annotated[float, Range(0, 100)] = 0.2,
+    probability: Fraction = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Blend each image and its label with those of another image of the batch.
 
@@ -21,8 +23,6 @@ def mixup(
         nothing. The paper uses 1 for CIFAR and 0.2 for ImageNet.
     probability: of each image to be blended, in [0, 1].
     """
-    within("mixup", "alpha", alpha, 0, 100)
-    within("mixup", "probability", probability, 0, 1)
     count = len(images)
     kept = beta(count, alpha, generator) if alpha else torch.ones(count)
     chosen = uniform(count, 0, 1, generator).cpu() < probability

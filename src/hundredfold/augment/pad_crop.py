@@ -4,12 +4,12 @@ He et al. 2015 (arXiv:1512.03385, section 4.2): 4 pixels of zeros on each side, 
 random 32x32 crop.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
-from hundredfold.augment._check import within
 from hundredfold.augment._geometry import Move, matrices
+from hundredfold.spec import Range
 
 
 def pad_crop(
@@ -17,7 +17,7 @@ def pad_crop(
     size: int,
     generator: torch.Generator,
     *,
-    pixels: int = 4,
+    pixels: Annotated[int, Range(0, 256)] = 4,
     mode: Literal["zero", "reflect"] = "zero",
 ) -> Move:
     """Shift each image by up to `pixels` whole pixels: pad each side, then crop at random.
@@ -25,7 +25,6 @@ def pad_crop(
     pixels: padding on each side, in [0, 256]; all (2 * pixels + 1)^2 crops are equally likely.
     mode: the padding: black, or the mirrored image.
     """
-    within("pad_crop", "pixels", pixels, 0, 256)
     offsets = torch.randint(
         -pixels, pixels + 1, (count, 2), generator=generator, device=generator.device
     )

@@ -1,21 +1,21 @@
 """Random magnification, as Keras' RandomZoom, but as a factor."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 
 from hundredfold.augment._chance import uniform
-from hundredfold.augment._check import within
 from hundredfold.augment._geometry import Move, matrices
 from hundredfold.errors import UsageError
+from hundredfold.spec import Range
 
 
 def zoom(
     count: int,
     generator: torch.Generator,
     *,
-    low: float = 0.9,
-    high: float = 1.1,
+    low: Annotated[float, Range(0.1, 10)] = 0.9,
+    high: Annotated[float, Range(0.1, 10)] = 1.1,
     fill: Literal["reflect", "zero"] = "reflect",
 ) -> Move:
     """Magnify each image about its centre by a random factor; the aspect is kept.
@@ -24,10 +24,8 @@ def zoom(
         0.9 shrinks and shows pixels from outside the image.
     fill: pixels from outside the image: the mirrored image, or black.
 
-    Raises UsageError for a value out of range, or low > high.
+    Raises UsageError for low > high.
     """
-    within("zoom", "low", low, 0.1, 10)
-    within("zoom", "high", high, 0.1, 10)
     if low > high:
         raise UsageError(
             f"zoom(low={low!r}, high={high!r}) is an empty range",

@@ -25,6 +25,7 @@ _CLOSED = "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can b
 _OUTSIDE: dict[int, tuple[type[HundredfoldError], str]] = {
     errno.ENOSPC: (CheckError, _FULL),
     errno.EDQUOT: (CheckError, _FULL),
+    errno.ENAMETOOLONG: (UsageError, "a shorter name"),
     errno.EROFS: (UsageError, _CLOSED),
     errno.EACCES: (UsageError, _CLOSED),
     errno.EPERM: (UsageError, _CLOSED),

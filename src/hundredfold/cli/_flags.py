@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from cyclopts import Group, Parameter
 
 from hundredfold.api.options import COMMAND_DEFAULTS, CommandOptions, File
-from hundredfold.recipe import Recipe
+from hundredfold.recipe import Recipe, limits_of_field
 
 _SPELLINGS = {
     "batch_size": ("--batch-size", "--batch"),
@@ -40,7 +40,7 @@ def train_signature() -> Signature:
 
 def _of_recipe() -> list[Argument]:
     return [
-        _flag(name, _kind(field.annotation) | None, None, field.description, field.default, _RECIPE)
+        _flag(name, _kind(field.annotation) | None, None, _words(name), field.default, _RECIPE)
         for name, field in Recipe.model_fields.items()
         if get_origin(field.annotation) is not dict  # set by training, not by the user
     ]
@@ -49,7 +49,7 @@ def _of_recipe() -> list[Argument]:
 def _of_command() -> list[Argument]:
     flags = []
     for name, hint in get_type_hints(CommandOptions, include_extras=True).items():
-        kind, words = get_args(hint)
+        kind, *_, words = get_args(hint)
         default = COMMAND_DEFAULTS[name]
         if kind == File:  # a name or a folder
             kind = str if default == "" else Path
@@ -76,6 +76,13 @@ def _flag(
     return Argument(
         name, Argument.KEYWORD_ONLY, default=default, annotation=Annotated[kind, parameter]
     )
+
+
+def _words(name: str) -> str:
+    """Return the help of a recipe's field, with the range of its number."""
+    limits = limits_of_field(name)
+    range_of = f" {limits}".replace(" a n", " A n") + "." if limits else ""
+    return f"{Recipe.model_fields[name].description}{range_of}"
 
 
 def _kind(annotation: Any) -> Any:

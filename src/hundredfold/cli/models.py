@@ -12,6 +12,7 @@ from hundredfold import wording
 from hundredfold.api import networks
 from hundredfold.backbones import BACKBONES
 from hundredfold.cli._table import table
+from hundredfold.spec import Option
 
 app = cyclopts.App(name="models", help="List models with their parameters, or fetch weights.")
 
@@ -87,6 +88,7 @@ def _one(text: str, classes: int, size: int, json: bool) -> dict[str, Any]:
             "multiply-accumulates\n",
             signature.module_doc + "\n",
             signature.doc.partition("\n")[2].strip("\n") + "\n",
+            _options(signature.options),
             counted["diagram"] + "\n",
             _layers(counted["layers"]),
         )
@@ -98,6 +100,14 @@ def _one(text: str, classes: int, size: int, json: bool) -> dict[str, Any]:
         "options": [asdict(option) for option in signature.options],
         **counted,
     }
+
+
+def _options(options: Sequence[Option]) -> str:
+    rows = [
+        (o.name, o.type, "" if o.required else repr(o.default), str(o.limits or ""))
+        for o in options
+    ]
+    return table(("option", "type", "default", "values"), rows, left=4) + "\n" if rows else ""
 
 
 def _layers(layers: Sequence[dict[str, Any]]) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from hundredfold.api import studying
 from hundredfold.cli._study_words import say_estimate, say_plan, say_result
@@ -22,7 +21,6 @@ class Repeats:
     seeds: Annotated[
         int | None,
         Parameter(
-            validator=Number(gte=1),
             show_default="the study's",
             help="Number of seeds per variant, instead of the study's.",
         ),
@@ -30,7 +28,6 @@ class Repeats:
     folds: Annotated[
         int | None,
         Parameter(
-            validator=Number(gte=0),
             show_default="the study's",
             help="Folds of cross-validation for few images: every training image is scored once, "
             "by as many trainings per seed. 0 is off.",
@@ -46,12 +43,12 @@ def study(
     /,
     *,
     repeats: Repeats = _AS_DEFINED,
-    jobs: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
+    jobs: int = 1,
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     weights: Annotated[Path | None, Parameter(show_default="none")] = None,
     out: Path = Path("runs"),
     device: str = "auto",
-    threads: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    threads: int = 0,
     trust: Annotated[list[Path] | None, Parameter(negative="", show_default="none")] = None,
     quick: bool = False,
     dry_run: bool = False,

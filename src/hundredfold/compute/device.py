@@ -3,13 +3,16 @@
 import ctypes
 import importlib.util
 import os
+import re
 import shutil
 
 import torch
 
 from hundredfold import machine
-from hundredfold.errors import MissingError, UsageError, pip_install
+from hundredfold.errors import MissingError, UsageError, pip_install, shortened
+from hundredfold.spec import THREADS, need
 
+_NAMES = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
 
 
@@ -19,6 +22,12 @@ def choose(name: str) -> torch.device:
     "auto" takes the first available of CUDA, Apple's MPS and the CPU. Raises UsageError for a
     device that is not available.
     """
+    if not _NAMES.fullmatch(name):
+        raise UsageError(
+            f"there is no device {shortened(name)} to train on",
+            found="devices are cpu, cuda, cuda:1 and mps",
+            remedy="--device auto",
+        )
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
         name = "mps" if name == "cpu" and torch.backends.mps.is_available() else name
@@ -55,10 +64,9 @@ def need_compiler(device: torch.device) -> None:
 def use_threads(count: int) -> int:
     """Set torch's threads (0: every core this process may use) and return their number.
 
-    Raises UsageError for a negative number.
+    Raises UsageError for a number out of range.
     """
-    if count < 0:
-        raise UsageError(f"--threads {count} is not a number of threads", remedy="--threads 2")
+    need("threads", count, THREADS)
     torch.set_num_threads(count or machine.cores())
     return torch.get_num_threads()
 

@@ -4,6 +4,7 @@ They stay in memory and are never written to disk. To score or resume a run, pas
 """
 
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +14,19 @@ from hundredfold.data._image import decode
 from hundredfold.data._rows import pixels_digest
 from hundredfold.data._types import DataSet, InMemory, Labelled, Source, Split
 from hundredfold.errors import DataError, UsageError
+from hundredfold.spec import Range
 
 _LARGEST = 1024  # pixels
 _OF_FILES = 32  # pixels, the default of `image_folder`
 
 
-def arrays(source: Source, *, size: int = 0) -> DataSet:
+def arrays(source: Source, *, size: Annotated[int, Range(0, 1024)] = 0) -> DataSet:
     """Load the images that were passed from Python.
 
     size: height and width in pixels, up to 1024; the centred square of each image is used.
         0 means the arrays' own size, and 32 for files and for images of several sizes.
 
-    Raises UsageError where no images were passed, or the size is out of range.
+    Raises UsageError where no images were passed.
     """
     in_memory = source.in_memory
     if in_memory is None:
@@ -32,8 +34,6 @@ def arrays(source: Source, *, size: int = 0) -> DataSet:
             "the images were passed from Python, and a run does not store them",
             remedy="pass them again: data=(images, labels)",
         )
-    if not 0 <= size <= _LARGEST:
-        raise UsageError(f"arrays(size={size}) is not between 0 and {_LARGEST}")
     size = in_memory.size or size or _own_size(in_memory)
     seen = {name: _split(p, size) for name, p in in_memory.parts.items() if name != "test"}
     parts = {name: partial(_as_it_is, split) for name, split in seen.items()}

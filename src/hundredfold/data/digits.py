@@ -5,6 +5,7 @@ C. Kaynak 1998, UCI Machine Learning Repository, CC BY 4.0); see digits.txt.
 """
 
 from importlib.resources import files
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +15,17 @@ from hundredfold.data import _store
 from hundredfold.data._rows import Rows
 from hundredfold.data._split import stratified
 from hundredfold.data._types import DataSet, Source
-from hundredfold.errors import UsageError
+from hundredfold.spec import Range
 
 TEST_FRACTION = 0.2  # split with seed 0, always: 1,438 training and 359 test images
 _CLASSES = tuple(str(digit) for digit in range(10))
 
 
-def digits(source: Source, *, size: int = 32) -> DataSet:
+def digits(source: Source, *, size: Annotated[int, Range(8, 512)] = 32) -> DataSet:
     """Load ten classes of handwritten digits, enlarged to size x size x 3.
 
     size: height and width, 8 to 512 pixels; the grey 8x8 original is enlarged bicubically.
-
-    Raises UsageError for a size out of range.
     """
-    if not 8 <= size <= 512:
-        raise UsageError(f"digits(size={size}) is not between 8 and 512", remedy="digits(size=32)")
 
     def part(test: bool) -> _store.Part:
         group, key = f"digits/{'test' if test else 'train'}", f"digits size={size} test={test}"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -24,20 +24,21 @@ from hundredfold.data._listing import Listing
 from hundredfold.data._parts import Parts
 from hundredfold.data._types import DataSet, Source, Split
 from hundredfold.errors import DataError, UsageError
+from hundredfold.spec import BelowOne, PixelsOrAuto, Range
 
 
 def image_folder(
     source: Source,
     *,
-    size: int = 0,
+    size: PixelsOrAuto = 0,
     resize: Literal["crop", "pad", "stretch"] = "crop",
     image_column: str = "",
     label_column: str = "",
     label_pattern: str = "",
     group: str = "",
-    test: float = 0.0,
+    test: BelowOne = 0.0,
     labels: str = "",
-    subset: int = 0,
+    subset: Annotated[int, Range(0, 1_000_000_000)] = 0,
     store: str = "auto",
 ) -> DataSet:
     """Load JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF files of the folder, archive or table given.
@@ -71,7 +72,7 @@ def image_folder(
 def _loaded(
     source: Source, options: _sources.Options, size: int, resize: Resize, store: str
 ) -> DataSet:
-    folder, source, options = _located(source, options, size)
+    folder, source, options = _located(source, options)
     with _files.reading():
         listing = _sources.listed(source, options)
         _scan.need_classes(listing.read("train"), listing.where["train"])
@@ -96,12 +97,8 @@ def _loaded(
     )
 
 
-def _located(
-    source: Source, options: _sources.Options, size: int
-) -> tuple[Path, Source, _sources.Options]:
+def _located(source: Source, options: _sources.Options) -> tuple[Path, Source, _sources.Options]:
     """Return the folder, and source and options with corrected labels pinned by digest."""
-    if size and not 8 <= size <= 1024:
-        raise UsageError(f"image_folder(size={size}) is not between 8 and 1024")
     if source.folder is None:
         raise UsageError("image_folder needs a folder of images", remedy="--data-dir photos")
     labels, path = _corrections.pinned(options.labels, source.cache)

@@ -6,7 +6,7 @@ on the options: raw random draws and arithmetic, without a drawing library.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hundredfold.data import _store
 from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
-from hundredfold.errors import UsageError
+from hundredfold.spec import Fraction, Range
 
 Plane = NDArray[np.floating[Any]]  # (b, size, size)
 
@@ -89,7 +89,12 @@ _CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 
 
 def shapes(
-    source: Source, *, size: int = 32, classes: int = 100, images: int = 50, noise: float = 0.1
+    source: Source,
+    *,
+    size: Annotated[int, Range(8, 512)] = 32,
+    classes: Annotated[int, Range(2, 100)] = 100,
+    images: Annotated[int, Range(1, 100_000)] = 50,
+    noise: Fraction = 0.1,
 ) -> DataSet:
     """Generate the first `classes` of 100 classes, with `images` training images each.
 
@@ -97,13 +102,7 @@ def shapes(
     classes: number of classes, 2 to 100.
     images:  training images per class; the test part has a fifth as many, at least one.
     noise:   largest deviation of a pixel, as a fraction of full brightness, in [0, 1].
-
-    Raises UsageError for an option out of range.
     """
-    ranges = {"size": (size, 8, 512), "classes": (classes, 2, 100), "images": (images, 1, 100_000)}
-    for name, (value, low, high) in {**ranges, "noise": (noise, 0, 1)}.items():
-        if not low <= value <= high:
-            raise UsageError(f"shapes({name}={value}) is not between {low} and {high}")
 
     def part(name: str, count: int) -> _store.Part:
         key = f"shapes {name} {size=} {classes=} {count=} {noise=}"

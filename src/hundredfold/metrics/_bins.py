@@ -3,16 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.errors import UsageError
-
 
 def edges(confidence: NDArray[np.float64], bins: int, adaptive: bool) -> NDArray[np.float64]:
     """Return bins + 1 edges on [0, 1]: of equal width, or adaptive, with equally many images.
 
-    confidence: (n,) in [0, 1]. Raises UsageError for bins below 1.
+    confidence: (n,) in [0, 1].
     """
-    if bins < 1:
-        raise UsageError(f"bins={bins} is less than 1", remedy="bins=15")
     bounds = np.linspace(0, 1, bins + 1)
     if adaptive:
         bounds[1:-1] = np.quantile(confidence, bounds[1:-1])

@@ -1,11 +1,14 @@
 """Expected calibration error (Guo et al. 2017, arXiv:1706.04599, equation 3)."""
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hundredfold.metrics._bins import assign, edges
 from hundredfold.metrics._logits import checked, softmax
 from hundredfold.metrics._score import Score
+from hundredfold.spec import Range
 
 ORDER = 60
 TITLE = "expected calibration error"
@@ -15,7 +18,13 @@ RANGE = (0, 1)
 DRAWS = 1000  # resamples
 
 
-def ece(logits: ArrayLike, labels: ArrayLike, *, bins: int = 15, adaptive: bool = False) -> Score:
+def ece(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    bins: Annotated[int, Range(1, 10_000)] = 15,
+    adaptive: bool = False,
+) -> Score:
     """Return the mean of |accuracy - confidence| over bins of confidence, in [0, 1].
 
     bins: at least 1. adaptive: bins with equally many images instead of equal widths.

@@ -3,17 +3,20 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from hundredfold import machine, wording
 from hundredfold.compute.norms import protect
-from hundredfold.errors import UsageError
+from hundredfold.errors import CheckError, UsageError, shortened
 from hundredfold.spec import Part, part
 
 PACKAGE = "hundredfold.models"
+_COPIES = 3  # of the parameters that training holds at least
 
 
 def build(model: Part | str, *, classes: int, size: int, seed: int) -> nn.Module:
@@ -40,9 +43,12 @@ def make(model: Part | str, classes: int, size: int) -> nn.Module:
 
     A constant channel passes no gradient through normalisation (`compute.norms`).
     A user's own function takes the number of classes, and the size if it has a parameter `size`.
-    Raises UsageError where it returns anything but an nn.Module.
+    Raises UsageError where it returns anything but an nn.Module, and CheckError where the memory
+    cannot hold a network that ships, its gradients and one average of them.
     """
     model = model if isinstance(model, Part) else part(model, PACKAGE)
+    if model.own is None and torch.empty(0).device.type != "meta":
+        _need_memory(model, classes, size)
     arguments = {"classes": classes, "size": size}
     if model.own is None:
         network = model.resolve()(**{name: arguments[name] for name in model.signature.handed})
@@ -53,6 +59,25 @@ def make(model: Part | str, classes: int, size: int) -> nn.Module:
             f"{model} is no network", found=f"it returns {type(network).__name__}, not nn.Module"
         )
     return protect(network)
+
+
+def _need_memory(model: Part, classes: int, size: int) -> None:
+    parameters = _parameters(model, classes, size)
+    needed, free = _COPIES * 4 * parameters, machine.free_memory()
+    if needed > free:
+        raise CheckError(
+            f"{shortened(model)} has {parameters:,} parameters, which do not fit in memory",
+            found=f"training takes {wording.memory(needed)} for them and their gradients at least, "
+            f"and {wording.memory(free)} are free",
+            remedy="a smaller width or depth",
+        )
+
+
+@cache
+def _parameters(model: Part, classes: int, size: int) -> int:
+    """Return the number of a network's parameters, counted on the meta device."""
+    with torch.random.fork_rng(devices=[]), without_weights():
+        return sum(p.numel() for p in make(model, classes, size).parameters())
 
 
 def _own(model: Part, classes: int, size: int) -> Any:

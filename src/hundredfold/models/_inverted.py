@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from hundredfold.compute.conv_library import Pads
 from hundredfold.compute.convolution import Conv2d
+from hundredfold.compute.dropout import Dropout
 from hundredfold.models._grouped import Grouped
-from hundredfold.models._layers import Scale, drop
+from hundredfold.models._layers import Scale
 
 GROUPS = (  # expansion, kernel, stride, channels, blocks
     (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3),
@@ -131,7 +132,7 @@ class EfficientNet(Grouped):
                 inputs = outputs
             groups.append(group)
         self.features = nn.Sequential(*groups, style.conv_norm(inputs, 4 * inputs, 1))
-        self.classifier = nn.Sequential(drop(dropout), nn.Linear(4 * inputs, classes))
+        self.classifier = nn.Sequential(Dropout(dropout), nn.Linear(4 * inputs, classes))
 
     def finish(self, x: Tensor) -> Tensor:
         """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""

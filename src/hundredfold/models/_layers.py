@@ -1,6 +1,5 @@
 """Layers common to all families: input scaling, convolutions, and initialisation."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -8,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
-from hundredfold.compute.dropout import Dropout
 from hundredfold.compute.norms import BatchNorm2d
 from hundredfold.errors import UsageError
 
@@ -96,27 +94,6 @@ def need_size(model: str, size: int, least: int) -> None:
             f"{model} needs images of at least {least} pixels, not {size}",
             remedy="resnet and wrn take any size",
         )
-
-
-def need_depth(model: str, depth: int, depths: Sequence[int]) -> None:
-    """Raise UsageError unless depth is in depths."""
-    if depth not in depths:
-        nearest = min(depths, key=lambda d: abs(d - depth))
-        raise UsageError(
-            f"{model} has no depth {depth}",
-            found=f"depths are {', '.join(map(str, depths))}",
-            remedy=f"{model}(depth={nearest})",
-        )
-
-
-def drop(probability: float) -> Dropout:
-    """Return a dropout layer. Raises UsageError unless the probability is in [0, 1)."""
-    if not 0 <= probability < 1:
-        raise UsageError(
-            f"dropout={probability} is not a probability of at least 0 and below 1",
-            remedy="dropout=0.3",
-        )
-    return Dropout(probability)
 
 
 def initialise(model: nn.Module, *, linear_std: float | None = None) -> nn.Module:

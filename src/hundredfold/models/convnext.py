@@ -18,7 +18,7 @@ are torchvision's.
 """
 
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
 from hundredfold.compute.norms import LayerNorm
-from hundredfold.errors import UsageError
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, need_size, stem_for
+from hundredfold.spec import Range
 
 _BLOCKS = (3, 3, 9, 3)
 
@@ -109,7 +109,7 @@ def convnext(
     classes: int,
     size: int,
     *,
-    width: int = 96,
+    width: Annotated[int, Range(1, 2048)] = 96,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
 ) -> nn.Module:
     """Build a ConvNeXt with ConvNeXt-Tiny's depths (Liu et al. 2022).
@@ -118,8 +118,6 @@ def convnext(
     stem: "imagenet" has patches of 4 x 4 pixels, "cifar" of 2 x 2; "auto" is "imagenet" from
         96 pixels on.
     """
-    if width < 1:
-        raise UsageError(f"convnext has a width of at least 1, not {width}")
     patch = 4 if stem_for(stem, size) == "imagenet" else 2
     need_size("convnext", size, 8 * patch)
     model = ConvNeXt(classes, width, patch)

@@ -28,15 +28,16 @@ torchvision's.
 """
 
 from collections import OrderedDict
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold.errors import UsageError
+from hundredfold.compute.dropout import Dropout
 from hundredfold.models._grouped import Grouped
-from hundredfold.models._layers import Scale, conv, drop, initialise, need_size, stem_for
+from hundredfold.models._layers import Scale, conv, initialise, need_size, stem_for
+from hundredfold.spec import BelowOne, Range
 
 _IMAGENET = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 
@@ -50,7 +51,7 @@ class DenseLayer(nn.Module):
         self.conv1 = conv(inputs, 4 * growth, 1)
         self.norm2 = nn.BatchNorm2d(4 * growth)
         self.conv2 = conv(4 * growth, growth, 3)
-        self.dropout = drop(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, inputs + growth, h, w)."""
@@ -66,7 +67,7 @@ class Transition(nn.Module):
         super().__init__()
         self.norm = nn.BatchNorm2d(inputs)
         self.conv = conv(inputs, inputs // 2, 1)
-        self.dropout = drop(dropout)
+        self.dropout = Dropout(dropout)
         self.pool = nn.AvgPool2d(2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -143,9 +144,9 @@ def densenet(
     classes: int,
     size: int,
     *,
-    depth: int = 100,
-    growth: int | None = None,
-    dropout: float = 0.0,
+    depth: Annotated[int, Range(10, 1000, step=6, also=(121, 169, 201))] = 100,
+    growth: Annotated[int, Range(1, 512)] | None = None,
+    dropout: BelowOne = 0.0,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
 ) -> nn.Module:
     """Build a DenseNet-BC (Huang et al. 2017): 4 * growth in bottlenecks, compression 0.5.
@@ -158,16 +159,8 @@ def densenet(
     stem: "imagenet" is 7x7 with stride 2 and a max pool, "cifar" one 3x3 convolution;
         "auto" is "imagenet" from 96 pixels on for depths 121, 169 and 201.
     """
-    if depth not in _IMAGENET and (not 10 <= depth <= 1000 or depth % 6 != 4):
-        raise UsageError(
-            f"densenet has no depth {depth}",
-            found="depths are 121, 169, 201, and 6 n + 4: 10, 16, ..., 40, ..., 100, ..., 190",
-            remedy="densenet(depth=100, growth=12)",
-        )
     if growth is None:
         growth = 32 if depth in _IMAGENET else {190: 40, 250: 24}.get(depth, 12)
-    if growth < 1:
-        raise UsageError(f"densenet grows by at least 1 channel a layer, not {growth}")
     blocks = _IMAGENET.get(depth, ((depth - 4) // 6,) * 3)
     chosen = stem_for(stem, size if depth in _IMAGENET else 0)
     need_size("densenet", size, 2 ** (len(blocks) - 1) * (4 if chosen == "imagenet" else 1))

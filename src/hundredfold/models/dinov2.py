@@ -17,14 +17,15 @@ are those of the published file.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold.errors import UsageError
 from hundredfold.models._grouped import Grouped, Layer
 from hundredfold.models._layers import Scale, need_size
+from hundredfold.spec import Range
 
 _CHANNELS, _HEADS, _PATCH, _SIDE = 384, 6, 14, 37
 _EPSILON = 1e-6
@@ -183,14 +184,12 @@ def _maps(tokens: Tensor) -> Tensor:
     return tokens.contiguous().transpose(1, 2).unsqueeze(3)
 
 
-def dinov2(classes: int, size: int, *, depth: int = 12) -> nn.Module:
+def dinov2(classes: int, size: int, *, depth: Annotated[int, Range(1, 100)] = 12) -> nn.Module:
     """Build DINOv2's ViT-S/14 (Oquab et al. 2023).
 
     size: at least 14 pixels; other sizes than multiples of 14 are resized to the nearest one.
     depth: number of blocks, at least 1; 12 is the published network.
     """
-    if depth < 1:
-        raise UsageError(f"dinov2 has a depth of at least 1, not {depth}", remedy="depth=12")
     need_size("dinov2", size, _PATCH)
     model = DINOv2(classes, depth)
     nn.init.trunc_normal_(model.pos_embed, std=0.02)

@@ -28,6 +28,7 @@ from torch import nn
 
 from hundredfold.models._inverted import EfficientNet, Style
 from hundredfold.models._layers import initialise, stem_for
+from hundredfold.spec import BelowOne
 
 _STYLE = Style(partial(nn.SiLU, inplace=True), 1e-5, same_padding=False, excited=True)
 
@@ -36,7 +37,7 @@ def efficientnet(
     classes: int,
     size: int,
     *,
-    dropout: float = 0.2,
+    dropout: BelowOne = 0.2,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
 ) -> nn.Module:
     """Build an EfficientNet-B0 (Tan & Le 2019).

@@ -20,14 +20,15 @@ activation. It has a shortcut where the shape stays the same. All other convolut
 Names of weights are torchvision's.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from hundredfold.errors import UsageError
+from hundredfold.compute.dropout import Dropout
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._inverted import Convolution
-from hundredfold.models._layers import Scale, drop, initialise, stem_for
+from hundredfold.models._layers import Scale, initialise, stem_for
+from hundredfold.spec import BelowOne, Range
 
 _GROUPS = (  # expansion, channels, blocks, stride
     (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
@@ -75,7 +76,7 @@ class MobileNetV2(Grouped):
             self.ends.append(len(layers))
         last = _round(1280 * max(1.0, width))
         self.features = nn.Sequential(*layers, _conv_norm(channels, last, 1))
-        self.classifier = nn.Sequential(drop(dropout), nn.Linear(last, classes))
+        self.classifier = nn.Sequential(Dropout(dropout), nn.Linear(last, classes))
 
     def finish(self, x: Tensor) -> Tensor:
         """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
@@ -108,8 +109,8 @@ def mobilenet_v2(
     classes: int,
     size: int,
     *,
-    width: float = 1.0,
-    dropout: float = 0.2,
+    width: Annotated[float, Range(0, 10, open_low=True)] = 1.0,
+    dropout: BelowOne = 0.2,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
 ) -> nn.Module:
     """Build a MobileNetV2 (Sandler et al. 2018).
@@ -119,9 +120,5 @@ def mobilenet_v2(
     stem: "imagenet" halves the images five times, "cifar" three times; "auto" is "imagenet"
         from 96 pixels on.
     """
-    if width <= 0:
-        raise UsageError(
-            f"mobilenet_v2 has no width {width}", remedy="mobilenet_v2(width=1.0), or 0.5, 1.4"
-        )
     model = MobileNetV2(classes, width, dropout, stem_for(stem, size))
     return initialise(model, linear_std=0.01)

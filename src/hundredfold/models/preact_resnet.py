@@ -23,7 +23,7 @@ A block is BN-ReLU-conv, twice (3x3, 3x3), or three times (1x1, 3x3, 1x1) from d
 the ImageNet ones on. Where the shape changes, the shortcut starts at the first ReLU.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -33,10 +33,10 @@ from hundredfold.models._layers import (
     Scale,
     conv,
     initialise,
-    need_depth,
     pad_shortcut,
     stem_for,
 )
+from hundredfold.spec import OneOf
 
 _CIFAR = {20: 3, 32: 5, 44: 7, 56: 9, 110: 18, 164: 18, 1001: 111}
 _IMAGENET = {
@@ -133,7 +133,7 @@ def preact_resnet(
     classes: int,
     size: int,
     *,
-    depth: int = 18,
+    depth: Annotated[int, OneOf(18, 20, 32, 34, 44, 50, 56, 101, 110, 152, 164, 1001)] = 18,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
 ) -> nn.Module:
     """Build a residual network with pre-activation (He et al. 2016).
@@ -143,7 +143,6 @@ def preact_resnet(
     stem: "imagenet" is 7x7 with stride 2 and a max pool, "cifar" one 3x3 convolution;
         "auto" is "imagenet" from 96 pixels on. The depths for CIFAR have the CIFAR stem only.
     """
-    need_depth("preact_resnet", depth, sorted((*_CIFAR, *_IMAGENET)))
     if depth in _CIFAR and stem == "imagenet":
         raise UsageError(
             f"preact_resnet(depth={depth}) has the CIFAR stem only",

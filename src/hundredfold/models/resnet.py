@@ -26,7 +26,7 @@ channels at its end. Names of weights are torchvision's.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -37,10 +37,10 @@ from hundredfold.models._layers import (
     Scale,
     conv,
     initialise,
-    need_depth,
     pad_shortcut,
     stem_for,
 )
+from hundredfold.spec import OneOf
 
 _CIFAR = (20, 32, 44, 56, 110)
 _IMAGENET = {
@@ -158,7 +158,7 @@ def resnet(
     classes: int,
     size: int,
     *,
-    depth: int = 18,
+    depth: Annotated[int, OneOf(18, 20, 32, 34, 44, 50, 56, 101, 110, 152)] = 18,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
 ) -> nn.Module:
     """Build a residual network (He et al. 2016).
@@ -168,7 +168,6 @@ def resnet(
     stem: "imagenet" is 7x7 with stride 2 and a max pool, "cifar" one 3x3 convolution;
         "auto" is "imagenet" from 96 pixels on. The depths for CIFAR have the CIFAR stem only.
     """
-    need_depth("resnet", depth, sorted((*_CIFAR, *_IMAGENET)))
     if depth in _CIFAR:
         if stem == "imagenet":
             raise UsageError(

@@ -15,7 +15,9 @@
 from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
-from hundredfold.models._layers import Scale, drop, need_size
+from hundredfold.compute.dropout import Dropout
+from hundredfold.models._layers import Scale, need_size
+from hundredfold.spec import BelowOne
 
 
 class SimpleCNN(nn.Module):
@@ -31,7 +33,7 @@ class SimpleCNN(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         side = ((size - 2) // 2 - 2) // 2 - 2
         self.dense1 = nn.Linear(64 * side**2, 64)
-        self.dropout = drop(dropout)
+        self.dropout = Dropout(dropout)
         self.dense2 = nn.Linear(64, classes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -44,7 +46,7 @@ class SimpleCNN(nn.Module):
         return self.dense2(self.dropout(x))  # type: ignore[no-any-return]
 
 
-def simple_cnn(classes: int, size: int, *, dropout: float = 0.0) -> nn.Module:
+def simple_cnn(classes: int, size: int, *, dropout: BelowOne = 0.0) -> nn.Module:
     """Build the tutorial network: three convolutions and two dense layers.
 
     size: at least 18 pixels.

@@ -18,13 +18,15 @@ section 3). Widths, kernels and head are those of the fastest entries of
 AIDDA-Institute/CIFAR-100-speedrun (2026).
 """
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
-from hundredfold.errors import UsageError
 from hundredfold.models._layers import NormSiLU, PoolNormSiLU, Scale, need_size
+from hundredfold.spec import Range
 
 # channels, channels within the pair, first kernel, the pair's kernels
 _GROUPS = ((64, 64, 3, (1, 1)), (256, 192, 3, (3, 1)), (768, 512, 2, (3, 3)))
@@ -164,7 +166,12 @@ class SpeedNet(nn.Module):
 
 
 def speednet(
-    classes: int, size: int, *, width: float = 1.0, whiten: bool = True, dirac: bool = True
+    classes: int,
+    size: int,
+    *,
+    width: Annotated[float, Range(0.125, 8)] = 1.0,
+    whiten: bool = True,
+    dirac: bool = True,
 ) -> nn.Module:
     """Build the network for short trainings (AIDDA-Institute/CIFAR-100-speedrun 2026).
 
@@ -173,8 +180,6 @@ def speednet(
     whiten: fit the first filters on training images; otherwise they are trained like the others.
     dirac: initialise the groups' filters as the identity; otherwise at random.
     """
-    if not 0.125 <= width <= 8:
-        raise UsageError(f"speednet(width={width}) is not in [0.125, 8]", remedy="width=1.0")
     need_size("speednet", size, 9)
     model = SpeedNet(classes, width, whiten)
     for module in model.modules() if dirac else ():

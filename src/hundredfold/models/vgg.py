@@ -18,13 +18,15 @@ Each convolution is 3x3 with ReLU, each group ends with a 2x2 max pool. Heads:
 Names of weights are torchvision's (with the ImageNet head for the dense layers).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
+from hundredfold.compute.dropout import Dropout
 from hundredfold.models._grouped import Grouped
-from hundredfold.models._layers import Scale, drop, initialise, need_depth, need_size
+from hundredfold.models._layers import Scale, initialise, need_size
+from hundredfold.spec import BelowOne, OneOf
 
 _GROUPS = {
     11: (1, 1, 2, 2, 2),
@@ -79,21 +81,21 @@ def _imagenet_head(classes: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(512 * 7 * 7, 4096),
         nn.ReLU(inplace=True),
-        drop(dropout),
+        Dropout(dropout),
         nn.Linear(4096, 4096),
         nn.ReLU(inplace=True),
-        drop(dropout),
+        Dropout(dropout),
         nn.Linear(4096, classes),
     )
 
 
 def _dense_head(classes: int, inputs: int, dropout: float, batch_norm: bool) -> nn.Sequential:
     return nn.Sequential(
-        drop(dropout),
+        Dropout(dropout),
         nn.Linear(inputs, 512),
         *([nn.BatchNorm1d(512)] if batch_norm else []),
         nn.ReLU(inplace=True),
-        drop(dropout),
+        Dropout(dropout),
         nn.Linear(512, classes),
     )
 
@@ -102,9 +104,9 @@ def vgg(
     classes: int,
     size: int,
     *,
-    depth: int = 16,
+    depth: Annotated[int, OneOf(11, 13, 16, 19)] = 16,
     batch_norm: bool = True,
-    dropout: float = 0.5,
+    dropout: BelowOne = 0.5,
     head: Literal["auto", "dense", "pool", "imagenet"] = "auto",
 ) -> nn.Module:
     """Build a plain deep network (Simonyan & Zisserman 2015), with BatchNorm or without.
@@ -116,7 +118,6 @@ def vgg(
     head: "imagenet" has two hidden layers of 4096, "dense" one of 512, "pool" none;
         "auto" is "dense" below 96 pixels and "imagenet" from there on.
     """
-    need_depth("vgg", depth, tuple(_GROUPS))
     need_size("vgg", size, 32)
     features = _features(depth, batch_norm)
     if head == "auto":
@@ -127,5 +128,5 @@ def vgg(
     if head == "dense":
         classifier = _dense_head(classes, 512 * (size // 32) ** 2, dropout, batch_norm)
         return initialise(VGG(features, nn.Identity(), classifier))
-    classifier = nn.Sequential(drop(dropout), nn.Linear(512, classes))
+    classifier = nn.Sequential(Dropout(dropout), nn.Linear(512, classes))
     return initialise(VGG(features, nn.AdaptiveAvgPool2d(1), classifier))

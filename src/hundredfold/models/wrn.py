@@ -11,11 +11,14 @@ A block is BN-ReLU-conv3x3, BN-ReLU-dropout-conv3x3, plus its input; where the s
 changes, the shortcut is a 1x1 convolution of the normalised input.
 """
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hundredfold.errors import UsageError
-from hundredfold.models._layers import Scale, conv, drop, initialise
+from hundredfold.compute.dropout import Dropout
+from hundredfold.models._layers import Scale, conv, initialise
+from hundredfold.spec import BelowOne, Range
 
 
 class WideBlock(nn.Module):
@@ -26,7 +29,7 @@ class WideBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = conv(inputs, outputs, 3, stride)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.dropout = drop(dropout)
+        self.dropout = Dropout(dropout)
         self.conv2 = conv(outputs, outputs, 3)
         self.shortcut = None
         if inputs != outputs or stride > 1:
@@ -67,20 +70,17 @@ def _group(inputs: int, outputs: int, blocks: int, stride: int, dropout: float) 
     return nn.Sequential(first, *rest)
 
 
-def wrn(classes: int, *, depth: int = 28, width: int = 10, dropout: float = 0.0) -> nn.Module:
+def wrn(
+    classes: int,
+    *,
+    depth: Annotated[int, Range(10, 1000, step=6)] = 28,
+    width: Annotated[int, Range(1, 100)] = 10,
+    dropout: BelowOne = 0.0,
+) -> nn.Module:
     """Build a wide residual network (Zagoruyko & Komodakis 2016), WRN-depth-width.
 
     depth: 6 n + 4, 10 to 1000: 16, 22, 28, 40.
     width: factor on the channels 16, 32, 64.
     dropout: probability between a block's convolutions, in [0, 1); the paper's is 0.3.
     """
-    if not 10 <= depth <= 1000 or depth % 6 != 4:
-        nearest = min(max(10, (depth - 4 + 3) // 6 * 6 + 4), 1000)
-        raise UsageError(
-            f"wrn has no depth {depth}",
-            found="depths are 6 n + 4: 10, 16, 22, 28, 34, 40, ...",
-            remedy=f"wrn(depth={nearest}, width={width})",
-        )
-    if width < 1:
-        raise UsageError(f"wrn needs a width of at least 1, not {width}", remedy="wrn(width=4)")
     return initialise(WideResNet(classes, (depth - 4) // 6, width, dropout))

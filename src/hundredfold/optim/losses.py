@@ -3,8 +3,10 @@
 from torch import Tensor
 from torch.nn import functional
 
+from hundredfold.spec import BelowOne
 
-def cross_entropy(logits: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
+
+def cross_entropy(logits: Tensor, targets: Tensor, *, label_smoothing: BelowOne = 0.0) -> Tensor:
     """Return the batch's mean cross-entropy in nats.
 
     label_smoothing: fraction of the target that is spread evenly over all classes, in [0, 1)

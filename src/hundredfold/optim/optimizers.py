@@ -3,10 +3,11 @@
 Each function takes the model and returns an optimizer; the training loop multiplies its learning
 rate by the schedule's factor at every step. `decay_all=False` excludes biases and normalisation
 from weight decay (He et al. 2019, arXiv:1812.01187, section 3.1); the original CIFAR papers decay
-everything. Each raises UsageError for a setting out of range.
+everything.
 """
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -16,20 +17,19 @@ from torch.optim import sgd as _sgd
 from hundredfold.errors import UsageError
 from hundredfold.optim._muon import update
 from hundredfold.optim._optimizer import Buffers, Group, Optimizer
+from hundredfold.spec import BelowOne, Decay, Fraction, Range, Rate
 
 
 def sgd(
     model: nn.Module,
     *,
-    lr: float = 0.1,
-    momentum: float = 0.9,
+    lr: Rate = 0.1,
+    momentum: BelowOne = 0.9,
     nesterov: bool = True,
-    weight_decay: float = 5e-4,
+    weight_decay: Decay = 5e-4,
     decay_all: bool = True,
 ) -> Optimizer:
     """Stochastic gradient descent with momentum (Sutskever et al. 2013)."""
-    _check_nonnegative("sgd", lr=lr, weight_decay=weight_decay)
-    _check_below_one("sgd", momentum=momentum)
     if nesterov and not momentum:
         raise UsageError("sgd(nesterov=True) needs a momentum", remedy="sgd(nesterov=False)")
     settings = {"update": _sgd_update, "lr": lr, "momentum": momentum, "nesterov": nesterov}
@@ -39,14 +39,12 @@ def sgd(
 def adam(
     model: nn.Module,
     *,
-    lr: float = 1e-3,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    eps: float = 1e-7,
+    lr: Rate = 1e-3,
+    beta1: BelowOne = 0.9,
+    beta2: BelowOne = 0.999,
+    eps: Fraction = 1e-7,
 ) -> Optimizer:
     """Adam (Kingma & Ba 2015, arXiv:1412.6980); eps as in Keras."""
-    _check_nonnegative("adam", lr=lr, eps=eps)
-    _check_below_one("adam", beta1=beta1, beta2=beta2)
     settings = {"update": _adam_update, "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
     return Optimizer(_groups(_trained(model), settings, 0.0, decay_all=True))
 
@@ -54,16 +52,14 @@ def adam(
 def adamw(
     model: nn.Module,
     *,
-    lr: float = 1e-3,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    eps: float = 1e-8,
-    weight_decay: float = 0.05,
+    lr: Rate = 1e-3,
+    beta1: BelowOne = 0.9,
+    beta2: BelowOne = 0.999,
+    eps: Fraction = 1e-8,
+    weight_decay: Decay = 0.05,
     decay_all: bool = False,
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101)."""
-    _check_nonnegative("adamw", lr=lr, eps=eps, weight_decay=weight_decay)
-    _check_below_one("adamw", beta1=beta1, beta2=beta2)
     settings = {"update": _adam_update, "lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps}
     return Optimizer(_groups(_trained(model), settings, weight_decay, decay_all=decay_all))
 
@@ -71,12 +67,12 @@ def adamw(
 def muon(
     model: nn.Module,
     *,
-    lr: float = 0.18,
-    momentum: float = 0.6,
-    steps: int = 3,
-    sgd_lr: float = 1.38,
-    sgd_momentum: float = 0.9,
-    weight_decay: float = 5e-4,
+    lr: Rate = 0.18,
+    momentum: BelowOne = 0.6,
+    steps: Annotated[int, Range(1, 100)] = 3,
+    sgd_lr: Rate = 1.38,
+    sgd_momentum: BelowOne = 0.9,
+    weight_decay: Decay = 5e-4,
 ) -> Optimizer:
     """Orthogonalised momentum for convolution filters, Nesterov SGD for all else.
 
@@ -87,10 +83,6 @@ def muon(
     sgd_lr, sgd_momentum: for dense layers, normalisation and biases.
     weight_decay: for dense layers' weights only.
     """
-    _check_nonnegative("muon", lr=lr, sgd_lr=sgd_lr, weight_decay=weight_decay)
-    _check_below_one("muon", momentum=momentum, sgd_momentum=sgd_momentum)
-    if steps < 1:
-        raise UsageError(f"muon(steps={steps}) does nothing", remedy="muon(steps=3)")
     filters = [p for p in _trained(model) if p.ndim == 4]
     others = [p for p in _trained(model) if p.ndim != 4]
     settings = {"update": _sgd_update, "lr": sgd_lr, "momentum": sgd_momentum, "nesterov": True}
@@ -150,20 +142,3 @@ def _groups(
     if excluded:
         groups.append({"params": excluded, "weight_decay": 0.0, **settings})
     return groups
-
-
-def _check_nonnegative(optimizer: str, **settings: float) -> None:
-    for name, value in settings.items():
-        if not value >= 0:
-            raise UsageError(
-                f"{optimizer}({name}={value}) is negative", remedy=f"{optimizer}({name}=0.001)"
-            )
-
-
-def _check_below_one(optimizer: str, **settings: float) -> None:
-    for name, value in settings.items():
-        if not 0 <= value < 1:
-            raise UsageError(
-                f"{optimizer}({name}={value}) is not in [0, 1)",
-                remedy=f"{optimizer}({name}=0.9)",
-            )

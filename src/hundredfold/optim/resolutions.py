@@ -5,6 +5,7 @@ Validation, evaluation and prediction always use that size.
 """
 
 from hundredfold.errors import UsageError
+from hundredfold.spec import Fraction, PositiveFraction
 
 
 def full(progress: float, size: int) -> int:  # noqa: ARG001
@@ -16,17 +17,17 @@ def progressive(
     progress: float,
     size: int,
     *,
-    shares: tuple[float, ...] = (0.625, 0.75),
-    until: tuple[float, ...] = (0.35, 0.7),
+    shares: tuple[PositiveFraction, ...] = (0.625, 0.75),
+    until: tuple[Fraction, ...] = (0.35, 0.7),
 ) -> int:
     """Train on smaller images first: the sizes of `shares` until `until`, then the full size.
 
-    shares: fractions of the size, above 0. until: the progress at which each ends, ascending. The
+    shares: fractions of the size. until: the progress at which each ends, ascending. The
     defaults are 20, 24, then 32 pixels for data of 32. Early steps are cheaper and cost little
     accuracy (Howard 2018, DAWNBench; Tan & Le 2021, arXiv:2104.00298, section 4).
     Raises UsageError where the two do not pair.
     """
-    if len(shares) != len(until) or list(until) != sorted(until) or not all(shares):
+    if len(shares) != len(until) or list(until) != sorted(until):
         raise UsageError(
             f"progressive(shares={shares}, until={until}) does not pair sizes with progress",
             remedy="progressive(shares=(0.625, 0.75), until=(0.35, 0.7))",

@@ -1,37 +1,37 @@
 """Schedules: the learning rate's factor as a function of progress.
 
 progress is the fraction of all steps that are done, in [0, 1); the factor multiplies the
-optimizer's lr. Schedules have no state, so a resumed run continues exactly. Each raises UsageError
-for a warmup, as a fraction of the run, outside [0, 1).
+optimizer's lr. Schedules have no state, so a resumed run continues exactly. A warmup
+is a fraction of the run.
 """
 
 import math
 
-from hundredfold.errors import UsageError
+from hundredfold.spec import BelowOne, Fraction, Rate
 
 
-def constant(progress: float, *, warmup: float = 0.0) -> float:
+def constant(progress: float, *, warmup: BelowOne = 0.0) -> float:
     """Keep the rate, after a linear warm-up over that fraction of the run."""
     return _warm(progress, warmup)
 
 
-def cosine(progress: float, *, warmup: float = 0.0, final: float = 0.0) -> float:
+def cosine(progress: float, *, warmup: BelowOne = 0.0, final: Fraction = 0.0) -> float:
     """Decay along half a cosine to `final` (Loshchilov & Hutter 2017, arXiv:1608.03983)."""
-    if progress < _checked(warmup):
+    if progress < warmup:
         return _warm(progress, warmup)
     after = (progress - warmup) / (1 - warmup)
     return final + (1 - final) * (1 + math.cos(math.pi * after)) / 2
 
 
-def linear(progress: float, *, warmup: float = 0.0, final: float = 0.0) -> float:
+def linear(progress: float, *, warmup: BelowOne = 0.0, final: Fraction = 0.0) -> float:
     """Decay linearly to `final`."""
-    if progress < _checked(warmup):
+    if progress < warmup:
         return _warm(progress, warmup)
     return 1 - (1 - final) * (progress - warmup) / (1 - warmup)
 
 
 def steps(
-    progress: float, *, at: tuple[float, ...] = (0.3, 0.6, 0.8), factor: float = 0.2
+    progress: float, *, at: tuple[Fraction, ...] = (0.3, 0.6, 0.8), factor: Rate = 0.2
 ) -> float:
     """Multiply by `factor` at each of these fractions of the run.
 
@@ -42,22 +42,16 @@ def steps(
 
 
 def one_cycle(
-    progress: float, *, warmup: float = 0.3, start: float = 0.04, final: float = 0.0
+    progress: float, *, warmup: BelowOne = 0.3, start: Fraction = 0.04, final: Fraction = 0.0
 ) -> float:
     """Rise along a cosine from `start` to 1, then decay to `final`.
 
     Source: Smith 2018, arXiv:1803.09820, section 4.
     """
-    if progress < _checked(warmup):
+    if progress < warmup:
         return start + (1 - start) * (1 - math.cos(math.pi * progress / warmup)) / 2
     return cosine((progress - warmup) / (1 - warmup), final=final)
 
 
 def _warm(progress: float, warmup: float) -> float:
-    return 1.0 if progress >= _checked(warmup) else max(progress, 1e-3 * warmup) / warmup
-
-
-def _checked(warmup: float) -> float:
-    if not 0 <= warmup < 1:
-        raise UsageError(f"a schedule's warmup = {warmup} is not a fraction in [0, 1)")
-    return warmup
+    return 1.0 if progress >= warmup else max(progress, 1e-3 * warmup) / warmup

@@ -55,13 +55,13 @@ def _set(fields: dict[str, Any], text: str, files: OwnFiles | None) -> None:
         fields[field] = literal
         return
     if field not in PACKAGES:
-        raise UsageError(f"{field!r} has no options to set", remedy=f"--set {field}={value}")
+        raise UsageError(f"{field!r} has no options to set", remedy=f"--set {field}={value[:100]}")
     chain = _as_chain(field, fields, files)
     takers = [part for part in chain if part.takes(option)]
     if not takers:
         options = {o.name for part in chain for o in part.signature.options}
         raise UsageError(
-            f"{fields[field] or field} has no option {option!r}",
+            f"{str(fields[field])[:100] or field} has no option {shortened(option)}",
             remedy=did_you_mean(option, options) if options else "it takes no options",
         )
     changed = Chain(p.with_options({option: literal}) if p in takers else p for p in chain)

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, InstanceOf, PlainSerializer, ValidationInf
 
 from hundredfold import spec
 from hundredfold.backbones import BACKBONES, network_of
-from hundredfold.errors import UsageError, did_you_mean
+from hundredfold.errors import UsageError, did_you_mean, shortened
 from hundredfold.spec import Chain, Part
 
 PACKAGES = {
@@ -53,7 +53,9 @@ def network_for(text: str, package: str) -> str:
     models = spec.names(package) if tensorflow else {*spec.names(package), *BACKBONES}
     if call.name not in models and (tensorflow or not call.file):
         subject = "the TensorFlow engine has no model" if tensorflow else "no model is called"
-        raise UsageError(f"{subject} {call.name!r}", remedy=did_you_mean(call.name, models))
+        raise UsageError(
+            f"{subject} {shortened(call.name)}", remedy=did_you_mean(call.name, models)
+        )
     return text
 
 

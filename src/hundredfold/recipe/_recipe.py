@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -19,7 +18,7 @@ from pydantic import (
 from hundredfold.errors import UsageError, did_you_mean, shortened
 from hundredfold.recipe._changes import changed
 from hundredfold.recipe._parts import PACKAGES, OnePart, Parts, Strategy
-from hundredfold.spec import Chain, OwnFiles, Part
+from hundredfold.spec import BelowOne, Chain, Limits, OwnFiles, Part, Range
 
 _PROSE = ("title", "source")
 _LATER = ("balance", "folds", "fold")
@@ -77,64 +76,55 @@ class Recipe(BaseModel):
         description='The size that images are trained at: "full", or "progressive" to begin with '
         "smaller ones.",
     )
-    epochs: int | float = Field(
+    epochs: Annotated[int | float, Range(0, 1_000_000_000)] = Field(
         100,
-        ge=0,
-        lt=math.inf,
         description="Passes over the training images at most; 8.75 ends within the ninth. 0 keeps "
         "a head as it was fitted to features.",
     )
-    batch_size: int = Field(128, ge=1, description="Images of a step.")
-    patience: int = Field(
+    batch_size: Annotated[int, Range(1, 100_000)] = Field(128, description="Images of a step.")
+    patience: Annotated[int, Range(0, 100_000)] = Field(
         25,
-        ge=0,
         description="Epochs without a better `select` before training stops; 0 never stops early.",
     )
     select: Literal["validation.loss", "validation.top_1", "last"] = Field(
         "validation.loss",
         description='What decides which epoch\'s weights are kept; "last" keeps the last.',
     )
-    micro_batch: int = Field(
+    micro_batch: Annotated[int, Range(0, 100_000)] = Field(
         0,
-        ge=0,
         description="Images per forward pass: what fits in memory or cache, and what BatchNorm "
         "sees. 0 is the whole batch where layers need it.",
     )
-    ema: float = Field(
+    ema: BelowOne = Field(
         0.0,
-        ge=0,
-        lt=1,
         description="Decay per step of the averaged weights that are scored and kept; 0 is off.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Numbers to compute with; auto takes bf16 where timing shows a gain."
     )
-    validation: float = Field(
+    validation: BelowOne = Field(
         0.1,
-        ge=0,
-        lt=1,
         description="Fraction of the training images held out for validation, where the data set "
         'has no validation part. 0 trains on all images, which needs select "last".',
     )
-    limit: int = Field(
-        0, ge=0, description="Use only so many training images, drawn by seed; 0 uses all."
+    limit: Annotated[int, Range(0, 1_000_000_000)] = Field(
+        0, description="Use only so many training images, drawn by seed; 0 uses all."
     )
     balance: Literal["none", "weights", "sample"] = Field(
         "none",
         description='For uneven classes: "weights" weights the loss of an image by the inverse '
         'frequency of its class, "sample" draws every class equally often in each epoch.',
     )
-    folds: int = Field(
+    folds: Annotated[int, Range(0, 1000)] = Field(
         0,
-        ge=0,
         description="Cut the training images into so many folds, of which `fold` becomes "
         "validation, instead of the fraction `validation`; 0 is off. A study sets both.",
     )
-    fold: int = Field(0, ge=0, description="Which fold is validation, from 0 on.")
-    seed: int = Field(
+    fold: Annotated[int, Range(0, 999)] = Field(
+        0, description="Which fold is validation, from 0 on."
+    )
+    seed: Annotated[int, Range(0, 2**32 - 1)] = Field(
         0,
-        ge=0,
-        lt=2**32,
         description="Decides the validation cut, the first weights, the order and every draw.",
     )
     sources: dict[str, str] = Field(
@@ -258,7 +248,8 @@ def _validated(kind: type[R], fields: Mapping[str, Any], files: OwnFiles | None)
     for key in fields:
         if key not in Recipe.model_fields:
             raise UsageError(
-                f"a recipe has no key {key!r}", remedy=did_you_mean(key, Recipe.model_fields)
+                f"a recipe has no key {shortened(key)}",
+                remedy=did_you_mean(key, Recipe.model_fields),
             )
     try:
         return kind.model_validate(fields, context=files)
@@ -268,10 +259,21 @@ def _validated(kind: type[R], fields: Mapping[str, Any], files: OwnFiles | None)
         reason = first["msg"].removeprefix("Value error, ")
         if not field:  # a rule over several fields, whose message is complete
             raise UsageError(f"invalid recipe: {reason}") from None
-        value = (
-            shortened(str(first["input"])) if isinstance(first["input"], str) else first["input"]
-        )
-        raise UsageError(f"invalid recipe: {field} = {value}", found=reason) from None
+        limits, given = limits_of_field(field), first["input"]
+        remedy = None
+        if limits and isinstance(given, int | float) and limits.nearest(given) in limits:
+            remedy = f"{field} = {limits.nearest(given)}"
+        raise UsageError(
+            f"invalid recipe: {field} = {shortened(given)}",
+            found=f"{field} is {limits}" if limits else reason,
+            remedy=remedy,
+        ) from None
+
+
+def limits_of_field(name: str) -> Limits | None:
+    """Return the limits of a recipe's number, or None."""
+    own = Recipe.model_fields[name].metadata
+    return next((limits for limits in own if isinstance(limits, Limits)), None)
 
 
 def _toml(value: Any) -> str:

@@ -1,14 +1,18 @@
 """Parse "wrn(depth=28)" and "pad_crop(pixels=4) | flip"; nothing is evaluated."""
 
 import ast
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hundredfold.errors import UsageError, shortened
+from hundredfold.spec._bounds import bounded
 
 _LONGEST = 10_000  # characters of a part, at most
+_PARTS = 100  # of a chain, at most
+_WRONG = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 _FILE = re.compile(
     r"""([^\s|()"'=,]+\.py|python):(?=[A-Za-z_])"""
 )  # prefix of a part in a user's own file
@@ -48,11 +52,11 @@ def parse_chain(text: str) -> tuple[Call, ...]:
     if text.strip() in ("", "none"):
         return ()
     try:
-        if len(text) > _LONGEST:
+        if len(text) > _LONGEST or text.count("|") > _PARTS:
             raise ValueError
         marked, files = _mark_files(text.strip())
         return tuple(_calls(ast.parse(marked, mode="eval").body, files))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _WRONG:
         raise UsageError(
             f"cannot read {shortened(text)}",
             found="a part is written name(option=value, ...); parts are joined by |",
@@ -61,10 +65,14 @@ def parse_chain(text: str) -> tuple[Call, ...]:
 
 
 def literal(text: str) -> Any:
-    """Parse a value as in a call; a bare word is a string."""
+    """Parse a value as in a call; a bare word is a string. Raises UsageError for long text."""
+    if len(text) > _LONGEST:
+        raise UsageError(
+            f"cannot read {shortened(text)}", found=f"a value has at most {_LONGEST:,} characters"
+        )
     try:
         return _value(ast.parse(text, mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _WRONG:
         return text
 
 
@@ -90,7 +98,7 @@ def _calls(node: ast.expr, files: list[str]) -> list[Call]:
         case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
             if any(word.arg is None for word in keywords):
                 raise ValueError
-            options = {str(word.arg): _value(word.value) for word in keywords}
+            options = {str(word.arg): _option(word.value) for word in keywords}
             if len(options) != len(keywords):
                 raise ValueError
             return [_named(name, options, files)]
@@ -105,6 +113,16 @@ def _named(name: str, options: dict[str, Any], files: list[str]) -> Call:
     return Call(name, options)
 
 
+def _option(node: ast.expr) -> Any:
+    """Return an option's value; nan and inf are numbers, which ranges then refuse."""
+    match node:
+        case ast.Name(id="nan" | "inf" as name):
+            return float(name)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Name(id="inf")):
+            return -math.inf
+    return _value(node)
+
+
 def _value(node: ast.expr) -> Any:
-    value = ast.literal_eval(node)
+    value = bounded(ast.literal_eval(node))
     return tuple(value) if isinstance(value, list) else value

@@ -1,19 +1,21 @@
 """Parts of a recipe, checked against their signatures, with every default filled in."""
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+from functools import cache, partial
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic_core import SchemaError
 
-from hundredfold.errors import UsageError, did_you_mean
+from hundredfold.errors import UsageError, did_you_mean, shortened
+from hundredfold.spec._annotation import evaluate
 from hundredfold.spec._call import Call, parse, parse_chain
 from hundredfold.spec._own import PYTHON, OwnCode, OwnFiles, own_code, part_of
 from hundredfold.spec._signature import Option, Signature, describe, describe_own
-
-_TYPES = {t.__name__: t for t in (int, float, bool, str, tuple)} | {"Literal": Literal}
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def part(text: str, package: str, files: OwnFiles | None = None) -> Part:
     """Parse a part as a recipe writes it, check it, and fill in every default.
 
     files: the user's own files. Raises UsageError for an unknown name or option ("did
-    you mean"), a missing option, or a value of another type.
+    you mean"), a missing option, or a value of another type or out of range.
     """
     return _read(parse(text), package, files or OwnFiles())
 
@@ -108,32 +110,50 @@ def _complete(call: Call, package: str, own: OwnCode | None) -> Part:
     for key in call.options:
         if key not in by_name:
             raise UsageError(
-                f"{call.name} has no option {key!r}",
-                found=str(call),
+                f"{call.name} has no option {shortened(key)}",
+                found=shortened(call),
                 remedy=did_you_mean(key, by_name) if by_name else f"{call.name} takes no options",
             )
     options = {}
     for option in signature.options:
         if option.name not in call.options and option.required:
-            raise UsageError(f"{call.name} needs the option {option.name!r}", found=str(call))
+            raise UsageError(f"{call.name} needs the option {option.name!r}", found=shortened(call))
         value = call.options.get(option.name, option.default)
         options[option.name] = _checked(call, option, value, own)
     return Part(call.name, options, package, own)
 
 
 def _checked(call: Call, option: Option, value: Any, own: OwnCode | None) -> Any:
+    if not option.annotation:
+        return value
     try:
-        expected_type = eval(option.type or "None", {"__builtins__": {}}, _TYPES)
-    except (NameError, AttributeError, TypeError, SyntaxError):
+        return _adapter(option.annotation).validate_python(value, strict=True)
+    except ValidationError as error:
+        in_range = error.errors()[0]["type"] != "value_error"
+        if option.limits and isinstance(value, int | float) and not isinstance(value, bool):
+            fraction = isinstance(value, float) and math.isfinite(value) and not value.is_integer()
+            of_another_type = fraction and "float" not in option.type
+            in_range = of_another_type or value in option.limits
+        raise _refused(call, option, value, not in_range) from None
+    except (ValueError, PydanticUserError, SchemaError):
         if own is None:
             raise
         return value  # the user's own type is not checked
-    if not option.type:
-        return value
-    try:
-        return TypeAdapter(expected_type).validate_python(value, strict=True)
-    except ValidationError:
-        raise UsageError(
-            f"{call.name}({option.name}={value!r}) is not of the type {option.type}",
-            remedy=f"{call.name}({option.name}={option.default!r})" if option.default else None,
-        ) from None
+
+
+def _refused(call: Call, option: Option, value: Any, outside: bool) -> UsageError:
+    limits, valid = option.limits, option.default
+    if limits and outside and isinstance(value, int | float):
+        nearest = limits.nearest(value)
+        valid = nearest if nearest in limits else valid
+    wrong = "out of range" if outside else f"not of the type {option.type}"
+    return UsageError(
+        f"{call.name}({option.name}={shortened(value)}) is {wrong}",
+        found=f"{option.name} is {limits}" if limits else None,
+        remedy=f"{call.name}({option.name}={valid!r})" if valid not in (None, "") else None,
+    )
+
+
+@cache
+def _adapter(annotation: str) -> TypeAdapter[Any]:
+    return TypeAdapter(evaluate(annotation))

@@ -7,7 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hundredfold.errors import UsageError, did_you_mean
+from hundredfold.errors import UsageError, did_you_mean, shortened
+from hundredfold.spec._annotation import evaluate, limits_of, plain
+from hundredfold.spec._bounds import bounded
+from hundredfold.spec._ranges import Limits
 
 _PACKAGE = Path(__file__).parents[1]
 _KINDS = {"data": "data set", "augment": "augmentation", "strategies": "strategy"}
@@ -17,12 +20,18 @@ Definition = ast.FunctionDef | ast.ClassDef
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a part: its type as written, and its default (None where it has none)."""
+    """One option of a part.
+
+    type: plain, such as "float" or "tuple[int, ...]". default: None where it has none.
+    annotation: as written. limits: of its numbers, or None.
+    """
 
     name: str
     type: str
     default: Any
     required: bool
+    annotation: str = ""
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,8 @@ def describe(name: str, package: str) -> Signature:
     """
     if name not in names(package):
         raise UsageError(
-            f"no {_kind(package)} is called {name!r}", remedy=did_you_mean(name, names(package))
+            f"no {_kind(package)} is called {shortened(name)}",
+            remedy=did_you_mean(name, names(package)),
         )
     path = _path(package)
     file = path / f"{name}.py" if path.is_dir() else path
@@ -79,7 +89,8 @@ def constants(name: str, package: str) -> dict[str, Any]:
     path = _path(package)
     if name not in names(package) or not path.is_dir():
         raise UsageError(
-            f"no {_kind(package)} is called {name!r}", remedy=did_you_mean(name, names(package))
+            f"no {_kind(package)} is called {shortened(name)}",
+            remedy=did_you_mean(name, names(package)),
         )
     values = {}
     for node in _tree(path / f"{name}.py").body:
@@ -103,7 +114,7 @@ def describe_own(name: str, source: str, file: str) -> Signature:
     definitions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     if name not in definitions:
         raise UsageError(
-            f"{file} has no function or class {name!r}",
+            f"{file} has no function or class {shortened(name)}",
             remedy=did_you_mean(name, definitions)
             if definitions
             else "define one at its top level",
@@ -144,16 +155,29 @@ def _arguments(definition: Definition) -> ast.arguments:
 
 
 def _option(argument: ast.arg, default: ast.expr | None) -> Option:
-    annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+    annotation = _text(argument.annotation) if argument.annotation else ""
+    limits = None
+    with suppress(ValueError):  # the user's own type
+        limits = limits_of(evaluate(annotation)) if annotation else None
+    name, kind = argument.arg, plain(annotation)
     if default is None:
-        return Option(argument.arg, annotation, None, True)
+        return Option(name, kind, None, True, annotation, limits)
     try:
-        return Option(argument.arg, annotation, ast.literal_eval(default), False)
-    except ValueError:
+        value = bounded(ast.literal_eval(default))
+        return Option(name, kind, value, False, annotation, limits)
+    except (ValueError, TypeError, RecursionError, MemoryError):
         raise UsageError(
-            f"the default of {argument.arg} is {ast.unparse(default)!r}, not a plain value",
+            f"the default of {name} is {shortened(_text(default))}, not a plain value",
             remedy="a number, text, True, False or a tuple of these",
         ) from None
+
+
+def _text(node: ast.expr) -> str:
+    """Return an expression as it may be written; "..." for one that is too deep or too long."""
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError, MemoryError):
+        return "..."
 
 
 def _path(package: str) -> Path:

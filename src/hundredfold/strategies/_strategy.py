@@ -11,7 +11,9 @@ QUARTERS = 4  # of the list of a network's weight tensors, counted from the inpu
 
 @dataclass(frozen=True)
 class Strategy:
-    """Which layers of a network are trained, and how. Raises UsageError for values out of range.
+    """Which layers of a network are trained, and how.
+
+    Raises UsageError for settings that exclude each other. Parts check the ranges of each.
 
     pretrained: whether the network starts from given weights, with a new head.
     rate: factor on the learning rate for the network; the head has 1. 0 trains the head only.
@@ -44,29 +46,11 @@ class Strategy:
     hidden: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.dropout < 1:
-            raise UsageError(
-                f"invalid strategy: dropout = {self.dropout}, must be in [0, 1)",
-                remedy="--set strategy.dropout=0.2",
-            )
-        self._need_valid_head()
-        if self.groups < 0 or self.views < 0:
-            raise UsageError(
-                f"invalid strategy: groups = {self.groups}, views = {self.views}",
-                found="both are at least 0",
-            )
-        if self.cut < 0 or (self.input_size and self.input_size < 8):
-            raise UsageError(
-                f"invalid strategy: input_size = {self.input_size}, cut = {self.cut}",
-                found="input_size is 0 or at least 8 pixels, cut at least 0 groups",
-            )
-
-    def _need_valid_head(self) -> None:
         groups = self.from_groups
-        if min(groups, default=1) < 1 or list(groups) != sorted(set(groups)):
+        if list(groups) != sorted(set(groups)):
             raise UsageError(
                 f"invalid strategy: from_groups = {list(groups)}",
-                found="groups are counted from 1, in their order, each once",
+                found="groups stand in their order, each once",
                 remedy="linear_probe(from_groups=[3, 4, 5])",
             )
         if groups and self.cut:
@@ -75,10 +59,10 @@ class Strategy:
                 found="from_groups ends after its last group by itself",
                 remedy="from_groups alone",
             )
-        if self.hidden < 0 or (self.hidden and self.head != "random_init"):
+        if self.hidden and self.head != "random_init":
             raise UsageError(
                 f"invalid strategy: hidden = {self.hidden}, head = {self.head!r}",
-                found="hidden is at least 0, and only a linear head can be fitted",
+                found="only a linear head can be fitted",
                 remedy="hidden=0, or head='random_init'",
             )
 

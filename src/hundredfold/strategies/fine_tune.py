@@ -1,22 +1,23 @@
 """Train a new head and most of a pretrained network."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from hundredfold.errors import UsageError
-from hundredfold.strategies._strategy import QUARTERS, Strategy
+from hundredfold.spec import BelowOne, PixelsOrAuto, PositiveFraction, Range
+from hundredfold.strategies._strategy import Strategy
 
 
 def fine_tune(
     *,
-    rate: float = 0.1,
-    layer_decay: float = 1.0,
-    freeze: int = 0,
-    groups: int = 0,
-    views: int = 0,
-    input_size: int = 0,
-    cut: int = 0,
+    rate: Annotated[float, Range(0, 100, open_low=True)] = 0.1,
+    layer_decay: PositiveFraction = 1.0,
+    freeze: Annotated[int, Range(0, 3)] = 0,
+    groups: Annotated[int, Range(0, 100)] = 0,
+    views: Annotated[int, Range(0, 100)] = 0,
+    input_size: PixelsOrAuto = 0,
+    cut: Annotated[int, Range(0, 100)] = 0,
     head: Literal["random_init", "ridge", "logistic", "best"] = "random_init",
-    dropout: float = 0.2,
+    dropout: BelowOne = 0.2,
 ) -> Strategy:
     """Train a new head, and the pretrained network at a lower learning rate.
 
@@ -35,19 +36,8 @@ def fine_tune(
         arXiv:2202.10054); "best" takes the better of the two on the validation images.
 
     BatchNorm stays in inference mode, with the statistics of the weights that were loaded.
-    Raises UsageError for a value out of range.
+    Raises UsageError for options that exclude each other.
     """
-    if rate <= 0 or not 0 < layer_decay <= 1:
-        raise UsageError(
-            f"invalid strategy: rate = {rate}, layer_decay = {layer_decay}",
-            found="a rate is above 0, a layer_decay in (0, 1]",
-            remedy="fine_tune(rate=0.1, layer_decay=0.5), or linear_probe() to freeze the network",
-        )
-    if not 0 <= freeze < QUARTERS:
-        raise UsageError(
-            f"invalid strategy: freeze = {freeze}, must be 0 to {QUARTERS - 1}",
-            remedy="fine_tune(freeze=1), or linear_probe() to freeze all of it",
-        )
     if (groups and freeze) or (views and not groups):
         raise UsageError(
             f"invalid strategy: groups = {groups}, freeze = {freeze}, views = {views}",

@@ -1,21 +1,21 @@
 """Train a head on the features of a frozen network."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from hundredfold.errors import UsageError
+from hundredfold.spec import BelowOne, PixelsOrAuto, Range
 from hundredfold.strategies._strategy import Strategy
 
 
 def linear_probe(
     *,
-    input_size: int = 0,
-    cut: int = 0,
+    input_size: PixelsOrAuto = 0,
+    cut: Annotated[int, Range(0, 100)] = 0,
     head: Literal["random_init", "ridge", "logistic", "best"] = "random_init",
-    views: int = 1,
-    dropout: float = 0.2,
-    from_groups: tuple[int, ...] = (),
+    views: Annotated[int, Range(1, 100)] = 1,
+    dropout: BelowOne = 0.2,
+    from_groups: tuple[Annotated[int, Range(1, 100)], ...] = (),
     with_maxima: bool = False,
-    hidden: int = 0,
+    hidden: Annotated[int, Range(0, 65_536)] = 0,
 ) -> Strategy:
     """Train a head on features that are computed once for each image.
 
@@ -34,12 +34,8 @@ def linear_probe(
     with_maxima: take the maximum of each map as a feature too, beside its mean.
     hidden: units of a hidden layer with ReLU in the head, which then begins at random; 0 is none.
 
-    Raises UsageError for a value out of range.
+    Raises UsageError for options that exclude each other.
     """
-    if views < 1:
-        raise UsageError(
-            f"invalid strategy: views = {views}, must be at least 1", remedy="linear_probe(views=4)"
-        )
     return Strategy(
         pretrained=True,
         rate=0.0,

@@ -4,7 +4,7 @@ This package compares scores that are stored in runs. It never trains a model it
 opens a test split.
 """
 
-from hundredfold.studies._definition import Member, Study, define, load, members, variants
+from hundredfold.studies._definition import Member, Study, define, load, members, need_few, variants
 from hundredfold.studies._outcome import LeftOut, conclude, cross_validated, find
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "find",
     "load",
     "members",
+    "need_few",
     "variants",
 ]

@@ -18,20 +18,22 @@ values = { shallow = 0.9125 }
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hundredfold import metrics, recipes
-from hundredfold.errors import UsageError, did_you_mean
+from hundredfold import metrics, recipes, wording
+from hundredfold.errors import UsageError, did_you_mean, shortened
 from hundredfold.recipe import Recipe
-from hundredfold.spec import OwnFiles
+from hundredfold.spec import OwnFiles, Range, bounded
 
 _TITLES = {"title", "source"}
+_MOST = 10_000  # trainings
 
 
 class Reference(BaseModel):
@@ -63,8 +65,8 @@ class Study(BaseModel):
     title: str = ""
     base: str | Recipe = ""
     overrides: dict[str, Any] = {}
-    seeds: int = Field(3, ge=1, le=1000)
-    folds: int = Field(0, ge=0, le=1000)
+    seeds: Annotated[int, Range(1, 1000)] = 3
+    folds: Annotated[int, Range(0, 1000)] = 0
     metric: str = "top_1"
     vary: dict[str, dict[str, Any]] = {}
     grid: dict[str, list[Any]] = {}
@@ -81,11 +83,26 @@ class Study(BaseModel):
             raise ValueError(f"the grid's {empty[0]} has no values")
         if self.folds == 1:
             raise ValueError("folds = 1 leaves nothing to train on; 5 is usual, 0 is off")
+        need_few(self)
         labels = _labelled(self)
         for label in self.reference.values if self.reference else ():
             if label not in labels:
                 raise ValueError(f"the reference names {label!r}, which is not a variant")
         return self
+
+
+def need_few(study: Study) -> None:
+    """Raise UsageError for more than 10,000 trainings; none is built to count them."""
+    variants = math.prod(map(len, study.grid.values())) * max(len(study.vary), 1)
+    trainings = variants * study.seeds * max(study.folds, 1)
+    if trainings > _MOST:
+        folds = f" x {wording.plural(study.folds, 'fold')}" if study.folds else ""
+        raise UsageError(
+            f"a study has at most {_MOST:,} trainings, not {trainings:,}",
+            found=f"{wording.plural(variants, 'variant')} x "
+            f"{wording.plural(study.seeds, 'seed')}{folds}",
+            remedy="fewer values in the grid, or fewer seeds",
+        )
 
 
 @dataclass(frozen=True)
@@ -115,6 +132,10 @@ def define(fields: Mapping[str, Any]) -> Study:
 
     Raises UsageError for an invalid field.
     """
+    try:
+        bounded({key: fields[key] for key in ("vary", "grid") if key in fields})
+    except ValueError as error:
+        raise UsageError("the study is too large", found=str(error)) from None
     study_fields = {"base": Recipe(), **fields}
     study_fields["vary"] = {
         label: {"base": variant} if isinstance(variant, str) else dict(variant)
@@ -133,12 +154,16 @@ def load(text: str) -> Study:
     shipped = recipes.shipped("studies")
     path = Path(text) if text.endswith(".toml") else shipped.get(text)
     if path is None:
-        raise UsageError(f"no study is called {text!r}", remedy=did_you_mean(text, shipped))
+        raise UsageError(
+            f"no study is called {shortened(text)}", remedy=did_you_mean(text, shipped)
+        )
     fields = recipes.read_toml(path, "study")
     public = Study.model_fields.keys() - {"name", "file"}
     for key in fields:
         if key not in public:
-            raise UsageError(f"a study has no key {key!r}", remedy=did_you_mean(key, public))
+            raise UsageError(
+                f"a study has no key {shortened(key)}", remedy=did_you_mean(key, public)
+            )
     return _checked(fields | {"name": path.stem, "file": str(path)}, f"study {str(path)!r}")
 
 

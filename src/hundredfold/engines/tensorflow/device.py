@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from hundredfold import machine
 from hundredfold.compute.device import keep_freed_memory
-from hundredfold.errors import UsageError
+from hundredfold.errors import UsageError, shortened
+from hundredfold.spec import THREADS, need
 
 
 def choose(name: str, threads: int) -> tuple[str, int]:
@@ -16,10 +17,9 @@ def choose(name: str, threads: int) -> tuple[str, int]:
     gpus = tf.config.list_physical_devices("GPU")
     if name not in ("auto", "cpu", "cuda") or (name == "cuda" and not gpus):
         raise UsageError(
-            f"TensorFlow has no device {name!r} on this machine", remedy="--device auto"
+            f"TensorFlow has no device {shortened(name)} on this machine", remedy="--device auto"
         )
-    if threads < 0:
-        raise UsageError(f"--threads {threads} is not a number of threads", remedy="--threads 2")
+    need("threads", threads, THREADS)
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads or machine.cores())
         tf.config.threading.set_inter_op_parallelism_threads(threads or machine.cores())

@@ -7,16 +7,16 @@
 Layers are named as PyTorch's modules; `weights.py` derives the names of weights from them.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import keras
 from keras import layers
 
 from hundredfold.engines.tensorflow._layers import PadShortcut, Scale
 from hundredfold.errors import UsageError
+from hundredfold.spec import BelowOne, OneOf
 from hundredfold.strategies import Strategy
 
-_DEPTHS = (20, 32, 44, 56, 110)
 _NETWORKS = {
     "vgg16": keras.applications.VGG16,
     "resnet50": keras.applications.ResNet50,
@@ -30,7 +30,7 @@ _RED_FIRST = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _SMALL = 128  # pixels to which smaller images are enlarged for pretrained weights
 
 
-def simple_cnn(classes: int, size: int, *, dropout: float = 0.0) -> Any:
+def simple_cnn(classes: int, size: int, *, dropout: BelowOne = 0.0) -> Any:
     """Build the tutorial network: three convolutions and two dense layers.
 
     size: at least 18 pixels. dropout: probability on the 64 hidden units, in [0, 1).
@@ -43,7 +43,7 @@ def simple_cnn(classes: int, size: int, *, dropout: float = 0.0) -> Any:
     x = layers.ReLU()(layers.Conv2D(64, 3, name="conv3")(x))
     x = layers.Flatten()(layers.Permute((3, 1, 2))(x))  # PyTorch's order: channels first
     x = layers.Dense(64, activation="relu", name="dense1")(x)
-    x = layers.Dropout(_probability(dropout))(x)
+    x = layers.Dropout(dropout)(x)
     return keras.Model(images, layers.Dense(classes, dtype="float32", name="dense2")(x))
 
 
@@ -51,17 +51,17 @@ def resnet(
     classes: int,
     size: int,
     *,
-    depth: int = 20,
+    depth: Annotated[int, OneOf(20, 32, 44, 56, 110)] = 20,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
 ) -> Any:
     """Build a residual network for CIFAR (He et al. 2016, arXiv:1512.03385, section 4.2).
 
     depth: 20, 32, 44, 56 or 110. stem: "auto" or "cifar", one 3x3 convolution.
     """
-    if depth not in _DEPTHS or stem == "imagenet":
+    if stem == "imagenet":
         raise UsageError(
             f"the TensorFlow engine has no resnet(depth={depth}, stem={stem!r})",
-            found=f"depths are {', '.join(map(str, _DEPTHS))}, with the CIFAR stem",
+            found="it has the CIFAR stem",
             remedy='resnet(depth=20), or keras_application(name="resnet50")',
         )
     images = keras.Input((size, size, 3), dtype="uint8")
@@ -83,7 +83,7 @@ def keras_application(
     strategy: Strategy,
     *,
     name: Literal["vgg16", "resnet50", "densenet121", "densenet169", "densenet201"],
-    dropout: float = 0.2,
+    dropout: BelowOne = 0.2,
 ) -> Any:
     """Build a network of keras.applications: its features, averaged, under a dense layer.
 
@@ -106,7 +106,7 @@ def keras_application(
     for layer in body.layers:
         layer.trainable = not frozen
     x = layers.GlobalAveragePooling2D(name="features")(body.output)
-    x = layers.Dropout(_probability(head_dropout), name="dropout")(x)
+    x = layers.Dropout(head_dropout, name="dropout")(x)
     head = layers.Dense(classes, dtype="float32", name="classifier")
     return keras.Model(images, head(x))
 
@@ -143,12 +143,6 @@ def _norm(name: str) -> Any:
 def _scaling(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean and deviation of R, G and B that pretrained weights expect."""
     return _BLUE_FIRST if name in _CAFFE else _RED_FIRST
-
-
-def _probability(dropout: float) -> float:
-    if not 0 <= dropout < 1:
-        raise UsageError(f"dropout = {dropout} is no probability in [0, 1)", remedy="dropout=0.3")
-    return dropout
 
 
 def _need_size(model: str, size: int, least: int) -> None:
