@@ -84,6 +84,7 @@ def test_a_folder_that_cannot_be_opened_needs_no_flush(
     files.sync_folder(tmp_path)
     assert not opened
 
+
 @pytest.fixture
 def _warns_again() -> Iterator[None]:
     files._warn.cache_clear()

@@ -146,6 +146,12 @@ def is_terminal(stream: IO[str]) -> bool:
         return False
 
 
+def styled(stream: IO[str]) -> IO[str]:
+    """Return the stream that takes control sequences, of one that shows them escaped."""
+    unescaped: IO[str] = getattr(stream, "styled", stream)
+    return unescaped
+
+
 def nearest_folder(folder: Path) -> tuple[Path, bool]:
     """Return the nearest folder that exists, and whether it can be written."""
     existing = folder.absolute()

@@ -11,8 +11,8 @@ import psutil
 import hundredfold
 from hundredfold import run, wording
 from hundredfold.api.options import File, home
-from hundredfold.data import Source
 from hundredfold.cgroups import cpu_quota
+from hundredfold.data import Source
 from hundredfold.machine import allowed, cores, instruction_sets, nearest_folder, processor
 
 _EXTRAS = (

@@ -16,6 +16,7 @@ from hundredfold.data._listing import Files, Listing
 from hundredfold.data._types import Source
 from hundredfold.data._walk import Entry, order
 from hundredfold.errors import DataError, did_you_mean
+from hundredfold.paths import expanded
 from hundredfold.wording import plural
 
 DIGITS = 16  # hex digits of a pinned digest
@@ -28,7 +29,7 @@ def pinned(labels: str, cache_folder: Path) -> tuple[str, Path | None]:
     """
     if not labels or is_pinned(labels):
         return labels, None
-    path = Path(labels).expanduser()
+    path = expanded(labels)
     name = path.name.replace("@", "-")
     return f"{name}@{fingerprint(cache_folder, path)[:DIGITS]}", path.absolute()
 
@@ -68,7 +69,7 @@ def corrected(listing: Listing, source: Source, labels: str) -> Listing:
 
 def _path(source: Source, labels: str) -> Path:
     if not is_pinned(labels):
-        return Path(labels).expanduser()
+        return expanded(labels)
     if source.labels is None:
         name = labels.rpartition("@")[0]
         raise DataError(f"the corrected labels {name} are not at hand", remedy=f"--labels {name}")
