@@ -106,7 +106,7 @@ class CommandOptions(TypedDict, total=False):
     labels: Annotated[
         File | None,
         "A CSV of corrected labels, with the columns file and label; an empty label leaves the "
-        "image out.",
+        "image out. An apostrophe before text like a formula, such as '=1+1, is not part of it.",
     ]
     set: Annotated[
         list[str] | None,

@@ -105,6 +105,7 @@ def check(
     suspects
         Write a CSV of images, the most likely wrong label first: file, split, given, likely,
         probability; suspects-NAME.csv unless a path follows. Correct it and pass it to train.
+        Text that a spreadsheet would compute, such as =1+1, begins with an apostrophe.
     json
         Print one JSON object.
     """

@@ -35,6 +35,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a run, or every run of a study, with 95 % intervals.
 
+    The tables in the run's folder are CSV; text there that a spreadsheet would compute, such as
+    =1+1, begins with an apostrophe.
+
     Parameters
     ----------
     run

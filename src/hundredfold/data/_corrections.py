@@ -1,7 +1,8 @@
 """Corrected labels: a CSV that a person edited, as `data check --suspects` writes it.
 
 Columns `file` and `label`, or `given` where there is no `label`. An empty label leaves the image
-out; a file without a line keeps its label.
+out; a file without a line keeps its label. An apostrophe before text like a formula, as this
+package writes it, is not part of the text.
 """
 
 import unicodedata
@@ -10,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from hundredfold.csv_cells import original
 from hundredfold.data import _tables
 from hundredfold.data._files import fingerprint
 from hundredfold.data._listing import Files, Listing
@@ -91,7 +93,8 @@ def _labels(
     names = {listing.name(file) for some in every for file in some}
     classes = {label for label, some in listing.read("train").items() if some}
     found: dict[str, str] = {}
-    for row, (file, written) in enumerate(zip(files, labels, strict=True)):
+    cells = zip(map(original, files), map(original, labels), strict=True)
+    for row, (file, written) in enumerate(cells):
         label = unicodedata.normalize("NFC", written)
         if file not in names:
             raise DataError(
