@@ -5,8 +5,6 @@ Injection"). So is one with their full-width forms in some. Apostrophes before t
 more, so that `original` returns every text unchanged.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -27,6 +25,12 @@ def original(cell: str) -> str:
 
 def text(rows: Iterable[Iterable[Any]]) -> str:
     """Return rows as CSV with lines that end in a line feed."""
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows([*map(neutral, row)] for row in rows)
-    return stream.getvalue()
+    return "".join(",".join(_quoted(neutral(cell)) for cell in row) + "\n" for row in rows)
+
+
+def _quoted(cell: Any) -> str:
+    """Return a cell as text, in quotes where needed; csv.writer leaves a carriage return bare."""
+    written = "" if cell is None else str(cell)
+    if not set(written) & set(',"\r\n'):
+        return written
+    return '"' + written.replace('"', '""') + '"'

@@ -125,8 +125,8 @@ class Learner:
         """
         size = micro_batch or self.split_work(len(images)).micro_batch
         count = replicas.pieces(len(images), size)
-        parts = (torch.tensor_split(tensor, count) for tensor in (images, targets))
-        pairs = list(zip(*parts, strict=True))
+        split = torch.tensor_split(images, count), torch.tensor_split(targets, count)
+        pairs = list(zip(*split, strict=True))
         if len(pairs) > 1 and not self._sequential:
             return self._replicas.gradients(pairs, key)
         return torch.stack([self._gradients(*pair, len(images)) for pair in pairs]).sum(0)
