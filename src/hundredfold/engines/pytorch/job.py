@@ -248,6 +248,9 @@ def _need_more_than_one(recipe: Recipe, model: nn.Module, size: int) -> None:
     if min(recipe.batch_size, recipe.micro_batch or recipe.batch_size) > 1:
         return
     trial = copy.deepcopy(model).train()
+    for module in trial.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.register_forward_pre_hook(_need_values)
     try:
         with torch.no_grad():
             for small in sorted(training_sizes(recipe, size)):
@@ -258,6 +261,12 @@ def _need_more_than_one(recipe: Recipe, model: nn.Module, size: int) -> None:
             found=str(error)[:200],
             remedy="--batch-size and micro_batch of 2 or more",
         ) from None
+
+
+def _need_values(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    """Raise ValueError where BatchNorm would take statistics of one value per channel."""
+    if norm.training and inputs[0].numel() == inputs[0].shape[1]:
+        raise ValueError(f"{type(norm).__name__} needs more than one value per channel")
 
 
 def _sample(split: Split) -> torch.Tensor:
