@@ -1,13 +1,16 @@
 """Files are replaced in one step or not at all."""
 
+import errno
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
 from hundredfold import files
+from hundredfold.errors import HundredfoldWarning
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -80,3 +83,89 @@ def test_a_folder_that_cannot_be_opened_needs_no_flush(
     monkeypatch.setattr(os, "open", lambda path, _: opened.append(path))
     files.sync_folder(tmp_path)
     assert not opened
+
+
+@pytest.fixture
+def _warns_again() -> Iterator[None]:
+    files._warn.cache_clear()
+    yield
+    files._warn.cache_clear()
+
+
+def _failing(number: int) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.usefixtures("_warns_again")
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_that_cannot_flush_is_warned_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "fsync", _failing(number))
+    with pytest.warns(HundredfoldWarning, match="cannot flush") as caught:
+        for text in ("old", "new"):
+            files.write_text(tmp_path / "a", text)
+    assert (tmp_path / "a").read_text() == "new"
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_a_flush_that_fails_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    files.write_text(tmp_path / "a", "old")
+    monkeypatch.setattr(os, "fsync", _failing(number))
+    with pytest.raises(OSError, match=os.strerror(number)):
+        files.write_text(tmp_path / "a", "new")
+    assert (tmp_path / "a").read_text() == "old"
+
+
+@pytest.mark.usefixtures("_warns_again")
+@pytest.mark.parametrize("number", [errno.EEXIST, errno.EPERM, errno.ENOSYS])
+def test_a_disk_that_cannot_rename_gets_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("kept")
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "a"
+    path.symlink_to(outside)
+    monkeypatch.setattr(Path, "replace", _failing(number))
+    with pytest.warns(HundredfoldWarning, match="cannot rename"):
+        files.write_text(path, "old")
+        files.write_text(path, "new")
+        (tmp_path / "stage" / "weights").mkdir(parents=True)
+        files.move(tmp_path / "stage", tmp_path / "out" / "run")
+    assert path.read_text() == "new"
+    assert outside.read_text() == "kept"
+    assert sorted(p.name for p in path.parent.iterdir()) == ["a", "run"]
+    assert (path.parent / "run" / "weights").is_dir()
+    assert not (tmp_path / "stage").exists()
+
+
+def test_a_folder_is_not_moved_onto_another(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    with pytest.raises(OSError):
+        files.move(tmp_path / "one", tmp_path / "two")
+    assert [p.name for p in (tmp_path / "two").iterdir()] == ["two"]
+
+
+@pytest.mark.parametrize("mask", [0o002, 0o022, 0o077])
+def test_files_follow_the_umask(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        files.write_text(tmp_path / "a", "x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_name_that_is_not_utf8_is_read_back_from_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"Fr\xfcchte")
+    files.write_json(tmp_path / "a.json", {name: name})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {name: name}

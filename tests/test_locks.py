@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hundredfold import locks
-from hundredfold.errors import UsageError
+from hundredfold.errors import HundredfoldWarning, UsageError
 from hundredfold.run import Run
 
 _HIDE = "import sys\nfor name in ('fcntl', 'resource'): sys.modules[name] = None\n"
@@ -61,14 +61,29 @@ def test_a_lock_is_free_after_an_error_inside(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EIO])
-def test_a_disk_that_cannot_lock_is_not_taken_for_another_writer(
+@pytest.mark.parametrize("number", [errno.EIO, errno.EBADF, errno.EINTR])
+def test_a_lock_that_fails_is_not_taken_for_another_writer(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", _failing(number))
     with pytest.raises(UsageError, match="cannot lock") as caught, Run(tmp_path).writer():
         raise AssertionError("it was locked")
     assert caught.value.found == os.strerror(number)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_is_warned_of_once_and_works(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", _failing(number))
+    locks._warn.cache_clear()
+    with pytest.warns(HundredfoldWarning, match="this disk has no file locks") as caught:
+        for _ in range(2):
+            with Run(tmp_path).writer():
+                (tmp_path / "written").touch()
+            with locks.alone(tmp_path / "entry"):
+                pass
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("number", [errno.EWOULDBLOCK, errno.EAGAIN])

@@ -1,8 +1,6 @@
 """Score a run's best weights on a split from stored logits, which are computed once."""
 
-import csv
 import hashlib
-import io
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold import data, files
+from hundredfold import csv_cells, data, files
 from hundredfold.classifier import Classifier
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, HundredfoldError, MissingError, UsageError
@@ -202,11 +200,11 @@ def _write_tables(
     rows: list[list[Any]] = [["class", "precision", "recall", "f1", "images"]]
     for index, name in enumerate(classes):
         rows.append([name, *(f"{c[index]:.4f}" for c in columns), int(table.support[index])])
-    files.write_text(run.folder / f"{split}.classes.csv", _csv(rows))
+    files.write_text(run.folder / f"{split}.classes.csv", csv_cells.text(rows))
     counts = confusion(logits, labels)
     rows = [["true \\ predicted", *classes]]
     rows += [[name, *map(int, counts[index])] for index, name in enumerate(classes)]
-    files.write_text(run.folder / f"{split}.confusion.csv", _csv(rows))
+    files.write_text(run.folder / f"{split}.confusion.csv", csv_cells.text(rows))
 
 
 def write_predictions(run: Run, split: str, part: Split, dataset: DataSet) -> None:
@@ -222,13 +220,7 @@ def write_predictions(run: Run, split: str, part: Split, dataset: DataSet) -> No
     for name, label, values in zip(names, labels, probabilities, strict=True):
         best = int(values.argmax())
         rows.append([name, dataset.classes[label], dataset.classes[best], f"{values[best]:.4f}"])
-    files.write_text(run.folder / f"{split}.predictions.csv", _csv(rows))
-
-
-def _csv(rows: list[list[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    files.write_text(run.folder / f"{split}.predictions.csv", csv_cells.text(rows))
 
 
 def _part(run: Run, split: str, dataset: DataSet) -> Split:

@@ -1,13 +1,25 @@
-"""Write files atomically: a crash leaves either the old file or the new one."""
+"""Write files atomically: a crash leaves either the old file or the new one.
 
+Some disks cannot flush a folder or rename a file onto another. There a warning says once what is
+lost, and the file is written nevertheless.
+"""
+
+import errno
 import json
 import os
 import secrets
+import shutil
+import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from hundredfold.errors import HundredfoldWarning
+
 _TEMPORARY = ".part"
+_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+_CANNOT_RENAME = _UNSUPPORTED | {errno.EPERM, errno.EACCES, errno.EEXIST, errno.EXDEV}
 
 
 def write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
@@ -23,8 +35,8 @@ def write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
             else:
                 file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            sync(file.fileno())
+        move(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -32,13 +44,51 @@ def write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file (UTF-8) atomically."""
-    write(path, text.encode())
+    """Replace a text file (UTF-8) atomically; bytes of names that are no UTF-8 are escaped.
+
+    In JSON the escape reads back as the same name.
+    """
+    write(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
     """Replace a JSON file atomically, indented. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename a file onto another, or a folder to a free name, on the same disk.
+
+    Where the disk cannot rename, it is copied, which a crash can interrupt. Raises OSError where
+    a folder's name is taken.
+    """
+    folder = source.is_dir()
+    try:
+        source.replace(target)
+    except OSError as error:
+        taken = folder and (target.exists() or target.is_symlink())
+        if error.errno not in _CANNOT_RENAME or taken:
+            raise
+        _copy(source, target)
+        _warn("rename files", "a crash can leave an incomplete file")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder to a path, of which a link is replaced and not followed."""
+    if source.is_dir():
+        try:
+            shutil.copytree(source, target, symlinks=True)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        shutil.rmtree(source, ignore_errors=True)
+        return
+    target.unlink(missing_ok=True)
+    with source.open("rb") as old, target.open("xb") as new:
+        shutil.copyfileobj(old, new)
+        new.flush()
+        sync(new.fileno())
+    source.unlink()
 
 
 def remove_temporary_files(folder: Path) -> None:
@@ -47,12 +97,31 @@ def remove_temporary_files(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def sync(descriptor: int) -> None:
+    """Flush an open file or folder; warn once where its disk cannot."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        _warn("flush what is written", "a power failure can lose it")
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder, so that renames and new files in it survive a power failure."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows, where a folder cannot be opened
         return
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that can be written and not listed
+        return
+    try:
+        sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@cache
+def _warn(cannot: str, consequence: str) -> None:
+    text = f"this disk cannot {cannot}; {consequence}"
+    warnings.warn(text, HundredfoldWarning, stacklevel=2)

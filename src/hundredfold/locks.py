@@ -1,5 +1,6 @@
 """Exclusive file locks; a lock ends with the process that holds it, even after kill -9."""
 
+import errno
 import os
 import warnings
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_UNSUPPORTED = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+
 
 @contextmanager
 def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
@@ -22,27 +25,32 @@ def exclusive(file: IO[Any], *, wait: bool) -> Iterator[None]:
 
     wait: whether to wait while another process holds it; otherwise BlockingIOError is raised.
 
-    Raises UsageError where the file system cannot lock. On Windows, which has no flock, warns
-    once and locks nothing.
+    Where the system or the disk has no locks, as on Windows or some network disks, it warns once
+    and locks nothing. Raises UsageError where locking fails for another reason.
     """
     if fcntl is None:
-        _warn()
+        _warn("this system")
         yield
         return
+    locked = True
     try:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:  # EWOULDBLOCK or EAGAIN: another process holds the lock
         raise
     except OSError as error:
-        raise UsageError(
-            f"cannot lock {str(file.name)!r}",
-            found=error.strerror,
-            remedy="a disk that has file locks: --out for runs, HUNDREDFOLD_CACHE for the cache",
-        ) from None
+        if error.errno not in _UNSUPPORTED:
+            raise UsageError(
+                f"cannot lock {str(file.name)!r}",
+                found=error.strerror,
+                remedy="another disk: --out for runs, HUNDREDFOLD_CACHE for the cache",
+            ) from None
+        _warn("this disk")
+        locked = False
     try:
         yield
     finally:
-        fcntl.flock(file, fcntl.LOCK_UN)
+        if locked:
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 @contextmanager
@@ -80,8 +88,8 @@ def is_held(path: Path) -> bool:
 
 
 @cache
-def _warn() -> None:
-    text = "this system has no file locks; let only one process at a time write a folder"
+def _warn(where: str) -> None:
+    text = f"{where} has no file locks; let only one process at a time write a folder"
     warnings.warn(text, HundredfoldWarning, stacklevel=2)
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from hundredfold import cgroups
+
 _SETS = {
     "avx2": "AVX2",
     "avx512f": "AVX-512",
@@ -22,6 +24,7 @@ _SETS = {
 
 PARENT = "HUNDREDFOLD_PARENT"  # id of the parent process, with which a child command ends
 
+_LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")  # variables that limit threads
 _TASKS = Path("/proc/self/task")  # has a folder for each thread of this process, on Linux
 
 # Threads that wait for each other busy-wait briefly, then block (docs/decisions/0009). OpenMP reads
@@ -43,8 +46,21 @@ def allowed() -> set[int]:
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(allowed())
+    """Return the number of cores to use: the number of threads where the user sets none.
+
+    It is at most the cores that the process is allowed, a container's CPU quota (rounded down),
+    OMP_NUM_THREADS and SLURM_CPUS_PER_TASK; and at least 1.
+    """
+    limits = [len(allowed()), *filter(None, map(_variable, _LIMITS))]
+    if (quota := cgroups.cpu_quota()) is not None:
+        limits.append(int(quota))
+    return max(1, min(limits))
+
+
+def _variable(name: str) -> int:
+    """Return the number in an environment variable, of "4,2" the first; 0 without one."""
+    text = os.environ.get(name, "").partition(",")[0].strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 @contextmanager
@@ -76,15 +92,6 @@ def _allow(cores: Mapping[int, set[int]]) -> None:
             os.sched_setaffinity(thread, allowed_cores)
 
 
-def quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> float | None:
-    """Return the number of cores that the container's CPU quota allows; None without a quota."""
-    try:
-        limit, period = path.read_text(encoding="ascii").split()
-        return round(int(limit) / int(period), 2)
-    except (OSError, ValueError):
-        return None
-
-
 def processor() -> str:
     """Return the processor's name."""
     return _field("model name") or platform.processor() or platform.machine()
@@ -113,21 +120,7 @@ def free_memory() -> int:
     """Return the bytes of memory that a process can still take; a container's limit counts."""
     import psutil
 
-    return min(int(psutil.virtual_memory().available), _container_memory())
-
-
-def _container_memory() -> int:
-    """Return the bytes that the container's limit leaves; without one, more than any machine.
-
-    Pages of files that can be dropped count as free.
-    """
-    folder = Path("/sys/fs/cgroup")
-    try:
-        limit, used = ((folder / f"memory.{name}").read_text() for name in ("max", "current"))
-        facts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        return max(0, int(limit) - int(used) + int(facts["inactive_file"]))
-    except (OSError, ValueError, KeyError):
-        return 2**60
+    return min(int(psutil.virtual_memory().available), cgroups.free_memory())
 
 
 def handled_signals(*names: str) -> tuple[signal.Signals, ...]:
@@ -151,6 +144,12 @@ def is_terminal(stream: IO[str]) -> bool:
         return stream.isatty() and os.environ.get("TERM") != "dumb"
     except ValueError:  # it is closed
         return False
+
+
+def styled(stream: IO[str]) -> IO[str]:
+    """Return the stream that takes control sequences, of one that shows them escaped."""
+    unescaped: IO[str] = getattr(stream, "styled", stream)
+    return unescaped
 
 
 def nearest_folder(folder: Path) -> tuple[Path, bool]:

@@ -1,5 +1,6 @@
 """How far a long preparation is: a bar on a terminal, a line before and after elsewhere."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from rich.progress import (
 
 from hundredfold import machine
 from hundredfold.events import is_shown
+from hundredfold.wording import visible
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def progress(
 
     Nothing is shown without a text, or where nobody wants to see it.
     """
-    console = Console(stderr=True, soft_wrap=True)
+    console, text = Console(file=machine.styled(sys.stderr), soft_wrap=True), visible(text)
     if not text or not is_shown():
         yield lambda _done: None
         return
@@ -38,7 +40,8 @@ def progress(
         console.print(f"{text}: {time.monotonic() - began:.0f} s", highlight=False, markup=False)
         return
     units = (MofNCompleteColumn(),) if count else (DownloadColumn(), TransferSpeedColumn())
-    columns = (TextColumn("{task.description}"), BarColumn(), *units, TimeRemainingColumn())
+    what = TextColumn("{task.description}", markup=False)
+    columns = (what, BarColumn(), *units, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(text, total=total, completed=start)
         yield lambda done: bar.advance(task, done)

@@ -5,6 +5,7 @@ from typing import Any
 
 from hundredfold import spec
 from hundredfold.errors import UsageError, did_you_mean, shortened
+from hundredfold.paths import expanded
 from hundredfold.recipe import Recipe, from_fields
 from hundredfold.spec import OwnFiles
 
@@ -17,7 +18,7 @@ def load(text: str, trusted: frozenset[str] = frozenset()) -> Recipe:
 
     Raises UsageError for an unknown name, text that is not TOML, or a wrong key or value.
     """
-    path = Path(text).expanduser()
+    path = expanded(text)
     if path.suffix != ".toml":
         path = shipped("").get(text, path)
     if path.suffix != ".toml":

@@ -1,10 +1,28 @@
-"""Numbers as text: fractions in percent, counts with commas, seconds, bytes."""
+"""Numbers as text, and text whose control characters are visible."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 NOTHING = "–"
+
+_CONTROL = (
+    *(code for code in range(32) if chr(code) not in "\t\n"),
+    *range(0x7F, 0xA0),  # DEL and C1
+    *range(0x202A, 0x202F),  # these and the next reverse the direction of text
+    *range(0x2066, 0x206A),
+    *range(0xD800, 0xE000),  # a byte of a name that is no UTF-8
+)
+_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROL}
+
+
+def visible(text: str) -> str:
+    """Return text with control characters as \\u001b, except tab and line feed.
+
+    Names of files, classes and runs may hold some that would steer a terminal or reverse a text.
+    In JSON the escape reads back as the character.
+    """
+    return text.translate(_ESCAPES)
 
 
 def percent(fraction: Any, places: int = 1) -> str:

@@ -96,15 +96,6 @@ def test_the_doctor_speaks_in_lines(elsewhere: Path, capsys: Captured) -> None:
     assert "advice: CIFAR-100 is not in the cache: hundredfold data fetch cifar100" in text
 
 
-def test_a_container_s_limit_of_cores_is_read(tmp_path: Path) -> None:
-    place = tmp_path / "cpu.max"
-    place.write_text("150000 100000\n", encoding="ascii")
-    assert machine.quota(place) == 1.5
-    place.write_text("max 100000\n", encoding="ascii")
-    assert machine.quota(place) is None
-    assert machine.quota(tmp_path / "none") is None
-
-
 def test_a_folder_that_is_not_there_yet_is_judged_by_its_parent(tmp_path: Path) -> None:
     assert machine.nearest_folder(tmp_path / "a" / "b") == (tmp_path, True)
 

@@ -11,8 +11,9 @@ import psutil
 import hundredfold
 from hundredfold import run, wording
 from hundredfold.api.options import File, home
+from hundredfold.cgroups import cpu_quota
 from hundredfold.data import Source
-from hundredfold.machine import cores, instruction_sets, nearest_folder, processor, quota
+from hundredfold.machine import allowed, cores, instruction_sets, nearest_folder, processor
 
 _EXTRAS = (
     "h5py",
@@ -61,7 +62,8 @@ def _processor() -> dict[str, Any]:
     return {
         "name": processor(),
         "cores": cores(),
-        "quota": quota(),
+        "allowed": len(allowed()),
+        "quota": cpu_quota(),
         "load": round(psutil.getloadavg()[0], 2),
         "instructions": instruction_sets(),
     }
@@ -127,14 +129,14 @@ def advice(facts: dict[str, Any]) -> list[str]:
     """Return one line for each obstacle to a training, from the facts of `examine`."""
     chip, memory, disk, cache = (facts[k] for k in ("processor", "memory", "disk", "cache"))
     gain = facts["torch"]["bf16_gflops"] / facts["torch"]["fp32_gflops"]
-    few = chip["quota"] if chip["quota"] and chip["quota"] < chip["cores"] else 0
+    few = f"only {chip['cores']} of {chip['allowed']} cores are used"
     has_cifar100 = cache["data_dir"] or any(
         name.startswith("cifar100") for name in cache["data_sets"]
     )
     spare, left = (wording.memory(device["free_bytes"]) for device in (memory, disk))
     problems = (
         (chip["load"] > 0.75 * chip["cores"], "the machine is busy, which makes training slower"),
-        (few, f"only {few} of {chip['cores']} cores are allowed: --threads {max(1, int(few))}"),
+        (chip["cores"] < chip["allowed"], f"{few}: a CPU quota or OMP_NUM_THREADS says so"),
         (memory["free_bytes"] < 1.5e9, f"only {spare} of memory are free"),
         (disk["free_bytes"] < 2e9, f"only {left} of disk are free"),
         (not disk["writable"], f"{disk['folder']} cannot be written: --out elsewhere"),

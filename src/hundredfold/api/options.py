@@ -10,6 +10,7 @@ from hundredfold import metrics, spec
 from hundredfold.data import Indexed
 from hundredfold.displays import Progress
 from hundredfold.errors import UsageError, shortened
+from hundredfold.paths import expanded, expanded_text
 from hundredfold.recipe import PACKAGES, Recipe
 from hundredfold.spec import Range, Threads, limits_of, need
 
@@ -106,7 +107,7 @@ class CommandOptions(TypedDict, total=False):
     labels: Annotated[
         File | None,
         "A CSV of corrected labels, with the columns file and label; an empty label leaves the "
-        "image out.",
+        "image out. An apostrophe before text like a formula, such as '=1+1, is not part of it.",
     ]
     set: Annotated[
         list[str] | None,
@@ -273,12 +274,12 @@ def closest(option: str, names: Iterable[str]) -> str | None:
 
 def path(value: File | None) -> Path | None:
     """Return a path with ~ expanded; None stays None."""
-    return None if value is None else Path(value).expanduser()
+    return None if value is None else expanded(value)
 
 
 def home(text: File) -> str:
     """Return a name or a path as text, with a leading ~ expanded."""
-    return os.path.expanduser(os.fspath(text))  # noqa: PTH111  it may be a name, not a path
+    return expanded_text(text)
 
 
 def call_text(function: str, recipe: str, options: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,7 +36,7 @@ def seal(folder: Path, facts: Any, unread: Collection[str] = ()) -> None:
     sums = {}
     for path in sorted(folder.iterdir()):
         with path.open("r+b") as stream:
-            os.fsync(stream.fileno())
+            files.sync(stream.fileno())
         sums[path.name] = _size(path) if path.name in unread else _sha256(path)
     write_value(folder / _ABOUT, {"files": sums, "facts": facts})
 

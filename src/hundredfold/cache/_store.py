@@ -138,7 +138,7 @@ class Store:
         try:
             _sealed.seal(part, write(part), self._unread)
             shutil.rmtree(self.path(key), ignore_errors=True)  # a damaged one
-            part.rename(self.path(key))
+            files.move(part, self.path(key))
             files.sync_folder(self._home)
         finally:
             shutil.rmtree(part, ignore_errors=True)

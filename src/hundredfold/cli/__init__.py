@@ -12,6 +12,7 @@ from contextlib import redirect_stdout
 from typing import Any, get_args
 
 from cyclopts import App, Group, Parameter, Token, convert
+from rich.console import Console
 
 from hundredfold import __version__, machine
 from hundredfold.cli._failure import as_error
@@ -49,6 +50,7 @@ def application() -> App:
         default_parameter=Parameter(negative=(), converter=_exactly),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
+        console=Console(file=machine.styled(sys.stdout)),  # of --help
     )
     for index, (verb, group, line) in enumerate(_VERBS):
         target = f"hundredfold.cli.{verb}:{'app' if verb in _APPS else verb}"
@@ -86,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             follow_parent()
             code, result = _carry_out(arguments, as_json)
         if as_json and result is not None:
-            out.write(json.dumps(_plain(result), indent=1, ensure_ascii=False) + "\n")
+            ascii_only = not out.encoding.lower().startswith("utf")
+            out.write(json.dumps(_plain(result), indent=1, ensure_ascii=ascii_only) + "\n")
         out.flush()
         if out.failure is None or isinstance(out.failure, BrokenPipeError):
             return code  # a closed pipe is no error, as with `| head`

@@ -19,9 +19,12 @@ from hundredfold.errors import (
     UsageError,
     did_you_mean,
 )
+from hundredfold.shortage import is_shortage, shortage
 
 _FULL = "free some space, or choose another --out"
 _CLOSED = "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written"
+_DISK = "check the disk, then run it again"
+_PATH = "another path"
 _OUTSIDE: dict[int, tuple[type[HundredfoldError], str]] = {
     errno.ENOSPC: (CheckError, _FULL),
     errno.EDQUOT: (CheckError, _FULL),
@@ -29,6 +32,11 @@ _OUTSIDE: dict[int, tuple[type[HundredfoldError], str]] = {
     errno.EROFS: (UsageError, _CLOSED),
     errno.EACCES: (UsageError, _CLOSED),
     errno.EPERM: (UsageError, _CLOSED),
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ETIMEDOUT), (CheckError, _DISK)),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), (CheckError, "raise the limit: ulimit -n 4096")),
+    **dict.fromkeys(
+        (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR), (UsageError, _PATH)
+    ),
 }
 
 
@@ -41,6 +49,8 @@ def as_error(problem: BaseException, arguments: Sequence[str]) -> HundredfoldErr
         return Interrupted("interrupted", signal_number=number)
     if isinstance(problem, CycloptsError):
         return _usage(problem, arguments)
+    if is_shortage(problem):
+        return shortage(problem)
     if isinstance(problem, OSError) and problem.errno in _OUTSIDE:
         where = f": {str(problem.filename)!r}" if problem.filename else ""
         message = f"{problem.strerror or type(problem).__name__}{where}"
@@ -96,6 +106,6 @@ def _written(trace: str) -> str | None:
         path = folder / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(trace, encoding="utf-8", errors="backslashreplace")
-    except (OSError, RuntimeError):  # RuntimeError: the user has no home
+    except Exception:  # the report of an error must not fail itself, as without a home
         return None
     return str(path)

@@ -1,8 +1,11 @@
-"""Output streams that survive a failure, so that a training continues without them.
+"""The command's output: streams that survive a failure and show control characters escaped.
 
 Stdout may be closed (`>&-`), its reader may have ended (`| head -1`), or its disk may be full.
 The training continues, because the run's log has every line. Further output is discarded, and
 a failure other than a closed pipe is reported at the end.
+
+All text passes through `Output.write`, which shows the control characters of foreign names escaped.
+Only what draws on a terminal by control sequences writes to `Output.styled`.
 """
 
 import io
@@ -10,7 +13,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
+
+from hundredfold.wording import visible
 
 
 class Output(io.TextIOBase):
@@ -24,7 +29,15 @@ class Output(io.TextIOBase):
     def encoding(self) -> str:  # type: ignore[override]
         return self._stream.encoding or "utf-8"
 
+    @property
+    def styled(self) -> TextIO:
+        """The same stream, for text whose control sequences are meant."""
+        return cast(TextIO, _Styled(self))
+
     def write(self, text: str) -> int:
+        return self.write_styled(visible(text))
+
+    def write_styled(self, text: str) -> int:
         self._attempt(lambda: self._stream.write(text))
         return len(text)
 
@@ -50,6 +63,19 @@ class Output(io.TextIOBase):
             _send_nowhere(self._stream)
 
 
+class _Styled:
+    """An output that takes control sequences as they are."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def write(self, text: str) -> int:
+        return self._output.write_styled(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._output, name)
+
+
 @contextmanager
 def lasting_output() -> Iterator[tuple[Output, Output]]:
     """Replace stdout and stderr by streams that never fail; yield both."""
@@ -61,14 +87,14 @@ def lasting_output() -> Iterator[tuple[Output, Output]]:
 
 @contextmanager
 def _opened(stream: TextIO | None, descriptor: int) -> Iterator[TextIO]:
-    """Yield a stream that replaces unencodable characters; discard output if it was closed.
+    """Yield a stream that escapes unencodable characters; discard output if it was closed.
 
     The descriptor of a closed stream is opened on /dev/null, so that no file of a run gets it.
     """
     if stream is not None:
         reconfigure: Any = getattr(stream, "reconfigure", None)
         if reconfigure:
-            reconfigure(errors="replace")
+            reconfigure(errors="backslashreplace")
         yield stream
         return
     try:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
+from hundredfold.wording import visible
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
     """Return aligned lines: the first `left` columns left-aligned, the others right-aligned."""
-    lines = [head, *rows]
+    lines = [[visible(cell) for cell in line] for line in (head, *rows)]
     widths = [max(cell_len(line[k]) for line in lines) for k in range(len(head))]
     return "".join(_line(line, widths, left) for line in lines)
 

@@ -38,7 +38,7 @@ def fetch(
     facts = images.fetch(name, data_dir=data_dir)
     if not json:
         counts = ", ".join(f"{count:,} {part}" for part, count in facts["images"].items())
-        console = Console(highlight=False, soft_wrap=True)
+        console = Console(highlight=False, soft_wrap=True, markup=False, color_system=None)
         where = f"{facts['classes']} classes, in {facts['cache']}"
         console.print(f"{facts['name']}: {counts} images, {where}")
     return facts
@@ -105,6 +105,7 @@ def check(
     suspects
         Write a CSV of images, the most likely wrong label first: file, split, given, likely,
         probability; suspects-NAME.csv unless a path follows. Correct it and pass it to train.
+        Text that a spreadsheet would compute, such as =1+1, begins with an apostrophe.
     json
         Print one JSON object.
     """
@@ -129,7 +130,7 @@ def _path(words: list[Path] | None) -> Path | bool:
 
 def _print_report(report: dict[str, Any]) -> None:
     """Print a report as text: counts, problems, advice."""
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = Console(highlight=False, soft_wrap=True, markup=False, color_system=None)
     counts = ", ".join(f"{count:,} {part}" for part, count in report["images"].items())
     console.print(f"{report['name']}: {counts} images, {len(report['classes']['train'])} classes")
     console.print(f"training images of each class: {_class_counts(report['classes']['train'])}")

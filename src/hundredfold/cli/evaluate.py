@@ -7,10 +7,12 @@ from cyclopts import Parameter
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from hundredfold import metrics, wording
 from hundredfold.api.runs import Run, Score, load
 from hundredfold.api.studying import find
+from hundredfold.wording import visible
 
 _SPLIT = (
     "test or validation. The run counts its test evaluations. Scores: "
@@ -32,6 +34,9 @@ def evaluate(
     json: bool = False,
 ) -> dict[str, Any]:
     """Score a run, or every run of a study, with 95 % intervals.
+
+    The tables in the run's folder are CSV; text there that a spreadsheet would compute, such as
+    =1+1, begins with an apostrophe.
 
     Parameters
     ----------
@@ -71,13 +76,14 @@ def evaluate(
 
 def _show(run: Run, scores: dict[str, Score]) -> None:
     split = next(iter(scores)).partition(".")[0]
-    table = Table(title=f"{run.name}, {split}", title_justify="left", box=box.SIMPLE_HEAD)
+    title = Text(visible(f"{run.name}, {split}"))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for head in ("score", "value", "95 % interval", "images"):
         table.add_column(head, justify="left" if head == "score" else "right")
     for name, score in scores.items():
         value, low, high = (metrics.text(name, score[k], 4) for k in ("value", "low", "high"))
         table.add_row(name, value, f"{low} to {high}", f"{score['n']:,}")
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, color_system=None)
     console.print(table)
     unseen = scores.get("test.top_1_unseen")
     if unseen:

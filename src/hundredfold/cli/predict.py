@@ -1,12 +1,12 @@
 """`hundredfold predict`: labels and probabilities for files."""
 
-import csv
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
+from hundredfold import csv_cells
 from hundredfold.api.runs import load
 from hundredfold.errors import DataError
 
@@ -23,6 +23,8 @@ def predict(
     json: bool = False,
 ) -> dict[str, Any]:
     """Predict image files with a run's best weights: CSV, or JSON with --json.
+
+    In the CSV, text that a spreadsheet would compute, such as =1+1, begins with an apostrophe.
 
     Parameters
     ----------
@@ -46,11 +48,13 @@ def predict(
     opened = load(run, out=out, trust=trust)
     predictions = opened.predict(files, device=device, threads=threads)
     if not json:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["file", "rank", "label", "probability"])
-        for prediction in predictions:
-            for rank, (label, probability) in enumerate(prediction.top(top).items(), 1):
-                writer.writerow([prediction.file, rank, label, f"{probability:.4f}"])
+        rows: list[tuple[Any, ...]] = [("file", "rank", "label", "probability")]
+        rows += [
+            (prediction.file, rank, label, f"{probability:.4f}")
+            for prediction in predictions
+            for rank, (label, probability) in enumerate(prediction.top(top).items(), 1)
+        ]
+        sys.stdout.write(csv_cells.text(rows))
     bad = [prediction for prediction in predictions if prediction.error]
     if len(bad) == len(predictions):
         raise DataError(f"none of the {len(predictions)} files is an image", found=bad[0].error)

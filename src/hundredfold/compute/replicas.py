@@ -53,8 +53,18 @@ def split_work(
     sequential = not can_replicate(model) if sequential is None else sequential
     parts = 1 if sequential or _norms_of(model) else max(1, min(_MOST, batch // _LEAST))
     size = min(micro_batch or -(-batch // parts), batch)
-    workers = 1 if sequential else min(threads, -(-batch // size))
+    workers = 1 if sequential else min(threads, pieces(batch, size))
     return WorkSplit(size, workers, threads // workers)
+
+
+def pieces(batch: int, micro_batch: int) -> int:
+    """Return the number of micro-batches of nearly equal size that a batch is split into.
+
+    None has a single image, which BatchNorm may not take, unless `micro_batch` or `batch` is 1.
+    So a batch of 3 in micro-batches of 2 stays whole.
+    """
+    count = -(-batch // micro_batch)
+    return count if micro_batch == 1 else max(1, min(count, batch // 2))
 
 
 def can_replicate(model: nn.Module) -> bool:

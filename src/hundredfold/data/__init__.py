@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 from hundredfold import spec
 from hundredfold.data._balance import balanced_order, class_weights
@@ -24,6 +23,7 @@ from hundredfold.data._suspects import Suspect, write_suspects
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
+from hundredfold.paths import expanded
 from hundredfold.progress_bar import progress
 
 __all__ = [
@@ -82,7 +82,7 @@ def locate(text: str, source: Source) -> tuple[str, Source]:
     that the table names. Where a data set and a folder have the same name, the data set is used
     and a warning is logged. Raises UsageError for another file.
     """
-    folder = Path(text).expanduser()
+    folder = expanded(text)
     if text in spec.names(__name__):
         if folder.is_dir():
             own = f"the folder of that name is ./{text}"

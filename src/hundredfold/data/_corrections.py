@@ -1,7 +1,8 @@
 """Corrected labels: a CSV that a person edited, as `data check --suspects` writes it.
 
 Columns `file` and `label`, or `given` where there is no `label`. An empty label leaves the image
-out; a file without a line keeps its label.
+out; a file without a line keeps its label. An apostrophe before text like a formula, as this
+package writes it, is not part of the text.
 """
 
 import unicodedata
@@ -11,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from hundredfold.csv_cells import original
 from hundredfold.data import _tables
 from hundredfold.data._files import fingerprint
 from hundredfold.data._listing import Files, Listing
@@ -18,6 +20,7 @@ from hundredfold.data._passed_over import UNLABELLED
 from hundredfold.data._types import Source
 from hundredfold.data._walk import Entry, order
 from hundredfold.errors import DataError, did_you_mean
+from hundredfold.paths import expanded
 from hundredfold.wording import plural
 
 DIGITS = 16  # hex digits of a pinned digest
@@ -30,7 +33,7 @@ def pinned(labels: str, cache_folder: Path) -> tuple[str, Path | None]:
     """
     if not labels or is_pinned(labels):
         return labels, None
-    path = Path(labels).expanduser()
+    path = expanded(labels)
     name = path.name.replace("@", "-")
     return f"{name}@{fingerprint(cache_folder, path)[:DIGITS]}", path.absolute()
 
@@ -75,7 +78,7 @@ def corrected(listing: Listing, source: Source, labels: str) -> Listing:
 
 def _path(source: Source, labels: str) -> Path:
     if not is_pinned(labels):
-        return Path(labels).expanduser()
+        return expanded(labels)
     if source.labels is None:
         name = labels.rpartition("@")[0]
         raise DataError(f"the corrected labels {name} are not at hand", remedy=f"--labels {name}")
@@ -97,7 +100,8 @@ def _labels(
     names = {listing.name(file) for some in every for file in some}
     classes = {label for label, some in listing.read("train").items() if some}
     found: dict[str, str] = {}
-    for row, (file, written) in enumerate(zip(files, labels, strict=True)):
+    cells = zip(map(original, files), map(original, labels), strict=True)
+    for row, (file, written) in enumerate(cells):
         label = unicodedata.normalize("NFC", written)
         if file not in names:
             raise DataError(

@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -37,8 +36,8 @@ def download(url: str, target: Path, sha256: str) -> None:
                 _fetch(url, stream)
                 _check(url, stream, sha256)
                 stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(target)
+                files.sync(stream.fileno())
+            files.move(part, target)
             files.sync_folder(target.parent)
 
 

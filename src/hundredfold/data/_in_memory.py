@@ -11,6 +11,7 @@ from PIL import Image
 from hundredfold.data._image import Picture
 from hundredfold.data._types import InMemory, Labelled
 from hundredfold.errors import DataError, UsageError, did_you_mean
+from hundredfold.paths import expanded
 
 _PARTS = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
           "validation": "validation", "test": "test", "testing": "test"}  # fmt: skip
@@ -123,7 +124,7 @@ def _images(images: Any) -> Images:
 def _picture(image: Any, row: int) -> Picture:
     """Return an image as `decode` accepts it: a path, a PIL image or uint8 channels-last pixels."""
     if isinstance(image, str):
-        return Path(image).expanduser()
+        return expanded(image)
     if isinstance(image, Path | bytes | Image.Image):
         return image
     pixels = np.asarray(image)

@@ -1,12 +1,10 @@
 """Images whose label may be wrong: the list, and its CSV that a person corrects."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from hundredfold import files
+from hundredfold import csv_cells, files
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,9 @@ class Suspect:
 
 
 def write_suspects(path: Path, suspects: Sequence[Suspect]) -> None:
-    """Write file,split,given,likely,probability as CSV, in the given order."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(field.name for field in fields(Suspect))
+    """Write file,split,given,likely,probability as CSV, in the given order (`csv_cells`)."""
+    rows: list[list[object]] = [[field.name for field in fields(Suspect)]]
     for suspect in suspects:
         *words, probability = astuple(suspect)
-        rows.writerow([*words, f"{probability:.4f}"])
-    files.write_text(path, text.getvalue())
+        rows.append([*words, f"{probability:.4f}"])
+    files.write_text(path, csv_cells.text(rows))

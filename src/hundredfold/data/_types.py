@@ -13,11 +13,12 @@ from hundredfold import cache
 from hundredfold.data._image import Picture
 from hundredfold.data._packed import Pixels
 from hundredfold.data._tables import is_table
+from hundredfold.paths import expanded
 
 
 def _folder() -> Path | None:
     variable = os.environ.get("HUNDREDFOLD_DATA")
-    return Path(variable).expanduser() if variable else None
+    return expanded(variable) if variable else None
 
 
 def _offline() -> bool:

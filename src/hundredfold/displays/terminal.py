@@ -8,6 +8,7 @@ from rich.text import Text
 
 from hundredfold import machine
 from hundredfold.events import Event
+from hundredfold.wording import visible
 
 _STAYS = ("message", "epoch")
 
@@ -19,7 +20,7 @@ class Terminal:
     """
 
     def __init__(self, stream: IO[str]) -> None:
-        self._console = Console(file=stream, highlight=False)
+        self._console = Console(file=machine.styled(stream), highlight=False)
         self._live: Live | None = None
         self.live = machine.is_terminal(stream)
         self._broken = False
@@ -35,7 +36,7 @@ class Terminal:
     def _show(self, event: Event) -> None:
         kind = event["event"]
         if kind in _STAYS:
-            self._console.print(Text(event["text"]), soft_wrap=True)
+            self._console.print(Text(visible(event["text"])), soft_wrap=True)
         elif kind == "end":
             self._stop()
         elif self.live:
@@ -45,7 +46,7 @@ class Terminal:
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
-        self._live.update(Text(line, overflow="ellipsis", no_wrap=True), refresh=True)
+        self._live.update(Text(visible(line), overflow="ellipsis", no_wrap=True), refresh=True)
 
     def _stop(self) -> None:
         if self._live is not None:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final, TypeAlias
 
+from hundredfold.wording import visible
+
 VOID: Final = frozenset({"br", "hr", "img", "input", "link", "meta"})
-# HTML and XML forbid these characters, but class names from a folder may contain them
-CONTROL: Final = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, *range(0xD800, 0xE000)])
 
 
 class Markup(str):
@@ -99,12 +99,12 @@ def _attribute(key: str, value: str | int | float | bool | None) -> str:
     if value is True:
         return f" {key}"
     text = f"{value:g}" if isinstance(value, float) else str(value)
-    return f' {key}="{escape(text.translate(CONTROL))}"'
+    return f' {key}="{escape(visible(text))}"'
 
 
 def _text(child: Child) -> str:
     if isinstance(child, Markup):
         return child
     if isinstance(child, str):
-        return escape(child.translate(CONTROL), quote=False)
+        return escape(visible(child), quote=False)
     return join(child)

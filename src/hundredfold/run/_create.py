@@ -40,7 +40,7 @@ def create(
         out.mkdir(parents=True, exist_ok=True)
         with _stage(out) as stage:
             _furnish(stage / "run", recipe, contents or {})
-            (stage / "run").rename(folder)
+            files.move(stage / "run", folder)
             _make_durable(folder)
             _point_latest(out, name, stage)
     except OSError as error:
@@ -111,7 +111,8 @@ def rename(run: Run, name: str) -> Run:
     out = run.folder.parent
     if name != run.folder.name:
         need_free(out, name)
-        folder = run.folder.rename(out / name)
+        folder = out / name
+        files.move(run.folder, folder)
         files.write_json(folder / "run.json", Run(folder).info | {"name": name})
         run = Run(folder, run.trusted, run.model)
     with _stage(out) as stage:

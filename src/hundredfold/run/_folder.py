@@ -16,6 +16,7 @@ from hundredfold import files, locks, recipe, recipes
 from hundredfold.errors import DataError, MissingError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run import commits
+from hundredfold.wording import visible
 
 RUNS, LATEST = Path("runs"), "latest"
 _TRIES, _PAUSE = 5, 0.05  # attempts, seconds; a reader of `info` may hold the lock for a moment
@@ -188,7 +189,7 @@ class Run:
 
     def log(self, line: str) -> None:
         with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.write(visible(line) + "\n")
 
     @contextmanager
     def writer(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from hundredfold.errors import UsageError
+from hundredfold.paths import expanded
 
 PYTHON = "python"  # in place of a file name, where an object has no readable source
 _LARGEST = 1_000_000  # bytes of a user's file, at most
@@ -102,7 +103,7 @@ def own_code(file: str, files: OwnFiles) -> OwnCode:
     """Read a file that a part names. Raises UsageError where it cannot be read."""
     if file == PYTHON:
         return OwnCode(PYTHON, "", "")
-    path = (files.folder / Path(file).expanduser()).absolute()
+    path = (files.folder / expanded(file)).absolute()
     try:
         with path.open("rb") as stream:
             content = stream.read(_LARGEST + 1)

@@ -9,6 +9,7 @@ from typing import Any
 from hundredfold import data, evaluation, machine, metrics, wording
 from hundredfold.errors import CheckError, HundredfoldError, Interrupted, Terminated
 from hundredfold.run import Run
+from hundredfold.shortage import is_shortage, shortage
 from hundredfold.training import record
 from hundredfold.training.early_stopping import Best
 from hundredfold.training.loop import Loop
@@ -53,6 +54,9 @@ def recorded(run: Run, job: Job, loop: Loop, progress: Progress) -> Iterator[Non
         _leave(run, job, loop, "stopped", interrupted)
         raise interrupted from None
     except OSError as error:
+        if is_shortage(error):
+            _note(run, loop, "failed", str(error))
+            raise shortage(error) from error
         where = f": {str(error.filename)!r}" if error.filename else ""
         message = f"the run cannot be written: {error.strerror or error}{where}"
         failure = CheckError(message, remedy=f"make room or fix it, then {remedy}")
@@ -65,6 +69,8 @@ def recorded(run: Run, job: Job, loop: Loop, progress: Progress) -> Iterator[Non
         raise
     except BaseException as error:
         _note(run, loop, "failed", f"{type(error).__name__}: {error}")
+        if is_shortage(error):
+            raise shortage(error) from error
         raise
     finally:
         progress.close()

@@ -10,6 +10,7 @@ from hundredfold import data, run
 from hundredfold.backbones import BACKBONES, DEFAULT, TIMM, Layout, name_of
 from hundredfold.data import Source
 from hundredfold.errors import MissingError
+from hundredfold.paths import expanded
 from hundredfold.recipe import Recipe
 from hundredfold.spec import Part
 from hundredfold.weights.official import how_to_get, official
@@ -63,7 +64,7 @@ def resolve_weights(
                 remedy="--weights with the former file, or another --weights for a new run",
             )
         return recipe, file
-    recipe_path = Path(recipe.weights).expanduser()
+    recipe_path = expanded(recipe.weights)
     source_run = _run_at(recipe_path)
     path = source_run.weights_to_use()[0] if source_run else _within(recipe_path, recipe.model)
     file = _file(path, source)
@@ -80,7 +81,7 @@ def locate(network: Part, path: Path | None, source: Source) -> Path:
     name = name_of(network)
     path = path or _environment(network)
     if path is not None:
-        return _within(path.expanduser(), network)
+        return _within(expanded(path), network)
     if name not in BACKBONES:
         raise MissingError(
             f"{network} has no weights of its own to begin with", remedy=how_to_get(network)
@@ -93,7 +94,7 @@ def network_of_run(text: str, out: Path) -> Part | str | None:
 
     out: the folder of runs.
     """
-    path = Path(text).expanduser()
+    path = expanded(text)
     source_run = _run_at(path) or _run_at(out / text)
     if source_run:
         return source_run.recipe.model
@@ -108,14 +109,14 @@ def backbone_of(text: str) -> str | None:
     """
     if text == OFFICIAL:
         return DEFAULT
-    path = Path(text).expanduser()
+    path = expanded(text)
     named = [name for name in BACKBONES if _is_named(path, name)] if path.is_file() else []
     return max(named, key=len, default=None)
 
 
 def spelled_out(text: str, out: Path) -> str:
     """Return the field `weights`, with the name of a run in `out` replaced by its path."""
-    is_resolved = text in ("", "none", OFFICIAL) or Path(text).expanduser().exists()
+    is_resolved = text in ("", "none", OFFICIAL) or expanded(text).exists()
     return text if is_resolved or not _run_at(out / text) else str(out / text)
 
 
@@ -174,7 +175,7 @@ def serves(path: Path, network: Part) -> bool:
 def _environment(network: Part) -> Path | None:
     """Return HUNDREDFOLD_WEIGHTS; None where it holds weights of other backbones only."""
     text = os.environ.get("HUNDREDFOLD_WEIGHTS")
-    path = Path(text).expanduser() if text else None
+    path = expanded(text) if text else None
     return path if path and serves(path, network) else None
 
 

@@ -62,7 +62,7 @@ def test_batch_norm_sees_a_micro_batch_at_a_time() -> None:
     norm = next(m for m in model.modules() if isinstance(m, nn.BatchNorm2d))
     norm.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     _step(model, 4)
-    assert sizes == [4, 4, 2]
+    assert sizes == [4, 3, 3]
     assert norm.num_batches_tracked == 3
 
 

@@ -1,5 +1,6 @@
 """Prepare a recipe's data, model and feed on the device."""
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,6 +169,7 @@ def prepare(
     training = data.limited(training, recipe.limit, recipe.seed)
     model, transfer = _model(recipe, dataset, training, weights)
     summary = _summary(recipe, model, dataset.size)
+    _need_more_than_one(recipe, model, summary.size)
     model = model.to(chosen_device)
     feed = _feed(recipe, dataset, training, chosen_device)
     precision, reason = choose_precision(recipe, before, model, feed, options.source.cache)
@@ -239,6 +241,32 @@ def _summary(recipe: Recipe, model: nn.Module, size: int) -> models.Summary:
                 remedy='--resolution full, or a model with global pooling such as "resnet"',
             ) from None
     return models.summary(model, size)
+
+
+def _need_more_than_one(recipe: Recipe, model: nn.Module, size: int) -> None:
+    """Raise UsageError where a step sees one image at a time and a layer normalises over images."""
+    if min(recipe.batch_size, recipe.micro_batch or recipe.batch_size) > 1:
+        return
+    trial = copy.deepcopy(model).train()
+    for module in trial.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.register_forward_pre_hook(_need_values)
+    try:
+        with torch.no_grad():
+            for small in sorted(training_sizes(recipe, size)):
+                trial(torch.zeros(1, 3, small, small, dtype=torch.uint8))
+    except ValueError as error:
+        raise UsageError(
+            f"{recipe.model} cannot be trained on one image at a time",
+            found=str(error)[:200],
+            remedy="--batch-size and micro_batch of 2 or more",
+        ) from None
+
+
+def _need_values(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+    """Raise ValueError where BatchNorm would take statistics of one value per channel."""
+    if norm.training and inputs[0].numel() == inputs[0].shape[1]:
+        raise ValueError(f"{type(norm).__name__} needs more than one value per channel")
 
 
 def _sample(split: Split) -> torch.Tensor:

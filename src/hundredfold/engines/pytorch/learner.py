@@ -124,7 +124,9 @@ class Learner:
         micro_batch: images per forward pass; 0 is that of `split_work`.
         """
         size = micro_batch or self.split_work(len(images)).micro_batch
-        pairs = list(zip(torch.split(images, size), torch.split(targets, size), strict=True))
+        count = replicas.pieces(len(images), size)
+        split = torch.tensor_split(images, count), torch.tensor_split(targets, count)
+        pairs = list(zip(*split, strict=True))
         if len(pairs) > 1 and not self._sequential:
             return self._replicas.gradients(pairs, key)
         return torch.stack([self._gradients(*pair, len(images)) for pair in pairs]).sum(0)

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hundredfold.errors import CheckError
-
-_MESSAGES = ("can't allocate memory", "out of memory")  # of torch's allocators and its libraries
+from hundredfold.shortage import is_shortage
 
 
 class Retry:
@@ -29,7 +28,7 @@ class Retry:
             try:
                 return step()
             except (RuntimeError, MemoryError) as error:
-                if not _ran_out(error):
+                if not is_shortage(error):
                     raise
             # outside of `except`, because the error keeps the memory of its step
             self._copy(self._buffers, self._spare)
@@ -49,9 +48,3 @@ def half(micro_batch: int) -> int:
             remedy="a smaller model or smaller images",
         )
     return (micro_batch + 1) // 2
-
-
-def _ran_out(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return any(message in str(error) for message in _MESSAGES)

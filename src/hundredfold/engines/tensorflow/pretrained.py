@@ -8,6 +8,7 @@ from typing import Any
 from hundredfold import data
 from hundredfold.data import Source
 from hundredfold.errors import MissingError
+from hundredfold.paths import expanded
 from hundredfold.recipe import Recipe
 from hundredfold.weights.locate import OFFICIAL, WeightsFile
 
@@ -31,7 +32,7 @@ def resolve_weights(
     label_in_recipe, _, pinned = recipe.weights.rpartition("@")
     is_pinned = bool(label_in_recipe) and len(pinned) == _DIGITS
     path = file if file and (is_pinned or recipe.weights == OFFICIAL) else Path(recipe.weights)
-    path = path.expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise _no_file(path, name)
     digest = data.fingerprint(source.cache, path)[:_DIGITS]
@@ -86,5 +87,5 @@ def _no_file(path: Path, name: str, why: str | None = None) -> MissingError:
 
 def _keras_cache(name: str) -> Path:
     """Return the path of a published file in Keras' cache."""
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    home = expanded(os.environ.get("KERAS_HOME", "~/.keras"))
     return home / "models" / f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
