@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 _MARK = object()
+_ARGUMENTS = 16  # of a call at most
 
 
 class Refused(Exception):
@@ -26,7 +27,8 @@ class Name(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name}"[:80]
+        text = f"{self.module}.{self.name}"[:80]
+        return text if text.isprintable() else repr(text)
 
 
 @runtime_checkable
@@ -144,6 +146,8 @@ class _Machine:
         function = self.vocabulary.calls.get((called.module, called.name))
         if function is None:
             raise self.refused(called)
+        if not isinstance(arguments, tuple) or len(arguments) > _ARGUMENTS:
+            raise Refused(f"its pickle calls {called} with something else than its arguments")
         self.stack.append(function(*arguments))
 
     def build(self, _argument: None) -> None:
