@@ -8,6 +8,7 @@ content of the pickle.
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
@@ -61,10 +62,12 @@ def interpret(content: bytes | BinaryIO, vocabulary: Vocabulary) -> Any:
     """
     machine = _Machine(vocabulary)
     try:
-        for opcode, argument, _ in pickletools.genops(content):
-            if opcode.name == "STOP":
-                return machine.stack[-1]
-            machine.do(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of odd escapes in strings
+            for opcode, argument, _ in pickletools.genops(content):
+                if opcode.name == "STOP":
+                    return machine.stack[-1]
+                machine.do(opcode.name, argument)
     except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise Refused(f"its pickle is damaged ({str(error)[:80]})") from None
     raise Refused("its pickle has no end")

@@ -5,6 +5,7 @@ expected one before its values are read. Compressed chunks are unpacked here, ea
 because the HDF5 library unpacks whatever a chunk holds.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,7 +50,7 @@ def layers(file: Path) -> Iterator[LayerReader]:
             file_layers = _Layers(h5py, root, file.stat().st_size)
             yield lambda name, shapes: file_layers.arrays(name, shapes)
     except _DAMAGE as error:
-        text = str(error).strip("'\"")[:200]
+        text = str(error.args[0] if error.args else error)[:200]  # a KeyError's str has quotes
         raise unreadable(file, text if text.isprintable() else repr(text)) from None
 
 
@@ -97,26 +98,25 @@ class _Layers:
     def _published(self, name: str, count: int) -> list[Any]:
         layer = self._group(self._root, name)
         names = self._texts(layer, "weight_names", count)
-        _need_count(name, len(names), count)
         return [self._inside(layer, path) for path in names]
 
     def _texts(self, item: Any, attribute: str, count: int) -> list[str]:
-        """Return the strings of an attribute, `count` as expected; bounded before it is read."""
+        """Return the `count` strings of an attribute, which is bounded before it is read."""
         described = item.attrs.get_id(attribute)
-        strings = int(np.prod(described.shape, dtype=object))
+        _need_count(item.name, math.prod(described.shape), count)
         variable = self._h5py.check_string_dtype(described.dtype)
         length = variable and variable.length
         is_text = variable is not None or described.dtype.kind == "S"
-        if not is_text or strings > count:
-            raise ValueError(f"{attribute!r} is no list of {count} names")
+        if not is_text:
+            raise ValueError(f"attribute {attribute!r} is no list of names")
         if (length or described.dtype.itemsize) > NAME or (
-            not length and strings * self._size > max(_TEXT, 2 * self._size)
+            not length and count * self._size > max(_TEXT, 2 * self._size)
         ):
-            raise ValueError(f"{attribute!r} holds names that are too long")
+            raise ValueError(f"attribute {attribute!r} may hold names that are too long")
         values = np.atleast_1d(np.asarray(item.attrs[attribute])).ravel()
         texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values]
         if (long := max(map(len, texts), default=0)) > NAME:
-            raise ValueError(f"{attribute!r} holds a name of {long:,} characters")
+            raise ValueError(f"attribute {attribute!r} holds a name of {long:,} characters")
         return texts
 
     def _group(self, group: Any, path: str) -> Any:
@@ -146,4 +146,4 @@ class _Layers:
 
 def _need_count(name: str, actual: int, expected: int) -> None:
     if actual != expected:
-        raise ValueError(f"layer {name!r} holds {actual} arrays, not {expected}")
+        raise ValueError(f"layer {shown(name)} holds {actual} arrays, not {expected}")

@@ -32,7 +32,7 @@ class Names(NamedTuple):
         if not self.prefix:
             return ""
         kind = "averages under " if self.prefix.startswith(_AVERAGES) else ""
-        rest = f"; {self.others:,} others are not used" if self.others else ""
+        rest = f"; without it, and not used: {self.others:,}" if self.others else ""
         return f"{kind}{self.prefix!r} taken off {len(self.by_ours):,} names{rest}"
 
 
