@@ -54,6 +54,7 @@ def resolve_weights(
     """
     if not recipe.weights:
         return recipe, None
+    _need_short(recipe.weights)
     name, _, pinned = recipe.weights.rpartition("@")
     if recipe.weights == OFFICIAL or (name and len(pinned) == _DIGITS):
         path = locate(recipe.model, source_path, source)
@@ -132,8 +133,17 @@ def backbone_of(text: str) -> str | None:
 
 def spelled_out(text: str, out: Path) -> str:
     """Return the field `weights`, with the name of a run in `out` replaced by its path."""
+    _need_short(text)
     is_resolved = text in ("", "none", OFFICIAL) or Path(text).expanduser().exists()
     return text if is_resolved or not _run_at(out / text) else str(out / text)
+
+
+def _need_short(text: str) -> None:
+    """Raise MissingError for a path that no disk can hold: names of 255 bytes, 4,096 in all."""
+    if len(text) > 4096 or any(len(os.fsencode(name)) > 255 for name in Path(text).parts):
+        raise MissingError(
+            f"there are no weights at {shortened(text)}", found="its name is too long for a file"
+        )
 
 
 def unreadable(file: Path, why: str) -> MissingError:
