@@ -70,7 +70,7 @@ def _read_torch(path: Path) -> None:
 
 
 def _read_keras(path: Path) -> None:
-    from hundredfold.weights._hdf5 import layers
+    from hundredfold.weights.hdf5 import layers
 
     with layers(path) as arrays_of:
         arrays_of("conv", [KERNEL, BIAS])

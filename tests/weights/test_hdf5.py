@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hundredfold.errors import MissingError
-from hundredfold.weights._hdf5 import layers
+from hundredfold.weights.hdf5 import layers
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 
