@@ -24,7 +24,7 @@ Shapes = Sequence[tuple[int, ...]]
 LayerReader = Callable[[str, Shapes], list[Array]]
 
 _LAYERS = 20_000  # of a file at most
-_TEXT = 1 << 28  # bytes at most that strings of one attribute may refer to
+_TEXT = 1 << 30  # bytes at most that strings of one attribute may refer to, each the whole file
 
 # what h5py raises for a damaged file
 _DAMAGE = (OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError,
