@@ -8,11 +8,13 @@ content of the pickle.
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 _MARK = object()
+_ARGUMENTS = 16  # of a call at most
 
 
 class Refused(Exception):
@@ -26,7 +28,8 @@ class Name(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name}"[:80]
+        text = f"{self.module}.{self.name}"[:80]
+        return text if text.isprintable() else repr(text)
 
 
 @runtime_checkable
@@ -59,10 +62,12 @@ def interpret(content: bytes | BinaryIO, vocabulary: Vocabulary) -> Any:
     """
     machine = _Machine(vocabulary)
     try:
-        for opcode, argument, _ in pickletools.genops(content):
-            if opcode.name == "STOP":
-                return machine.stack[-1]
-            machine.do(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of odd escapes in strings
+            for opcode, argument, _ in pickletools.genops(content):
+                if opcode.name == "STOP":
+                    return machine.stack[-1]
+                machine.do(opcode.name, argument)
     except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise Refused(f"its pickle is damaged ({str(error)[:80]})") from None
     raise Refused("its pickle has no end")
@@ -144,6 +149,8 @@ class _Machine:
         function = self.vocabulary.calls.get((called.module, called.name))
         if function is None:
             raise self.refused(called)
+        if not isinstance(arguments, tuple) or len(arguments) > _ARGUMENTS:
+            raise Refused(f"its pickle calls {called} with something else than its arguments")
         self.stack.append(function(*arguments))
 
     def build(self, _argument: None) -> None:

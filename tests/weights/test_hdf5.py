@@ -2,14 +2,16 @@
 
 import sys
 import tracemalloc
+import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hundredfold.errors import MissingError
-from hundredfold.weights._hdf5 import layers
+from hundredfold.weights.hdf5 import layers
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
 
@@ -151,3 +153,132 @@ def test_without_h5py_the_remedy_is_its_extra(
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingError, match="pip install h5py"):
         read(tmp_path / "w.h5")
+
+
+def _zeros(layer, *, chunks, count: int, **options) -> None:
+    """Write a kernel whose only chunk holds `count` bytes of zeros, packed."""
+    made = layer.create_dataset(
+        "kernel:0", KERNEL.shape, "f4", chunks=chunks, maxshape=(None,) * 4, **options
+    )
+    made.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(count)))
+
+
+def _filtered(layer) -> None:
+    layer.create_dataset("kernel:0", data=KERNEL, compression="lzf")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "says"),
+    [
+        (partial(_zeros, chunks=(3, 3, 2, 4), count=1 << 18, compression="gzip"), "more than its"),
+        (partial(_zeros, chunks=(3, 3, 2, 4), count=1 << 26, compression="gzip"), "is stored in"),
+        (partial(_zeros, chunks=(3, 3, 2, 4), count=4, compression="gzip"), "holds 4 bytes"),
+        (partial(_zeros, chunks=(512, 512, 64, 32), count=9, compression="gzip"), "has chunks of"),
+        (partial(_zeros, chunks=(512, 512, 64, 32), count=9), "has chunks of"),
+        (_filtered, "filter 32000"),
+    ],
+)
+def test_chunks_that_are_larger_than_the_array_are_refused(
+    tmp_path: Path, kernel: Callable, says: str
+) -> None:
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        published(file, kernel)
+    tracemalloc.start()
+    with pytest.raises(MissingError, match=says):
+        read(tmp_path / "w.h5")
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("chunks", [(3, 3, 2, 4), (2, 2, 1, 3), True])
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", ">f4"])
+def test_packed_arrays_are_read_as_h5py_reads_them(
+    tmp_path: Path, shuffle: bool, compression: str | None, chunks, kind: str
+) -> None:
+    values = np.random.default_rng(0).normal(size=KERNEL.shape).astype(kind)
+
+    def packed(layer) -> None:
+        layer.create_dataset(
+            "kernel:0", data=values, chunks=chunks, compression=compression, shuffle=shuffle
+        )
+
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        published(file, packed)
+    np.testing.assert_array_equal(read(tmp_path / "w.h5")[0], values.astype("f4"))
+
+
+def _many_references(file) -> None:
+    names = file.create_group("conv").attrs
+    names.create("weight_names", ["x" * 100_000] * 3000, dtype=h5py.string_dtype())
+
+
+def _two_long_names(file) -> None:
+    file.create_group("conv").attrs["weight_names"] = ["x" * 100_000] * 2
+
+
+def _wide_names(file) -> None:
+    file.create_group("conv").attrs["weight_names"] = np.full(2, b"x" * 10_000)
+
+
+def _numbers_as_names(file) -> None:
+    file.create_group("conv").attrs["weight_names"] = [1, 2]
+
+
+def _references_as_names(file) -> None:
+    group = file.create_group("conv")
+    group.attrs.create("weight_names", [group.ref] * 2, dtype=h5py.ref_dtype)
+
+
+def _layers_as_numbers(file) -> None:
+    file["layers"] = np.arange(3)
+
+
+def _layer_as_numbers(file) -> None:
+    file["layers/conv"] = np.arange(3)
+
+
+def _model_as_numbers(file) -> None:
+    file["model_weights"] = np.arange(3)
+
+
+def _variables_as_numbers(file) -> None:
+    file["layers/conv/vars"] = KERNEL
+    file["layers/conv/vars"].attrs["name"] = "conv"
+
+
+def _layers_elsewhere(file) -> None:
+    file["layers"] = h5py.ExternalLink("secret.h5", "/layers")
+
+
+def _layers_in_a_circle(file) -> None:
+    held = file.create_group("layers/conv/vars")
+    held.attrs["name"] = "conv"
+    held["0"] = held["1"] = file
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (_many_references, "holds 3000 arrays, not 2"),
+        (_two_long_names, "a name of 100,000 characters"),
+        (_wide_names, "names that are too long"),
+        (_numbers_as_names, "no list of names"),
+        (_references_as_names, "no list of names"),
+        (_layers_as_numbers, "layers is no group"),
+        (_layer_as_numbers, "conv is no group"),
+        (_model_as_numbers, "model_weights is no group"),
+        (_variables_as_numbers, "vars is no group"),
+        (_layers_elsewhere, "'layers' is a link"),
+        (_layers_in_a_circle, "no plain array"),
+    ],
+)
+def test_a_file_of_another_structure_is_one_sentence(
+    tmp_path: Path, write: Callable, says: str
+) -> None:
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        write(file)
+    with pytest.raises(MissingError, match=says) as caught:
+        read(tmp_path / "w.h5")
+    assert len(str(caught.value)) < 500

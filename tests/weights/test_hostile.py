@@ -40,6 +40,11 @@ def _one(**changes: Any) -> bytes:
     return _safetensors({"w": entry}, bytes(8))
 
 
+def _named(name: str) -> bytes:
+    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    return _safetensors({name: entry, "b": entry}, bytes(8))
+
+
 def _many(count: int) -> bytes:
     header = {f"{k}": {"dtype": "F32", "shape": [1 << 20], "data_offsets": [0, 1 << 22]}
               for k in range(count)}  # fmt: skip
@@ -63,6 +68,10 @@ SAFETENSORS: dict[str, bytes] = {
     "offsets that are no numbers": _one(data_offsets=["0", "8"]),
     "offsets outside": _one(data_offsets=[8, 16]),
     "one tensor of fractions": _one(data_offsets=[0.0, 8.0]),
+    "a name of 330,000 letters": _named("denselayer1" * 30_000 + ".norm."),
+    "a name that controls a terminal": _named("\x1b[2J"),
+    "4 MB of empty lists": _safetensors(b"[" + b"[]," * 1_390_000 + b"1]"),
+    "a list of 60 MB": _safetensors(b"[" + b"[]," * 20_000_000 + b"1]"),
     "four thousand tensors in the same 4 MB": _many(4000),
     "bytes that belong to nobody": _one() + b"more",
     "numbers that are not finite": _one()[:-4] + struct.pack("<f", float("inf")),
@@ -123,6 +132,11 @@ def _twins(depth: int) -> bytes:
     return b"\x80\x02}" + b")" + b"2\x86" * depth + b"K\x01s."
 
 
+def _repeated(first: bytes, use: bytes) -> bytes:
+    """A long tuple of 100,000 numbers, used 100,000 times."""
+    return b"\x80\x02" + first + b"(" + b"K\x01" * 100_000 + b"tq\x00" + use * 50_000 + b"."
+
+
 _GOOD = _tensor(2, (2,), (1,))
 PT: dict[str, Callable[[Path], bytes]] = {
     "no zip": lambda _: b"PK\x03\x04 and no more",
@@ -137,6 +151,16 @@ PT: dict[str, Callable[[Path], bytes]] = {
     "bytes of 2^40": lambda _: _pt(b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"."),
     "a frame of 2^60": lambda _: _pt(b"\x80\x04\x95" + struct.pack("<Q", 1 << 60) + b"}."),
     "tuples of twins": lambda _: _pt(_twins(60)),
+    "a call with 100,000 arguments, often": lambda _: _pt(
+        _repeated(b"ctorch._utils\n_rebuild_parameter\nq\x01", b"h\x01h\x00R")
+    ),
+    "a storage described by 100,000 numbers, often": lambda _: _pt(_repeated(b"", b"h\x00Q")),
+    "a name that is a long number": lambda _: _pt(
+        _GOOD[:-1] + b"\x8b" + struct.pack("<I", 5000) + b"\x01" * 5000 + b"h\x00s."
+    ),
+    "an old storage of 2^64 bytes": lambda _: _legacy(
+        _tensor((1 << 64) - 1, (2,), (1,)), data=struct.pack("<Qff", (1 << 64) - 1, 1, 1)
+    ),
     "a pickle without end": lambda _: _pt(b"\x80\x02}"),
     "a pickle of many instructions": lambda _: _pt(b"\x80\x02" + b"}0" * 250_000 + b"}."),
     "a pickle that is a bomb": lambda _: _deflated("a/data.pkl", bytes(1 << 28)),

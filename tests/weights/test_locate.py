@@ -15,7 +15,7 @@ from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.spec import Part, names, parse
 from hundredfold.weights import files
-from hundredfold.weights.locate import locate, resolve_weights
+from hundredfold.weights.locate import locate, resolve_weights, spelled_out
 
 
 def network(name: str) -> Part:
@@ -176,3 +176,14 @@ def test_every_backbone_names_a_checksum_and_a_network() -> None:
         assert len(backbone.sha256) == (16 if backbone.digest else 8), name
         assert int(backbone.sha256, 16) >= 0
         assert parse(backbone.network).name in names(models.__name__)
+
+
+@pytest.mark.parametrize("text", ["a" * 300, "ü" * 200 + ".pth", "a/" * 3000])
+def test_a_name_that_no_disk_can_hold_is_one_sentence(
+    tmp_path: Path, source: Source, text: str
+) -> None:
+    with pytest.raises(MissingError, match="there are no weights") as caught:
+        spelled_out(text, tmp_path)
+    assert len(str(caught.value)) < 500
+    with pytest.raises(MissingError, match="there are no weights"):
+        resolve_weights(Recipe(model="vgg16", weights=text), source)

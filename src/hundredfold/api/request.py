@@ -125,7 +125,7 @@ def _recipe(
     """Return the recipe, and the fields that are explicit."""
     base = recipes.load(home(name), trusted(options["trust"])) if name else Recipe()
     if "weights" in changes and "model" not in changes:
-        network = network_of_run(changes["weights"], options["out"])
+        network: spec.Part | str | None = network_of_run(changes["weights"], options["out"])
         if not name and changes.get("engine") != "tensorflow":  # which has networks of its own
             network = network or backbone_of(changes["weights"])
         changes |= {"model": network} if network else {}

@@ -8,12 +8,10 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
+from hundredfold.weights._header import NAME, Refused, shown
+
 _NAMES, _DIMENSIONS = 20_000, 8  # limits of tensors per file, and of dimensions per tensor
 _CHUNK = 1 << 20  # bytes per read
-
-
-class Refused(Exception):
-    """A file of weights is damaged or hostile; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,8 @@ class Entry:
 class Contents:
     """Names with dtypes and shapes, and metadata; tensors are read on demand.
 
-    entries: by tensor name. metadata: strings by name, in .safetensors only.
+    entries: by tensor name. metadata: strings by name, in .safetensors only. note: which of
+    several sets of weights was taken, if there is a choice.
     """
 
     def __init__(
@@ -39,19 +38,26 @@ class Contents:
         entries: Mapping[str, Entry],
         read: Callable[[str], Tensor],
         metadata: Mapping[str, str] | None = None,
+        note: str = "",
     ) -> None:
         if len(entries) > _NAMES:
             raise Refused(f"it names {len(entries):,} tensors")
-        self.entries, self.metadata = entries, dict(metadata or {})
+        if long := next((name for name in entries if len(name) > NAME), None):
+            raise Refused(f"it names a tensor with {len(long):,} characters, more than {NAME}")
+        self.entries, self.metadata, self.note = entries, dict(metadata or {}), note
         self._read = read
 
     def tensors(self, names: Iterable[str]) -> dict[str, Tensor]:
-        """Read tensors whose shapes the caller has checked. Raises Refused if not finite."""
+        """Read tensors whose shapes the caller has checked. Raises Refused if not finite.
+
+        Numbers of 64 bits must be finite in 32 bits, which networks compute in.
+        """
         tensors = {}
         for name in names:
-            tensors[name] = self._read(name)
-            if tensors[name].is_floating_point() and not tensors[name].isfinite().all():
-                raise Refused(f"{name} holds numbers that are not finite")
+            tensors[name] = tensor = self._read(name)
+            values = tensor.float() if tensor.dtype == torch.float64 else tensor
+            if values.is_floating_point() and not values.isfinite().all():
+                raise Refused(f"{shown(name)} holds numbers that are not finite")
         return tensors
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hundredfold.backbones import Backbone
-from hundredfold.weights._hdf5 import Array, layers
+from hundredfold.weights.hdf5 import Array, layers
 
 Name = Callable[..., str]
 

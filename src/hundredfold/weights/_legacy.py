@@ -12,7 +12,8 @@ from typing import BinaryIO
 from torch import Tensor
 
 from hundredfold.weights import _views
-from hundredfold.weights._contents import Contents, Refused
+from hundredfold.weights._contents import Contents
+from hundredfold.weights._header import Refused, shown
 from hundredfold.weights._pickle import Stored, View, interpret
 
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -32,12 +33,12 @@ def read(file: BinaryIO) -> Contents:
     if not isinstance(sizes, dict) or sizes.get("little_endian") is not True:
         raise Refused("its numbers are not said to be little-endian")
     value, storages = interpret(head)
-    views = _views.views(value)
+    views, note = _views.views(value)
     keys = interpret(head).value
     starts = _starts(file, head.tell(), keys, storages)
     if missing := next((v.stored.key for v in views.values() if v.stored.key not in starts), None):
-        raise Refused(f"it lacks the storage {missing[:80]!r}")
-    return Contents(_views.entries(views), partial(_tensor, file, views, starts))
+        raise Refused(f"it lacks the storage {shown(missing)}")
+    return Contents(_views.entries(views), partial(_tensor, file, views, starts), note=note)
 
 
 def _starts(
@@ -49,16 +50,18 @@ def _starts(
     """
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise Refused("its list of storages is none")
-    if sorted(keys) != sorted(storages):
+    if len(keys) != len(storages) or set(keys) != storages.keys():
         raise Refused("its list of storages is not that of its pickle")
-    starts = {}
+    starts, end = {}, os.fstat(file.fileno()).st_size
     for key in keys:
+        if offset > end:
+            break
         file.seek(offset)
         if int.from_bytes(file.read(8), "little") != storages[key].count:
-            raise Refused(f"the storage {key[:80]!r} has another size than its pickle says")
+            raise Refused(f"the storage {shown(key)} has another size than its pickle says")
         starts[key] = offset + 8
         offset = starts[key] + _views.size(storages[key])
-    if offset != os.fstat(file.fileno()).st_size:
+    if offset != end:
         raise Refused("its storages do not end where the file ends")
     return starts
 

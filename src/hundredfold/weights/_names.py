@@ -1,8 +1,9 @@
 """Names of tensors in published files, as this package's networks name them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import accumulate
+from typing import NamedTuple
 
 from hundredfold.models._inverted import GROUPS
 
@@ -11,7 +12,67 @@ _LITE_ENDS = {"_conv_stem": "0.0", "_bn0": "0.1", "_conv_head": "8.0", "_bn1": "
 _LITE_STEPS = {"_expand_conv": (0, 0), "_bn0": (0, 1), "_depthwise_conv": (1, 0), "_bn1": (1, 1),
                "_project_conv": (2, 0), "_bn2": (2, 1)}  # fmt: skip
 _UNUSED = {"dinov2": ("mask_token",)}  # for pretraining only
+# what training puts before names: wrappers of the network, then averages of its weights
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "backbone.", "net.")
+_AVERAGES = ("ema.", "model_ema.", "ema_model.")
+_WORDS = 6  # of a prefix, at most
 _LITE_BLOCK = re.compile(r"_blocks\.(\d+)\.(\w+)\.(\w+)")
+
+
+class Names(NamedTuple):
+    """Our name -> name in a file, the prefix that was taken off, and how many names lack it."""
+
+    by_ours: dict[str, str]
+    prefix: str = ""
+    others: int = 0
+
+    @property
+    def note(self) -> str:
+        """What to report; "" where nothing was taken off."""
+        if not self.prefix:
+            return ""
+        kind = "averages under " if self.prefix.startswith(_AVERAGES) else ""
+        rest = f"; without it, and not used: {self.others:,}" if self.others else ""
+        return f"{kind}{self.prefix!r} taken off {len(self.by_ours):,} names{rest}"
+
+
+def without_prefix(
+    names: Iterable[str],
+    expected: Collection[str],
+    translate: Callable[[Iterable[str]], dict[str, str]],
+) -> Names:
+    """Return the names of a file without the prefix under which most tensors are expected.
+
+    Prefixes are chains of what training puts before names: "module._orig_mod.". The names as they
+    are win a tie, unless averages of all expected weights stand beside them.
+    expected: our names. translate: names in a published file -> our name: name.
+    """
+    by_prefix: dict[str, list[str]] = {"": []}
+    for name in names:
+        for prefix in _prefixes(name):
+            by_prefix.setdefault(prefix, []).append(name.removeprefix(prefix))
+    total = len(by_prefix[""])
+    best, most = Names(translate(by_prefix[""])), (-1, False)
+    for prefix, short in sorted(by_prefix.items(), key=lambda pair: len(pair[0])):
+        ours = translate(short)
+        fitting = sum(name in ours for name in expected)
+        rank = fitting, fitting == len(expected) and prefix.startswith(_AVERAGES)
+        if rank > most:
+            full = {our: prefix + name for our, name in ours.items()}
+            best, most = Names(full, prefix, total - len(short)), rank
+    return best
+
+
+def _prefixes(name: str) -> list[str]:
+    """Return every chain of known words that a name begins with, the empty one first."""
+    prefixes = [""]
+    while len(prefixes) <= _WORDS:
+        rest = name[len(prefixes[-1]) :]
+        word = next((word for word in (*_WRAPPERS, *_AVERAGES) if rest.startswith(word)), None)
+        if word is None:
+            break
+        prefixes.append(prefixes[-1] + word)
+    return prefixes
 
 
 def our_names(names: Iterable[str], family: str) -> dict[str, str]:
@@ -24,7 +85,8 @@ def our_names(names: Iterable[str], family: str) -> dict[str, str]:
 
 def _our_name(name: str, family: str) -> str:
     if family == "densenet":
-        return _OLD_DENSENET.sub(r"\1\2", name)
+        match = _OLD_DENSENET.fullmatch(name)
+        return match[1] + match[2] if match else name
     return _lite(name) if family == "efficientnet_lite" else name
 
 

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from hundredfold import pickles
 from hundredfold.pickles import Name, Vocabulary
-from hundredfold.weights._contents import Refused
+from hundredfold.weights._header import NAME, Refused
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,14 @@ def interpret(content: bytes | BinaryIO) -> Pickled:
 
 
 def _stored(reference: Any) -> Stored:
+    if not isinstance(reference, tuple) or len(reference) not in (5, 6):
+        raise Refused("its pickle refers to something that is no storage")
     word, kind, key, _device, count, *within = reference
     if word != "storage" or not isinstance(kind, Name) or within not in ([], [None]):
         raise Refused("its pickle refers to something that is no storage")
     if kind.module != "torch":
         raise Refused("its pickle refers to something that is no storage")
-    if type(count) is not int or not isinstance(key, str):
+    if type(count) is not int or not isinstance(key, str) or len(key) > NAME or count < 0:
         raise Refused("its pickle has a storage without a name or a size")
     return Stored(kind.name, key, count)
 

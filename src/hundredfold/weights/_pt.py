@@ -7,7 +7,8 @@ from typing import BinaryIO
 from torch import Tensor
 
 from hundredfold.weights import _legacy, _views, _zip
-from hundredfold.weights._contents import Contents, Refused
+from hundredfold.weights._contents import Contents
+from hundredfold.weights._header import Refused, shown
 from hundredfold.weights._pickle import View, interpret
 
 _PICKLE = 1 << 19  # bytes at most; a tensor takes about 150
@@ -31,10 +32,10 @@ def _zipped(file: BinaryIO) -> Contents:
         and _small(archive, f"{root}byteorder") != b"little"
     ):
         raise Refused("its numbers are big-endian")
-    views = _views.views(interpret(_small(archive, f"{root}data.pkl")).value)
+    views, note = _views.views(interpret(_small(archive, f"{root}data.pkl")).value)
     for name, view in views.items():
         _need_member(archive, root, name, view)
-    return Contents(_views.entries(views), partial(_tensor, archive, root, views))
+    return Contents(_views.entries(views), partial(_tensor, archive, root, views), note=note)
 
 
 def _small(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -43,9 +44,9 @@ def _small(archive: zipfile.ZipFile, name: str) -> bytes:
         with archive.open(_zip.member(archive, name)) as stream:
             content = stream.read(_PICKLE + 1)
     except _zip.DAMAGE as error:
-        raise Refused(f"its member {name[:80]!r} is damaged ({error})") from None
+        raise Refused(f"its member {shown(name)} is damaged ({str(error)[:200]})") from None
     if len(content) > _PICKLE:
-        raise Refused(f"its member {name[:80]!r} is too large")
+        raise Refused(f"its member {shown(name)} is too large")
     return content
 
 
@@ -53,7 +54,7 @@ def _need_member(archive: zipfile.ZipFile, root: str, name: str, view: View) -> 
     """Raise Refused unless a tensor's storage is uncompressed and of the declared size."""
     member = _zip.member(archive, f"{root}data/{view.stored.key}")
     if member.compress_type != zipfile.ZIP_STORED or member.file_size != _views.size(view.stored):
-        raise Refused(f"the storage of {name[:80]} has another number of bytes than it says")
+        raise Refused(f"the storage of {shown(name)} has another number of bytes than it says")
 
 
 def _tensor(archive: zipfile.ZipFile, root: str, views: dict[str, View], name: str) -> Tensor:
@@ -61,4 +62,4 @@ def _tensor(archive: zipfile.ZipFile, root: str, views: dict[str, View], name: s
         with archive.open(f"{root}data/{views[name].stored.key}") as stream:
             return _views.tensor(views[name], stream)  # type: ignore[arg-type]
     except _zip.DAMAGE as error:
-        raise Refused(f"{name[:80]} is damaged ({error})") from None
+        raise Refused(f"{shown(name)} is damaged ({str(error)[:200]})") from None

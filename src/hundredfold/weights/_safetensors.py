@@ -5,7 +5,6 @@ The format is that of https://github.com/huggingface/safetensors (README, "Forma
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,9 @@ import torch
 from torch import Tensor
 
 from hundredfold import files
-from hundredfold.weights._contents import Contents, Entry, Refused, checked_shape, filled
+from hundredfold.weights import _header
+from hundredfold.weights._contents import Contents, Entry, checked_shape, filled
+from hundredfold.weights._header import Refused, shown
 
 DTYPES = {
     "F64": torch.float64,
@@ -30,7 +31,6 @@ DTYPES = {
     "BOOL": torch.bool,
 }
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
-_HEADER = 4 << 20  # bytes at most; a tensor takes about 100
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
@@ -59,33 +59,16 @@ def digest_of(tensors: Mapping[str, Tensor]) -> str:
 
 def size(tensors: Mapping[str, Tensor]) -> int:
     """Return the bytes that `write` would write, without metadata."""
-    return len(_header(tensors, {})) + sum(tensor.nbytes for tensor in tensors.values())
+    return len(_written_header(tensors, {})) + sum(tensor.nbytes for tensor in tensors.values())
 
 
 def read(file: BinaryIO) -> Contents:
     """Return the contents of a file. Raises Refused where the header does not match the file."""
-    total = os.fstat(file.fileno()).st_size
-    length = int.from_bytes(file.read(8), "little")
-    if not 2 <= length <= min(_HEADER, total - 8):
-        raise Refused(f"a header of {length:,} bytes in a file of {total:,}")
-    header = _parsed(file.read(length))
-    metadata = header.pop("__metadata__", {})
-    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise Refused("its metadata are not text")
-    locations = {name: _location(name, entry) for name, entry in header.items()}
-    _need_gapless(locations, total - 8 - length)
+    header = _header.read(file)
+    locations = {name: _location(name, entry) for name, entry in header.tensors.items()}
+    _need_gapless(locations, header.end - header.start)
     entries = {name: entry for name, (entry, _) in locations.items()}
-    return Contents(entries, partial(_tensor, file, 8 + length, locations), metadata)
-
-
-def _parsed(content: bytes) -> dict[str, Any]:
-    try:
-        header = json.loads(content)
-    except (ValueError, RecursionError):
-        raise Refused("its header is not JSON") from None
-    if not isinstance(header, dict):
-        raise Refused("its header is not a table of tensors")
-    return header
+    return Contents(entries, partial(_tensor, file, header.start, locations), header.metadata)
 
 
 def _location(name: str, entry: Any) -> tuple[Entry, int]:
@@ -94,9 +77,9 @@ def _location(name: str, entry: Any) -> tuple[Entry, int]:
         dtype, (begin, end) = DTYPES[entry["dtype"]], entry["data_offsets"]
         tensor_entry = Entry(dtype, checked_shape(entry["shape"]))
     except (KeyError, TypeError, ValueError):
-        raise Refused(f"{name[:80]} is not described as a tensor") from None
+        raise Refused(f"{shown(name)} is not described as a tensor") from None
     if type(begin) is not int or type(end) is not int or end - begin != tensor_entry.bytes:
-        raise Refused(f"{name[:80]} has another number of bytes than its shape")
+        raise Refused(f"{shown(name)} has another number of bytes than its shape")
     return tensor_entry, begin
 
 
@@ -122,13 +105,13 @@ def _tensor(
 
 
 def _pieces(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[Any]:
-    yield _header(tensors, metadata)
+    yield _written_header(tensors, metadata)
     for _, tensor in _ordered(tensors):
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         yield flat.view(torch.uint8).numpy().data
 
 
-def _header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+def _written_header(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
     begin = 0
     for name, tensor in _ordered(tensors):

@@ -6,7 +6,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from hundredfold.weights._contents import Entry, Refused, checked_shape, filled
+from hundredfold.weights._contents import Entry, checked_shape, filled
+from hundredfold.weights._header import Refused, shown
 from hundredfold.weights._pickle import Stored, View
 
 DTYPES = {
@@ -21,34 +22,63 @@ DTYPES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
-_NESTED = ("state_dict", "model_state_dict", "model")
+_DEPTH = 3  # keys at most that lead to a state dict
+
+# keys of a training's save: averaged weights, then others, then what wraps either
+_AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "ema")
+_NESTED = (*_AVERAGED, "state_dict", "model_state_dict", "model", "module")
 
 
-def views(value: Any) -> dict[str, View]:
-    """Return the tensors of a state dict, which may be nested under a key of `_NESTED`.
+def views(value: Any) -> tuple[dict[str, View], str]:
+    """Return the tensors of a state dict, and a note where averaged weights stand beside others.
 
-    Raises Refused for a tensor of an unknown dtype or one that is not dense in its storage.
+    The state dict may be nested under keys of `_NESTED`; an average of weights is preferred. Raises
+    Refused for a tensor of an unknown dtype or one that is not dense in its storage.
     """
-    for key in _NESTED:
-        if isinstance(value, dict) and isinstance(value.get(key), dict):
-            value = value[key]
-            break
-    if not isinstance(value, dict):
+    state, path = _state(value, (), set())
+    if state is None:
         raise Refused("it holds no dictionary of tensors")
-    tensors = {str(name): view for name, view in value.items() if isinstance(view, View)}
+    tensors = {n: view for n, view in state.items() if isinstance(n, str) and _is_view(view)}
     for name, view in tensors.items():
         _need_dense(name, view)
-    return tensors
+    return tensors, _note(value, path)
+
+
+def _state(
+    value: Any, path: tuple[str, ...], seen: set[int]
+) -> tuple[dict[Any, Any] | None, tuple[str, ...]]:
+    """Return the state dict to take and the keys that lead to it; seen: ids of dictionaries."""
+    if not isinstance(value, dict) or id(value) in seen or len(path) > _DEPTH:
+        return None, path
+    seen.add(id(value))
+    for key in _NESTED:
+        if key in value:
+            state, inner = _state(value[key], (*path, key), seen)
+            if state is not None:
+                return state, inner
+    return (value, path) if not path or any(map(_is_view, value.values())) else (None, path)
+
+
+def _note(value: Any, path: tuple[str, ...]) -> str:
+    """Return what to report of a choice of weights; "" where there was none."""
+    if any(key in _AVERAGED for key in path):
+        return f"the averaged ones under {'.'.join(path)!r} are taken"
+    other = next((key for key in _AVERAGED if key in value and not _is_view(value[key])), None)
+    return f"the averaged ones under {other!r} are no dictionary of tensors" if other else ""
+
+
+def _is_view(value: Any) -> bool:
+    return isinstance(value, View)
 
 
 def _need_dense(name: str, view: View) -> None:
     shape, stride = checked_shape(view.shape), checked_shape(view.stride)
     if view.stored.kind not in DTYPES or len(shape) != len(stride) or view.offset < 0:
-        raise Refused(f"{name[:80]} is not a plain tensor")
+        raise Refused(f"{shown(name)} is not a plain tensor")
     last = sum((length - 1) * step for length, step in zip(shape, stride, strict=True))
     count = math.prod(shape)
     if count and (last + 1 != count or view.offset + count > view.stored.count):
-        raise Refused(f"{name[:80]} is no dense part of its storage")
+        raise Refused(f"{shown(name)} is no dense part of its storage")
 
 
 def entries(tensors: dict[str, View]) -> dict[str, Entry]:
@@ -64,7 +94,7 @@ def size(stored: Stored) -> int:
 def width(stored: Stored) -> int:
     """Return the bytes per number of a storage. Raises Refused for an unknown kind."""
     if stored.kind not in DTYPES:
-        raise Refused(f"it has a storage of {stored.kind[:80]}")
+        raise Refused(f"it has a storage of {shown(stored.kind)}")
     return DTYPES[stored.kind].itemsize
 
 

@@ -1,11 +1,17 @@
 """Open untrusted zip files with limits."""
 
+import struct
 import zipfile
+import zlib
 from typing import BinaryIO
 
-from hundredfold.weights._contents import Refused
+from hundredfold.weights._header import Refused, shown
 
 _LIST = 1 << 20  # bytes at most of the directory; a member takes about 80
+
+# exceptions of opening a damaged zip, and of reading a member
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError,
+          OverflowError, RuntimeError)  # fmt: skip
 
 
 def opened(file: BinaryIO) -> zipfile.ZipFile:
@@ -15,8 +21,8 @@ def opened(file: BinaryIO) -> zipfile.ZipFile:
         if end and end[zipfile._ECD_SIZE] > _LIST:  # type: ignore[attr-defined]
             raise Refused("its list of members is too long")
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise Refused(f"it is no zip ({error})") from None
+    except DAMAGE as error:
+        raise Refused(f"it is no zip ({str(error)[:200]})") from None
     names = [member.filename for member in archive.infolist()]
     if len(names) != len(set(names)):
         raise Refused("two of its members have one name")
@@ -28,13 +34,9 @@ def member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     try:
         info = archive.getinfo(name)
     except KeyError:
-        raise Refused(f"it lacks the member {name[:80]!r}") from None
+        raise Refused(f"it lacks the member {shown(name)}") from None
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Refused(f"the member {name[:80]!r} is compressed in an unusual way")
+        raise Refused(f"the member {shown(name)} is compressed in an unusual way")
     if info.flag_bits & 0x1:
-        raise Refused(f"the member {name[:80]!r} is encrypted")
+        raise Refused(f"the member {shown(name)} is encrypted")
     return info
-
-
-# exceptions of reading a member of a damaged zip
-DAMAGE = (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from hundredfold.errors import DataError, MissingError
 from hundredfold.weights import _pt, _safetensors
-from hundredfold.weights._contents import Contents, Entry, Refused
+from hundredfold.weights._contents import Contents, Entry
+from hundredfold.weights._header import Refused
 from hundredfold.weights._safetensors import digest_of, size, write
 
 _READERS = {

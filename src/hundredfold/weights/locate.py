@@ -1,23 +1,25 @@
 """Find the file of pretrained weights of a recipe and pin it by digest; imports no torch."""
 
-import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hundredfold import data, run
-from hundredfold.backbones import BACKBONES, DEFAULT, TIMM, Layout, name_of
+from hundredfold.backbones import BACKBONES, DEFAULT, MODELS, TIMM, Layout, name_of
 from hundredfold.data import Source
-from hundredfold.errors import MissingError
+from hundredfold.errors import MissingError, UsageError, shortened
 from hundredfold.paths import expanded
 from hundredfold.recipe import Recipe
-from hundredfold.spec import Part
+from hundredfold.spec import Part, parse, part
+from hundredfold.weights import _header
+from hundredfold.weights._header import shown
 from hundredfold.weights.official import how_to_get, official
 
 SUFFIXES = (".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".h5")
 OFFICIAL = "imagenet"  # value of the field `weights` for the published weights of a backbone
 _DIGITS = 16  # hex digits of a pinned digest
+_LARGEST = 1024  # pixels of the images of a run at most
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def resolve_weights(
     """
     if not recipe.weights:
         return recipe, None
+    _need_short(recipe.weights)
     name, _, pinned = recipe.weights.rpartition("@")
     if recipe.weights == OFFICIAL or (name and len(pinned) == _DIGITS):
         path = locate(recipe.model, source_path, source)
@@ -89,17 +92,32 @@ def locate(network: Part, path: Path | None, source: Source) -> Path:
     return official(name, source)
 
 
-def network_of_run(text: str, out: Path) -> Part | str | None:
+def network_of_run(text: str, out: Path) -> Part | None:
     """Return the network of a run, by name, folder or file of weights; None for anything else.
 
-    out: the folder of runs.
+    out: the folder of runs. Raises MissingError where a file names no network of this package.
     """
     path = expanded(text)
     source_run = _run_at(path) or _run_at(out / text)
     if source_run:
         return source_run.recipe.model
     metadata = own_metadata(path) if path.is_file() else None
-    return str(metadata.get("model", "")) or None if metadata else None
+    return _network_in(metadata["model"], path) if metadata and metadata.get("model") else None
+
+
+def _network_in(text: str, file: Path) -> Part:
+    """Return the network that the metadata of a file name, which may be a stranger's."""
+    try:
+        call = parse(text)
+        if not call.file:
+            return part(text, MODELS)
+    except UsageError as error:
+        raise unreadable(file, f"the network of its metadata: {error.message}") from None
+    raise MissingError(
+        f"{str(file)!r} holds weights of {shown(call.name)} in {shown(call.file)}, which is code",
+        found="code that a file names does not run by itself",
+        remedy=f"read it, then name it: --model {shown(call.file)}:{shown(call.name)}",
+    )
 
 
 def backbone_of(text: str) -> str | None:
@@ -116,8 +134,17 @@ def backbone_of(text: str) -> str | None:
 
 def spelled_out(text: str, out: Path) -> str:
     """Return the field `weights`, with the name of a run in `out` replaced by its path."""
+    _need_short(text)
     is_resolved = text in ("", "none", OFFICIAL) or expanded(text).exists()
     return text if is_resolved or not _run_at(out / text) else str(out / text)
+
+
+def _need_short(text: str) -> None:
+    """Raise MissingError for a path that no disk can hold: names of 255 bytes, 4,096 in all."""
+    if len(text) > 4096 or any(len(os.fsencode(name)) > 255 for name in Path(text).parts):
+        raise MissingError(
+            f"there are no weights at {shortened(text)}", found="its name is too long for a file"
+        )
 
 
 def unreadable(file: Path, why: str) -> MissingError:
@@ -129,16 +156,14 @@ def unreadable(file: Path, why: str) -> MissingError:
     )
 
 
-def own_metadata(file: Path) -> dict[str, Any] | None:
+def own_metadata(file: Path) -> dict[str, str] | None:
     """Return the metadata of a run's weights; None for any other file. It reads the header only."""
     if file.suffix.lower() != ".safetensors":
         return None
     try:
         with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            head = json.loads(stream.read(min(length, 2**26)))
-        metadata = dict(head.get("__metadata__", {}))
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+            metadata = _header.read(stream).metadata
+    except (OSError, _header.Refused):
         return None
     return metadata if "recipe_digest" in metadata else None
 
@@ -146,8 +171,9 @@ def own_metadata(file: Path) -> dict[str, Any] | None:
 def run_size(file: Path) -> int:
     """Return the pixels of the images that a run's network computes on; 0 where it is unknown."""
     metadata = own_metadata(file) or {}
-    sizes = (str(metadata.get(key, "")) for key in ("input_size", "size"))
-    return next((int(size) for size in sizes if size.isdecimal() and int(size)), 0)
+    texts = (metadata.get(key, "") for key in ("input_size", "size"))
+    sizes = (int(text) for text in texts if text.isdecimal() and len(text) < 6)
+    return next((size for size in sizes if 0 < size <= _LARGEST), 0)
 
 
 def _file(path: Path, source: Source) -> WeightsFile:
@@ -225,11 +251,13 @@ def _is_named(file: Path, backbone: str) -> bool:
     )
 
 
-def need_same_network(metadata: dict[str, Any], network: Part, file: Path) -> None:
+def need_same_network(metadata: Mapping[str, str], network: Part, file: Path) -> None:
     """Raise MissingError where a run's weights belong to another network."""
-    other = str(metadata.get("model", ""))
+    other = metadata.get("model", "")
     if other != str(network):
+        is_plain = other.isprintable() and len(other) <= 200
         raise MissingError(
-            f"{str(file)!r} holds weights of {other}, not of {network}",
-            remedy=f'--model "{other}"',
+            f"{str(file)!r} holds weights of {other if is_plain else shortened(other)}, "
+            f"not of {network}",
+            remedy=f'--model "{other}"' if other and is_plain else how_to_get(network),
         )

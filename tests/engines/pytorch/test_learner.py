@@ -17,15 +17,18 @@ def _batch() -> tuple[Tensor, Tensor]:
     return images.permute(0, 3, 1, 2), torch.eye(CLASSES)[torch.arange(COUNT) % CLASSES]
 
 
-def _learner(model: nn.Module, micro_batch: int) -> Learner:
+def _learner(
+    model: nn.Module, micro_batch: int, *, average: float = 0.0, lr: float = 0.0
+) -> Learner:
     return Learner(
         model,
-        optimizers.sgd(model, lr=0.0, weight_decay=0.0),
+        optimizers.sgd(model, lr=lr, weight_decay=0.0),
         lambda logits, labels: losses.cross_entropy(logits, labels, label_smoothing=0.1),
         lambda _: 1.0,
         lambda _, size: size,
         precision="fp32",
         micro_batch=micro_batch,
+        average=average,
     )
 
 
@@ -73,3 +76,25 @@ def test_a_step_starts_from_no_gradient_and_leaves_none() -> None:
     _, second = _step(model, 4)
     for one, other in zip(first, second, strict=True):
         torch.testing.assert_close(other, one)
+
+
+@pytest.mark.parametrize(("decay", "micro_batch"), [(0.999, 0), (0.5, 4)])
+def test_averages_of_weights_and_statistics_count_the_first_steps_little(
+    decay: float, micro_batch: int
+) -> None:
+    """The oracle is the written-out mean of what the model was after each step."""
+    model = _network("resnet(depth=20)")
+    learner = _learner(model, micro_batch, average=decay, lr=0.1)
+    expected = {n: t.detach().double().clone() for n, t in model.state_dict().items()}
+    for step in range(1, 6):
+        learner.step(*_batch(), 0.0, 7)
+        weight = 1 - min(decay, (1 + step) / (10 + step))
+        for name, tensor in model.state_dict().items():
+            expected[name] += weight * (tensor.detach().double() - expected[name])
+    norms = {n for n in expected if n.endswith(("running_mean", "running_var"))}
+    assert norms
+    for name, tensor in learner.weights().items():
+        if name.endswith("num_batches_tracked"):
+            assert torch.equal(tensor, model.state_dict()[name])
+        else:
+            torch.testing.assert_close(tensor.double(), expected[name], rtol=1e-4, atol=1e-6)

@@ -217,13 +217,16 @@ def _model(
         recipe, classes=classes, size=size, layout=weights.layout, input_size=input_size
     )
     assert isinstance(model, Transfer)
-    load_weights(model.backbone, recipe.model, weights)
-    return model, {"weights": weights.to_json() | {"input_size": input_size}}
+    notes = load_weights(model.backbone, recipe.model, weights)
+    facts = weights.to_json() | {"input_size": input_size}
+    return model, {"weights": facts | ({"notes": notes} if notes else {})}
 
 
 def _report(job: Job, progress: Progress, reason: str) -> None:
     progress.say(f"device     {device.name_of(job.device)}, {job.threads} threads; {reason}")
     describe_data(job.data, job.training, job.validation, progress)
+    for note in job.transfer.get("weights", {}).get("notes", ()):
+        progress.say(f"weights    {note}")
     progress.say(
         f"model      {job.recipe.model}: {job.summary.parameters:,} parameters, "
         f"{job.summary.macs / 1e6:,.1f} M multiply-accumulates per image"

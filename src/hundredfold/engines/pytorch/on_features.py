@@ -185,6 +185,7 @@ def _request(
     identity += [model.input_size, job.data.digest, part, precision, *job.strategy.from_groups]
     if job.strategy.with_maxima:
         identity.append("maxima")
+    identity += weights.get("notes", ())  # which of a file's weights were taken
     return Request(split.pixels, rows, model.standard.mean.numel(), view, identity)
 
 

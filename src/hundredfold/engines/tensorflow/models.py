@@ -111,8 +111,8 @@ def keras_application(
     return keras.Model(images, head(x))
 
 
-def published(name: str, weights: str) -> Any:
-    """Build a network of keras.applications with weights, "imagenet" or a file, without a top."""
+def published(name: str, weights: str | None) -> Any:
+    """Build a network of keras.applications without a top; weights: "imagenet" or None."""
     return _NETWORKS[name](include_top=False, weights=weights)
 
 

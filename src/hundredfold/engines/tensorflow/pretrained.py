@@ -10,7 +10,8 @@ from hundredfold.data import Source
 from hundredfold.errors import MissingError
 from hundredfold.paths import expanded
 from hundredfold.recipe import Recipe
-from hundredfold.weights.locate import OFFICIAL, WeightsFile
+from hundredfold.weights.hdf5 import layers
+from hundredfold.weights.locate import OFFICIAL, WeightsFile, unreadable
 
 _DIGITS = 16
 
@@ -49,26 +50,48 @@ def resolve_weights(
 def load(network: Any, name: str, file: WeightsFile, *, offline: bool) -> str:
     """Copy published weights into a network of keras.applications; return file name and SHA-256.
 
-    Raises MissingError where they are missing or belong to another network.
+    Keras reads its own download; a file of others is read here, within limits. Raises MissingError
+    where they are missing or belong to another network.
     """
-    from hundredfold.engines.tensorflow.models import published
-
     official, path = not file.digest, file.path
     if not path.is_file() and offline:
         raise _no_file(path, name, "HUNDREDFOLD_OFFLINE forbids the download")
     try:
-        source = published(name, OFFICIAL if official else str(path))
+        _copy_official(network, name) if official else _copy(network, name, path)
     except Exception as error:  # Keras raises bare Exceptions for downloads that fail
-        message = " ".join(str(error).split())[:200]
+        reason = error.found if isinstance(error, MissingError) else None
+        message = " ".join((reason or str(error)).split())[:200]
         raise MissingError(
             f"cannot load weights for {name} from {str(path)!r}",
             found=message,
             remedy=f"Keras' {_keras_cache(name).name}",
         ) from None
-    for layer in source.layers:
+    with path.open("rb") as stream:
+        return f"{path.name}, sha256 {hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def _copy_official(network: Any, name: str) -> None:
+    from hundredfold.engines.tensorflow.models import published
+
+    for layer in published(name, OFFICIAL).layers:
         for variable, value in zip(_weights(network, layer.name), layer.weights, strict=True):
             variable.assign(value.value)
-    return f"{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _copy(network: Any, name: str, path: Path) -> None:
+    """Copy a file's arrays; the shape of each is compared before its values are read."""
+    from hundredfold.engines.tensorflow.models import published
+
+    with layers(path) as arrays_of:
+        for layer in published(name, None).layers:
+            variables = _weights(network, layer.name)
+            if not variables:
+                continue
+            arrays = arrays_of(layer.name, [tuple(variable.shape) for variable in variables])
+            for variable, array in zip(variables, arrays, strict=True):
+                if variable.name == "moving_variance" and (array < 0).any():
+                    raise unreadable(path, f"{layer.name} holds a negative variance")
+                variable.assign(array)
 
 
 def _weights(network: Any, name: str) -> Any:
