@@ -57,10 +57,10 @@ def _words(case: Case, end: End, said: str) -> Iterator[str]:
         if found := _CONTROL.search(text):
             around = text[max(found.start() - 30, 0) : found.start() + 10]
             yield f"control character on {name}: {around!r}"
-    if end.hung:
+    if end.hung or end.code not in case.codes:
         return
     errors = [part for part in said.split("\n") if part.startswith("error: ")]
-    if end.code not in (0, 1) and len(errors) != 1 and end.code != 3:
+    if end.code not in (0, 3) and len(errors) != 1:
         yield f"{len(errors)} errors are told with exit {end.code}: {said[-200:]!r}"
     if end.code == 0 and errors:
         yield f"an error is told with exit 0: {said[-200:]!r}"

@@ -7,7 +7,7 @@ and a third put links, pipes, holes and the like in the place of files and folde
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,10 @@ VERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (f"{HERE}/runs",)),
     "report study": (("report", "runs/lab"), (f"{STUDY}/report.html", f"{STUDY}/figures")),
     "evaluate study": (("evaluate", "runs/lab", "--threads", "1"), (f"{HERE}/runs",)),
-    "study": (("study", "lab.toml", "--dry-run"), ()),
+    "study": (("study", "lab.toml", "--data-dir", "data", "--dry-run"), ()),
 }  # fmt: skip
-_RUN = {"evaluate study": "lab-one", "report study": "lab-one", "study": "lab-one"}
+_MEMBER = "densenet-data-*"  # the runs of the study
+_RUN = {"evaluate study": _MEMBER, "report study": _MEMBER, "study": _MEMBER}
 FILES = (
     "run.json", "run.json", "recipe.toml", "scores.json", "curve.jsonl", "model.json", "test.json",
     "validation.json", "test.logits.npy", "test.labels.npy", "test.rows.npy", "test.unseen.npy",
@@ -81,14 +82,15 @@ def furnish(world: World) -> None:
     """Make the base: images, a finished and a stopped run of them, and a study of two runs."""
     pictures(world.base / HERE / "data")
     (world.base / HERE / "lab.toml").write_text(
-        'title = "lab"\nseeds = 1\n[base]\ndata = "data"\nmodel = "densenet(depth=10, growth=4)"\n'
+        'title = "lab"\nseeds = 1\n[base]\ndata = "image_folder"\n'
+        'model = "densenet(depth=10, growth=4)"\n'
         'epochs = 1\nbatch_size = 8\npatience = 0\nprecision = "fp32"\nvalidation = 0.2\n'
-        "[vary.one]\nseed = 1\n[vary.two]\nseed = 2\n"
+        "[vary.one]\nema = 0.5\n[vary.two]\nema = 0.0\n"
     )
     train = ("train", "--data", "data", *TRAIN)
     _must(world, (*train, "--name", "done"))
     _must(world, ("evaluate", "done", "--threads", "1"))
-    _must(world, ("study", "lab.toml", "--threads", "1"))
+    _must(world, ("study", "lab.toml", "--data-dir", "data", "--threads", "1"))
     _must(world, (*train, "--name", "stopped"), 143, _stop_after_two_epochs)
 
 
@@ -134,26 +136,32 @@ def cases(seed: int) -> list[Case]:
     """Return all cases, in a random order that depends on the seed."""
     chance = random.Random(seed)
     makers = (_values, _values, _whole, _places, _links)
-    return [next(_made(random.Random(chance.random()), makers[k % 5], k)) for k in range(COUNT)]
+    made = [_made(random.Random(chance.random()), makers[k % 5], k) for k in range(COUNT)]
+    chance.shuffle(made)
+    return made
 
 
 Build = Callable[[Path], None]
 
 
+def _folder(world: Path, run: str) -> Path:
+    return min(world.glob(run))
+
+
 def _made(
     chance: random.Random, maker: Callable[[random.Random, str], tuple[str, Build]], number: int
-) -> Iterator[Case]:
+) -> Case:
     verb = list(VERBS)[(number // 5) % len(VERBS)]
     argv, allowed = VERBS[verb]
     run = "stopped" if "stopped" in " ".join(argv) else _RUN.get(verb, "done")
     words, build = maker(chance, f"{HERE}/runs/{run}")
-    yield Case(f"{number}: {verb} of {words}", argv, build, allowed)
+    return Case(f"{number}: {verb} of {words}", argv, build, allowed)
 
 
 def _values(chance: random.Random, run: str) -> tuple[str, Build]:
     """Change values inside of a file that can be read."""
     name = chance.choice([*FILES, "state", "state", "study"])
-    return f"{name} changed", lambda world: _change(world / run, name, chance)
+    return f"{name} changed", lambda world: _change(_folder(world, run), name, chance)
 
 
 def _change(run: Path, name: str, chance: random.Random) -> None:
@@ -235,7 +243,7 @@ def _change_state(state: Path, chance: random.Random) -> None:
 def _whole(chance: random.Random, run: str) -> tuple[str, Build]:
     """Replace a file as a whole."""
     name, kind = chance.choice(FILES), chance.choice(list(odd.WHOLE))
-    return f"{name} as {kind}", lambda world: _write(world / run / name, odd.WHOLE[kind])
+    return f"{name} as {kind}", lambda world: _write(_folder(world, run) / name, odd.WHOLE[kind])
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -251,8 +259,9 @@ def _places(chance: random.Random, run: str) -> tuple[str, Build]:
         name = name.partition("/")[0]
 
     def build(world: Path) -> None:
-        if (world / run / name).parent.is_dir():
-            odd.replace(world / run / name, kind)
+        path = _folder(world, run) / name
+        if path.parent.is_dir():
+            odd.replace(path, kind)
 
     return f"{name} as {kind}", build
 
@@ -263,7 +272,7 @@ def _links(chance: random.Random, run: str) -> tuple[str, Build]:
     target = chance.choice(["notes.txt", "folder", "page.svg", "photos", "nothing-there"])
 
     def build(world: Path) -> None:
-        outside, folder = world / OUTSIDE, world / run
+        outside, folder = world / OUTSIDE, _folder(world, run)
         if name == "pictures":
             _point_at_pictures(folder, outside / "photos", chance)
         elif name == "state/*":
