@@ -7,7 +7,7 @@ import pytest
 
 Told = list[dict[str, Any]]
 AT_LEAST = {"runs": 150, "weights": 50, "options": 60, "images": 25, "folders": 30, "tables": 25,
-            "machines": 40}  # fmt: skip
+            "machines": 15}  # fmt: skip
 
 
 @pytest.mark.parametrize("harness", AT_LEAST)
