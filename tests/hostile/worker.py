@@ -9,11 +9,13 @@ harness's base world, under limits of time and memory.
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
 import pkgutil
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -28,6 +30,7 @@ from typing import Any
 from hostile.case import HERE, Case, digest, furnish_outside
 from hostile.judge import End, judge
 
+LOOK = 0.2  # seconds between looks at whether a command sleeps
 ASLEEP = 6.0  # seconds of sleep of all threads until a command hangs
 WALL = 300.0  # seconds until it hangs in any case; the machine may be busy
 PROCESSOR = 20.0  # seconds of the processor until it is stopped
@@ -42,6 +45,8 @@ def load_all() -> None:
     for found in pkgutil.walk_packages(hundredfold.__path__, "hundredfold."):
         if "tensorflow" not in found.name and not found.name.endswith("__main__"):
             importlib.import_module(found.name)
+    gc.collect()
+    gc.freeze()  # so that a child shares these pages
 
 
 class World:
@@ -59,12 +64,12 @@ class World:
         said = [self.folder / "said" / name for name in ("stdout", "stderr")]
         for path in said:
             path.write_bytes(b"")
-        began, start = time.monotonic(), _resident()
+        start = _resident()
         child = os.fork()
         if child == 0:
             os._exit(self._child(world, case, said, prepare))
         tracer = _traced(child, case) if case.inject else None
-        status, usage = _reap(child, began)
+        status, usage = _reap(child)
         if tracer:
             tracer.wait(10)
         hung = status is None
@@ -156,22 +161,22 @@ def _traced(child: int, case: Case) -> subprocess.Popen[bytes]:
     return tracer
 
 
-def _reap(child: int, began: float) -> tuple[int | None, resource.struct_rusage]:
+def _reap(child: int) -> tuple[int | None, resource.struct_rusage]:
     """Wait for a child; kill it, and return None for its status, where it takes too long."""
-    pause, awake = 0.001, began
-    while True:
-        found, status, usage = os.wait4(child, os.WNOHANG)
-        if found:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)  # what it left
-            return status, usage
-        now = time.monotonic()
-        awake = now if _awake(child) else awake
-        if now - began > WALL or now - awake > ASLEEP:
-            os.killpg(child, signal.SIGKILL)
-            return None, os.wait4(child, 0)[2]
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.02)
+    handle = os.pidfd_open(child)
+    looks = asleep = 0  # counted, for a process that was stopped itself sees no time pass
+    try:
+        while not select.select([handle], [], [], LOOK)[0]:
+            looks, asleep = looks + 1, 0 if _awake(child) else asleep + 1
+            if looks * LOOK > WALL or asleep * LOOK > ASLEEP:
+                os.killpg(child, signal.SIGKILL)
+                return None, os.wait4(child, 0)[2]
+    finally:
+        os.close(handle)
+    _, status, usage = os.wait4(child, 0)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what it left
+    return status, usage
 
 
 def _awake(process: int) -> bool:
