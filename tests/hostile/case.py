@@ -9,6 +9,7 @@ from pathlib import Path
 
 CONTRACT = frozenset({0, 2, 3, 4, 5, 130, 143})
 SECRET = "what-nobody-shows-7f3a91"  # in every text outside
+SCRIPT = "<script>alert(1)"  # in names and values that strangers gave
 COLOUR = (251, 7, 213)  # of every picture outside
 HERE, OUTSIDE = "here", "outside"
 
@@ -44,6 +45,10 @@ class Case:
     inject: tuple[str, ...] = ()
     before: Callable[[], None] | None = None
 
+    def may(self, path: str) -> bool:
+        """Return whether the command may change a path."""
+        return any(part in ("", path) or path.startswith(f"{part}/") for part in self.may_change)
+
 
 def furnish_outside(world: Path) -> None:
     """Make the folder that no command may touch: texts, weights, pictures, a folder of classes."""
@@ -60,15 +65,9 @@ def furnish_outside(world: Path) -> None:
         picture.save(outside / "photos" / "ab"[number % 2] / f"{number}.png")
 
 
-def digest(world: Path, excepted: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return path -> kind, mode and content of all that lies in a world but for some paths."""
-    found = {}
-    for path in _walk(world):
-        name = path.relative_to(world).as_posix()
-        if any(part in ("", name) or name.startswith(f"{part}/") for part in excepted):
-            continue
-        found[name] = _state(path)
-    return found
+def digest(world: Path) -> dict[str, str]:
+    """Return path -> kind, mode and content of all that lies in a world."""
+    return {path.relative_to(world).as_posix(): _state(path) for path in _walk(world)}
 
 
 def _walk(folder: Path) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """What is wrong with how a command ended: the promises, one function."""
 
 import base64
+import csv
 import io
 import json
 import re
@@ -8,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostile.case import COLOUR, SECRET, Case
+from hostile.case import COLOUR, SCRIPT, SECRET, Case
 
 SECONDS, BYTES = 5.0, 1 << 30  # over the harmless command; over the start
 KINDS = ("internal", "slow", "memory", "effects", "words")
+_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?%?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LETTERS, _LINES = 2000, 9  # of an error
 
@@ -34,7 +37,7 @@ def judge(
     """Yield (kind, words) for each promise that was broken.
 
     harmless: seconds that the command takes in a harmless world.
-    changed:  paths that it changed and may not change.
+    changed:  all paths that it changed.
     """
     said = end.stderr.decode("utf-8", "replace")
     if end.hung:
@@ -45,11 +48,13 @@ def judge(
         yield "memory", f"{end.bytes / 1e9:.1f} GB"
     if not end.hung and (end.code not in case.codes or "Traceback" in said):
         yield "internal", f"exit {end.code}: {said.strip()[-300:]}"
-    if changed:
-        yield "effects", f"changed {', '.join(changed[:4])}"
-    if shown := _shown(end, world):
+    if forbidden := [path for path in changed if not case.may(path)]:
+        yield "effects", f"changed {', '.join(forbidden[:4])}"
+    written = [world / p for p in changed if (world / p).is_file() and not (world / p).is_symlink()]
+    if shown := _shown(end, written):
         yield "effects", f"shows what lies outside: {shown}"
     yield from (("words", fault) for fault in _words(case, end, said))
+    yield from (("words", fault) for fault in _formulas(case, end, written))
 
 
 def _words(case: Case, end: End, said: str) -> Iterator[str]:
@@ -75,18 +80,36 @@ def _words(case: Case, end: End, said: str) -> Iterator[str]:
             yield f"stdout is no JSON: {end.stdout[:80]!r}"
 
 
-def _shown(end: End, world: Path) -> str:
+def _shown(end: End, written: list[Path]) -> str:
     """Return where a text or a picture from outside is shown, or "" where none is."""
     for name, text in (("stdout", end.stdout), ("stderr", end.stderr)):
         if SECRET.encode() in text:
             return name
-    for page in (world / "here").rglob("*.html"):
-        if page.is_symlink() or not page.is_file():
-            continue
+    for page in (path for path in written if path.suffix in (".html", ".svg")):
         text = page.read_bytes()
-        if SECRET.encode() in text or _pictured(text):
-            return page.relative_to(world).as_posix()
+        if SECRET.encode() in text or SCRIPT.encode() in text or _pictured(text):
+            return page.name
     return ""
+
+
+def _formulas(case: Case, end: End, written: list[Path]) -> Iterator[str]:
+    """Yield words on the first cell of each table that a spreadsheet would compute."""
+    tables = {path.name: path.read_bytes() for path in written if path.suffix == ".csv"}
+    if case.argv[:1] == ("predict",) and "--json" not in case.argv and end.code == 0:
+        tables["stdout"] = end.stdout
+    for name, content in tables.items():
+        cells = _cells(content.decode("utf-8", "replace"))
+        computed = (c for c in cells if c[:1] in _COMPUTED and not _NUMBER.fullmatch(c))
+        if found := next(computed, None):
+            yield f"a formula in {name}: {found[:40]!r}"
+
+
+def _cells(text: str) -> Iterator[str]:
+    try:
+        for row in csv.reader(io.StringIO(text)):
+            yield from row
+    except csv.Error:
+        return
 
 
 def _pictured(page: bytes) -> bool:

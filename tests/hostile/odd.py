@@ -19,7 +19,8 @@ VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 7, 1e308, -1e308, 1e-320, 10**30, -(10**30), 2**63, 2**31,
     0.5, float("nan"), float("inf"), float("-inf"), "", "x", "\x00", ESCAPE, "é\u202e\ud800",
     "x" * 100_000, "../../outside", "/dev/zero", "/", "nan", "1", [], [[]], [1, 2], [None], {},
-    {"a": 1}, {"value": 1}, [[[[[[]]]]]], ["x"] * 5000, {"": {"": {}}}, "2026-13-45", "<script>",
+    {"a": 1}, {"value": 1}, [[[[[[]]]]]], ["x"] * 5000, {"": {"": {}}}, "2026-13-45",
+    "<script>alert(1)</script>", "=1+1", "@x", "-2+3",
     list(range(40)), {str(k): k for k in range(300)}, [1e308] * 3, "done", "running", "train",
 )  # fmt: skip
 WHOLE: dict[str, bytes] = {

@@ -43,6 +43,14 @@ def test_each_broken_promise_is_told(tmp_path: Path, kind: str, changes: dict[st
     assert kinds(tmp_path, End(**(vars(GOOD) | changes)), []) == [kind]  # type: ignore[arg-type]
 
 
+def test_a_formula_in_a_table_is_told(tmp_path: Path) -> None:
+    predict = Case("x", ("predict", "a"))
+    end = End(0, 0.1, 0, False, b"file,label,probability\na.png,'=1+1,-0.5\n", b"")
+    assert kinds(tmp_path, end, [], predict) == []
+    end = End(0, 0.1, 0, False, b"file,label\na.png,=1+1\n", b"")
+    assert kinds(tmp_path, end, [], predict) == ["words"]
+
+
 def test_json_that_is_none_is_told(tmp_path: Path) -> None:
     assert kinds(tmp_path, GOOD, [], Case("x", ("runs", "--json"))) == ["words"]
 
@@ -56,7 +64,16 @@ def test_what_lies_outside_is_seen_when_it_changes(tmp_path: Path) -> None:
     after = digest(tmp_path)
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     assert changed == {"outside/notes.txt", "outside/photos/a/new"}
-    assert digest(tmp_path, ("outside",)) == {}
+
+
+def test_a_change_is_told_unless_the_case_allows_it(tmp_path: Path) -> None:
+    changed = ["here/runs/a/report.html"]
+    assert kinds(tmp_path, GOOD, changed) == ["effects"]
+    for allowed in ("here/runs/a", "here/runs/a/report.html", ""):
+        assert kinds(tmp_path, GOOD, changed, Case("x", ("runs",), may_change=(allowed,))) == []
+    for other in ("here/runs/b", "here/runs/a/rep"):
+        case = Case("x", ("runs",), may_change=(other,))
+        assert kinds(tmp_path, GOOD, changed, case) == ["effects"]
 
 
 def test_a_picture_from_outside_is_seen_on_a_page(tmp_path: Path) -> None:
@@ -65,7 +82,12 @@ def test_a_picture_from_outside_is_seen_on_a_page(tmp_path: Path) -> None:
     Image.new("RGB", (16, 16), COLOUR).save(stream, "PNG")
     shown = base64.b64encode(stream.getvalue()).decode()
     page = tmp_path / "here" / "report.html"
-    page.write_text(f'<img src="data:image/png;base64,{shown}">')
-    assert kinds(tmp_path, GOOD, []) == ["effects"]
-    page.write_text("<p>nothing</p>")
-    assert kinds(tmp_path, GOOD, []) == []
+    case = Case("x", ("report",), may_change=("here",))
+    for text, told in (
+        (f'<img src="data:image/png;base64,{shown}">', ["effects"]),
+        ("<b><script>alert(1)</script></b>", ["effects"]),
+        (f"<b>{SECRET}</b>", ["effects"]),
+        ("<p>nothing</p>", []),
+    ):
+        page.write_text(text)
+        assert kinds(tmp_path, GOOD, ["here/report.html"], case) == told

@@ -88,9 +88,9 @@ class World:
                 self._harmless[twin] = self.run(world, plain).seconds
         with self._copy() as world:
             case.build(world)
-            before = digest(world, case.may_change)
+            before = digest(world)
             end = self.run(world, case)
-            after = digest(world, case.may_change)
+            after = digest(world)
             changed = sorted(k for k in before | after if before.get(k) != after.get(k))
             harmless = self._harmless.get(twin, 0.0)
             faults = list(judge(case, end, harmless, changed, world))
