@@ -179,9 +179,18 @@ def _reap(child: int) -> tuple[int | None, resource.struct_rusage]:
     return status, usage
 
 
-def _awake(process: int) -> bool:
-    """Return whether a thread of a process runs, or would if the machine were not busy."""
-    for path in Path(f"/proc/{process}/task").glob("*/stat"):
+def _awake(session: int) -> bool:
+    """Return whether a thread of a session runs, or would if the machine were not busy."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session and _running(path.parent):
+                return True
+    return False
+
+
+def _running(process: Path) -> bool:
+    for path in process.glob("task/*/stat"):
         with contextlib.suppress(OSError):
             if path.read_text().rpartition(")")[2].split()[0] not in "SZ":
                 return True
