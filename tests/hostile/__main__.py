@@ -54,7 +54,7 @@ def row(harness: str, told: list[dict[str, Any]]) -> str:
 def findings(harness: str, told: Iterable[dict[str, Any]]) -> list[str]:
     """Return a line for each broken promise."""
     return [
-        f"{harness}: {kind}: {one['name']}: hundredfold {' '.join(one['argv'])[:200]}: {words}"
+        ascii(f"{harness}: {kind}: {one['name']}: {' '.join(one['argv'])[-200:]}: {words}")
         for one in told
         for kind, words in one["faults"]
     ]

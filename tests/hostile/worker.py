@@ -179,14 +179,15 @@ def _reap(child: int) -> tuple[int | None, resource.struct_rusage]:
     return status, usage
 
 
-def _awake(session: int) -> bool:
-    """Return whether a thread of a session runs, or would if the machine were not busy."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
+def _awake(process: int) -> bool:
+    """Return whether a thread of a process or of one that it began runs, or would like to."""
+    family = {process}
+    for path in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda p: int(p.parent.name)):
         with contextlib.suppress(OSError):
-            fields = path.read_text().rpartition(")")[2].split()
-            if int(fields[3]) == session and _running(path.parent):
-                return True
-    return False
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            if parent in family:
+                family.add(int(path.parent.name))
+    return any(_running(Path("/proc", str(one))) for one in family)
 
 
 def _running(process: Path) -> bool:

@@ -3,6 +3,7 @@
 import io
 import random
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -76,7 +77,8 @@ def _png() -> bytes:
 def zipped(kind: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
     """Return a zip of sound classes and further members; "__" in a name is a "/"."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", kind) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", kind) as archive:
+        warnings.simplefilter("ignore")  # of names that come twice
         for label in "ab":
             for number in range(6):
                 archive.writestr(f"{label}/{number}.png", _png())
