@@ -17,7 +17,6 @@ VERBS = (
     ("data", "check", "data"),
     ("data", "check", "data", "--json"),
     images.TRAIN,
-    ("train", "--data", "data", "--dry-run", "--json"),
     ("predict", "done", "data", "--threads", "1"),
     ("predict", "done", "data", "--json", "--threads", "1"),
     ("data", "check", "data", "--html", "page.html"),

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hostile import odd
-from hostile.case import COLOUR, HERE, OUTSIDE, Case
+from hostile.case import HERE, OUTSIDE, Case
+from hostile.cases.options import LINES
 from hostile.worker import World
 
 COUNT = 1600
@@ -56,26 +57,6 @@ FOLDERS = ("figures", "weights", "state", "source", ".lock", "report.html", "log
            "figures/network.svg", "figures/curve-loss.svg", "validation.predictions.csv",
            "test.predictions.csv", "test.logits.npy", "scores.json", "curve.jsonl",
            "weights/best.safetensors", "recipe.toml", "")  # fmt: skip
-TOML: tuple[str, ...] = (
-    'epochs = "three"', "epochs = 0", "epochs = -1", "epochs = 1e9", "epochs = " + "9" * 20,
-    "epochs = 0x" + "f" * 3000, "seed = 1.5", "seed = -1", 'model = "no_such()"', "model = 3",
-    'model = "densenet(depth=10, growth=1000000000)"', 'model = "densenet(depth=10, growth=-4)"',
-    'model = "evil.py:net"', 'model = "/dev/zero:net"', 'model = "../outside/evil.py:net"',
-    'model = "wrn(depth=10**9)"', 'model = "' + "densenet(" * 500 + '"',
-    'model = "\\u001b]0;x\\u0007"',
-    'model = "resnet(depth=20)"', 'data = "/dev/zero"', 'data = "../outside/photos"',
-    'data = "digits"', 'data = "nothing/here"', 'data = ""', "data = []", 'engine = "tensorflow"',
-    'engine = "jax"', 'weights = "../outside/folder/best.safetensors"', 'weights = "/dev/zero"',
-    'augment = "flip | flip | nothing"', 'augment = "' + "flip | " * 3000 + 'flip"',
-    'augment = "pad_crop(pixels=1000000000)"', 'loss = "cross_entropy(label_smoothing=2)"',
-    'optimizer = "sgd(lr=nan)"', 'optimizer = "muon(lr=1e300)"', 'optimizer = "adam(lr=-1)"',
-    'schedule = "steps(at=[])"', 'schedule = "steps(at=[0.5], factor=1e308)"',
-    "batch_size = 0", "batch_size = 1000000000000", "micro_batch = -3", "ema = 2.0", "ema = nan",
-    'precision = "fp4"', "validation = 1.0", "validation = -0.5", "limit = -1", "folds = 1000000",
-    "fold = 7", 'balance = "x"', "patience = -1", 'select = "nothing"', 'resolution = "[1e9]"',
-    "sources = 3", 'sources = {"evil.py" = "x"}', "unknown = 1", 'title = "' + "x" * 100_000 + '"',
-    'title = "\\u001b[2J"', "= 1", "[[[[", "[" * 20_000, "a" + ".a" * 5000 + " = 1",
-)  # fmt: skip
 
 
 def furnish(world: World) -> None:
@@ -203,7 +184,7 @@ def _edit_lines(path: Path, chance: random.Random) -> None:
 
 
 def _edit_toml(path: Path, chance: random.Random) -> None:
-    line = chance.choice(TOML)
+    line = chance.choice(LINES)
     key = line.partition(" ")[0]
     kept = [old for old in path.read_text().splitlines() if old.partition(" ")[0] != key]
     if chance.random() < 0.2:
@@ -291,7 +272,6 @@ def _links(chance: random.Random, run: str) -> tuple[str, Build]:
 
 def _point_at_pictures(run: Path, photos: Path, chance: random.Random) -> None:
     """Name another folder's pictures in the record of a run."""
-    assert COLOUR
     path = run / "run.json"
     info = json.loads(path.read_text())
     info["data"]["folder"] = str(photos)

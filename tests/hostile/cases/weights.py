@@ -1,20 +1,17 @@
 """Files of weights that a stranger made, in each format, given to `train` and left in a run."""
 
-import io
 import json
-import pickle
 import random
 import struct
-import zipfile
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hostile import odd
 from hostile.case import HERE, Case
 from hostile.cases import runs
+from hostile.hdf5 import HDF5
+from hostile.pickles import LONG, PICKLES, sound
 from hostile.worker import World
 
 COUNT = 600
@@ -24,7 +21,6 @@ SMALL = ("--epochs", "1", "--batch-size", "8", "--threads", "1", "--precision", 
 GIVEN = ("train", "--data", "data", "--model", NETWORK, *SMALL, "--weights")
 KERAS = ("train", "--data", "data", "--model", "mobilenet_v2", "--strategy", "linear_probe",
          *SMALL, "--weights")  # fmt: skip
-LONG = "w" * 300_000
 
 
 def furnish(world: World) -> None:
@@ -74,9 +70,6 @@ def _given(name: str, ending: str, content: Callable[[Path], bytes]) -> Iterator
 
 def _put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-
-
-# --- safetensors
 
 
 def _parts(world: Path) -> tuple[dict[str, Any], bytes]:
@@ -175,195 +168,15 @@ def _of_safetensors(chance: random.Random) -> Iterator[Case]:
         yield from _given(name, ".safetensors", content)
 
 
-# --- pickles
-
-
-class _Canary:
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def __reduce__(self) -> Any:
-        import os
-
-        return os.system, (f"touch {self.place}",)
-
-
-def zipped(pickled: bytes, kind: int = zipfile.ZIP_STORED, **members: bytes) -> bytes:
-    """Return torch's zip around a pickle."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", kind) as archive:
-        archive.writestr("a/data.pkl", pickled)
-        for name, content in members.items():
-            archive.writestr(f"a/data/{name.removeprefix('_')}", content)
-    return stream.getvalue()
-
-
-@cache
-def _torch(legacy: bool, wrapped: str) -> bytes:
-    """Return a sound file of another network's tensors."""
-    import torch
-
-    stream = io.BytesIO()
-    tensors = {f"layer{k}.weight": torch.ones(4, 4) for k in range(5)}
-    state = {wrapped: tensors, "epoch": 3} if wrapped else tensors
-    torch.save(state, stream, _use_new_zipfile_serialization=not legacy)
-    return stream.getvalue()
-
-
-PICKLES: dict[str, Callable[[Path], bytes]] = {
-    "nothing": lambda _: b"",
-    "half a zip": lambda _: b"PK\x03\x04 and no more",
-    "a call": lambda w: zipped(pickle.dumps({"w": _Canary(w / "outside" / "ran")}, 2)),
-    "a call by the stack": lambda w: zipped(pickle.dumps({"w": _Canary(w / "outside" / "ran")}, 4)),
-    "a bare call": lambda w: pickle.dumps(_Canary(w / "outside" / "ran"), 2),
-    "a bomb": lambda _: zipped(bytes(1 << 28), zipfile.ZIP_DEFLATED),
-    "a bomb of a storage": lambda _: zipped(b"\x80\x02}.", zipfile.ZIP_DEFLATED, _0=bytes(1 << 28)),
-    "many members": lambda _: zipped(b"\x80\x02}.", **{f"_{k}": b"" for k in range(20_000)}),
-    "a name of 300 kB": lambda _: zipped(pickle.dumps({LONG: 1}, 2)),
-    "a name of escapes": lambda _: zipped(pickle.dumps({odd.ESCAPE: 1}, 2)),
-    "names of escapes that are called": lambda _: zipped(b"\x80\x02c" + b"os\x1b[2J\nsystem\n."),
-    "a long global": lambda _: zipped(b"\x80\x02c" + b"o" * 500_000 + b"\nsystem\n."),
-    "a number of 5,000 digits": lambda _: zipped(b"I" + b"9" * 5000 + b"\n."),
-    "a long number": lambda _: zipped(
-        b"\x80\x02\x8b" + struct.pack("<i", 1 << 20) + b"\x7f" * (1 << 20) + b"."
-    ),
-    "tuples of twins": lambda _: zipped(b"\x80\x02}" + b")" + b"2\x86" * 60 + b"K\x01s."),
-    "lists in lists": lambda _: zipped(b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b"."),
-    "many instructions": lambda _: zipped(b"\x80\x02" + b"}0" * 3_000_000 + b"}."),
-    "a deep stack": lambda _: zipped(b"\x80\x02" + b"}" * 3_000_000 + b"."),
-    "a wide memo": lambda _: zipped(b"\x80\x02}r\xff\xff\xff\x7f."),
-    "a list that holds itself": lambda _: zipped(b"\x80\x02]q\x00h\x00a."),
-    "a dictionary that holds itself": lambda _: zipped(b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s."),
-    "a list": lambda _: zipped(pickle.dumps([1, 2], 2)),
-    "a number": lambda _: zipped(pickle.dumps(3, 2)),
-    "null": lambda _: zipped(pickle.dumps(None, 2)),
-    "odd keys": lambda _: zipped(pickle.dumps({1: 2, None: 3, (1,): 4}, 2)),
-    "state_dict of null": lambda _: zipped(pickle.dumps({"state_dict": None}, 2)),
-    "state_dict of a number": lambda _: zipped(pickle.dumps({"model": 7, "state_dict": 3}, 2)),
-    "nested state_dicts": lambda _: zipped(
-        b"\x80\x02" + b"}X\x0a\x00\x00\x00state_dict" * 3000 + b"}" + b"s" * 3000 + b"."
-    ),
-    "another network": lambda _: _torch(False, ""),
-    "another network inside": lambda _: _torch(False, "state_dict"),
-    "another network, old": lambda _: _torch(True, ""),
-    "another network inside, old": lambda _: _torch(True, "model"),
-}
-
-
 def _of_pickles(chance: random.Random) -> Iterator[Case]:
     for name, content in PICKLES.items():
         ending = chance.choice([".pt", ".pth", ".bin", ".ckpt", ".PTH"])
         yield from _given(name, ending, content)
 
 
-# --- HDF5
-
-
-def hdf5(deed: Callable[[Any], None]) -> Callable[[Path], bytes]:
-    """Return what makes the bytes of an HDF5 file that `deed` fills."""
-
-    def make(world: Path) -> bytes:
-        import h5py
-
-        path = world / HERE / "made.h5"
-        with h5py.File(path, "w") as file:
-            deed(file)
-        content = path.read_bytes()
-        path.unlink()
-        return content
-
-    return make
-
-
-def _layer(file: Any, names: Any, name: str = "Conv1") -> Any:
-    group = file.create_group(name)
-    group.attrs["weight_names"] = names
-    return group
-
-
-def _many_names(file: Any) -> None:
-    """Let an attribute refer thousands of times to one long text."""
-    import h5py
-
-    group = file.create_group("Conv1")
-    text = "x" * 1_000_000
-    space = h5py.h5s.create_simple((3900,))
-    kind = h5py.h5t.py_create(h5py.string_dtype())
-    made = h5py.h5a.create(group.id, b"weight_names", kind, space)
-    made.write(np.array([text] + [""] * 3899, dtype=object), mtype=kind)
-
-
-def _one_chunk(file: Any) -> None:
-    layer = _layer(file, [b"Conv1/kernel:0"]).create_group("Conv1")
-    layer.create_dataset(
-        "kernel:0", shape=(3, 3, 3, 32), maxshape=(None,) * 4, chunks=(3, 3, 3, 1_000_000),
-        dtype="f4", compression="gzip", fillvalue=1.0,
-    )[...] = 1.0  # fmt: skip
-
-
-def _external(file: Any) -> None:
-    layer = _layer(file, [b"Conv1/kernel:0"]).create_group("Conv1")
-    where = [("../outside/notes.txt", 0, 3456)]
-    layer.create_dataset("kernel:0", shape=(3, 3, 3, 32), dtype="f4", external=where)
-
-
-def _linked(file: Any) -> None:
-    import h5py
-
-    file["Conv1"] = h5py.ExternalLink("../outside/notes.txt", "/")
-
-
-def _looping(file: Any) -> None:
-    import h5py
-
-    file.create_group("layers")["x"] = h5py.SoftLink("/layers/x")
-    file["layers/y"] = file["layers"]
-
-
-HDF5: dict[str, Callable[[Path], bytes]] = {
-    "nothing": lambda _: b"",
-    "a signature": lambda _: b"\x89HDF\r\n\x1a\n" + bytes(64),
-    "no layers": hdf5(lambda _: None),
-    "layers as a data set": hdf5(lambda file: file.create_dataset("layers", data=[1.0])),
-    "model_weights as a data set": hdf5(lambda f: f.create_dataset("model_weights", data=[1.0])),
-    "a layer as a data set": hdf5(lambda file: file.create_dataset("Conv1", data=[1.0])),
-    "no names": hdf5(lambda file: file.create_group("Conv1")),
-    "names that are a number": hdf5(lambda file: _layer(file, 3)),
-    "names that are numbers": hdf5(lambda file: _layer(file, [1.5, 2.5])),
-    "a name alone": hdf5(lambda file: _layer(file, "Conv1/kernel:0")),
-    "names of escapes": hdf5(lambda file: _layer(file, [odd.ESCAPE.encode()])),
-    "names that lead out": hdf5(lambda file: _layer(file, [b"../../x", b"/"])),
-    "names of 60 kB": hdf5(lambda file: _layer(file, [b"x" * 60_000])),
-    "3,900 references to a long text": hdf5(_many_names),
-    "one large chunk": hdf5(_one_chunk),
-    "a file outside": hdf5(_external),
-    "a link outside": hdf5(_linked),
-    "links in a circle": hdf5(_looping),
-    "vars as a data set": hdf5(lambda f: f.create_dataset("layers/a/vars", data=[1.0])),
-    "a name that is a number": hdf5(
-        lambda f: f.create_group("layers/a/vars").attrs.__setitem__("name", 3)
-    ),
-    "many layers": hdf5(lambda f: [f.create_group(f"layers/l{k}/vars") for k in range(4000)]),
-    "deep groups": hdf5(lambda f: f.create_group("layers/" + "/".join("a" * 300))),
-    "integers": hdf5(
-        lambda f: _layer(f, [b"Conv1/kernel:0"]).create_dataset(
-            "Conv1/kernel:0", data=np.ones((3, 3, 3, 32), "i4")
-        )
-    ),
-    "not finite": hdf5(
-        lambda f: _layer(f, [b"Conv1/kernel:0"]).create_dataset(
-            "Conv1/kernel:0", data=np.full((3, 3, 3, 32), np.nan, "f4")
-        )
-    ),
-}
-
-
 def _of_hdf5(chance: random.Random) -> Iterator[Case]:
     for name, content in HDF5.items():
         yield from _given(name, chance.choice([".h5", ".weights.h5"]), content)
-
-
-# --- mutants
 
 
 def _mutant(chance: random.Random, number: int) -> Case:
@@ -380,7 +193,7 @@ def _mutant(chance: random.Random, number: int) -> Case:
         if ending == ".h5":
             name = chance.choice(["one large chunk", "integers", "many layers", "no layers"])
             return odd.flipped(HDF5[name](world), chance)
-        return odd.flipped(_torch(ending == ".pth", chance.choice(["", "state_dict"])), chance)
+        return odd.flipped(sound(ending == ".pth", chance.choice(["", "state_dict"])), chance)
 
     made = list(_given(f"mutant {number}", ending, content))
     return chance.choice(made)

@@ -106,7 +106,7 @@ def _safetensors() -> list[bytes]:
 
 def pickled(data: bytes) -> None:
     """Read a .pt file: the zip of a pickle if the first byte is odd, else the bytes."""
-    from hostile.cases.weights import zipped
+    from hostile.pickles import zipped
 
     content = zipped(data[1:], _0=bytes(64)) if data[:1] > b"\x7f" else data[1:]
     _read_weights(_written(content, "w.pt"))
@@ -115,11 +115,9 @@ def pickled(data: bytes) -> None:
 def _pickles() -> list[bytes]:
     import zipfile
 
-    from hostile.cases import weights
+    from hostile.pickles import sound
 
-    made = [
-        weights._torch(legacy, wrapped) for legacy in (False, True) for wrapped in ("", "model")
-    ]
+    made = [sound(legacy, wrapped) for legacy in (False, True) for wrapped in ("", "model")]
     with zipfile.ZipFile(io.BytesIO(made[0])) as archive:
         inner = next(archive.read(n) for n in archive.namelist() if n.endswith("data.pkl"))
     return [b"\x00" + content for content in made] + [b"\xff" + inner]
@@ -135,12 +133,12 @@ def hdf5(data: bytes) -> None:
 
 
 def _hdf5() -> list[bytes]:
-    from hostile.cases import weights
+    from hostile.hdf5 import HDF5
 
     world = _folder()
     (world / "here").mkdir(exist_ok=True)
     names = ("integers", "many layers", "names that are numbers", "no layers", "a name alone")
-    return [weights.HDF5[name](world) for name in names]
+    return [HDF5[name](world) for name in names]
 
 
 def toml(data: bytes) -> None:
