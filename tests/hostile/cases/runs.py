@@ -47,12 +47,14 @@ VERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 _MEMBER = "densenet-data-*"  # the runs of the study
 _RUN = {"evaluate study": _MEMBER, "report study": _MEMBER, "study": _MEMBER}
-FILES = (
-    "run.json", "run.json", "recipe.toml", "scores.json", "curve.jsonl", "model.json", "test.json",
-    "validation.json", "test.logits.npy", "test.labels.npy", "test.rows.npy", "test.unseen.npy",
-    "validation.logits.npy", "validation.labels.npy", "weights/best.safetensors",
-    "weights/last.safetensors", "test.classes.csv", "validation.confusion.csv", "log.txt",
-)  # fmt: skip
+# how often each file is damaged: what is read by most verbs most often
+FILES = {
+    "run.json": 8, "recipe.toml": 4, "scores.json": 4, "curve.jsonl": 4, "model.json": 3,
+    "test.json": 1, "validation.json": 1, "test.logits.npy": 2, "test.labels.npy": 2,
+    "test.rows.npy": 1, "test.unseen.npy": 1, "validation.logits.npy": 2,
+    "validation.labels.npy": 2, "weights/best.safetensors": 3, "weights/last.safetensors": 1,
+    "test.classes.csv": 1, "log.txt": 1,
+}  # fmt: skip
 FOLDERS = ("figures", "weights", "state", "source", ".lock", "report.html", "log.txt", "run.json",
            "figures/network.svg", "figures/curve-loss.svg", "validation.predictions.csv",
            "test.predictions.csv", "test.logits.npy", "scores.json", "curve.jsonl",
@@ -139,17 +141,21 @@ def _made(
     return Case(f"{number}: {verb} of {words}", argv, build, allowed)
 
 
+def _file(chance: random.Random, run: str) -> str:
+    """Return a file of a run, or of the study that it belongs to."""
+    if run.endswith(_MEMBER) and chance.random() < 0.5:
+        return f"../lab/{chance.choice(['study.json', 'comparison.json', 'study.toml'])}"
+    return chance.choices(list(FILES), list(FILES.values()))[0]
+
+
 def _values(chance: random.Random, run: str) -> tuple[str, Build]:
     """Change values inside of a file that can be read."""
-    name = chance.choice([*FILES, "state", "state", "study"])
+    name = "state" if run.endswith("stopped") and chance.random() < 0.5 else _file(chance, run)
     return f"{name} changed", lambda world: _change(_folder(world, run), name, chance)
 
 
 def _change(run: Path, name: str, chance: random.Random) -> None:
-    if name == "study":
-        for path in (run.parent / "lab" / n for n in ("study.json", "comparison.json")):
-            _edit_json(path, chance)
-    elif name == "state":
+    if name == "state":
         _change_state(run / "state", chance)
     elif name.endswith(".json"):
         _edit_json(run / name, chance)
@@ -223,7 +229,7 @@ def _change_state(state: Path, chance: random.Random) -> None:
 
 def _whole(chance: random.Random, run: str) -> tuple[str, Build]:
     """Replace a file as a whole."""
-    name, kind = chance.choice(FILES), chance.choice(list(odd.WHOLE))
+    name, kind = _file(chance, run), chance.choice(list(odd.WHOLE))
     return f"{name} as {kind}", lambda world: _write(_folder(world, run) / name, odd.WHOLE[kind])
 
 
@@ -234,9 +240,9 @@ def _write(path: Path, content: bytes) -> None:
 
 def _places(chance: random.Random, run: str) -> tuple[str, Build]:
     """Put something that is no regular file in the place of a file or folder."""
-    names = [*FILES, *(n for n in FOLDERS if n)]
+    names = [*FOLDERS[:-1], *(_file(chance, run) for _ in FOLDERS)]
     name, kind = chance.choice(names), chance.choice(list(odd.PLACES))
-    if "/" in name and chance.random() < 0.2:
+    if "/" in name and not name.startswith(".") and chance.random() < 0.2:
         name = name.partition("/")[0]
 
     def build(world: Path) -> None:
