@@ -86,7 +86,8 @@ def survey(name: str, seconds: int, keep: Path) -> dict[str, object]:
     """Fuzz a target in a process of its own; return the executions and the finding, if any."""
     paths = [str(_TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     own = {"PYTHONPATH": os.pathsep.join(paths), "HUNDREDFOLD_OFFLINE": "1", "NO_COLOR": "1",
-           "OMP_NUM_THREADS": "1", "HUNDREDFOLD_CACHE": str(keep / "cache")}  # fmt: skip
+           "OMP_NUM_THREADS": "1", "HUNDREDFOLD_CACHE": str(keep / "cache"),
+           "XDG_STATE_HOME": str(keep / "state")}  # fmt: skip
     command = [sys.executable, "-m", "hostile.fuzz", name, "--seconds", str(seconds), "--child",
                "--keep", str(keep)]  # fmt: skip
     done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True)

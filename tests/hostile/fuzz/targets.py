@@ -5,6 +5,7 @@ sound inputs to begin with. A reader may raise the errors of `hundredfold.errors
 internal ones, whose message is short. Control characters are escaped where a message is printed.
 """
 
+import atexit
 import contextlib
 import io
 import json
@@ -41,7 +42,9 @@ class Target:
 @cache
 def _folder() -> Path:
     base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="hostile-fuzz-", dir=base))
+    folder = Path(tempfile.mkdtemp(prefix="hostile-fuzz-", dir=base))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @contextlib.contextmanager
@@ -149,7 +152,7 @@ def toml(data: bytes) -> None:
     with _refusals():
         recipes.load(str(path))
     with _refusals():
-        studies.members(studies.load(str(path)))
+        studies.variants(studies.load(str(path)))
 
 
 def _tomls() -> list[bytes]:
