@@ -65,7 +65,8 @@ def _words(case: Case, end: End, said: str) -> Iterator[str]:
     if end.hung or end.code not in case.codes:
         return
     errors = [part for part in said.split("\n") if part.startswith("error: ")]
-    if end.code not in (0, 3) and len(errors) != 1:
+    silent = case.before is not None and not said  # as where stderr is closed
+    if end.code not in (0, 3) and len(errors) != 1 and not silent:
         yield f"{len(errors)} errors are told with exit {end.code}: {said[-200:]!r}"
     if end.code == 0 and errors:
         yield f"an error is told with exit 0: {said[-200:]!r}"

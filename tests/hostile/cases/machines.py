@@ -17,7 +17,7 @@ from hostile.worker import World
 
 FSYNC = True
 COUNT = 420
-TRAIN = ("train", "--data", "data", *runs.TRAIN, "--epochs", "1", "--name", "n")
+TRAIN = ("train", "--data", "data", *runs.TRAIN, "--name", "n")
 VERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "train": (TRAIN, (f"{HERE}/runs",)),
     "train again": ((*TRAIN[:-1], "done"), ()),
