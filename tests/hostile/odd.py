@@ -212,6 +212,7 @@ def replace(path: Path, kind: str) -> None:
 def link(path: Path, target: Path) -> None:
     """Put a link in the place of a file or folder."""
     remove(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(os.path.relpath(target, path.parent))
 
 

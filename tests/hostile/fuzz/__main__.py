@@ -33,9 +33,13 @@ def guided(name: str, seconds: int, keep: Path) -> None:
         include=["hundredfold", "PIL", "tomllib", "csv", "pickletools"]
     ):
         from hostile.fuzz.targets import TARGETS
-    target = TARGETS[name]
+
+        target = TARGETS[name]
+        seeds = target.seeds()
+        for data in seeds[:2]:
+            target.act(data)  # which imports what it needs, instrumented
     with tempfile.TemporaryDirectory() as corpus:
-        for number, data in enumerate(target.seeds()):
+        for number, data in enumerate(seeds):
             Path(corpus, f"{number}").write_bytes(data)
         flags = [f"-max_total_time={seconds}", f"-timeout={SECONDS * 4}", "-rss_limit_mb=3000",
                  f"-max_len={target.longest}", f"-artifact_prefix={keep}/{name}-",
