@@ -211,12 +211,16 @@ def _addresses() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
-def _reopened(act: Callable[..., Any], path: str, _: Any) -> None:
+def _reopened(_: Callable[..., Any], name: str, __: Any) -> None:
     """Give a folder that a case closed its rights back, and remove it."""
-    for place in (Path(path).parent, Path(path)):
+    path = Path(name)
+    for place in (path.parent, path):
         if place.is_dir() and not place.is_symlink():
             place.chmod(0o700)
-    act(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def survey(order: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
