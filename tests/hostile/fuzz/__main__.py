@@ -98,7 +98,7 @@ def survey(name: str, seconds: int, keep: Path) -> dict[str, object]:
     counts = re.findall(r"number_of_executed_units: (\d+)", done.stderr)
     said = done.stderr.strip().splitlines()
     words = [line for line in said if re.match(r"[\w.]*(Error|Broken|Exception|SUMMARY)", line)]
-    finding = "" if done.returncode == 0 else (words or said or ["?"])[0][:300]
+    finding = "" if done.returncode == 0 else (words[:1] or said[-1:] or ["?"])[0][:300]
     return {"target": name, "inputs": int(counts[-1]) if counts else 0, "finding": finding}
 
 

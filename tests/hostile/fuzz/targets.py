@@ -196,7 +196,7 @@ def run(data: bytes) -> None:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = cli.main([*argv, "--out", str(out)])
         text = said.getvalue()
-        if code not in (0, 2, 3, 4, 5) or _CONTROL.search(text) or "Traceback" in text:
+        if code not in (0, 2, 3, 4, 5, 130, 143) or _CONTROL.search(text) or "Traceback" in text:
             raise Broken(f"{' '.join(argv)}: exit {code}: {text[-400:]!r}")
 
 
