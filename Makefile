@@ -1,10 +1,11 @@
-# make setup && make test; PYTHON chooses the interpreter that makes .venv
+# make setup && make test; PYTHON chooses the interpreter that makes .venv; make fuzz SECONDS=60
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+SECONDS ?= 600
 
-.PHONY: setup check test docs notebooks faults demo
+.PHONY: setup check test docs notebooks faults hostile fuzz demo
 
 setup: $(BIN)/hundredfold
 
@@ -37,6 +38,13 @@ faults: setup
 		$(BIN)/pytest tests/faults
 	$(BIN)/python tests/faults/table.py build/faults.jsonl
 	$(BIN)/python tests/data/mutants.py
+
+hostile: setup
+	rm -f build/hostile.jsonl && mkdir -p build
+	PYTHONPATH=tests $(BIN)/python -m hostile --log build/hostile.jsonl
+
+fuzz: setup
+	PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --seconds $(SECONDS)
 
 demo: setup
 	$(BIN)/hundredfold study quickstart --jobs 2
