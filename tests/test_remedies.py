@@ -11,7 +11,7 @@ import torch
 import hundredfold
 from hundredfold.errors import MissingError, pip_install
 from hundredfold.models import timm
-from hundredfold.weights import _hdf5
+from hundredfold.weights import hdf5
 
 SOURCES = sorted(Path(hundredfold.__file__).parent.rglob("*.py"))
 
@@ -38,7 +38,7 @@ def test_a_file_of_keras_names_the_package_that_reads_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(MissingError) as caught, _hdf5.layers(tmp_path / "a.h5"):
+    with pytest.raises(MissingError) as caught, hdf5.layers(tmp_path / "a.h5"):
         pass
     assert caught.value.remedy == "pip install h5py"
 

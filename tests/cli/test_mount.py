@@ -90,7 +90,7 @@ def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None
         (["train", "--epochs", "x"], 'invalid value for --epochs: unable to convert "x"', None),
         (["train", "--epochs"], "--epochs requires an argument", None),
         (["study"], "study requires an argument", None),
-        (["study", "quickstart", "--jobs", "0"], "invalid value", None),
+        (["study", "quickstart", "--jobs", "0"], "jobs=0 is out of range", None),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_2(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold.data import _download
 from hundredfold.data._download import download
 from hundredfold.errors import DataError
 from hundredfold.events import shown_progress
@@ -197,7 +196,7 @@ def test_a_full_disk_is_one_sentence(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_download.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DataError, match="No space left") as caught:
         download(site.url, target, SUM)
     assert "HUNDREDFOLD_CACHE" in str(caught.value.remedy)

@@ -19,4 +19,5 @@ def test_nothing_hostile_does_harm(tenth: Callable[[str], Told], harness: str) -
     broken = findings(harness, told)
     assert not broken, "\n".join(broken)
     assert 0 in {one["code"] for one in told}, "some commands succeed"
-    assert {one["code"] for one in told} - {0}, "and some are refused"
+    if harness != "images":  # a file that cannot be read is left out, and the rest is used
+        assert {one["code"] for one in told} - {0}, "and some are refused"

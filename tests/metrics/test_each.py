@@ -7,6 +7,7 @@ import pytest
 import sklearn.metrics as oracle
 
 from hundredfold.errors import DataError, UsageError
+from hundredfold.metrics import scores
 from hundredfold.metrics.balanced_accuracy import balanced_accuracy
 from hundredfold.metrics.brier import brier
 from hundredfold.metrics.coarse_top_1 import coarse_top_1
@@ -35,8 +36,8 @@ def test_equal_logits_go_by_the_order_of_classes_as_argmax_has_it():
 
 
 def test_top_0_is_refused():
-    with pytest.raises(UsageError, match="less than 1"):
-        top_k(LOGITS, LABELS, k=0)
+    with pytest.raises(UsageError, match="k is a number from 1"):
+        scores(LOGITS, LABELS, metrics={"m": "top_k(k=0)"})
 
 
 def test_loss_is_scikit_learns():
@@ -128,7 +129,7 @@ def test_calibration_error_follows_its_definition(adaptive):
 
 def test_no_bins_are_refused():
     with pytest.raises(UsageError, match="bins=0"):
-        ece(LOGITS, LABELS, bins=0)
+        scores(LOGITS, LABELS, metrics={"m": "ece(bins=0)"})
 
 
 @pytest.mark.parametrize("labels", [LABELS.astype(float), LABELS[:, None], LABELS.astype(bool)])

@@ -78,9 +78,9 @@ def test_folds_of_a_call_give_the_study_a_name_of_its_own(tmp_path: Path) -> Non
     assert studying.prepare("quickstart", {"out": tmp_path}).folder.name == "quickstart"
 
 
-@pytest.mark.parametrize("folds", [1, -1])
-def test_folds_that_are_none_are_refused(tmp_path: Path, folds: int) -> None:
-    with pytest.raises(UsageError, match="no cross-validation"):
+@pytest.mark.parametrize(("folds", "said"), [(1, "no cross-validation"), (-1, "out of range")])
+def test_folds_that_are_none_are_refused(tmp_path: Path, folds: int, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
         studying.prepare("quickstart", {"out": tmp_path, "folds": folds})
     with pytest.raises(UsageError, match="a study sets the folds itself"):
         study = studies.define({"vary": {"a": {"folds": 5}, "b": {"epochs": 3}}})

@@ -174,7 +174,7 @@ def test_frozen_quarters_begin_at_the_image_and_cost_no_gradient(images, made) -
         ("densenet196", {}, "did you mean 'densenet169'"),
         ("resnet18", {"cut": 5}, "1 to 4"),
         ("wrn(depth=10)", {"cut": 1}, "whole networks only"),
-        ("resnet18", {"cut": -1}, "cut at least 0 groups"),
+        ("resnet18", {"cut": -1}, "cut is a number from 0 to 100"),
     ],
 )
 def test_a_network_that_cannot_begin_with_weights_says_what_would_be_right(

@@ -23,7 +23,6 @@ from hundredfold.shortage import is_shortage, shortage
 
 _FULL = "free some space, or choose another --out"
 _CLOSED = "choose another --out, or set HUNDREDFOLD_CACHE to a folder that can be written"
-_DISK = "check the disk, then run it again"
 _PATH = "another path"
 _OUTSIDE: dict[int, tuple[type[HundredfoldError], str]] = {
     errno.ENOSPC: (CheckError, _FULL),
@@ -32,12 +31,10 @@ _OUTSIDE: dict[int, tuple[type[HundredfoldError], str]] = {
     errno.EROFS: (UsageError, _CLOSED),
     errno.EACCES: (UsageError, _CLOSED),
     errno.EPERM: (UsageError, _CLOSED),
-    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ETIMEDOUT), (CheckError, _DISK)),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), (CheckError, "raise the limit: ulimit -n 4096")),
-    **dict.fromkeys(
-        (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR), (UsageError, _PATH)
-    ),
+    **dict.fromkeys((errno.ELOOP, errno.ENOTDIR, errno.EISDIR), (UsageError, _PATH)),
 }
+_OTHER = (CheckError, "check the disk and the folder, then run it again")
 
 
 def as_error(problem: BaseException, arguments: Sequence[str]) -> HundredfoldError:
@@ -51,10 +48,10 @@ def as_error(problem: BaseException, arguments: Sequence[str]) -> HundredfoldErr
         return _usage(problem, arguments)
     if is_shortage(problem):
         return shortage(problem)
-    if isinstance(problem, OSError) and problem.errno in _OUTSIDE:
+    if isinstance(problem, OSError) and problem.errno:  # the machine's, not this program's
         where = f": {str(problem.filename)!r}" if problem.filename else ""
         message = f"{problem.strerror or type(problem).__name__}{where}"
-        kind, remedy = _OUTSIDE[problem.errno]
+        kind, remedy = _OUTSIDE.get(problem.errno, _OTHER)
         return kind(message, remedy=remedy)
     return _internal(problem, arguments)
 

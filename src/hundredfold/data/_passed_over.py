@@ -95,7 +95,7 @@ def unfollowed(root: Folder) -> Iterator[str]:
 
 
 def _words(kind: str, count: int) -> str:
-    """Return a kind with its count and remedy: "3 .heic files; to read them: pip install ..."."""
+    """Return a kind with its count and remedy: "3 .heic files", and how to read them."""
     if kind.startswith("."):
         ending = shown(kind)
         text = plural(count, f"{ending} file")

@@ -80,7 +80,7 @@ def test_groups_that_do_not_exist_are_one_sentence() -> None:
         built("simple_cnn", "linear_probe(from_groups=(1, 2))")
     for wrong in ((0, 1), (3, 2), (2, 2)):
         with pytest.raises(UsageError, match="from_groups"):
-            linear_probe(from_groups=wrong)
+            built("vgg16", f"linear_probe(from_groups={wrong})")
     with pytest.raises(UsageError, match="whose maxima"):
         built("simple_cnn", "linear_probe(with_maxima=True)")
     with pytest.raises(UsageError, match="from_groups alone"):
@@ -108,7 +108,7 @@ def test_a_head_without_a_hidden_layer_has_the_weights_that_it_had() -> None:
         with pytest.raises(UsageError, match="only a linear head"):
             linear_probe(hidden=8, head=head)
     with pytest.raises(UsageError, match="hidden"):
-        linear_probe(hidden=-1)
+        built("resnet18", "linear_probe(hidden=-1)")
 
 
 def test_the_recipe_of_vgg16_takes_three_groups_and_a_mirrored_view() -> None:

@@ -178,7 +178,7 @@ def test_a_strategy_says_what_is_trained(strategy: str, trained: int) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("resnet(depth=18)", "no resnet"),
+        ("resnet(depth=18)", "depth=18"),
         ('keras_application(name="vgg16", dropout=1.5)', "dropout"),
         ("simple_cnn(dropout=1.0)", "dropout"),
     ],

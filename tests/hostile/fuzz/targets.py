@@ -128,7 +128,7 @@ def _pickles() -> list[bytes]:
 
 def hdf5(data: bytes) -> None:
     """Read a layer of a Keras file."""
-    from hundredfold.weights._hdf5 import layers
+    from hundredfold.weights.hdf5 import layers
 
     path = _written(data, "w.h5")
     with _refusals(), layers(path) as arrays:
