@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold.data import Pixels, Resize
+from hundredfold.size import Size
 
 
 class Classifier(Protocol):
@@ -14,12 +15,12 @@ class Classifier(Protocol):
     @property
     def classes(self) -> tuple[str, ...]: ...
     @property
-    def size(self) -> int: ...
+    def size(self) -> Size: ...
     @property
     def resize(self) -> Resize:
-        """How an image becomes a square of that size; see `data.decode`."""
+        """How an image becomes one of that size; see `data.decode`."""
         ...
 
     def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
+        """Return fp32 logits (len(indices), classes) of images (n, height, width, 3)."""
         ...

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 import torch
 
-from hundredfold.errors import DataError
+from hundredfold.errors import DataError, UsageError
 from hundredfold.run import Run
+from hundredfold.size import NO_SIZE, Size
 from hundredfold.weights import files as weight_files
 
 _LOG = logging.getLogger(__name__)
@@ -15,8 +16,8 @@ _LARGEST = 1024  # pixels: largest image size that a file of weights may declare
 
 
 def read_weights(
-    run: Run, state: Callable[[int, int, Mapping[str, str]], Mapping[str, torch.Tensor]]
-) -> tuple[dict[str, torch.Tensor], tuple[str, ...], int]:
+    run: Run, state: Callable[[int, Size, Mapping[str, str]], Mapping[str, torch.Tensor]]
+) -> tuple[dict[str, torch.Tensor], tuple[str, ...], Size]:
     """Return a run's best weights, and the class names and image size stored with them.
 
     state: number of classes, image size and the file's metadata -> state dict of such a network.
@@ -41,18 +42,18 @@ def _metadata(run: Run) -> dict[str, str]:
     return {"classes": json.dumps(data["classes"]), "size": str(data["size"])}
 
 
-def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], int]:
-    """Return the class names and the image size in pixels from metadata. Raises DataError."""
+def _images(metadata: Mapping[str, str], where: str) -> tuple[tuple[str, ...], Size]:
+    """Return the class names and the image size from metadata. Raises DataError."""
     try:
-        classes, size = json.loads(metadata["classes"]), int(metadata["size"])
+        classes, size = json.loads(metadata["classes"]), Size.of(metadata["size"])
     except KeyError:
         raise DataError(
             f"{where!r} does not say which classes it knows", found="no metadata"
         ) from None
-    except (ValueError, RecursionError):
-        classes, size = None, 0
+    except (ValueError, RecursionError, UsageError):
+        classes, size = None, NO_SIZE
     valid = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    if not valid or not 1 <= size <= _LARGEST:
+    if not valid or not size.within(1, _LARGEST):
         raise DataError(f"{where!r} does not say which classes it knows, or of which size")
     return tuple(classes), size
 

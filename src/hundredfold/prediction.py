@@ -13,6 +13,7 @@ from PIL import Image
 from hundredfold.classifier import Classifier
 from hundredfold.data import Resize, decode, images_below, passed_over_sentences, quietly, reading
 from hundredfold.errors import DataError, UsageError
+from hundredfold.size import SizeLike
 
 _BATCH = 1000  # images that are decoded and held in memory
 TOP = 5  # default number of classes in `top`
@@ -154,7 +155,7 @@ def _probabilities(model: Classifier, images: list[NDArray[np.uint8]]) -> NDArra
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-def _decoded(image: Item, size: int, resize: Resize) -> NDArray[np.uint8] | str:
+def _decoded(image: Item, size: SizeLike, resize: Resize) -> NDArray[np.uint8] | str:
     try:
         return decode(image, size, resize=resize)
     except DataError as error:

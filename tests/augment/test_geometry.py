@@ -49,7 +49,7 @@ def test_a_chain_of_moves_agrees_with_pillow(border, size):
     move = shift(16, generator(1), horizontal=0.2, vertical=0.2, fill=border)
     for other in (
         zoom(16, generator(2), low=0.8, high=1.25, fill=border),
-        rotate(16, generator(3), degrees=30.0, fill=border),
+        rotate(16, 8, generator(3), degrees=30.0, fill=border),
         flip(16, generator(4)),
     ):
         move = compose(move, other)
@@ -60,9 +60,39 @@ def test_a_chain_of_moves_agrees_with_pillow(border, size):
         assert difference.max() <= 2
 
 
+@pytest.mark.parametrize("degrees", [90.0, -90.0])
+def test_a_rotated_rectangle_keeps_the_shapes_in_it(degrees):
+    rows, columns = torch.meshgrid(torch.arange(24.0), torch.arange(60.0), indexing="ij")
+    bar = ((rows - 11.5).abs() < 3) & ((columns - 29.5).abs() < 8)
+    images = (bar * 255).to(torch.uint8).expand(1, 3, 24, 60)
+    images = images.contiguous(memory_format=torch.channels_last)
+    angle = torch.tensor([degrees]) * torch.pi / 180
+    sine, cosine = angle.sin(), angle.cos()
+    drawn = rotate(200, (24, 60), generator(), degrees=90.0).matrix
+    turned = drawn[drawn[:, 1, 0].mul(degrees).argmax()][None]
+    expected = torch.stack([cosine, -sine * 0.4, sine * 0, sine / 0.4, cosine, sine * 0], 1)
+    assert (turned.view(1, 6) - expected).abs().max() < 0.1
+    moved = move_images(images, Move(expected.view(1, 2, 3), "zero"))[0, 0] > 127
+    upright = ((rows - 11.5).abs() < 8) & ((columns - 29.5).abs() < 3)
+    assert torch.equal(moved, upright)
+
+
+def test_whole_moves_of_a_rectangle_are_shifts_by_pixels():
+    images = photographs(2, size=32)[:, :, :20]
+    moved = move_images(images, pad_crop(2, (20, 32), generator(5), pixels=3))
+    height, width = images.shape[2:]
+    for before, after in zip(images, moved, strict=True):
+        padded = torch.zeros((3, height + 6, width + 6), dtype=torch.uint8)
+        padded[:, 3:-3, 3:-3] = before
+        crops = [padded[:, y : y + height, x : x + width] for y in range(7) for x in range(7)]
+        assert any(torch.equal(after, crop) for crop in crops)
+    mirrored = move_images(images, flip(2, generator(), probability=1.0))
+    assert torch.equal(mirrored, images.flip(3))
+
+
 def test_moves_are_applied_in_written_order():
     first = shift(1, generator(0), horizontal=0.4, vertical=0.4, fill="zero")
-    second = rotate(1, generator(1), degrees=180.0, fill="zero")
+    second = rotate(1, 8, generator(1), degrees=180.0, fill="zero")
     image = photographs(1)
     middle = image.clone()
     middle[:] = 0
@@ -115,7 +145,7 @@ def test_a_crop_far_outside_is_black_or_a_mirror_image():
 
 
 def test_moves_with_different_fills_are_not_composed():
-    zero, reflect = pad_crop(2, 8, generator()), rotate(2, generator())
+    zero, reflect = pad_crop(2, 8, generator()), rotate(2, 8, generator())
     assert compose(zero, reflect) is None
     assert compose(zero, flip(2, generator())).fill == "zero"
 
@@ -144,7 +174,7 @@ def test_a_rotation_by_180_degrees_reverses_rows_and_columns():
 
 
 def test_rotations_stay_within_their_degrees():
-    matrix = rotate(4000, generator(), degrees=15.0).matrix
+    matrix = rotate(4000, 8, generator(), degrees=15.0).matrix
     degrees = torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0]).rad2deg()
     assert 14.8 < degrees.abs().max() <= 15.001
     assert degrees.mean().abs() < 0.5

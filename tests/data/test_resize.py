@@ -59,6 +59,91 @@ def test_a_turned_photo_is_upright_whatever_the_resize(resize) -> None:
     assert np.abs(turned.astype(int) - decode(upright, 20, resize=resize)).max() <= 2
 
 
+def cut(width: int, height: int, size: tuple[int, int]) -> np.ndarray:
+    """Return the crop of stripes as Pillow alone makes it: whole columns or rows are cut first."""
+    image = stripes(width, height)
+    wanted = size[1] / size[0]
+    kept = (round(min(width, height * wanted)), round(min(height, width / wanted)))
+    left, top = (width - kept[0]) // 2, (height - kept[1]) // 2
+    box = (left, top, left + kept[0], top + kept[1])
+    return np.asarray(image.crop(box).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize(("width", "height"), [(160, 40), (40, 80), (48, 24), (80, 40)])
+@pytest.mark.parametrize("size", [(10, 20), (20, 10)])
+def test_a_rectangle_is_cropped_to_its_aspect(width, height, size) -> None:
+    cropped = decode(stripes(width, height), size)
+    assert cropped.shape == (*size, 3)
+    assert np.abs(cropped.astype(int) - cut(width, height, size)).max() <= 60, "at the edges"
+    assert np.abs(cropped.astype(int) - cut(width, height, size)).mean() <= 2
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 40), (40, 80), (1000, 3), (3, 1000)])
+@pytest.mark.parametrize("size", [(10, 20), (24, 8)])
+def test_a_rectangle_holds_the_whole_image_with_pad_and_stretch(width, height, size) -> None:
+    colour = (90, 120, 30)
+    image = Image.new("RGB", (width, height), colour)
+    assert (decode(image, size, resize="stretch") == colour).all()
+    filled = (decode(image, size, resize="pad") == colour).all(axis=2)
+    factor = min(size[0] / height, size[1] / width)
+    high, wide = (max(1, round(factor * side)) for side in (height, width))
+    assert filled.any(axis=0).sum() == wide and filled.any(axis=1).sum() == high
+    assert high == size[0] or wide == size[1]
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "stretch"])
+def test_a_turned_photo_is_upright_in_a_rectangle(resize) -> None:
+    upright = stripes(80, 30)
+    exif = Image.Exif()
+    exif[274] = 6
+    buffer = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "PNG", exif=exif)
+    turned = decode(buffer.getvalue(), "12x28", resize=resize)
+    assert np.abs(turned.astype(int) - decode(upright, (12, 28), resize=resize)).max() <= 2
+
+
+def test_a_large_jpeg_in_a_rectangle_is_that_of_its_pixels() -> None:
+    image = stripes(1600, 500)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95)
+    found = decode(buffer.getvalue(), (20, 64))
+    assert np.abs(found.astype(int) - decode(image, (20, 64))).mean() < 3
+
+
+@pytest.mark.parametrize("store", ["pixels", "jpeg"])
+def test_a_rectangle_is_stored_once_and_apart_from_a_square(
+    photos: Photos, tmp_path: Path, store: str
+) -> None:
+    source = Source(folder=photos({"a": 3, "b": 3}, 40), cache=tmp_path / "cache")
+    sets = {size: load(f"image_folder(size={size!r}, store={store!r})", source)
+            for size in ("12x20", "20x12", 20)}  # fmt: skip
+    assert len({dataset.digest for dataset in sets.values()}) == 3
+    wide = sets["12x20"].parts["train"]().pixels
+    assert wide.shape == (6, 12, 20, 3)
+    if store == "pixels":
+        file = next((source.folder / "a").iterdir()) if source.folder else Path()
+        assert any(np.array_equal(decode(file, "12x20"), image) for image in wide[:])
+    again = load(f"image_folder(size=[12, 20], store={store!r})", source)
+    assert again.digest == sets["12x20"].digest
+    assert np.array_equal(again.parts["train"]().pixels[:], wide[:])
+
+
+def test_bundled_data_take_rectangles(tmp_path: Path) -> None:
+    source = Source(cache=tmp_path / "cache")
+    for text in ("digits(size='16x24')", "shapes(size='16x24', classes=3, images=2)"):
+        dataset = load(text, source)
+        assert tuple(dataset.size) == (16, 24)
+        assert dataset.parts["train"]().pixels.shape[1:] == (16, 24, 3)
+
+
+@pytest.mark.parametrize("size", ["7x64", "64x2000", "100000x2", 5])
+@pytest.mark.parametrize("name", ["image_folder", "digits", "shapes"])
+def test_sizes_out_of_range_are_refused(photos: Photos, tmp_path: Path, name: str, size) -> None:
+    source = Source(folder=photos({"a": 2, "b": 2}, 20), cache=tmp_path / "cache")
+    with pytest.raises(UsageError, match="is out of range"):
+        load(f"{name}(size={size!r})", source)
+
+
 def test_transparency_is_white_within_a_padded_image() -> None:
     padded = decode(Image.new("RGBA", (40, 20), (0, 0, 0, 0)), 20, resize="pad")
     assert (padded[10] == 255).all() and (padded[0] == 0).all()

@@ -53,6 +53,18 @@ def test_images_keep_their_shape_and_labels_stay_a_distribution(chain, count, si
     torch.testing.assert_close(labels.sum(1), torch.ones(count))
 
 
+@pytest.mark.parametrize("size", [(12, 20), (40, 9)])
+@pytest.mark.parametrize("chain", CHAINS)
+def test_rectangles_keep_their_shape(chain, size):
+    height, width = size
+    pixels, labels = batch(19, max(size))
+    cut = pixels[:, :, :height, :width].contiguous(memory_format=torch.channels_last)
+    images, mixed = pipeline(chain)(cut, labels, generator())
+    assert images.shape == (19, 3, height, width)
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(mixed.sum(1), torch.ones(19))
+
+
 @pytest.mark.parametrize("chain", CHAINS)
 def test_nothing_is_changed_in_place(chain):
     images, labels = batch(19, 16)

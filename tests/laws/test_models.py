@@ -12,6 +12,7 @@ from hundredfold import models
 from hundredfold.compute import replicas
 from hundredfold.compute.threads import threads
 from hundredfold.errors import UsageError
+from hundredfold.size import Size
 from hundredfold.spec import describe, names, part
 
 PACKAGE = "hundredfold.models"
@@ -43,6 +44,24 @@ def images(count: int = 2, size: int = 32) -> Tensor:
     shape = (count, size, size, 3)
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     return pixels.permute(0, 3, 1, 2)
+
+
+@network
+def test_a_rectangle_passes_forward_and_backward(name):
+    size = Size(32, 48)
+    text = SMALLER.get(name, name)
+    model = models.build(text, classes=5, size=size, seed=0)
+    pixels = images(size=48)[:, :, :32]
+    logits = model(pixels)
+    assert logits.shape == (2, 5)
+    F.cross_entropy(logits, torch.tensor([0, 3])).backward()
+    used = [p.grad for p in model.parameters() if p.requires_grad]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in used)
+    counted = models.summary(model, size)
+    assert counted.as_json()["size"] == "32x48"
+    assert counted.macs > models.summary(models.outline(text, classes=5, size=32), 32).macs
+    turned = models.outline(text, classes=5, size=(48, 32))
+    assert counted.macs == models.summary(turned, "48x32").macs
 
 
 @cache

@@ -11,6 +11,7 @@ from hundredfold.planner.deadline import Deadline
 from hundredfold.planner.law import Kind, Score
 from hundredfold.planner.look import Look
 from hundredfold.planner.stages import Stages
+from hundredfold.size import Size
 
 TRANSFERS: list[Kind] = ["head", "upper", "whole"]
 ALL: list[Kind] = [*TRANSFERS, "scratch"]
@@ -112,6 +113,24 @@ def test_a_budget_is_kept_whatever_the_images(
     if "head" in kinds:
         assert bench.first <= max(8, seconds / 10) + 2 / min(speed, 1)
     assert bench.trained, "what time is left is trained with"
+
+
+@pytest.mark.parametrize("best", ["head", "upper", "whole", "scratch"])
+def test_a_rectangle_is_kept_by_every_candidate(best: str) -> None:
+    bench = Machine(look(3000, 8, 224), errors=dict.fromkeys(ALL, 0.5) | {best: 0.05})
+    wishes = Wishes("image_folder(size='96x160')", {}, size=Size(96, 160))
+    stages = Stages(
+        Setting(wishes, bench.look, "bf16"), ALL, Deadline(0.0, 300, bench.now), bench, print
+    )
+    stages.run()
+    assert bench.clock <= 1.05 * 300 + 1
+    assert bench.trained
+    assert {row["size"] for row in stages.to_json()} == {"96x160"}
+    for candidate in bench.trained:
+        assert candidate.recipe.data.options["size"] == "96x160"
+        assert candidate.size == 124 and "at 96x160 px" in str(candidate)
+        if candidate.kind != "scratch":
+            assert candidate.recipe.strategy.options["input_size"] == "96x160"
 
 
 @pytest.mark.parametrize("best", ["upper", "whole", "scratch"])

@@ -76,7 +76,7 @@ def facts(data: DataSet, *, seed: int, epochs: int, best: int, **other: Any) -> 
             "classes": list(data.classes),
             "superclasses": list(data.superclasses),
             "superclass_of": list(data.superclass_of),
-            "size": data.size,
+            "size": data.size.plain,
             "train": len(kept),
             "validation": len(cut),
         },

@@ -65,7 +65,7 @@ def fetch(name: str, *, data_dir: File | None = None) -> dict[str, Any]:
     return {
         "name": data.name,
         "classes": len(data.classes),
-        "size": data.size,
+        "size": data.size.plain,
         "images": {part: len(opened()) for part, opened in data.parts.items()},
         "digest": data.digest,
         "cache": str(source.cache),
@@ -136,7 +136,7 @@ def _folder(text: str, source: Source) -> Path | None:
 
 
 def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:
-    """Return (rows, columns, size, size, 3): an image and its augmentations in each row.
+    """Return (rows, columns, height, width, 3): an image and its augmentations in each row.
 
     Without an augmentation, a row has several images of one class.
     """
@@ -147,7 +147,7 @@ def _cells(data: DataSet, chain: spec.Chain) -> NDArray[np.uint8]:
     from hundredfold import augment
 
     first = sets.examples(data.parts["train"](), _ROWS, 1)[:, 0]
-    images = torch.from_numpy(first).permute(0, 3, 1, 2)  # (rows, 3, size, size), channels-last
+    images = torch.from_numpy(first).permute(0, 3, 1, 2)  # (rows, 3, height, width), channels-last
     labels = torch.eye(len(first))
     change = augment.pipeline(chain)
     columns = [images]

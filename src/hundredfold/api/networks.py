@@ -9,6 +9,7 @@ from hundredfold import spec
 from hundredfold.api.images import source_in
 from hundredfold.backbones import network_of
 from hundredfold.errors import UsageError
+from hundredfold.size import Size, SizeLike
 from hundredfold.spec import Part, Range, need
 from hundredfold.weights import official
 
@@ -42,16 +43,17 @@ class Network:
     error: str = ""
 
 
-def list_models(*, classes: int = 100, size: int = 32) -> list[Network]:
+def list_models(*, classes: int = 100, size: SizeLike = 32) -> list[Network]:
     """Return the default network of each family and some examples, with parameters and cost.
 
     classes: number of classes.
-    size: height and width of the images in pixels.
+    size: of the images in pixels: one number, or "HEIGHTxWIDTH".
 
     Raises UsageError where no network can be built, and for a number out of range.
     """
     need("classes", classes, _CLASSES)
-    need("size", size, _SIZES)
+    for side in Size.of(size):
+        need("size", side, _SIZES)
     networks, wrong = [], None
     for family in spec.names(_PACKAGE):
         needs = any(option.required for option in spec.describe(family, _PACKAGE).options)
@@ -77,12 +79,13 @@ def families() -> list[dict[str, Any]]:
     ]
 
 
-def summary(part: Part, classes: int, size: int) -> Summary:
+def summary(part: Part, classes: int, size: SizeLike) -> Summary:
     """Return the summary of a network: parameters, multiply-accumulates, layers, diagram."""
     from hundredfold import models
 
     need("classes", classes, _CLASSES)
-    need("size", size, _SIZES)
+    for side in Size.of(size):
+        need("size", side, _SIZES)
     return models.summary(models.outline(part, classes=classes, size=size), size)
 
 

@@ -12,6 +12,7 @@ from hundredfold.displays import Progress
 from hundredfold.errors import UsageError, shortened
 from hundredfold.paths import expanded, expanded_text
 from hundredfold.recipe import PACKAGES, Recipe
+from hundredfold.size import Size, SizeLike
 from hundredfold.spec import Range, Threads, limits_of, need
 
 File: TypeAlias = str | os.PathLike[str]
@@ -80,14 +81,15 @@ class CommandOptions(TypedDict, total=False):
     pretrained: Annotated[File | None, "Same as --weights."]
     lr: Annotated[float | None, "The optimizer's learning rate, same as --set optimizer.lr."]
     image_size: Annotated[
-        int | None,
-        "Height and width of the images in pixels, same as --set data.size. Default for your own "
-        "images: that of the weights, else chosen by their sizes.",
+        SizeLike | None,
+        "Height and width of the images in pixels, as one number or HEIGHTxWIDTH such as 128x256; "
+        "same as --set data.size. Default for your own images: that of the weights, else chosen "
+        "by their sizes.",
     ]
     resize: Annotated[
         Literal["crop", "pad", "stretch"] | None,
-        "What becomes of an image that is no square: its centred square, the whole with black "
-        "borders, or the whole without its aspect.",
+        "What becomes of an image of another aspect: its largest centred part, the whole with "
+        "black borders, or the whole without its aspect.",
     ]
     image_column: Annotated[str | None, "The column of a table that names the images."]
     label_column: Annotated[str | None, "The column of a table that holds the labels."]
@@ -243,6 +245,8 @@ def data_sets(options: Mapping[str, Any]) -> list[str]:
     values = {
         DATA_OPTIONS[key]: options[key] for key in DATA_OPTIONS if options.get(key) is not None
     }
+    if "size" in values:
+        values["size"] = Size.of(values["size"]).plain
     if "labels" in values:
         values["labels"] = home(values["labels"])
     return [f"data.{option}={value!r}" for option, value in values.items()]

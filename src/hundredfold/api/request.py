@@ -20,9 +20,11 @@ from hundredfold.api.options import (
 from hundredfold.data import Source
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
+from hundredfold.size import Size
 from hundredfold.spec import OwnFiles
 from hundredfold.weights.locate import backbone_of, network_of_run, spelled_out
 
+_SIZE = "data.size"
 _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "threads", "out",
                 "name", "progress", "trust"}  # fmt: skip
 
@@ -90,7 +92,11 @@ def _sets(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _data_sets(options: Mapping[str, Any]) -> list[str]:
     """Return the texts of `--set`, and of the options for own images, that change the data."""
-    return data_sets(options) + [text for text in options["set"] or [] if _of_data(text)]
+    sets = (text.partition("=") for text in options["set"] or [] if _of_data(text))
+    return data_sets(options) + [
+        f"{key}={Size.of(value)!s}" if key.strip() == _SIZE and value else f"{key}{equals}{value}"
+        for key, equals, value in sets
+    ]
 
 
 def _of_data(text: str) -> bool:
@@ -102,7 +108,7 @@ def _sized(part: spec.Part, options: Mapping[str, Any]) -> bool:
     size = part.options.get("size", 0)
     if part.own or not size:
         return False
-    named = any(text.partition("=")[0].strip() == "data.size" for text in _data_sets(options))
+    named = any(text.partition("=")[0].strip() == _SIZE for text in _data_sets(options))
     return named or size != spec.part(part.name, "hundredfold.data").options["size"]
 
 

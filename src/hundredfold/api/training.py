@@ -15,6 +15,7 @@ from hundredfold.api.request import Request, read
 from hundredfold.api.runs import Run
 from hundredfold.errors import HundredfoldError, HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
+from hundredfold.size import Size
 
 if TYPE_CHECKING:  # importing torch takes a second, so it is imported when training begins
     from hundredfold.planner import Wishes
@@ -126,7 +127,7 @@ def _wishes(request: Request) -> "Wishes":
     from hundredfold import planner
 
     changes = {key: value for key, value in request.changes.items() if key != "data"}
-    size = int(request.recipe.data.options.get("size", 0)) if request.sized else 0
+    size = Size.of(request.recipe.data.options.get("size", 0) if request.sized else 0)
     return planner.Wishes(str(request.recipe.data), changes, request.sets, request.files, size)
 
 

@@ -2,17 +2,19 @@
 
 A file holds one operation. There are two kinds, which differ in their positional parameters.
 Those with `images, labels, generator` return new images and labels. The others take any of
-`count`, `size`, `generator`, `epoch` and `keys`, and return a Move. Consecutive moves become one:
+`count`, `size`, `generator`, `epoch` and `keys`, and return a Move; size is the side in pixels, or
+(height, width) where they differ. Consecutive moves become one:
 flip, shift, zoom and rotate interpolate pixels once, pad_crop and flip not at all.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from hundredfold import spec
 from hundredfold.augment._geometry import Move, compose, move_images
+from hundredfold.size import Size
 from hundredfold.spec import Chain
 
 
@@ -32,10 +34,10 @@ class Augment(Protocol):
 def pipeline(chain: Chain | str) -> Augment:
     """Return one function that applies the operations of a chain in order.
 
-    The function takes and returns images, uint8 (batch, 3, size, size) channels-last, and labels,
-    float32 (batch, classes) distributions. It also takes a generator, the epoch (from 0) and keys:
-    int64 (batch,), one fixed number per image (default 0, 1, ...). It changes nothing in place,
-    and draws from the generator alone. An empty chain is the identity.
+    The function takes and returns images, uint8 (batch, 3, height, width) channels-last, and
+    labels, float32 (batch, classes) distributions. It also takes a generator, the epoch (from 0)
+    and keys: int64 (batch,), one fixed number per image (default 0, 1, ...). It changes nothing in
+    place, and draws from the generator alone. An empty chain is the identity.
 
     Raises UsageError for an unknown name or option, or a value out of range.
     """
@@ -51,8 +53,13 @@ def pipeline(chain: Chain | str) -> Augment:
     ) -> tuple[Tensor, Tensor]:
         pending: Move | None = None
         count = len(images)
-        arguments = {"count": count, "size": images.shape[-1], "generator": generator}
-        arguments |= {"epoch": epoch, "keys": torch.arange(count) if keys is None else keys}
+        arguments: dict[str, Any] = {
+            "count": count,
+            "size": Size(*images.shape[2:]).given,
+            "generator": generator,
+            "epoch": epoch,
+            "keys": torch.arange(count) if keys is None else keys,
+        }
         for operation, handed in steps:
             if "images" in handed:
                 images, pending = _moved(images, pending), None

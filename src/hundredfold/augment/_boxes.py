@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def boxes(left: Tensor, top: Tensor, width: Tensor, height: Tensor, images: Tensor) -> Tensor:
-    """Return a bool mask (batch, 1, size, size) on the images' device, true inside the boxes.
+    """Return a bool mask (batch, 1, height, width) on the images' device, true inside the boxes.
 
     left, top, width, height: (batch,) in whole pixels; boxes are cut at the image's edges.
     """

@@ -2,7 +2,7 @@
 
 A move maps each output position to an input position: a 2x3 matrix per image in the
 coordinates of `torch.nn.functional.grid_sample` (x to the right, y down, -1 and 1 are the
-outer edges of the image, 0 is its centre).
+outer edges of the image, 0 is its centre). A unit down is height / width of one across.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def compose(first: Move, second: Move) -> Move | None:
 
 
 def move_images(images: Tensor, move: Move) -> Tensor:
-    """Return the images moved: uint8 (batch, 3, size, size), channels-last, square."""
+    """Return the images moved: uint8 (batch, 3, height, width), channels-last."""
     matrix = move.matrix.to(images.device)
     fill = move.fill or "reflect"
     return _gather(images, matrix, fill) if move.whole else _resample(images, matrix, fill)
@@ -62,13 +62,15 @@ def _resample(images: Tensor, matrix: Tensor, fill: Fill) -> Tensor:
 
     (32x32, one core.)
     """
-    count, _, size, _ = images.shape
-    centres = (torch.arange(size, device=images.device) * 2 + 1) / size - 1
-    across, down = centres.expand(size, size), centres[:, None].expand(size, size)
+    count, _, height, width = images.shape
+    down, across = (
+        (torch.arange(side, device=images.device) * 2 + 1) / side - 1 for side in (height, width)
+    )
+    across, down = across.expand(height, width), down[:, None].expand(height, width)
     sources = matrix @ torch.stack([across, down, torch.ones_like(across)]).view(3, -1)
     moved = functional.grid_sample(
         images.to(torch.float32, memory_format=torch.contiguous_format),
-        sources.view(count, 2, size, size).permute(0, 2, 3, 1),
+        sources.view(count, 2, height, width).permute(0, 2, 3, 1),
         padding_mode="reflection" if fill == "reflect" else "zeros",
         align_corners=False,
     )
@@ -77,14 +79,14 @@ def _resample(images: Tensor, matrix: Tensor, fill: Fill) -> Tensor:
 
 def _gather(images: Tensor, matrix: Tensor, fill: Fill) -> Tensor:
     """Copy pixels as 4-byte words from images padded with one black pixel on each side."""
-    count, _, size, _ = images.shape
-    padded = images.new_zeros(count, size + 2, size + 2, 4)
+    count, _, height, width = images.shape
+    padded = images.new_zeros(count, height + 2, width + 2, 4)
     padded[:, 1:-1, 1:-1, :3] = images.permute(0, 2, 3, 1)
-    columns = _source_indices(matrix[:, 0, 0], matrix[:, 0, 2], size, fill)
-    rows = _source_indices(matrix[:, 1, 1], matrix[:, 1, 2], size, fill)
-    indices = rows[:, :, None] * (size + 2) + columns[:, None, :]
+    columns = _source_indices(matrix[:, 0, 0], matrix[:, 0, 2], width, fill)
+    rows = _source_indices(matrix[:, 1, 1], matrix[:, 1, 2], height, fill)
+    indices = rows[:, :, None] * (width + 2) + columns[:, None, :]
     pixels = padded.view(torch.int32).view(count, -1).gather(1, indices.view(count, -1))
-    moved = pixels.view(torch.uint8).view(count, size, size, 4)[..., :3]
+    moved = pixels.view(torch.uint8).view(count, height, width, 4)[..., :3]
     return moved.contiguous().permute(0, 3, 1, 2)
 
 

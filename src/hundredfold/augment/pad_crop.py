@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 import torch
 
 from hundredfold.augment._geometry import Move, matrices
+from hundredfold.size import Size, SizeLike
 from hundredfold.spec import Range
 
 
 def pad_crop(
     count: int,
-    size: int,
+    size: SizeLike,
     generator: torch.Generator,
     *,
     pixels: Annotated[int, Range(0, 256)] = 4,
@@ -29,6 +30,7 @@ def pad_crop(
         -pixels, pixels + 1, (count, 2), generator=generator, device=generator.device
     )
     across, down = offsets.unbind(1)
-    step = 2 / size
-    matrix = matrices([[1.0, 0.0, across * step], [0.0, 1.0, down * step]], count)
+    height, width = Size.of(size)
+    shift = across * (2 / width), down * (2 / height)
+    matrix = matrices([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]], count)
     return Move(matrix, mode, whole=True)

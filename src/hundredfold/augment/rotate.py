@@ -7,11 +7,13 @@ import torch
 
 from hundredfold.augment._chance import uniform
 from hundredfold.augment._geometry import Move, matrices
+from hundredfold.size import Size, SizeLike
 from hundredfold.spec import Range
 
 
 def rotate(
     count: int,
+    size: SizeLike,
     generator: torch.Generator,
     *,
     degrees: Annotated[float, Range(0, 180)] = 15.0,
@@ -24,4 +26,6 @@ def rotate(
     """
     angle = uniform(count, -math.radians(degrees), math.radians(degrees), generator)
     sine, cosine = angle.sin(), angle.cos()
-    return Move(matrices([[cosine, -sine, 0.0], [sine, cosine, 0.0]], count), fill)
+    height, width = Size.of(size)
+    right, down = -sine * (height / width), sine * (width / height)
+    return Move(matrices([[cosine, right, 0.0], [down, cosine, 0.0]], count), fill)

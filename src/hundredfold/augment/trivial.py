@@ -18,6 +18,7 @@ from torch import Tensor
 from hundredfold.augment import _colour
 from hundredfold.augment._chance import integers
 from hundredfold.augment._geometry import Move, matrices, move_images
+from hundredfold.size import Size
 
 _MOVES = ("shear across", "shear down", "shift across", "shift down", "rotate")
 _FACTORS = {
@@ -53,7 +54,7 @@ def trivial(images: Tensor, labels: Tensor, generator: torch.Generator) -> tuple
 def _apply(operation: str, images: Tensor, level: Tensor, sign: Tensor) -> Tensor:
     """Apply one operation to all images; level in [0, 1], sign -1 or 1, both (batch,)."""
     if operation in _MOVES:
-        return move_images(images, _move(operation, level * sign, images.shape[-1]))
+        return move_images(images, _move(operation, level * sign, Size(*images.shape[2:])))
     if operation in _FACTORS:
         return _FACTORS[operation](images, 1 + 0.99 * level * sign)
     if operation == "posterize":
@@ -63,15 +64,16 @@ def _apply(operation: str, images: Tensor, level: Tensor, sign: Tensor) -> Tenso
     return _WITHOUT_STRENGTH[operation](images)
 
 
-def _move(operation: str, signed: Tensor, size: int) -> Move:
-    pixels = signed * 32 * 2 / size
+def _move(operation: str, signed: Tensor, size: Size) -> Move:
+    tall = size.height / size.width
+    across, down = (signed * 32 * 2 / side for side in (size.width, size.height))
     angle = signed * math.radians(135)
     sine, cosine = angle.sin(), angle.cos()
     rows: dict[str, list[list[Tensor | float]]] = {
-        "shear across": [[1.0, 0.99 * signed, 0.0], [0.0, 1.0, 0.0]],
-        "shear down": [[1.0, 0.0, 0.0], [0.99 * signed, 1.0, 0.0]],
-        "shift across": [[1.0, 0.0, pixels], [0.0, 1.0, 0.0]],
-        "shift down": [[1.0, 0.0, 0.0], [0.0, 1.0, pixels]],
-        "rotate": [[cosine, -sine, 0.0], [sine, cosine, 0.0]],
+        "shear across": [[1.0, 0.99 * signed * tall, 0.0], [0.0, 1.0, 0.0]],
+        "shear down": [[1.0, 0.0, 0.0], [0.99 * signed / tall, 1.0, 0.0]],
+        "shift across": [[1.0, 0.0, across], [0.0, 1.0, 0.0]],
+        "shift down": [[1.0, 0.0, 0.0], [0.0, 1.0, down]],
+        "rotate": [[cosine, -sine * tall, 0.0], [sine / tall, cosine, 0.0]],
     }
     return Move(matrices(rows[operation], len(signed)), "zero")

@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 
 from hundredfold.api.options import COMMAND_DEFAULTS, CommandOptions, File
 from hundredfold.recipe import Recipe, limits_of_field
+from hundredfold.size import SizeLike
 
 _SPELLINGS = {
     "batch_size": ("--batch-size", "--batch"),
@@ -55,6 +56,8 @@ def _of_command() -> list[Argument]:
             kind = str if default == "" else Path
         elif kind == File | None:
             kind = Path | None
+        elif kind == SizeLike | None:
+            kind = str | None
         flags.append(_flag(name, kind, default, words, default, _OPTIONS))
     return flags
 

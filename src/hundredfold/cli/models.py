@@ -12,6 +12,7 @@ from hundredfold import wording
 from hundredfold.api import networks
 from hundredfold.backbones import BACKBONES
 from hundredfold.cli._table import table
+from hundredfold.size import Size
 from hundredfold.spec import Option
 
 app = cyclopts.App(name="models", help="List models with their parameters, or fetch weights.")
@@ -19,7 +20,7 @@ app = cyclopts.App(name="models", help="List models with their parameters, or fe
 
 @app.default
 def models(
-    model: str = "", *, classes: int = 100, size: int = 32, json: bool = False
+    model: str = "", *, classes: int = 100, size: str = "32", json: bool = False
 ) -> dict[str, Any]:
     """List the networks with parameters and multiply-accumulates, or show one in full.
 
@@ -30,11 +31,12 @@ def models(
     classes
         Number of classes.
     size
-        Height and width of the images in pixels.
+        Height and width of the images in pixels, as one number or HEIGHTxWIDTH.
     json
         Print one JSON object.
     """
-    return _one(model, classes, size, json) if model else _all(classes, size, json)
+    pixels = Size.of(size)
+    return _one(model, classes, pixels, json) if model else _all(classes, pixels, json)
 
 
 @app.command
@@ -61,29 +63,29 @@ def fetch(
     return facts
 
 
-def _all(classes: int, size: int, json: bool) -> dict[str, Any]:
+def _all(classes: int, size: Size, json: bool) -> dict[str, Any]:
     families, listed = networks.families(), networks.list_models(classes=classes, size=size)
     if not json:
         rows = [(family["name"], family["summary"].removeprefix("Build ")) for family in families]
         out = table(("family", "what it is"), rows, left=2) + "\n"
         cells = [(n.model, _n(n.parameters) or "-", _short(n.macs), n.error) for n in listed]
         out += table(("network", "parameters", "MACs", ""), cells)
-        out += f'\nfor {classes} classes, {size} x {size} pixels; one in full: hundredfold models "'
-        sys.stdout.write(out + f'{listed[-1].model}"\n')
+        out += f"\nfor {classes} classes, {size.height} x {size.width} pixels; "
+        sys.stdout.write(out + f'one in full: hundredfold models "{listed[-1].model}"\n')
     return {
         "classes": classes,
-        "size": size,
+        "size": size.plain,
         "families": families,
         "networks": [asdict(network) for network in listed],
     }
 
 
-def _one(text: str, classes: int, size: int, json: bool) -> dict[str, Any]:
+def _one(text: str, classes: int, size: Size, json: bool) -> dict[str, Any]:
     part, signature = networks.resolved(text)
     counted = networks.summary(part, classes, size).as_json()
     if not json:
         parts = (
-            f"{part}\nfor images of {size} x {size} pixels and {classes} classes: "
+            f"{part}\nfor images of {size.height} x {size.width} pixels and {classes} classes: "
             f"{counted['parameters']:,} parameters, {_short(counted['macs'])} "
             "multiply-accumulates\n",
             signature.module_doc + "\n",

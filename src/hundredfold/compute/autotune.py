@@ -23,6 +23,7 @@ from hundredfold.compute.conv_library import Geometry
 from hundredfold.compute.convolution import Conv2d, directions, products
 from hundredfold.compute.replicas import WorkSplit
 from hundredfold.compute.threads import threads
+from hundredfold.size import Size, SizeLike
 
 Choice = tuple[ConvAlgorithm, ConvAlgorithm, ConvAlgorithm]  # forward, input and weight gradient
 Plan = Mapping[str, Choice]
@@ -77,7 +78,7 @@ class Layer:
 
 def choose(
     model: nn.Module,
-    sizes: Iterable[int],
+    sizes: Iterable[SizeLike],
     work: WorkSplit,
     precision: str,
     *,
@@ -86,7 +87,7 @@ def choose(
 ) -> Plan:
     """Measure what the cache lacks and return the algorithms of every convolution.
 
-    sizes: heights in pixels of the square training images. work: images of a micro-batch, and the
+    sizes: of the training images. work: images of a micro-batch, and the
     threads that compute it. precision: "fp32" or "bf16". seconds: limit of measuring, from the
     most expensive convolution on; `_likely` guesses the rest. The model is not changed; see `use`.
     """
@@ -110,7 +111,7 @@ def choose(
     return {key: measured.get(key) or _likely(layer, dtype) for key, layer in layers.items()}
 
 
-def use(model: nn.Module, sizes: Iterable[int], plan: Plan) -> None:
+def use(model: nn.Module, sizes: Iterable[SizeLike], plan: Plan) -> None:
     """Set the algorithms of a model's convolutions; layers that a plan lacks use the library."""
     for layer in (layer for size in sizes for layer in _layers(model, size)):
         if layer.key in plan:
@@ -125,7 +126,7 @@ def pays(macs: int, images: int) -> bool:
     return 3 * macs * images > _SHORT
 
 
-def _layers(model: nn.Module, size: int) -> list[Layer]:
+def _layers(model: nn.Module, size: SizeLike) -> list[Layer]:
     """Pass a batch of 0 images through the model and record each convolution's input size."""
     layers: list[Layer] = []
 
@@ -139,7 +140,7 @@ def _layers(model: nn.Module, size: int) -> list[Layer]:
     hooks = [module.register_forward_pre_hook(record) for module in convolutions]
     was_training = model.training
     try:
-        model.eval()(torch.empty((0, 3, size, size), dtype=torch.uint8))
+        model.eval()(torch.empty((0, 3, *Size.of(size)), dtype=torch.uint8))
     finally:
         model.train(was_training)
         for hook in hooks:

@@ -18,6 +18,7 @@ from hundredfold.data._official import Copy, Labelled, Official, find
 from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
 from hundredfold.errors import DataError, HundredfoldWarning
+from hundredfold.size import Size
 
 SIDE = 32
 PLANES = 3 * SIDE * SIDE  # bytes of an image: red, green and blue plane
@@ -33,7 +34,7 @@ def cifar(source: Source, official: Official) -> DataSet:
         classes=official.classes,
         superclasses=official.superclasses,
         superclass_of=official.superclass_of,
-        size=SIDE,
+        size=Size(SIDE, SIDE),
         digest=_store.digest([train], official.classes),
         parts={
             "train": train.open,

@@ -14,6 +14,7 @@ from hundredfold.data._walk import Entry
 from hundredfold.errors import DataError
 from hundredfold.machine import cores
 from hundredfold.progress_bar import progress
+from hundredfold.size import Size, SizeLike
 
 _BLOCK = 256  # images
 _BLOCK_PIXELS = 10_000_000  # of all its images
@@ -30,7 +31,9 @@ def threads() -> int:
     return min(_MOST_THREADS, cores())
 
 
-def image(file: Entry, size: int, name: str, resize: Resize = "crop") -> NDArray[np.uint8] | str:
+def image(
+    file: Entry, size: SizeLike, name: str, resize: Resize = "crop"
+) -> NDArray[np.uint8] | str:
     """Return the pixels of a file, or the reason why there are none."""
     try:
         return decode(file, size, name, resize)
@@ -39,7 +42,7 @@ def image(file: Entry, size: int, name: str, resize: Resize = "crop") -> NDArray
 
 
 def blocks(
-    count: int, read: Callable[[int], T | str], size: int, bad: dict[int, str], text: str
+    count: int, read: Callable[[int], T | str], size: SizeLike, bad: dict[int, str], text: str
 ) -> Iterator[list[T]]:
     """Yield the images of rows 0 to `count`, in blocks, without those that cannot be read.
 
@@ -47,7 +50,7 @@ def blocks(
     which are blocks ahead. size: of the images in pixels. bad: gets the reasons by row. text: of
     the progress, shown for many images.
     """
-    length = max(_TASK, min(_BLOCK, _BLOCK_PIXELS // size**2))
+    length = max(_TASK, min(_BLOCK, _BLOCK_PIXELS // Size.of(size).area))
     with (
         catch_warnings(),
         ThreadPoolExecutor(threads()) as pool,

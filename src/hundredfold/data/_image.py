@@ -3,8 +3,8 @@
 - Orientation: the EXIF tag is applied; a damaged tag is ignored, as in browsers.
 - 16 bits: grey is scaled (not clipped) to 8 bits, colour keeps its high byte.
 - Palette: looked up. Transparency: over white. CMYK: converted. Several frames: the first.
-- Size: resized with antialiasing (bicubic). "crop" keeps the largest centred square, "pad" the
-  whole image on black, "stretch" the whole image without its aspect.
+- Size: resized with antialiasing (bicubic). "crop" keeps the largest centred part of
+  the wanted aspect, "pad" the whole image on black, "stretch" the whole image without its aspect.
 """
 
 import errno
@@ -25,6 +25,7 @@ from hundredfold.data._depths import eight_bit, need_known_planes, significant_b
 from hundredfold.data._formats import FORMATS, register
 from hundredfold.data._opening import read_bytes
 from hundredfold.errors import DataError
+from hundredfold.size import Size, SizeLike
 
 MOST_PIXELS = 50_000_000
 _EXIF = 16 * 2**10  # bytes of an EXIF block from which its tags are checked
@@ -40,25 +41,29 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SWAPS = [_TURNS[tag] for tag in (5, 6, 7, 8)]  # height and width
 
 
 Picture: TypeAlias = Path | Member | bytes | Image.Image | NDArray[np.uint8]
 Resize: TypeAlias = Literal["crop", "pad", "stretch"]
 
 
-def decode(file: Picture, size: int, name: str = "", resize: Resize = "crop") -> NDArray[np.uint8]:
-    """Return an image as (size, size, 3) uint8.
+def decode(
+    file: Picture, size: SizeLike, name: str = "", resize: Resize = "crop"
+) -> NDArray[np.uint8]:
+    """Return an image as (height, width, 3) uint8.
 
     file: a path, a member of an archive, the bytes of a file, a PIL image, or an array of uint8
           pixels: (height, width, 3) or, grey, (height, width).
-    size: height and width of the result in pixels.
+    size: of the result in pixels, a number for a square; see `Size.of`.
     name: the image's name in errors; "" takes the path.
-    resize: how an image that is no square becomes one: "crop" its centred square, "pad" it with
-          black, "stretch" it.
+    resize: what becomes of an image of another aspect: "crop" the largest centred part of the
+          wanted one, "pad" the whole with black, "stretch" it.
 
     Raises DataError for an image that is in none of FORMATS, that has more than MOST_PIXELS
     pixels, or whose file has more than MOST_BYTES bytes.
     """
+    size = Size.of(size)
     name = name or (str(file) if isinstance(file, Path | Member) else "the image")
     try:
         if isinstance(file, np.ndarray):
@@ -100,7 +105,7 @@ def quietly() -> Iterator[None]:
 
 
 def resize_of(options: Mapping[str, Any]) -> Resize:
-    """Return how a data set with these options makes squares of its images."""
+    """Return how a data set with these options resizes its images."""
     resize: Resize = options.get("resize", "crop")
     return resize
 
@@ -139,14 +144,14 @@ def _header(file: Path | Member) -> Iterator[Image.Image]:
         yield image
 
 
-def _decoded(file: Path | Member | bytes, size: int, resize: Resize) -> NDArray[np.uint8]:
+def _decoded(file: Path | Member | bytes, size: Size, resize: Resize) -> NDArray[np.uint8]:
     data = read_bytes(file)
     _bounds.need_little(data)
     with _pillow(io.BytesIO(data)) as image:
         _need_few_pixels(image)
         whole = _pixels(image)
         _bounds.need_few_scans(data, whole)
-        image.draft(None, (2 * size, 2 * size))  # a JPEG is decoded at half, quarter ... its size
+        image.draft(None, (2 * size.most, 2 * size.most))  # a JPEG: half, quarter ...
         need_known_planes(image)
         memory = _memory(image, whole)
         if memory < _bounds.LARGE:
@@ -176,12 +181,14 @@ def _memory(image: Image.Image, whole: int) -> int:
     return _pixels(image) * (4 if plain else 24) + progressive
 
 
-def _resized(image: Image.Image, size: int, resize: Resize, data: bytes = b"") -> NDArray[np.uint8]:
+def _resized(
+    image: Image.Image, size: Size, resize: Resize, data: bytes = b""
+) -> NDArray[np.uint8]:
     _need_few_pixels(image)
-    square = _SQUARES[resize](eight_bit(image, data), size)
     turn = _TURNS.get(_orientation(image))
-    square = square.transpose(turn) if turn is not None else square
-    return np.asarray(_opaque(square))
+    before = Size(size.width, size.height) if turn in _SWAPS else size
+    resized = _POLICIES[resize](eight_bit(image, data), before)
+    return np.asarray(_opaque(resized.transpose(turn) if turn is not None else resized))
 
 
 def _need_few_pixels(image: Image.Image) -> None:
@@ -199,31 +206,36 @@ def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
-def _cropped(image: Image.Image, size: int) -> Image.Image:
+def _cropped(image: Image.Image, size: Size) -> Image.Image:
+    """Return the largest centred part that has the aspect of the size."""
     width, height = image.size
-    if width == height == size:
+    if (height, width) == tuple(size):
         return image
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    kept_width = min(width, height * size.width / size.height)
+    kept_height = min(height, width * size.height / size.width)
+    left, top = (width - kept_width) / 2, (height - kept_height) / 2
+    box = (left, top, left + kept_width, top + kept_height)
+    return image.resize((size.width, size.height), Image.Resampling.BICUBIC, box=box)
 
 
-def _padded(image: Image.Image, size: int) -> Image.Image:
-    """Return the whole image in the middle of a black square."""
-    longest = max(image.size)
-    width, height = (max(1, round(side * size / longest)) for side in image.size)
+def _padded(image: Image.Image, size: Size) -> Image.Image:
+    """Return the whole image in the middle of black."""
+    width, height = image.size
+    if height * size.width >= width * size.height:
+        height, width = size.height, max(1, round(width * size.height / height))
+    else:
+        height, width = max(1, round(height * size.width / width)), size.width
     small = image.resize((width, height), Image.Resampling.BICUBIC)
-    black = Image.new("RGB", (size, size))
-    black.paste(_opaque(small), ((size - width) // 2, (size - height) // 2))
+    black = Image.new("RGB", (size.width, size.height))
+    black.paste(_opaque(small), ((size.width - width) // 2, (size.height - height) // 2))
     return black
 
 
-def _stretched(image: Image.Image, size: int) -> Image.Image:
-    return image.resize((size, size), Image.Resampling.BICUBIC)
+def _stretched(image: Image.Image, size: Size) -> Image.Image:
+    return image.resize((size.width, size.height), Image.Resampling.BICUBIC)
 
 
-_SQUARES = {"crop": _cropped, "pad": _padded, "stretch": _stretched}
+_POLICIES = {"crop": _cropped, "pad": _padded, "stretch": _stretched}
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -12,6 +12,7 @@ from hundredfold.data._image import Picture
 from hundredfold.data._types import InMemory, Labelled
 from hundredfold.errors import DataError, UsageError, did_you_mean
 from hundredfold.paths import expanded
+from hundredfold.size import PlainSize
 
 _PARTS = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
           "validation": "validation", "test": "test", "testing": "test"}  # fmt: skip
@@ -27,7 +28,7 @@ class Indexed(Protocol):
 
 
 def in_memory(
-    data: Indexed, classes: Sequence[str] | None = None, part: str = "train", size: int = 0
+    data: Indexed, classes: Sequence[str] | None = None, part: str = "train", size: PlainSize = 0
 ) -> InMemory:
     """Check images and labels in memory, and return them as parts.
 
@@ -36,7 +37,7 @@ def in_memory(
         (image, label); or a dictionary of these, {"train": ..., "test": ...}.
     classes: the class names of a run; None takes the sorted values of the labels.
     part: the part that `data` is where it is not a dictionary.
-    size: height and width in pixels of a run's images; 0 leaves it to `arrays`.
+    size: of a run's images in pixels; 0 leaves it to `arrays`.
 
     Raises UsageError for an unsupported type, and DataError for images or labels that are wrong.
     """

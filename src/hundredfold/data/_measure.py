@@ -15,7 +15,7 @@ _BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
-    """Return brightness, contrast and sharpness of an image (size, size, 3).
+    """Return brightness, contrast and sharpness of an image (height, width, 3).
 
     Brightness is the mean, contrast the standard deviation, both in [0, 255]. Sharpness is the
     mean difference of neighbouring pixels as a fraction of the contrast.

@@ -29,6 +29,7 @@ from PIL import Image
 from hundredfold import cache
 from hundredfold.data._decoding import threads
 from hundredfold.errors import DataError
+from hundredfold.size import Size, SizeLike
 
 IMAGES, INDEX, SUMS = "images.bin", "index.npy", "sums.npy"
 QUALITY = 95  # of 100; full colour resolution
@@ -37,7 +38,7 @@ _TASK = 8  # images that a thread decodes in one go
 
 
 class Packed:
-    """An array (n, size, size, 3) uint8 whose rows are decoded when they are indexed.
+    """An array (n, height, width, 3) uint8 whose rows are decoded when they are indexed.
 
     It is indexed by a number, a slice, a mask or whole numbers of any shape, and gives pixels that
     the caller owns. It is never decoded as a whole: `np.asarray` raises TypeError.
@@ -48,11 +49,12 @@ class Packed:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path, size: SizeLike) -> None:
         self._folder = folder
         self._index = np.load(folder / INDEX, allow_pickle=False)
         self.sums: NDArray[np.uint8] = np.load(folder / SUMS, allow_pickle=False)
-        self.shape = (len(self._index), size, size, 3)
+        height, width = Size.of(size)
+        self.shape = (len(self._index), height, width, 3)
         self._file = os.open(folder / IMAGES, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         weakref.finalize(self, os.close, self._file)
         self._lock = Lock()
@@ -125,7 +127,7 @@ Pixels: TypeAlias = NDArray[np.uint8] | Packed
 
 
 def encode(pixels: NDArray[np.uint8]) -> bytes:
-    """Return an image (size, size, 3) as a JPEG; equal channels stay equal."""
+    """Return an image (height, width, 3) as a JPEG; equal channels stay equal."""
     grey = bool((pixels[..., :1] == pixels).all())
     image = Image.fromarray(pixels[..., 0] if grey else pixels)
     stream = io.BytesIO()
@@ -134,7 +136,7 @@ def encode(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def decoded(data: bytes) -> NDArray[np.uint8]:
-    """Return the pixels (size, size, 3) of a JPEG that `encode` made."""
+    """Return the pixels (height, width, 3) of a JPEG that `encode` made."""
     with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
         return np.asarray(image.convert("RGB"))
 

@@ -18,6 +18,7 @@ from hundredfold.data._packed import encode
 from hundredfold.data._rows import Rows
 from hundredfold.data._types import Split
 from hundredfold.errors import DataError, HundredfoldWarning, UsageError, did_you_mean
+from hundredfold.size import Size
 
 STORES = ("auto", "pixels", "jpeg")
 _SEEN = ("train", "validation")  # parts that training reads
@@ -29,14 +30,14 @@ Labelled = list[tuple[_walk.Entry, int]]
 class Parts:
     """The parts of a listing as they are decoded.
 
-    cache: its folder. classes: their names, by index. size: height and width in pixels. packed:
+    cache: its folder. classes: their names, by index. size: of the images in pixels. packed:
     whether images are kept as JPEGs. keys: cache key of each part, once it is known.
     """
 
     cache: Path
     listing: Listing
     classes: tuple[str, ...]
-    size: int
+    size: Size
     resize: Resize = "crop"
     packed: bool = False
     keys: dict[str, str] = field(default_factory=dict, compare=False)
@@ -96,7 +97,8 @@ class Parts:
         """Return the cache key of a part: path, label, size and times of every file."""
         if part in self.keys:
             return self.keys[part]
-        facts: list[object] = [self.size] if self.resize == "crop" else [self.size, self.resize]
+        size = self.size.plain
+        facts: list[object] = [size] if self.resize == "crop" else [size, self.resize]
         names = _walk.names(self.listing.root, (file for file, _ in files))
         with _files.reading():
             for name, (file, label) in zip(names, files, strict=True):

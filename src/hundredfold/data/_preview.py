@@ -14,7 +14,7 @@ _GAP = 2  # pixels
 
 
 def examples(split: Split, rows: int, columns: int) -> NDArray[np.uint8]:
-    """Return (rows, columns, size, size, 3): a row has images of one class.
+    """Return (rows, columns, height, width, 3): a row has images of one class.
 
     The classes are spread evenly over all classes. A class of few images repeats them.
     """
@@ -26,7 +26,7 @@ def examples(split: Split, rows: int, columns: int) -> NDArray[np.uint8]:
 
 
 def save_grid(cells: NDArray[np.uint8], file: Path) -> None:
-    """Write (rows, columns, size, size, 3) as a PNG, enlarged to whole pixels, on white."""
+    """Write (rows, columns, height, width, 3) as a PNG, enlarged to whole pixels, on white."""
     scale = max(1, -(-_CELL // cells.shape[2]))
     large = cells.repeat(scale, axis=2).repeat(scale, axis=3)
     padded = np.pad(large, ((0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0)), constant_values=255)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hundredfold.data import _packed
 from hundredfold.errors import DataError
+from hundredfold.size import Size, SizeLike, plain
 
 _READ = 1024  # images
 
@@ -20,15 +21,15 @@ class Rows:
     """The decoded images of a part.
 
     labels: (n,), class indices.
-    size:   height and width in pixels.
-    blocks: arrays (b, size, size, 3) uint8; together n images, minus those in `bad`.
+    size:   of the images in pixels.
+    blocks: arrays (b, height, width, 3) uint8; together n images, minus those in `bad`.
     names:  one file name per label, or ().
     bad:    row -> why it has no image; complete only when all blocks have been read.
     jpegs:  blocks of JPEGs of that size, in place of `blocks`; None where there are none.
     """
 
     labels: NDArray[np.int64]
-    size: int
+    size: SizeLike
     blocks: Iterable[NDArray[np.uint8]]
     names: tuple[str, ...] = ()
     bad: Mapping[int, str] = field(default_factory=dict)
@@ -55,7 +56,7 @@ def write(folder: Path, rows: Rows) -> dict[str, Any]:
     )
     return {
         "digest": digest,
-        "packed": rows.size if sums is not None else 0,
+        "packed": plain(rows.size) if sums is not None else 0,
         "names": [rows.names[row] for row in kept] if rows.names else [],
         "left_out": [(rows.names[row], reason) for row, reason in sorted(rows.bad.items())],
     }
@@ -77,22 +78,22 @@ def _write_pixels(file: Path, rows: Rows) -> int:
     return count
 
 
-def _write_header(stream: IO[bytes], count: int, size: int) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+def _write_header(stream: IO[bytes], count: int, size: SizeLike) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, *Size.of(size), 3)}
     np.lib.format.write_array_header_1_0(stream, header)
 
 
-def pixels_digest(pixels: NDArray[np.uint8], labels: NDArray[np.int64], size: int) -> str:
-    """Return the sha256 hex of images (n, size, size, 3) and their labels."""
-    total = hashlib.sha256(f"{len(labels)} {size}".encode())
+def pixels_digest(pixels: NDArray[np.uint8], labels: NDArray[np.int64], size: SizeLike) -> str:
+    """Return the sha256 hex of images (n, height, width, 3) and their labels."""
+    total = hashlib.sha256(f"{len(labels)} {plain(size)}".encode())
     for start in range(0, len(pixels), _READ):
         total.update(np.ascontiguousarray(pixels[start : start + _READ]).data)
     total.update(labels.data)
     return total.hexdigest()
 
 
-def _packed_digest(sums: NDArray[np.uint8], labels: NDArray[np.int64], size: int) -> str:
-    total = hashlib.sha256(f"packed {len(labels)} {size}".encode())
+def _packed_digest(sums: NDArray[np.uint8], labels: NDArray[np.int64], size: SizeLike) -> str:
+    total = hashlib.sha256(f"packed {len(labels)} {plain(size)}".encode())
     total.update(sums.data)
     total.update(labels.data)
     return total.hexdigest()

@@ -1,7 +1,7 @@
 """Decoded images in the cache: written once and atomically, then memory-mapped read-only.
 
     cache/data/<group>/<key>/   one part of a data set
-        pixels.npy              (n, size, size, 3) uint8; or images.bin, see `_packed`
+        pixels.npy              (n, height, width, 3) uint8; or images.bin, see `_packed`
         labels.npy              (n,) int64
         about.json              sha256 of these files; digest, file names and files left out
 
@@ -23,6 +23,7 @@ from hundredfold.cache import Store
 from hundredfold.data._packed import IMAGES, Packed, Pixels
 from hundredfold.data._rows import Rows, write
 from hundredfold.data._types import Split
+from hundredfold.size import PlainSize, Size
 
 KEPT = 4  # versions of a part that stay in the cache
 _MOST_BYTES = 4 * 2**30  # of pixels; more are kept as JPEGs
@@ -42,7 +43,7 @@ class Part:
     digest: str
     names: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...] = ()
-    packed: int = 0
+    packed: PlainSize = 0
 
     def open(self) -> Split:
         """Map the pixels, or open the packed images, and read the labels."""
@@ -75,11 +76,11 @@ def exists(cache: Path, group: str, key: str) -> bool:
     return store.path(store.key(key)).is_dir()
 
 
-def is_large(cache: Path, images: int, size: int) -> bool:
+def is_large(cache: Path, images: int, size: Size) -> bool:
     """Return whether the pixels of images would take too much of the disk that the cache is on."""
     folder, _ = machine.nearest_folder(cache)
     free = shutil.disk_usage(folder).free
-    return images * size * size * 3 > min(_MOST_BYTES, _MOST_OF_DISK * free)
+    return images * size.area * 3 > min(_MOST_BYTES, _MOST_OF_DISK * free)
 
 
 def _store(cache: Path, group: str) -> Store:

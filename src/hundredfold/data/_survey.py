@@ -15,6 +15,7 @@ from hundredfold.data._listing import Files, Listing
 from hundredfold.data._subset import drawn
 from hundredfold.data._types import Source
 from hundredfold.data._walk import Entry, names, size_and_times
+from hundredfold.size import SizeLike
 
 _SAMPLED = 256  # files whose headers are read, or that are decoded at most
 
@@ -27,7 +28,7 @@ class Survey:
     bytes:  size of all files together.
     sizes:  (width, height) in pixels of a sample of training images, from their headers.
     sample: training files, spread over the classes, that `decode_rate` reads.
-    resize: what becomes of an image that is no square.
+    resize: what becomes of an image of another aspect.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -72,7 +73,7 @@ def survey(options: Mapping[str, Any], source: Source) -> Survey:
     return Survey(counts, total, tuple(_sizes.shapes(sample)), sample, resize_of(options))
 
 
-def decode_rate(survey: Survey, size: int, seconds: float) -> float:
+def decode_rate(survey: Survey, size: SizeLike, seconds: float) -> float:
     """Measure images per second of decoding files to `size` pixels, with the threads of decoding.
 
     seconds: when the measurement ends, except that a few images a thread are always decoded.

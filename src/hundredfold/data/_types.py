@@ -14,6 +14,7 @@ from hundredfold.data._image import Picture
 from hundredfold.data._packed import Pixels
 from hundredfold.data._tables import is_table
 from hundredfold.paths import expanded
+from hundredfold.size import PlainSize, Size
 
 
 def _folder() -> Path | None:
@@ -43,12 +44,12 @@ class InMemory:
 
     parts:   "train", and optionally "validation" and "test".
     classes: class names, by index.
-    size:    height and width in pixels of a run's images; 0 leaves it to `arrays`.
+    size:    of a run's images in pixels; 0 leaves it to `arrays`.
     """
 
     parts: Mapping[str, Labelled]
     classes: tuple[str, ...]
-    size: int = 0
+    size: PlainSize = 0
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class DataSet:
     """A data set whose parts are opened on demand, so that training never reads the test part.
 
     superclass_of: index in `superclasses` for each class; both are () without superclasses.
-    size:          height and width of every image in pixels.
+    size:          of every image in pixels.
     digest:        sha256 over pixels, labels and class names of the training part and, where
                    there is one, the validation part.
     parts:         "train", and optionally "validation" and "test"; each call opens the part.
@@ -136,7 +137,7 @@ class DataSet:
     classes: tuple[str, ...]
     superclasses: tuple[str, ...]
     superclass_of: tuple[int, ...]
-    size: int
+    size: Size
     digest: str
     parts: Mapping[str, Callable[[], Split]]
     bundled: bool = False

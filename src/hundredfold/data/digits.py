@@ -15,21 +15,24 @@ from hundredfold.data import _store
 from hundredfold.data._rows import Rows
 from hundredfold.data._split import stratified
 from hundredfold.data._types import DataSet, Source
-from hundredfold.spec import Range
+from hundredfold.size import PlainSize, Size
+from hundredfold.spec import Sides
 
 TEST_FRACTION = 0.2  # split with seed 0, always: 1,438 training and 359 test images
 _CLASSES = tuple(str(digit) for digit in range(10))
 
 
-def digits(source: Source, *, size: Annotated[int, Range(8, 512)] = 32) -> DataSet:
-    """Load ten classes of handwritten digits, enlarged to size x size x 3.
+def digits(source: Source, *, size: Annotated[PlainSize, Sides(8, 512)] = 32) -> DataSet:
+    """Load ten classes of handwritten digits, enlarged to height x width x 3.
 
-    size: height and width, 8 to 512 pixels; the grey 8x8 original is enlarged bicubically.
+    size: height and width, each 8 to 512 pixels, or "HEIGHTxWIDTH"; the grey 8x8 original is
+        enlarged bicubically.
     """
+    pixels = Size.of(size)
 
     def part(test: bool) -> _store.Part:
-        group, key = f"digits/{'test' if test else 'train'}", f"digits size={size} test={test}"
-        return _store.prepare(source.cache, group, key, lambda: _decode(size, test))
+        group, key = f"digits/{'test' if test else 'train'}", f"digits size={pixels} test={test}"
+        return _store.prepare(source.cache, group, key, lambda: _decode(pixels, test))
 
     train = part(test=False)
     return DataSet(
@@ -37,7 +40,7 @@ def digits(source: Source, *, size: Annotated[int, Range(8, 512)] = 32) -> DataS
         classes=_CLASSES,
         superclasses=(),
         superclass_of=(),
-        size=size,
+        size=pixels,
         digest=_store.digest([train], _CLASSES),
         parts={"train": train.open, "test": lambda: part(test=True).open()},
         bundled=True,
@@ -45,7 +48,7 @@ def digits(source: Source, *, size: Annotated[int, Range(8, 512)] = 32) -> DataS
     )
 
 
-def _decode(size: int, test: bool) -> Rows:
+def _decode(size: Size, test: bool) -> Rows:
     originals, labels = _originals()
     rows = stratified(labels, TEST_FRACTION, seed=0)[int(test)]
     return Rows(labels[rows], size, (_enlarged(grey, size)[None] for grey in originals[rows]))
@@ -58,9 +61,9 @@ def _originals() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         return arrays["images"], arrays["labels"].astype(np.int64)
 
 
-def _enlarged(grey: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Return an (8, 8) image in 0..16 as (size, size, 3) in 0..255."""
+def _enlarged(grey: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Return an (8, 8) image in 0..16 as (height, width, 3) in 0..255."""
     image = Image.fromarray((grey * (255 / 16)).astype(np.float32))
-    enlarged = np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
+    enlarged = np.asarray(image.resize((size.width, size.height), Image.Resampling.BICUBIC))
     pixels = np.clip(enlarged.round(), 0, 255).astype(np.uint8)
     return np.repeat(pixels[:, :, None], 3, axis=2)

@@ -24,6 +24,7 @@ from hundredfold.data._listing import Listing
 from hundredfold.data._parts import Parts
 from hundredfold.data._types import DataSet, Source, Split
 from hundredfold.errors import DataError, UsageError
+from hundredfold.size import Size
 from hundredfold.spec import BelowOne, PixelsOrAuto, Range
 
 
@@ -43,10 +44,10 @@ def image_folder(
 ) -> DataSet:
     """Load JPEG, PNG, WebP, AVIF, BMP, GIF or TIFF files of the folder, archive or table given.
 
-    size: height and width in pixels, 8 to 1024; 0 takes the shorter side of half of the images,
-        at most 64.
-    resize: what becomes of an image that is no square: "crop" its centred square, "pad" it with
-        black, "stretch" it.
+    size: height and width in pixels, each 8 to 1024, or "HEIGHTxWIDTH"; 0 takes the shorter side of
+        half of the images, at most 64.
+    resize: what becomes of an image of another aspect: "crop" the largest centred part, "pad" the
+        whole with black, "stretch" it.
     image_column, label_column: columns of a table; "" finds them by their contents and names.
     label_pattern: labels in file names, "{label}_*" for cat_1.jpg, in a folder without classes.
     group: a column of the table, or a pattern such as "{group}_*": a patient, video or scene,
@@ -66,17 +67,17 @@ def image_folder(
     options = _sources.Options(
         image_column, label_column, label_pattern, group, test, labels, subset
     )
-    return _loaded(source, options, size, resize, store)
+    return _loaded(source, options, Size.of(size), resize, store)
 
 
 def _loaded(
-    source: Source, options: _sources.Options, size: int, resize: Resize, store: str
+    source: Source, options: _sources.Options, size: Size, resize: Resize, store: str
 ) -> DataSet:
     folder, source, options = _located(source, options)
     with _files.reading():
         listing = _sources.listed(source, options)
         _scan.need_classes(listing.read("train"), listing.where["train"])
-        size = size or _sizes.automatic(listing)
+        size = size or Size.of(_sizes.automatic(listing))
     names = tuple(listing.read("train"))
     parts = Parts(source.cache, listing, names, size, resize).stored(store)
     ready = {name: parts.decoded(name) for name in parts.seen()}
@@ -92,7 +93,7 @@ def _loaded(
         notes=_notes.of_listing(
             listing, _notes.notes(source.cache, folder, ready, names, listing.all("train"))
         ),
-        resolved={"size": size, "labels": options.labels},
+        resolved={"size": size.plain, "labels": options.labels},
         paths=_paths(source, options),
     )
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from hundredfold.data import _store
 from hundredfold.data._rows import Rows
 from hundredfold.data._types import DataSet, Source
-from hundredfold.spec import Fraction, Range
+from hundredfold.size import PlainSize, Size
+from hundredfold.spec import Fraction, Range, Sides
 
-Plane = NDArray[np.floating[Any]]  # (b, size, size)
+Plane = NDArray[np.floating[Any]]  # (b, height, width)
 
 COLOURS: Mapping[str, tuple[float, float, float]] = {
     "red": (0.95, 0.25, 0.2),
@@ -91,23 +92,24 @@ _CLASSES = tuple(f"{colour} {shape}" for shape in SHAPES for colour in COLOURS)
 def shapes(
     source: Source,
     *,
-    size: Annotated[int, Range(8, 512)] = 32,
+    size: Annotated[PlainSize, Sides(8, 512)] = 32,
     classes: Annotated[int, Range(2, 100)] = 100,
     images: Annotated[int, Range(1, 100_000)] = 50,
     noise: Fraction = 0.1,
 ) -> DataSet:
     """Generate the first `classes` of 100 classes, with `images` training images each.
 
-    size:    height and width, 8 to 512 pixels.
+    size:    height and width, each 8 to 512 pixels, or "HEIGHTxWIDTH".
     classes: number of classes, 2 to 100.
     images:  training images per class; the test part has a fifth as many, at least one.
     noise:   largest deviation of a pixel, as a fraction of full brightness, in [0, 1].
     """
+    pixels = Size.of(size)
 
     def part(name: str, count: int) -> _store.Part:
-        key = f"shapes {name} {size=} {classes=} {count=} {noise=}"
+        key = f"shapes {name} size={pixels} {classes=} {count=} {noise=}"
         seed = int(name == "test")
-        decode = partial(_decode, size, classes, count, float(noise), seed)
+        decode = partial(_decode, pixels, classes, count, float(noise), seed)
         return _store.prepare(source.cache, f"shapes/{name}", key, decode)
 
     train, kinds, colours = part("train", images), tuple(SHAPES), len(COLOURS)
@@ -116,22 +118,22 @@ def shapes(
         classes=_CLASSES[:classes],
         superclasses=kinds[: -(-classes // colours)],
         superclass_of=tuple(i // colours for i in range(classes)),
-        size=size,
+        size=pixels,
         digest=_store.digest([train], _CLASSES[:classes]),
         parts={"train": train.open, "test": lambda: part("test", max(images // 5, 1)).open()},
         bundled=True,
     )
 
 
-def _decode(size: int, classes: int, count: int, noise: float, seed: int) -> Rows:
+def _decode(size: Size, classes: int, count: int, noise: float, seed: int) -> Rows:
     labels = np.tile(np.arange(classes), count)
     return Rows(labels, size, _blocks(labels, size, noise, np.random.PCG64(seed)))
 
 
 def _blocks(
-    labels: NDArray[np.int64], size: int, noise: float, bits: np.random.PCG64
+    labels: NDArray[np.int64], size: Size, noise: float, bits: np.random.PCG64
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield blocks of images (b, size, size, 3) in the order of the labels."""
+    """Yield blocks of images (b, height, width, 3) in the order of the labels."""
     for start in range(0, len(labels), _BLOCK):
         block_labels = labels[start : start + _BLOCK]
         images = _drawn(block_labels, size, _uniform(bits, (8, len(block_labels), 1, 1)))
@@ -139,14 +141,14 @@ def _blocks(
         yield (np.clip(images + grain, 0, 1) * 255).astype(np.uint8)
 
 
-def _drawn(labels: NDArray[np.int64], size: int, draws: NDArray[np.float32]) -> Plane:
-    """Return images (b, size, size, 3) in [0, 1]; `draws` (8, b, 1, 1) are in [0, 1)."""
+def _drawn(labels: NDArray[np.int64], size: Size, draws: NDArray[np.float32]) -> Plane:
+    """Return images (b, height, width, 3) in [0, 1]; `draws` (8, b, 1, 1) are in [0, 1)."""
     across, down, radius, slant, light, *ground = draws
-    radius = size * (0.26 + 0.16 * radius)
-    grid = np.arange(size, dtype=np.float32) + np.float32(0.5)
-    room = size / 2 - radius
-    x = (grid[None, None, :] - size / 2 - (2 * across - 1) * room) / radius
-    y = (grid[None, :, None] - size / 2 - (2 * down - 1) * room) / radius
+    radius = size.least * (0.26 + 0.16 * radius)
+    ys, xs = (np.arange(side, dtype=np.float32) + np.float32(0.5) for side in size)
+    middle_y, middle_x = size.height / 2, size.width / 2
+    x = (xs[None, None, :] - middle_x - (2 * across - 1) * (middle_x - radius)) / radius
+    y = (ys[None, :, None] - middle_y - (2 * down - 1) * (middle_y - radius)) / radius
     turn = (slant - 0.5) * 0.5  # radians: up to 14 degrees either way
     x, y = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
     inside = np.empty_like(x, dtype=np.float32)

@@ -13,7 +13,7 @@ _BLOCK = 1000
 
 
 class Images(Protocol):
-    """Images (m, size, size, 3) uint8: an array, or what is indexed like one."""
+    """Images (m, height, width, 3) uint8: an array, or what is indexed like one."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -26,13 +26,14 @@ def thumbnails(pixels: Images, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
 
     rows: (n,), indices of the images.
     """
-    size = pixels.shape[1]
+    height, width = pixels.shape[1:3]
     small = np.empty((len(rows), SIDE, SIDE, 3), np.uint8)
     for start in range(0, len(rows), _BLOCK):
         block = pixels[rows[start : start + _BLOCK]]
-        if size != SIDE:
-            down = np.tensordot(_areas(size), block.astype(np.float32), (1, 1))  # (32, n, size, 3)
-            both = np.tensordot(_areas(size), down, (1, 2))  # (32 across, 32 down, n, 3)
+        if (height, width) != (SIDE, SIDE):
+            floats = block.astype(np.float32)
+            down = np.tensordot(_areas(height), floats, (1, 1))  # (32, n, width, 3)
+            both = np.tensordot(_areas(width), down, (1, 2))  # (32 across, 32 down, n, 3)
             block = (both.transpose(2, 1, 0, 3) + 0.5).astype(np.uint8)
         small[start : start + _BLOCK] = block
     return small

@@ -13,24 +13,25 @@ from torch.overrides import TorchFunctionMode
 from hundredfold import machine, wording
 from hundredfold.compute.norms import protect
 from hundredfold.errors import CheckError, UsageError, shortened
+from hundredfold.size import Size, SizeLike
 from hundredfold.spec import Part, part
 
 PACKAGE = "hundredfold.models"
 _COPIES = 3  # of the parameters that training holds at least
 
 
-def build(model: Part | str, *, classes: int, size: int, seed: int) -> nn.Module:
+def build(model: Part | str, *, classes: int, size: SizeLike, seed: int) -> nn.Module:
     """Build a network in training mode; the seed alone determines its weights.
 
     classes: number of logits, at least 2.
-    size: height and width of the images in pixels, for models with a parameter `size`.
+    size: of the images, for models with a parameter `size`: a number of pixels, or a `Size`.
 
     Weights are in channels-last memory. The global generator keeps its state.
     Raises UsageError for an unknown model or option, or a value out of range.
     """
     if classes < 2:
         raise UsageError(f"a classifier needs at least 2 classes, not {classes}")
-    if size < 1:
+    if Size.of(size).least < 1:
         raise UsageError(f"images need a size of at least 1 pixel, not {size}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would reach the GPUs too
@@ -38,18 +39,19 @@ def build(model: Part | str, *, classes: int, size: int, seed: int) -> nn.Module
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def make(model: Part | str, classes: int, size: int) -> nn.Module:
+def make(model: Part | str, classes: int, size: SizeLike) -> nn.Module:
     """Build a network with weights from the global generator.
 
     A constant channel passes no gradient through normalisation (`compute.norms`).
-    A user's own function takes the number of classes, and the size if it has a parameter `size`.
+    A user's own function takes the number of classes, and the size if it has a parameter `size`: a
+    number of pixels, or (height, width) where they differ.
     Raises UsageError where it returns anything but an nn.Module, and CheckError where the memory
     cannot hold a network that ships, its gradients and one average of them.
     """
     model = model if isinstance(model, Part) else part(model, PACKAGE)
     if model.own is None and torch.empty(0).device.type != "meta":
-        _need_memory(model, classes, size)
-    arguments = {"classes": classes, "size": size}
+        _need_memory(model, classes, Size.of(size))
+    arguments = {"classes": classes, "size": Size.of(size)}
     if model.own is None:
         network = model.resolve()(**{name: arguments[name] for name in model.signature.handed})
     else:
@@ -61,7 +63,7 @@ def make(model: Part | str, classes: int, size: int) -> nn.Module:
     return protect(network)
 
 
-def _need_memory(model: Part, classes: int, size: int) -> None:
+def _need_memory(model: Part, classes: int, size: Size) -> None:
     parameters = _parameters(model, classes, size)
     needed, free = _COPIES * 4 * parameters, machine.free_memory()
     if needed > free:
@@ -74,21 +76,21 @@ def _need_memory(model: Part, classes: int, size: int) -> None:
 
 
 @cache
-def _parameters(model: Part, classes: int, size: int) -> int:
+def _parameters(model: Part, classes: int, size: Size) -> int:
     """Return the number of a network's parameters, counted on the meta device."""
     with torch.random.fork_rng(devices=[]), without_weights():
         return sum(p.numel() for p in make(model, classes, size).parameters())
 
 
-def _own(model: Part, classes: int, size: int) -> Any:
+def _own(model: Part, classes: int, size: SizeLike) -> Any:
     assert model.own is not None
     if isinstance(model.own.value, nn.Module):
         return copy.deepcopy(model.own.value)  # training changes the copy's weights only
     wants_size = "size" in model.signature.handed
-    return model.resolve()(classes, size) if wants_size else model.resolve()(classes)
+    return model.resolve()(classes, Size.of(size).given) if wants_size else model.resolve()(classes)
 
 
-def outline(model: Part | str, *, classes: int, size: int) -> nn.Module:
+def outline(model: Part | str, *, classes: int, size: SizeLike) -> nn.Module:
     """Build a network on the meta device: shapes without memory, fast to count."""
     with without_weights():
         return build(model, classes=classes, size=size, seed=0)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from hundredfold.compute.convolution import Conv2d
 from hundredfold.compute.norms import BatchNorm2d
 from hundredfold.errors import UsageError
+from hundredfold.size import Size, SizeLike
 
 Stem = Literal["cifar", "imagenet"]
 
@@ -80,18 +81,18 @@ def pad_shortcut(images: Tensor, channels: int, stride: int) -> Tensor:
     return F.pad(kept, (0, 0, 0, 0, 0, channels - images.shape[1]))
 
 
-def stem_for(stem: Literal["auto", "cifar", "imagenet"], size: int) -> Stem:
-    """Resolve "auto": "cifar" (a 3x3 convolution) below 96 pixels, else "imagenet"."""
+def stem_for(stem: Literal["auto", "cifar", "imagenet"], size: SizeLike) -> Stem:
+    """Resolve "auto": "cifar" (a 3x3 convolution) below 96 pixels a side, else "imagenet"."""
     if stem != "auto":
         return stem
-    return "imagenet" if size >= 96 else "cifar"
+    return "imagenet" if Size.of(size).least >= 96 else "cifar"
 
 
-def need_size(model: str, size: int, least: int) -> None:
-    """Raise UsageError if size < least, the smallest image for the model's poolings (pixels)."""
-    if size < least:
+def need_size(model: str, size: SizeLike, least: int) -> None:
+    """Raise UsageError if a side is below `least`, which the model's poolings need (pixels)."""
+    if Size.of(size).least < least:
         raise UsageError(
-            f"{model} needs images of at least {least} pixels, not {size}",
+            f"{model} needs images of at least {least} pixels, not {Size.of(size)}",
             remedy="resnet and wrn take any size",
         )
 

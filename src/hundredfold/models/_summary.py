@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from hundredfold.size import Size, SizeLike
+
 _LABELS = {
     "Conv2d": "conv",
     "Linear": "dense",
@@ -55,9 +57,9 @@ class Stage:
 
 @dataclass(frozen=True)
 class Summary:
-    """Parameters and multiply-accumulates of a network for one image of size x size pixels."""
+    """Parameters and multiply-accumulates of a network for one image of a size."""
 
-    size: int
+    size: Size
     parameters: int
     macs: int
     layers: tuple[Layer, ...]
@@ -69,7 +71,7 @@ class Summary:
         stages = [stage for stage in self.stages if stage.contents]
         width = max([len(stage.contents) for stage in stages], default=6)
         lines = [f"{'output':<18}{'layers':<{width}}{'parameters':>13}{'MACs':>16}"]
-        lines.append(f"{_shape((3, self.size, self.size)):<18}image")
+        lines.append(f"{_shape((3, *self.size)):<18}image")
         for stage in stages:
             bar = "█" * round(16 * stage.macs / max(self.macs, 1))
             row = f"{_shape(stage.output):<18}{stage.contents:<{width}}{stage.parameters:>13,}"
@@ -79,11 +81,11 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         """Return plain dicts, lists and numbers, with the diagram."""
-        return asdict(self) | {"diagram": self.diagram}
+        return asdict(self) | {"size": self.size.plain, "diagram": self.diagram}
 
 
-def summary(model: nn.Module, size: int) -> Summary:
-    """Count one forward pass of an image of size x size pixels, without arithmetic.
+def summary(model: nn.Module, size: SizeLike) -> Summary:
+    """Count one forward pass of an image of a size in pixels, without arithmetic.
 
     A batch of 0 images passes through the network, which yields every shape. The model stays as
     it is; it may be on the meta device. Raises RuntimeError where the network does not accept
@@ -93,7 +95,7 @@ def summary(model: nn.Module, size: int) -> Summary:
     with _recording(model, layers), _evaluating(model), torch.no_grad():
         functional_call(model, _allocated(model), (_images(model, size),))
     return Summary(
-        size=size,
+        size=Size.of(size),
         parameters=sum(p.numel() for p in model.parameters()),
         macs=sum(layer.macs for layer in layers),
         layers=tuple(layers),
@@ -101,9 +103,9 @@ def summary(model: nn.Module, size: int) -> Summary:
     )
 
 
-def _images(model: nn.Module, size: int) -> Tensor:
+def _images(model: nn.Module, size: SizeLike) -> Tensor:
     device = next((p.device for p in model.parameters() if not p.is_meta), None)
-    return torch.empty((0, 3, size, size), dtype=torch.uint8, device=device)
+    return torch.empty((0, 3, *Size.of(size)), dtype=torch.uint8, device=device)
 
 
 def _allocated(model: nn.Module) -> dict[str, Tensor]:

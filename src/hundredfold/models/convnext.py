@@ -28,6 +28,7 @@ from hundredfold.compute.convolution import Conv2d
 from hundredfold.compute.norms import LayerNorm
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, need_size, stem_for
+from hundredfold.size import Size
 from hundredfold.spec import Range
 
 _BLOCKS = (3, 3, 9, 3)
@@ -107,7 +108,7 @@ class ConvNeXt(Grouped):
 
 def convnext(
     classes: int,
-    size: int,
+    size: Size,
     *,
     width: Annotated[int, Range(1, 2048)] = 96,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",

@@ -37,6 +37,7 @@ from torch import Tensor, nn
 from hundredfold.compute.dropout import Dropout
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, conv, initialise, need_size, stem_for
+from hundredfold.size import Size
 from hundredfold.spec import BelowOne, Range
 
 _IMAGENET = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
@@ -142,7 +143,7 @@ def _stem(channels: int, stem: Literal["cifar", "imagenet"]) -> nn.Sequential:
 
 def densenet(
     classes: int,
-    size: int,
+    size: Size,
     *,
     depth: Annotated[int, Range(10, 1000, step=6, also=(121, 169, 201))] = 100,
     growth: Annotated[int, Range(1, 512)] | None = None,

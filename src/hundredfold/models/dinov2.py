@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from hundredfold.models._grouped import Grouped, Layer
 from hundredfold.models._layers import Scale, need_size
+from hundredfold.size import Size
 from hundredfold.spec import Range
 
 _CHANNELS, _HEADS, _PATCH, _SIDE = 384, 6, 14, 37
@@ -184,7 +185,7 @@ def _maps(tokens: Tensor) -> Tensor:
     return tokens.contiguous().transpose(1, 2).unsqueeze(3)
 
 
-def dinov2(classes: int, size: int, *, depth: Annotated[int, Range(1, 100)] = 12) -> nn.Module:
+def dinov2(classes: int, size: Size, *, depth: Annotated[int, Range(1, 100)] = 12) -> nn.Module:
     """Build DINOv2's ViT-S/14 (Oquab et al. 2023).
 
     size: at least 14 pixels; other sizes than multiples of 14 are resized to the nearest one.

@@ -28,6 +28,7 @@ from torch import nn
 
 from hundredfold.models._inverted import EfficientNet, Style
 from hundredfold.models._layers import initialise, stem_for
+from hundredfold.size import Size
 from hundredfold.spec import BelowOne
 
 _STYLE = Style(partial(nn.SiLU, inplace=True), 1e-5, same_padding=False, excited=True)
@@ -35,7 +36,7 @@ _STYLE = Style(partial(nn.SiLU, inplace=True), 1e-5, same_padding=False, excited
 
 def efficientnet(
     classes: int,
-    size: int,
+    size: Size,
     *,
     dropout: BelowOne = 0.2,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",

@@ -27,6 +27,7 @@ from torch import nn
 
 from hundredfold.models._inverted import EfficientNet, Style
 from hundredfold.models._layers import initialise, stem_for
+from hundredfold.size import Size
 from hundredfold.spec import BelowOne
 
 _STYLE = Style(partial(nn.ReLU6, inplace=True), 1e-3, same_padding=True, excited=False)
@@ -34,7 +35,7 @@ _STYLE = Style(partial(nn.ReLU6, inplace=True), 1e-3, same_padding=True, excited
 
 def efficientnet_lite(
     classes: int,
-    size: int,
+    size: Size,
     *,
     dropout: BelowOne = 0.2,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",

@@ -28,6 +28,7 @@ from hundredfold.compute.dropout import Dropout
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._inverted import Convolution
 from hundredfold.models._layers import Scale, initialise, stem_for
+from hundredfold.size import Size
 from hundredfold.spec import BelowOne, Range
 
 _GROUPS = (  # expansion, channels, blocks, stride
@@ -107,7 +108,7 @@ def _round(channels: float) -> int:
 
 def mobilenet_v2(
     classes: int,
-    size: int,
+    size: Size,
     *,
     width: Annotated[float, Range(0, 10, open_low=True)] = 1.0,
     dropout: BelowOne = 0.2,

@@ -36,6 +36,7 @@ from hundredfold.models._layers import (
     pad_shortcut,
     stem_for,
 )
+from hundredfold.size import Size
 from hundredfold.spec import OneOf
 
 _CIFAR = {20: 3, 32: 5, 44: 7, 56: 9, 110: 18, 164: 18, 1001: 111}
@@ -131,7 +132,7 @@ class PreactResNet(nn.Module):
 
 def preact_resnet(
     classes: int,
-    size: int,
+    size: Size,
     *,
     depth: Annotated[int, OneOf(18, 20, 32, 34, 44, 50, 56, 101, 110, 152, 164, 1001)] = 18,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",

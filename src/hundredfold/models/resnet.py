@@ -40,6 +40,7 @@ from hundredfold.models._layers import (
     pad_shortcut,
     stem_for,
 )
+from hundredfold.size import Size
 from hundredfold.spec import OneOf
 
 _CIFAR = (20, 32, 44, 56, 110)
@@ -156,7 +157,7 @@ class ResNet(Grouped):
 
 def resnet(
     classes: int,
-    size: int,
+    size: Size,
     *,
     depth: Annotated[int, OneOf(18, 20, 32, 34, 44, 50, 56, 101, 110, 152)] = 18,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from hundredfold.compute.convolution import Conv2d
 from hundredfold.compute.dropout import Dropout
 from hundredfold.models._layers import Scale, need_size
+from hundredfold.size import Size
 from hundredfold.spec import BelowOne
 
 
 class SimpleCNN(nn.Module):
     """Three convolutions, two poolings, two dense layers."""
 
-    def __init__(self, classes: int, size: int, dropout: float) -> None:
+    def __init__(self, classes: int, size: Size, dropout: float) -> None:
         super().__init__()
         self.scale = Scale()
         self.conv1 = Conv2d(3, 32, 3)
@@ -31,8 +32,8 @@ class SimpleCNN(nn.Module):
         self.conv3 = Conv2d(64, 64, 3)
         self.pool = nn.MaxPool2d(2)
         self.relu = nn.ReLU(inplace=True)
-        side = ((size - 2) // 2 - 2) // 2 - 2
-        self.dense1 = nn.Linear(64 * side**2, 64)
+        height, width = (((side - 2) // 2 - 2) // 2 - 2 for side in size)
+        self.dense1 = nn.Linear(64 * height * width, 64)
         self.dropout = Dropout(dropout)
         self.dense2 = nn.Linear(64, classes)
 
@@ -46,7 +47,7 @@ class SimpleCNN(nn.Module):
         return self.dense2(self.dropout(x))  # type: ignore[no-any-return]
 
 
-def simple_cnn(classes: int, size: int, *, dropout: BelowOne = 0.0) -> nn.Module:
+def simple_cnn(classes: int, size: Size, *, dropout: BelowOne = 0.0) -> nn.Module:
     """Build the tutorial network: three convolutions and two dense layers.
 
     size: at least 18 pixels.

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from hundredfold.compute.convolution import Conv2d
 from hundredfold.models._layers import NormSiLU, PoolNormSiLU, Scale, need_size
+from hundredfold.size import Size
 from hundredfold.spec import Range
 
 # channels, channels within the pair, first kernel, the pair's kernels
@@ -167,7 +168,7 @@ class SpeedNet(nn.Module):
 
 def speednet(
     classes: int,
-    size: int,
+    size: Size,
     *,
     width: Annotated[float, Range(0.125, 8)] = 1.0,
     whiten: bool = True,

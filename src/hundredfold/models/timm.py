@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hundredfold.errors import MissingError, UsageError, did_you_mean, pip_install
 from hundredfold.models._layers import Scale
+from hundredfold.size import Size
 
 
 class TimmNetwork(nn.Module):
@@ -36,7 +37,7 @@ class TimmNetwork(nn.Module):
         return int(self.network.num_features)  # type: ignore[arg-type]
 
 
-def timm(classes: int, size: int, *, name: str) -> nn.Module:
+def timm(classes: int, size: Size, *, name: str) -> nn.Module:
     """Build a network of timm by its name, such as "resnet50d.a1_in1k", without weights.
 
     Raises MissingError where timm is not installed, and UsageError for an unknown name or a size

@@ -26,6 +26,7 @@ from hundredfold.compute.convolution import Conv2d
 from hundredfold.compute.dropout import Dropout
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, initialise, need_size
+from hundredfold.size import Size
 from hundredfold.spec import BelowOne, OneOf
 
 _GROUPS = {
@@ -102,7 +103,7 @@ def _dense_head(classes: int, inputs: int, dropout: float, batch_norm: bool) -> 
 
 def vgg(
     classes: int,
-    size: int,
+    size: Size,
     *,
     depth: Annotated[int, OneOf(11, 13, 16, 19)] = 16,
     batch_norm: bool = True,
@@ -121,12 +122,14 @@ def vgg(
     need_size("vgg", size, 32)
     features = _features(depth, batch_norm)
     if head == "auto":
-        head = "imagenet" if size >= 96 else "dense"
+        head = "imagenet" if size.least >= 96 else "dense"
     if head == "imagenet":
         model = VGG(features, nn.AdaptiveAvgPool2d(7), _imagenet_head(classes, dropout))
         return initialise(model, linear_std=0.01)
     if head == "dense":
-        classifier = _dense_head(classes, 512 * (size // 32) ** 2, dropout, batch_norm)
+        classifier = _dense_head(
+            classes, 512 * (size.height // 32) * (size.width // 32), dropout, batch_norm
+        )
         return initialise(VGG(features, nn.Identity(), classifier))
     classifier = nn.Sequential(Dropout(dropout), nn.Linear(512, classes))
     return initialise(VGG(features, nn.AdaptiveAvgPool2d(1), classifier))

@@ -149,7 +149,7 @@ class TorchBench:
 
     def _prepared(self, candidate: Candidate, progress: Progress | None) -> tuple[Job, Recipe]:
         """Return the job of a candidate, and its recipe with pinned weights."""
-        self.held.forget_other_sizes(candidate.size)
+        self.held.forget_other_sizes(candidate.pixels)
         options = self.options
         recipe, weights = resolve_weights(candidate.recipe, options.source, options.weights)
         job = prepare(recipe, options, progress, weights)

@@ -18,6 +18,7 @@ from hundredfold.planner.law import IMAGES, SIZE, Kind
 from hundredfold.planner.look import Look
 from hundredfold.planner.schedule_table import choice_for
 from hundredfold.recipe import Recipe
+from hundredfold.size import NO_SIZE, PlainSize, Size, SizeLike
 from hundredfold.spec import OwnFiles
 
 SIZES = (64, 96, 128, 160, 192, 224)  # pixels at which a backbone sees images
@@ -37,15 +38,14 @@ class Wishes:
     """What the user has set.
 
     data: the recipe text of the data. changes: other recipe fields. sets: options such as
-    "model.depth=16". files: the user's own files that these name. size: pixels of the images; 0
-    is free.
+    "model.depth=16". files: the user's own files that these name. size: of the images; 0 is free.
     """
 
     data: str
     changes: Mapping[str, Any]
     sets: Sequence[str] = ()
     files: OwnFiles | None = None
-    size: int = 0
+    size: SizeLike = 0
 
     def applied(self, base: Recipe, fields: Mapping[str, Any], data: Sequence[str] = ()) -> Recipe:
         """Return a recipe with fields and options of the data, and the user's settings on top."""
@@ -55,12 +55,18 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A way to train: its recipe, the pixels that its network sees, and its training images."""
+    """A way to train: its recipe, the side of the square that its network sees, and its images."""
 
     kind: Kind
     recipe: Recipe
     size: int
     images: int
+    shape: Size = NO_SIZE  # that its network sees; `size` is of a square of as many pixels
+
+    @property
+    def pixels(self) -> Size:
+        """The size that its network sees."""
+        return self.shape or Size.of(self.size)
 
     @property
     def width(self) -> float:
@@ -74,7 +80,7 @@ class Candidate:
             "whole": f"the whole of {self.recipe.model.name}",
             "scratch": f"{self.recipe.model} from scratch",
         }[self.kind]
-        return f"{what} at {self.size} px, {self.images:,} images"
+        return f"{what} at {self.pixels} px, {self.images:,} images"
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,8 @@ class Setting:
     """What all candidates of a budget share.
 
     precision: "bf16" or "fp32". most_validation: images held out at most. backbone: its name.
-    groups: of layers of the backbone. input_size: pixels on which a run computes whose weights are
-    used; 0 for published weights.
+    groups: of layers of the backbone. input_size: on which a run computes whose weights are used; 0
+    for published weights.
     """
 
     wishes: Wishes
@@ -92,18 +98,23 @@ class Setting:
     most_validation: int = 2000
     backbone: str = "efficientnet_lite0"
     groups: int = 0
-    input_size: int = 0
+    input_size: SizeLike = 0
+
+    @property
+    def fixed(self) -> Size:
+        """The size that the user or the weights fix; 0 where it is free."""
+        return Size.of(self.input_size) or Size.of(self.wishes.size)
 
     def sizes(self) -> tuple[int, ...]:
         """Return the sizes at which a backbone may see the images, ascending."""
-        if fixed := self.input_size or self.wishes.size:
-            return (fixed,)
+        if self.fixed:
+            return (self.fixed.side,)
         most = _SHARPER * self.look.detail
         return tuple(size for size in SIZES if size <= most) or SIZES[:1]
 
     def head(self, size: int, images: int) -> Candidate:
         """Return a head on features."""
-        strategy = f"linear_probe(input_size={size}, head='best', dropout=0.0)"
+        strategy = f"linear_probe(input_size={self._shape(size)!r}, head='best', dropout=0.0)"
         return self._transfer("head", size, images, {"strategy": strategy, "epochs": 0})
 
     def upper(
@@ -120,8 +131,8 @@ class Setting:
         groups: trained, from the end. rate: of their learning rate to the head's.
         """
         strategy = (
-            f"fine_tune(groups={groups}, views={views}, input_size={size}, head='best', "
-            f"rate={rate})"
+            f"fine_tune(groups={groups}, views={views}, input_size={self._shape(size)!r}, "
+            f"head='best', rate={rate})"
         )
         mirrored = (
             "flip(probability=1.0)"
@@ -146,7 +157,9 @@ class Setting:
 
     def whole(self, size: int, images: int) -> Candidate:
         """Return the whole backbone, trained on augmented images."""
-        strategy = f"fine_tune(input_size={size}, head='best', rate=0.3, layer_decay=0.7)"
+        strategy = (
+            f"fine_tune(input_size={self._shape(size)!r}, head='best', rate=0.3, layer_decay=0.7)"
+        )
         chain = f"pad_crop(pixels={max(2, self._pixels(size) // 16)}, mode='reflect'){self._flip()}"
         return self._transfer("whole", size, images, self._by_gradient(strategy, chain))
 
@@ -156,7 +169,9 @@ class Setting:
         macs: multiply-accumulates of forward passes within the time. The network is one whose
         training has `STEPS` steps and `PASSES` passes; where there is none, it sees fewer images.
         """
-        size = self.wishes.size or max(32, min(self.look.detail, self._affordable_size(macs)))
+        size = Size.of(self.wishes.size).side or max(
+            32, min(self.look.detail, self._affordable_size(macs))
+        )
         enough = max(STEPS * _LEAST_BATCH, wanted_passes(images) * images)
         choice = choice_for(macs / max(images, STEPS * _LEAST_BATCH / PASSES))
         while _macs(choice.width, size) * enough > macs and choice.width > 0.25:
@@ -215,7 +230,7 @@ class Setting:
         }
         return Candidate(
             kind, self.wishes.applied(base, {**common, **fields}, self._data(size, images)),
-            size, images,
+            size, images, NO_SIZE if self.fixed.is_square else self.fixed,
         )  # fmt: skip
 
     def _data(self, size: int, images: int) -> list[str]:
@@ -223,8 +238,12 @@ class Setting:
         every = images >= self.look.images
         if not self._folder():
             return [] if every else [f"limit={images}"]
-        sets = [] if self.wishes.size else [f"data.size={self._pixels(size)}"]
+        sets = [] if self.wishes.size else [f"data.size={self._shape(self._pixels(size))}"]
         return sets if every else [*sets, f"data.subset={images}"]
+
+    def _shape(self, size: int) -> PlainSize:
+        """Return a size as a recipe writes it: the fixed one where that is no square."""
+        return size if self.fixed.is_square else self.fixed.plain
 
     def _pixels(self, size: int) -> int:
         """Return the pixels of decoded images: not more than the files have."""

@@ -54,7 +54,7 @@ def look(recipe: Recipe, source: Source, seconds: float) -> Look:
     rows = np.linspace(0, len(train) - 1, min(_SAMPLED, len(train))).astype(int)
     images = [np.asarray(train.pixels[row]) for row in rows]
     counts = len(train), validation, len(dataset.classes)
-    return Look(*counts, dataset.size, _detail(images), float("inf"), dataset.mirrors)
+    return Look(*counts, dataset.size.side, _detail(images), float("inf"), dataset.mirrors)
 
 
 def _own_images(survey: data.Survey, seconds: float) -> Look:
@@ -80,7 +80,7 @@ def _readable(survey: data.Survey) -> list[Picture]:
 
 def _detail(images: list[NDArray[np.uint8]]) -> int:
     """Return the smallest of size, size / 2 ... whose enlargement is almost the image itself."""
-    size = int(images[0].shape[0])
+    size = int(min(images[0].shape[:2]))
     while size // 2 >= _SMALLEST and _loss(images, size // 2) < _LOSES:
         size //= 2
     return size

@@ -25,6 +25,7 @@ from hundredfold.planner.look import look
 from hundredfold.planner.stages import Stages
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
+from hundredfold.size import Size
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
 from hundredfold.training.resolve import fit_batch, open_data, refuse_inert
@@ -151,7 +152,7 @@ def _setting(
             progress.say(f"budget     from scratch only: {error.message}")
             return setting, ["scratch"]
         if weights and weights.own:
-            own = run_size(weights.path) or seen.side
+            own = run_size(weights.path) or Size.of(seen.side)
             setting = replace(setting, input_size=own)
         setting = replace(setting, groups=groups_of(recipe.model))
         if setting.groups <= UPPER_GROUPS:

@@ -79,7 +79,7 @@ class Stages:
         for line in self.lines:
             candidate, score = line.candidate, line.score
             row: dict[str, Any] = {"stage": line.stage, "kind": candidate.kind}
-            row |= {"model": str(candidate.recipe.model), "size": candidate.size}
+            row |= {"model": str(candidate.recipe.model), "size": candidate.pixels.plain}
             row["images"] = candidate.images
             if score:
                 row |= {"accuracy": round(score.accuracy, 4), "seconds": round(score.seconds, 2)}

@@ -28,6 +28,7 @@ from hundredfold.spec._ranges import (
     PositiveFraction,
     Range,
     Rate,
+    Sides,
     Threads,
     need,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "PositiveFraction",
     "Range",
     "Rate",
+    "Sides",
     "Signature",
     "Threads",
     "bounded",

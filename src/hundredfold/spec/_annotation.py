@@ -5,12 +5,15 @@ from functools import cache
 from types import EllipsisType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+from hundredfold.size import PlainSize
 from hundredfold.spec import _ranges
 from hundredfold.spec._ranges import Limits
 
-_PLAIN: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, tuple)}
+_PLAIN: dict[str, Any] = {t.__name__: t for t in (int, float, bool, str, tuple)} | {
+    "PlainSize": PlainSize
+}
 _FORMS: dict[str, Any] = {"Literal": Literal, "Annotated": Annotated}
-_LIMITS: dict[str, Any] = {"Range": _ranges.Range, "OneOf": _ranges.OneOf}
+_LIMITS: dict[str, Any] = {"Range": _ranges.Range, "OneOf": _ranges.OneOf, "Sides": _ranges.Sides}
 _ALIASES = {name: kind for name, kind in vars(_ranges).items() if get_origin(kind) is Annotated}
 
 

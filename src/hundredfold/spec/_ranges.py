@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
 from hundredfold.errors import UsageError, shortened
+from hundredfold.size import PlainSize, Size, plain
 
 
 class Limits:
@@ -84,6 +85,30 @@ class Range(Limits):
         return ", or ".join([", ".join(map(_number, self.also)), words] if self.also else [words])
 
 
+@dataclass(frozen=True)
+class Sides(Range):
+    """Sizes of images, as `size.Size.of` reads them, whose height and width lie in the range."""
+
+    def __contains__(self, value: Any) -> bool:
+        if isinstance(value, float):
+            return False
+        return all(super(Sides, self).__contains__(side) for side in Size.of(value))
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Return pydantic's schema: the size in its one spelling, followed by the check."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(self._spelled)
+
+    def _spelled(self, value: Any) -> PlainSize:
+        if value not in self:
+            raise ValueError(str(self))
+        return plain(value)
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}, or HEIGHTxWIDTH"
+
+
 @dataclass(frozen=True, init=False)
 class OneOf(Limits):
     """One of some numbers, in ascending order."""
@@ -110,7 +135,7 @@ Rate: TypeAlias = Annotated[float, Range(0, 1_000_000)]  # a learning rate, and 
 Decay: TypeAlias = Annotated[float, Range(0, 1_000)]
 THREADS = Range(0, 1024)
 Threads: TypeAlias = Annotated[int, THREADS]
-PixelsOrAuto: TypeAlias = Annotated[int, Range(8, 1024, also=(0,))]
+PixelsOrAuto: TypeAlias = Annotated[PlainSize, Sides(8, 1024, also=(0,))]
 
 
 def _number(value: float) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hundredfold.errors import UsageError
+from hundredfold.size import PlainSize
 
 Head = Literal["random_init", "ridge", "logistic", "best"]
 QUARTERS = 4  # of the list of a network's weight tensors, counted from the input
@@ -20,7 +21,7 @@ class Strategy:
     layer_decay: factor on the rate for each further quarter from the head towards the input.
     freeze: number of quarters that are not trained, from the input on.
     groups: number of the network's last groups that are trained; 0 trains all.
-    input_size: pixels that images are resized to; 0 is the engine's choice.
+    input_size: size in pixels that images are resized to; 0 is the engine's choice.
     cut: groups of the network that are kept; 0 keeps all.
     head: initialisation of the head. views: number of fixed versions of each image whose
     outputs of the frozen part are computed once; 0 computes them for every step.
@@ -36,7 +37,7 @@ class Strategy:
     layer_decay: float = 1.0
     freeze: int = 0
     groups: int = 0
-    input_size: int = 0
+    input_size: PlainSize = 0
     cut: int = 0
     head: Head = "random_init"
     views: int = 1

@@ -19,8 +19,9 @@ def linear_probe(
 ) -> Strategy:
     """Train a head on features that are computed once for each image.
 
-    input_size: pixels that images are resized to. 0 enlarges smaller images to 128 and keeps
-        larger ones; with weights of a run it keeps every size.
+    input_size: pixels that images are resized to, one number or "HEIGHTxWIDTH". 0 enlarges
+        images of fewer pixels than 128x128 to as many, in their aspect, and keeps larger ones;
+        with weights of a run it keeps every size.
     cut: keep this many groups of the network (VGG 1 to 5; ResNet, DenseNet and ConvNeXt 1 to 4;
         MobileNetV2 and EfficientNet 1 to 7); 0 keeps all.
     head: initialisation of the head: at random, or fitted to the features by ridge or logistic

@@ -19,6 +19,7 @@ from hundredfold.data import DataSet, Pixels, Source, Split
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
+from hundredfold.size import Size
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
@@ -136,8 +137,8 @@ class Job(Protocol):
     @property
     def steps(self) -> int: ...
 
-    def image_size(self, progress: float) -> int:
-        """Return the size of training images in pixels at a progress in [0, 1)."""
+    def image_size(self, progress: float) -> Size:
+        """Return the size of training images at a progress in [0, 1)."""
         ...
 
     def learner(self, progress: Progress) -> Learner:

@@ -63,7 +63,7 @@ def job_facts(job: Job) -> dict[str, Any]:
             "classes": list(dataset.classes),
             "superclasses": list(dataset.superclasses),
             "superclass_of": list(dataset.superclass_of),
-            "size": dataset.size,
+            "size": dataset.size.plain,
             "folder": None if dataset.bundled else job.folder,
             **dataset.paths,
             "train": len(job.training.indices),

@@ -9,6 +9,7 @@ from hundredfold import data
 from hundredfold.data import DataSet, Source
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
+from hundredfold.size import NO_SIZE, Size
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
 from hundredfold.training.progress import Progress
@@ -52,8 +53,8 @@ def open_data(
     """
     chosen = recipe.data
     if weights is not None and data.sizes_itself(chosen):
-        size = strategy_size(recipe) or (weights.own and run_size(weights.path)) or _BACKBONE
-        chosen = chosen.with_options({"size": size})
+        size = strategy_size(recipe) or (run_size(weights.path) if weights.own else NO_SIZE)
+        chosen = chosen.with_options({"size": (size or Size.of(_BACKBONE)).plain})
     dataset = data.load(chosen, source)
     data.refuse_folder(dataset, source)
     resolved = {k: v for k, v in dataset.resolved.items() if chosen.options.get(k) != v}
@@ -61,9 +62,9 @@ def open_data(
     return (recipe if chosen == recipe.data else recipe.override({"data": chosen})), dataset
 
 
-def strategy_size(recipe: Recipe) -> int:
-    """Return the pixels to which a strategy resizes images; 0 leaves it to the images."""
-    return int(recipe.strategy.options.get("input_size", 0))
+def strategy_size(recipe: Recipe) -> Size:
+    """Return the size to which a strategy resizes images; 0 leaves it to the images."""
+    return Size.of(recipe.strategy.options.get("input_size", 0))
 
 
 def fit_batch(recipe: Recipe, dataset: DataSet, options: Options, progress: Progress) -> Recipe:

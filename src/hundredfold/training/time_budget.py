@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hundredfold.size import Size
+
 _CHECKS = 20  # adaptations during a training
 _INTERVALS = 5  # whose median tells how much slower steps are than planned
 _SAMPLES = 500  # points of progress at which image sizes are summed to a training's time
@@ -15,12 +17,12 @@ _TOLERANCE = 0.01  # of the budget: smaller deviations are ignored
 class StepTimes:
     """Measured times of a training.
 
-    by_size: seconds per step at each image size in pixels. size: image size as a function of
+    by_size: seconds per step at each image size. size: image size as a function of
     progress. validation: seconds of a pass over the validation images. epoch: steps per epoch.
     """
 
-    by_size: dict[int, float]
-    size: Callable[[float], int]
+    by_size: dict[Size, float]
+    size: Callable[[float], Size]
     validation: float
     epoch: int
 
@@ -96,8 +98,8 @@ class TimeBudget:
         return {"seconds": self.seconds, **self.times.to_json()}
 
 
-def restore(facts: Mapping[str, Any], size: Callable[[float], int], epoch: int) -> TimeBudget:
+def restore(facts: Mapping[str, Any], size: Callable[[float], Size], epoch: int) -> TimeBudget:
     """Return the budget of a resumed run from the result of `to_json`."""
-    by_size = {int(key): float(seconds) for key, seconds in facts["by_size"].items()}
+    by_size = {Size.of(key): float(seconds) for key, seconds in facts["by_size"].items()}
     times = StepTimes(by_size, size, float(facts["validation"]), epoch)
     return TimeBudget(float(facts["seconds"]), times)

@@ -8,6 +8,7 @@ from hundredfold import models
 from hundredfold.backbones import BACKBONES, TIMM, name_of
 from hundredfold.errors import DataError, MissingError
 from hundredfold.models.timm import tensor_names
+from hundredfold.size import NO_SIZE, Size
 from hundredfold.spec import Part
 from hundredfold.weights import _keras
 from hundredfold.weights import files as weight_files
@@ -121,8 +122,8 @@ def _compare(
     """Raise MissingError where a tensor is missing, has another shape, or is unknown."""
     actual = {name: tuple(entry.shape) for name, entry in entries.items()}
     wrong = [name for name, shape in expected.items() if actual.get(name) != shape]
-    size = run_size(file.path) if file.own else 0
-    names = _names(network, size or _SIZE)
+    size = run_size(file.path) if file.own else NO_SIZE
+    names = _names(network, size or Size.of(_SIZE))
     wrong += [name for name in actual if name not in names]
     if wrong:
         name = wrong[0]
@@ -148,8 +149,8 @@ def _need_fractions(
             raise unreadable(file.path, f"{name} holds {dtype}, no fractions")
 
 
-def _names(network: Part, size: int) -> set[str]:
-    """Return the names of a network's tensors, including its head; size: of images in pixels."""
+def _names(network: Part, size: Size) -> set[str]:
+    """Return the names of a network's tensors, including its head; size: of the images."""
     if (name_of(network) or "").startswith(TIMM):
         names = tensor_names(str(network.options["name"]))
         return {"scale.mean", "scale.std", *(f"network.{name}" for name in names)}

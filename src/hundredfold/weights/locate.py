@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hundredfold.data import Source
 from hundredfold.errors import MissingError, UsageError, shortened
 from hundredfold.paths import expanded
 from hundredfold.recipe import Recipe
+from hundredfold.size import NO_SIZE, Size
 from hundredfold.spec import Part, parse, part
 from hundredfold.weights import _header
 from hundredfold.weights._header import shown
@@ -168,12 +170,18 @@ def own_metadata(file: Path) -> dict[str, str] | None:
     return metadata if "recipe_digest" in metadata else None
 
 
-def run_size(file: Path) -> int:
-    """Return the pixels of the images that a run's network computes on; 0 where it is unknown."""
+def run_size(file: Path) -> Size:
+    """Return the size of the images that a run's network computes on; 0 where it is unknown."""
     metadata = own_metadata(file) or {}
-    texts = (metadata.get(key, "") for key in ("input_size", "size"))
-    sizes = (int(text) for text in texts if text.isdecimal() and len(text) < 6)
-    return next((size for size in sizes if 0 < size <= _LARGEST), 0)
+    sizes = (size_in(metadata, key) for key in ("input_size", "size"))
+    return next((size for size in sizes if size.within(1, _LARGEST)), NO_SIZE)
+
+
+def size_in(metadata: Mapping[str, object], key: str) -> Size:
+    """Return the size that a file of weights names; 0 where there is none, or none to be read."""
+    with suppress(UsageError):
+        return Size.of(str(metadata.get(key, 0)))
+    return NO_SIZE
 
 
 def _file(path: Path, source: Source) -> WeightsFile:

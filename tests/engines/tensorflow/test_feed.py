@@ -98,8 +98,9 @@ def test_shift_and_rotation_stay_within_their_ranges() -> None:
 
 
 @pytest.mark.parametrize("text", ["flip", "shift(horizontal=0.3)", "zoom(low=0.5)", "rotate"])
-def test_a_move_does_to_images_what_its_layer_does(text: str) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (16, 20, 20, 3), dtype=np.uint8)
+@pytest.mark.parametrize("size", [(20, 20), (14, 26)])
+def test_a_move_does_to_images_what_its_layer_does(text: str, size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, *size, 3), dtype=np.uint8)
     (move,) = _moves(text)
     state = tf.constant([3, 5])
     moved = move_images(tf.constant(pixels), [(move.draw(pixels, state), move.fill)])

@@ -65,6 +65,17 @@ def test_pytorch_reads_what_tensorflow_trained_and_the_other_way(train: Train, m
     assert [row.keys() for row in runs[0].curve] == [row.keys() for row in runs[1].curve]
 
 
+def test_rectangles_are_the_same_for_both_engines(train: Train) -> None:
+    size = ("--set", "data.size=20x28", "--augment", "flip | shift | zoom | rotate")
+    run = train("wide", "--engine", "tensorflow", *size, data="digits", epochs=1, batch=64)
+    assert run.info["data"]["size"] == "20x28"
+    split = _validation(run)
+    assert split.pixels.shape[1:3] == (20, 28)
+    for opened in (inference.open_model(run, CPU), opening.open_model(run)):
+        actual = opened.logits(split.pixels, split.indices)
+        np.testing.assert_allclose(actual, run.logits("validation"), atol=1e-4)
+
+
 def test_the_best_weights_are_restored_and_patience_ends_training(train: Train) -> None:
     options = ("--engine", "tensorflow", "--patience", "2", "--optimizer", "adam(lr=0.03)")
     run = train("a", *options, epochs=40)

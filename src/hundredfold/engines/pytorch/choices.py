@@ -11,6 +11,7 @@ from hundredfold.compute import autotune, precision
 from hundredfold.compute.replicas import split_work
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.recipe import Recipe
+from hundredfold.size import Size, SizeLike
 from hundredfold.training.options import Options
 
 
@@ -26,11 +27,10 @@ def choose_precision(
     if recipe.precision != "auto":
         return recipe.precision, f"{recipe.precision}, as the recipe says"
     batch = next(feed.epoch(0))
-    size = recipe.micro_batch or recipe.batch_size
-    key = (
-        f"{recipe.model} {recipe.strategy} {size} {batch.images.shape[-1]} {batch.labels.shape[-1]}"
-    )
-    return precision.choose(model, batch.images[:size], batch.labels[:size], cache=cache, key=key)
+    count = recipe.micro_batch or recipe.batch_size
+    pixels, classes = Size(*batch.images.shape[2:]), batch.labels.shape[-1]
+    key = f"{recipe.model} {recipe.strategy} {count} {pixels} {classes}"
+    return precision.choose(model, batch.images[:count], batch.labels[:count], cache=cache, key=key)
 
 
 def choose_algorithms(
@@ -60,7 +60,11 @@ def choose_algorithms(
     )
 
 
-def training_sizes(recipe: Recipe, size: int) -> set[int]:
-    """Return the sizes in pixels at which a recipe trains on images of `size` pixels."""
-    resolution = recipe.resolution.resolve()
-    return {resolution(progress / 100, size) for progress in range(100)}
+def training_sizes(recipe: Recipe, size: SizeLike) -> set[Size]:
+    """Return the sizes at which a recipe trains on images of `size` pixels."""
+    return {size_at(recipe, progress / 100, Size.of(size)) for progress in range(100)}
+
+
+def size_at(recipe: Recipe, progress: float, size: Size) -> Size:
+    """Return the size at which a recipe trains on images of a size, at a progress in [0, 1)."""
+    return Size.of(recipe.resolution.resolve()(progress, size.given))

@@ -70,7 +70,7 @@ class View:
 class Request:
     """Which features are needed, and what determines them.
 
-    pixels: (n, size, size, 3) of a whole part of the data set. rows: indices of the images whose
+    pixels: (n, height, width, 3) of a whole part of the data set. rows: indices of the images whose
     features are needed. channels: of the features. identity: JSON values that determine the
     features beside the view.
     """

@@ -32,7 +32,7 @@ _ORDER, _AUGMENT, _KEYS = 0, 1, 3  # independent random streams; 2 is that of th
 
 
 class Batch(NamedTuple):
-    """Images uint8 (batch, 3, size, size) channels-last; labels float32 (batch, classes)."""
+    """Images uint8 (batch, 3, height, width) channels-last; labels float32 (batch, classes)."""
 
     images: Tensor
     labels: Tensor
@@ -41,8 +41,9 @@ class Batch(NamedTuple):
 class Feed:
     """Shuffled, augmented, full batches of a training split; a context, or call `close`.
 
-    pixels: uint8 (n, size, size, 3), memory-mapped, packed or neither. labels: (n,) class indices.
-    indices: rows of the split. classes: number of classes. seed: of order and augmentation.
+    pixels: uint8 (n, height, width, 3), memory-mapped, packed or neither. labels: (n,) class
+    indices. indices: rows of the split. classes: number of classes. seed: of order and
+    augmentation.
     balanced: draw every class equally often in each epoch, see `data.balanced_order`.
     prefetch: batches prepared ahead in a thread; 0 prepares each on demand. None is 2 on a GPU or
         with fewer threads than cores, else 0 (docs/decisions/0017).
@@ -203,7 +204,7 @@ def in_order(
 ) -> Iterator[Tensor]:
     """Yield the images of a split in order, for evaluation; the last batch may be smaller.
 
-    Each is uint8 (batch, 3, size, size), channels-last.
+    Each is uint8 (batch, 3, height, width), channels-last.
     """
     pixels = _without_subclass(pixels)
     for first in range(0, len(indices), batch_size):

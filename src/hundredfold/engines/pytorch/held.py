@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hundredfold.size import Size, SizeLike
+
 Maps = NDArray[np.float16]
 Key = tuple[object, ...]
 
@@ -34,9 +36,9 @@ class Held:
             return
         self.maps[key] = np.concatenate(parts)
 
-    def forget_other_sizes(self, size: int) -> None:
+    def forget_other_sizes(self, size: SizeLike) -> None:
         """Drop the activations of images of another size."""
-        self.maps = {key: maps for key, maps in self.maps.items() if size in key}
+        self.maps = {key: maps for key, maps in self.maps.items() if Size.of(size) in key}
 
 
 def as_maps(activations: Tensor) -> Maps:

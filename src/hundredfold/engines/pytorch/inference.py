@@ -17,6 +17,8 @@ from hundredfold.errors import DataError, UsageError
 from hundredfold.inference import read_weights
 from hundredfold.recipe import PACKAGES, Recipe
 from hundredfold.run import Run
+from hundredfold.size import Size
+from hundredfold.weights.locate import size_in
 
 BATCH = 250  # images
 
@@ -31,7 +33,7 @@ def logits(
 ) -> NDArray[np.float32]:
     """Return logits (len(indices), classes) of uint8 images, in the order of `indices`.
 
-    pixels: (n, size, size, 3). The model is in evaluation mode meanwhile. Stored scores are
+    pixels: (n, height, width, 3). The model is in evaluation mode meanwhile. Stored scores are
     computed in fp32; only validation during training uses bf16.
     """
     was_training = model.training
@@ -49,7 +51,7 @@ class Opened(NamedTuple):
 
     network: nn.Module
     classes: tuple[str, ...]
-    size: int
+    size: Size
     resize: Resize = "crop"
 
     def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -80,7 +82,7 @@ def open_model(run: Run, device: torch.device) -> Opened:
         recipe = recipe.override({"engine": "pytorch", "model": str(recipe.model)})
     facts: dict[str, Any] = {}
 
-    def state(classes: int, size: int, metadata: Mapping[str, str]) -> Mapping[str, Tensor]:
+    def state(classes: int, size: Size, metadata: Mapping[str, str]) -> Mapping[str, Tensor]:
         facts.update(_facts(metadata))
         return _outline(recipe, classes, size, facts).state_dict()
 
@@ -93,12 +95,11 @@ def open_model(run: Run, device: torch.device) -> Opened:
 
 def _facts(metadata: Mapping[str, str]) -> dict[str, Any]:
     """Return the layout and input size from the metadata of a file of weights."""
-    side = metadata.get("input_size", "0")
     layout = "keras" if metadata.get("layout") == "keras" else "torchvision"
-    return {"layout": layout, "input_size": int(side) if side.isdecimal() else 0}
+    return {"layout": layout, "input_size": size_in(metadata, "input_size")}
 
 
-def _outline(recipe: Recipe, classes: int, size: int, facts: Mapping[str, Any]) -> nn.Module:
+def _outline(recipe: Recipe, classes: int, size: Size, facts: Mapping[str, Any]) -> nn.Module:
     try:
         with models.without_weights():
             return network.build(recipe, classes=classes, size=size, **facts)

@@ -18,6 +18,7 @@ from hundredfold.engines.pytorch import network
 from hundredfold.engines.pytorch.choices import (
     choose_algorithms,
     choose_precision,
+    size_at,
     training_sizes,
 )
 from hundredfold.engines.pytorch.feed import Feed
@@ -28,6 +29,7 @@ from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
 from hundredfold.optim import weighted
 from hundredfold.recipe import Recipe
+from hundredfold.size import Size
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
 from hundredfold.training.position import total_steps
@@ -75,9 +77,9 @@ class Job:
     def device_name(self) -> str:
         return device.name_of(self.device)
 
-    def image_size(self, progress: float) -> int:
-        """Return the size of training images in pixels at a progress in [0, 1)."""
-        return int(self.recipe.resolution.resolve()(progress, self.data.size))
+    def image_size(self, progress: float) -> Size:
+        """Return the size of training images at a progress in [0, 1)."""
+        return size_at(self.recipe, progress, self.data.size)
 
     def fed_by(
         self, arrays: NDArray[Any], labels: NDArray[np.int64], indices: NDArray[np.int64]
@@ -218,7 +220,7 @@ def _model(
     )
     assert isinstance(model, Transfer)
     notes = load_weights(model.backbone, recipe.model, weights)
-    facts = weights.to_json() | {"input_size": input_size}
+    facts = weights.to_json() | {"input_size": input_size.plain}
     return model, {"weights": facts | ({"notes": notes} if notes else {})}
 
 
@@ -233,9 +235,9 @@ def _report(job: Job, progress: Progress, reason: str) -> None:
     )
 
 
-def _summary(recipe: Recipe, model: nn.Module, size: int) -> models.Summary:
+def _summary(recipe: Recipe, model: nn.Module, size: Size) -> models.Summary:
     """Count the model. Raises UsageError if it does not accept a size of the training images."""
-    for small in sorted(training_sizes(recipe, size) - {size}):
+    for small in sorted(training_sizes(recipe, size) - {size}, key=lambda s: s.area):
         try:
             models.summary(model, small)
         except RuntimeError:
@@ -246,7 +248,7 @@ def _summary(recipe: Recipe, model: nn.Module, size: int) -> models.Summary:
     return models.summary(model, size)
 
 
-def _need_more_than_one(recipe: Recipe, model: nn.Module, size: int) -> None:
+def _need_more_than_one(recipe: Recipe, model: nn.Module, size: Size) -> None:
     """Raise UsageError where a step sees one image at a time and a layer normalises over images."""
     if min(recipe.batch_size, recipe.micro_batch or recipe.batch_size) > 1:
         return
@@ -256,8 +258,8 @@ def _need_more_than_one(recipe: Recipe, model: nn.Module, size: int) -> None:
             module.register_forward_pre_hook(_need_values)
     try:
         with torch.no_grad():
-            for small in sorted(training_sizes(recipe, size)):
-                trial(torch.zeros(1, 3, small, small, dtype=torch.uint8))
+            for small in training_sizes(recipe, size):
+                trial(torch.zeros(1, 3, *small, dtype=torch.uint8))
     except ValueError as error:
         raise UsageError(
             f"{recipe.model} cannot be trained on one image at a time",

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +17,11 @@ from hundredfold.data import Pixels
 from hundredfold.engines.pytorch import inference, memory
 from hundredfold.inference import load_weights
 from hundredfold.optim import Optimizer
+from hundredfold.size import Size, SizeLike
 from hundredfold.weights.files import size
 
 Schedule = Callable[[float], float]
-Resolution = Callable[[float, int], int]
+Resolution = Callable[[float, Any], SizeLike]  # progress, size of the data: `Size.given`
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -92,7 +94,9 @@ class Learner:
         factor = self.schedule(progress)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-        images = resized(images, self.resolution(progress, images.shape[-1]))
+        if images.dtype == torch.uint8:  # features and stored activations have one resolution
+            pixels = Size(*images.shape[2:])
+            images = resized(images, self.resolution(progress, pixels.given))
         sums = self.gradients(images, targets, key)
         self.update()
         return sums
@@ -210,15 +214,16 @@ class Learner:
         self.optimizer.load(_with_prefix("optimizer.", tensors))
 
 
-def resized(images: Tensor, size: int) -> Tensor:
-    """Return uint8 images (batch, 3, height, width) as (batch, 3, size, size), antialiased.
+def resized(images: Tensor, size: SizeLike) -> Tensor:
+    """Return uint8 images (batch, 3, height, width) in another size, antialiased.
 
     Features (batch, channels) and activations (batch, channels, height, width), which are no
     uint8, are returned as they are.
     """
-    if images.shape[-1] == size or images.dtype != torch.uint8:
+    sides = tuple(Size.of(size))
+    if images.dtype != torch.uint8 or images.shape[2:] == sides:
         return images
-    small = functional.interpolate(images, (size, size), mode="bilinear", antialias=True)
+    small = functional.interpolate(images, sides, mode="bilinear", antialias=True)
     return small.contiguous(memory_format=torch.channels_last)
 
 

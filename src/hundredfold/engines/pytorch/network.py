@@ -1,5 +1,7 @@
 """Build the network of a recipe: its model, with a new head for a pretrained backbone."""
 
+from math import sqrt
+
 import torch
 from torch import nn
 
@@ -10,6 +12,7 @@ from hundredfold.errors import UsageError
 from hundredfold.models import Scale
 from hundredfold.models._fold import fold
 from hundredfold.recipe import Recipe
+from hundredfold.size import Size, SizeLike
 from hundredfold.spec import Part
 from hundredfold.strategies import Strategy
 from hundredfold.weights.locate import WeightsFile, run_size
@@ -27,14 +30,14 @@ def build(
     recipe: Recipe,
     *,
     classes: int,
-    size: int,
+    size: SizeLike,
     layout: Layout = "torchvision",
-    input_size: int = 0,
+    input_size: SizeLike = 0,
 ) -> nn.Module:
     """Build a recipe's network in training mode; the seed determines its random weights.
 
-    classes: at least 2. size: of the images, in pixels. layout: of the file of weights; it decides
-    scaling and padding of a pretrained network. input_size: pixels to which a pretrained network
+    classes: at least 2. size: of the images. layout: of the file of weights; it decides
+    scaling and padding of a pretrained network. input_size: to which a pretrained network
     resizes images; 0 is `size`. Raises UsageError for values out of range.
     """
     strategy = strategy_of(recipe)
@@ -44,19 +47,21 @@ def build(
         raise UsageError(f"a classifier needs at least 2 classes, not {classes}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
-        network = _transfer(recipe.model, strategy, classes, input_size or size, layout)
+        network = _transfer(recipe.model, strategy, classes, Size.of(input_size or size), layout)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def input_size_for(recipe: Recipe, size: int, weights: WeightsFile) -> int:
-    """Return the size to which a pretrained network resizes images of `size` pixels.
+def input_size_for(recipe: Recipe, size: Size, weights: WeightsFile) -> Size:
+    """Return the size to which a pretrained network resizes images of a size.
 
     A run's network computes on the size that it was trained on, where its weights say so.
-    Published ones were trained on larger images.
+    Published ones were trained on larger images; small ones keep their aspect.
     """
     if chosen := strategy_of(recipe).input_size:
-        return chosen
-    return (run_size(weights.path) or size) if weights.own else max(size, _SMALL)
+        return Size.of(chosen)
+    if weights.own:
+        return run_size(weights.path) or size
+    return size.scaled(max(1.0, _SMALL / sqrt(size.area)))
 
 
 def groups_of(model: Part) -> int:
@@ -72,7 +77,9 @@ def for_inference(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def _transfer(model: Part, strategy: Strategy, classes: int, size: int, layout: Layout) -> Transfer:
+def _transfer(
+    model: Part, strategy: Strategy, classes: int, size: Size, layout: Layout
+) -> Transfer:
     backbone = models.make(model, 2, size)
     channels = _remove_head(backbone)
     entry = BACKBONES.get(name_of(model) or "")

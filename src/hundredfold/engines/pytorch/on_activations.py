@@ -19,6 +19,7 @@ from hundredfold.engines.pytorch.held import Maps, as_maps, pixels_of
 from hundredfold.engines.pytorch.job import Job
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
+from hundredfold.size import Size
 
 BATCH = 32  # images per forward pass
 _MEMORY = 0.4  # of the free memory, at most
@@ -59,7 +60,7 @@ def shape(job: Job, folded: Transfer) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def key_of(job: Job, split: Split, view: View, precision: str, size: int) -> tuple[object, ...]:
+def key_of(job: Job, split: Split, view: View, precision: str, size: Size) -> tuple[object, ...]:
     """Return what determines the activations of a version of a split's images within a process."""
     part = "validation" if split is job.validation else "train"
     rows = hash(split.indices.tobytes())

@@ -182,7 +182,13 @@ def _request(
     part = "validation" if split is job.validation and "validation" in job.data.parts else "train"
     weights = job.transfer["weights"]
     identity = [str(job.recipe.model), weights["sha256"], weights["layout"], job.strategy.cut]
-    identity += [model.input_size, job.data.digest, part, precision, *job.strategy.from_groups]
+    identity += [
+        model.input_size.plain,
+        job.data.digest,
+        part,
+        precision,
+        *job.strategy.from_groups,
+    ]
     if job.strategy.with_maxima:
         identity.append("maxima")
     identity += weights.get("notes", ())  # which of a file's weights were taken

@@ -11,6 +11,7 @@ from hundredfold.engines.pytorch import network, on_features
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.recipe import Recipe
+from hundredfold.size import Size
 from hundredfold.training.options import Options
 from hundredfold.weights.load import load_weights
 from hundredfold.weights.locate import WeightsFile
@@ -35,7 +36,7 @@ def feature_rates(
     folded = on_features.folded(model.to(chosen))
     rates = {}
     for size in sizes:
-        folded.input_size = size
+        folded.input_size = Size.of(size)
         images = _images(on_features.BATCH, size)
 
         def features(images: torch.Tensor = images) -> None:

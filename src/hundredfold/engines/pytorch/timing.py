@@ -11,6 +11,7 @@ from hundredfold.compute.device import finish
 from hundredfold.engines.pytorch.feed import Batch
 from hundredfold.engines.pytorch.job import Job
 from hundredfold.engines.pytorch.learner import Learner, resized
+from hundredfold.size import Size
 from hundredfold.training.time_budget import StepTimes
 
 SECONDS = 0.7  # of timing for each size; one repeat where that is longer
@@ -29,7 +30,8 @@ def step_times(job: Job, seconds: float = SECONDS) -> StepTimes:
         batch = next(iter(job.feed.epoch(0)))
     sizes = {job.image_size(part / 100) for part in range(100)} | {job.data.size}
     gradients = {
-        size: _seconds_of_gradients(learner, batch, size, _FEW, seconds) for size in sorted(sizes)
+        size: _seconds_of_gradients(learner, batch, size, _FEW, seconds)
+        for size in sorted(sizes, key=lambda size: size.area)
     }
     update = _seconds_of_update(learner, batch, seconds)
     validation = _seconds_of_validation(job, learner)
@@ -48,7 +50,7 @@ def seconds_per_image(job: Job) -> float:
 
 
 def _seconds_of_gradients(
-    learner: Learner, batch: Batch, size: int, few: int, seconds: float
+    learner: Learner, batch: Batch, size: Size, few: int, seconds: float
 ) -> float:
     """Time concurrent micro-batches, and return the seconds of the whole batch.
 
@@ -72,7 +74,7 @@ def _seconds_of_update(learner: Learner, batch: Batch, seconds: float) -> float:
 def _seconds_of_image(
     learner: Learner,
     batch: Batch,
-    size: int,
+    size: Size,
     micro_batch: int,
     limit: float,
     most: int = 9,

@@ -1,7 +1,7 @@
 """A pretrained network with a new head.
 
     layer        output
-    resize       input_size x input_size     bicubic
+    resize       input_size                  bicubic
     backbone     channels                    without its own head; it scales the pixels itself
     standard     channels                    mean 0, standard deviation 1 on training images
     dropout      channels
@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.models import Dropout
+from hundredfold.size import Size, SizeLike
 from hundredfold.strategies import QUARTERS, Strategy
 
 _ROWS = 512  # rows summed in float32 before they are added in float64
@@ -58,7 +59,7 @@ class Standardise(nn.Module):
 class Transfer(nn.Module):
     """A backbone with a new head, trained as a strategy says.
 
-    backbone: uint8 (b, 3, h, w) -> features (b, channels). input_size: pixels to which images are
+    backbone: uint8 (b, 3, h, w) -> features (b, channels). input_size: to which images are
     resized. frozen_groups: groups of the backbone, from the input on, that are not trained.
     """
 
@@ -67,12 +68,12 @@ class Transfer(nn.Module):
         backbone: nn.Module,
         channels: int,
         classes: int,
-        input_size: int,
+        input_size: SizeLike,
         strategy: Strategy,
         frozen_groups: int = 0,
     ) -> None:
         super().__init__()
-        self.input_size, self.strategy = input_size, strategy
+        self.input_size, self.strategy = Size.of(input_size), strategy
         self.frozen_groups = frozen_groups
         self.backbone = backbone
         self.standard = Standardise(channels)
@@ -137,13 +138,14 @@ def _hidden_layer(channels: int, strategy: Strategy) -> nn.Sequential:
     return nn.Sequential(dense, nn.ReLU(), Dropout(strategy.dropout))
 
 
-def resized(images: Tensor, size: int) -> Tensor:
-    """Return images (b, 3, h, w) as floats of size x size, channels-last, bicubic.
+def resized(images: Tensor, size: SizeLike) -> Tensor:
+    """Return images (b, 3, h, w) as floats of another size, channels-last, bicubic.
 
     Bicubic values can leave 0..255 slightly at sharp edges.
     """
-    if images.shape[-2:] == (size, size):
+    height, width = Size.of(size)
+    if images.shape[-2:] == (height, width):
         return images
-    antialias = images.shape[-1] > size
-    floats = F.interpolate(images.float(), (size, size), mode="bicubic", antialias=antialias)
+    antialias = images.shape[-2] > height or images.shape[-1] > width
+    floats = F.interpolate(images.float(), (height, width), mode="bicubic", antialias=antialias)
     return floats.contiguous(memory_format=torch.channels_last)

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
+from hundredfold.size import Size
+
 Fill = Literal["reflect", "zero"]
 _MODES = {"reflect": "reflect", "zero": "constant"}  # as Keras calls them
 
@@ -21,13 +23,13 @@ class Move:
     """A Keras layer of which only the random parameters are used.
 
     layer: draws the parameters.
-    rows: parameters and the images' side in pixels -> six numbers or (b, 1) tensors: two rows of
-        the affine map from output pixels (x, y) to input pixels.
+    rows: parameters, and height and width of the images -> six numbers or (b, 1) tensors: two
+        rows of the affine map from output pixels (x, y) to input pixels.
     fill: pixels outside an image; None for a move that never reads there.
     """
 
     layer: Any
-    rows: Callable[[dict[str, Any], int], Sequence[Any]]
+    rows: Callable[[dict[str, Any], Size], Sequence[Any]]
     fill: Fill | None = "reflect"
 
     def draw(self, images: Any, state: Any) -> Any:
@@ -35,12 +37,12 @@ class Move:
         self.layer.generator.state.assign(state)
         drawn = self.layer.get_random_transformation(images, training=True)
         column = tf.ones((tf.shape(images)[0], 1))
-        numbers = [*self.rows(drawn, images.shape[1]), 0.0, 0.0, 1.0]
+        numbers = [*self.rows(drawn, Size(*images.shape[1:3])), 0.0, 0.0, 1.0]
         return tf.reshape(tf.concat([column * number for number in numbers], 1), (-1, 3, 3))
 
 
 def move_images(images: Any, moves: Iterable[tuple[Any, Fill | None]]) -> Any:
-    """Return uint8 images (b, size, size, 3) moved by matrices with their fills, in order.
+    """Return uint8 images (b, height, width, 3) moved by matrices with their fills, in order.
 
     Consecutive moves with equal fill are one resampling.
     """

@@ -4,6 +4,7 @@ from math import prod
 from typing import Any
 
 from hundredfold.models import Layer, Summary, stages
+from hundredfold.size import Size, SizeLike
 
 _KINDS = {
     "Conv2D": "Conv2d",
@@ -16,11 +17,11 @@ _KINDS = {
 _LEARNED = ("kernel", "bias", "gamma", "beta")
 
 
-def summary(model: Any, size: int) -> Summary:
-    """Count a network for one image of size x size pixels; kinds have PyTorch's names."""
+def summary(model: Any, size: SizeLike) -> Summary:
+    """Count a network for one image of a size; kinds have PyTorch's names."""
     rows = tuple(_row(layer) for layer in model.layers if type(layer).__name__ != "InputLayer")
     return Summary(
-        size=size,
+        size=Size.of(size),
         parameters=sum(row.parameters for row in rows),
         macs=sum(row.macs for row in rows),
         layers=rows,

@@ -11,6 +11,7 @@ from keras import layers
 
 from hundredfold.engines.tensorflow._moves import Move
 from hundredfold.errors import UsageError
+from hundredfold.size import Size
 
 
 def flip(*, probability: float = 0.5) -> Move:
@@ -41,20 +42,21 @@ def rotate(*, degrees: float = 15.0, fill: Literal["reflect", "zero"] = "reflect
     return Move(layers.RandomRotation(degrees / 360), _rotated, fill)
 
 
-def _mirrored(drawn: dict[str, Any], side: int) -> Sequence[Any]:
+def _mirrored(drawn: dict[str, Any], size: Size) -> Sequence[Any]:
     flips = tf.cast(drawn["flips"][:, 0, 0], tf.float32)
-    return 1 - 2 * flips, 0.0, (side - 1) * flips, 0.0, 1.0, 0.0
+    return 1 - 2 * flips, 0.0, (size.width - 1) * flips, 0.0, 1.0, 0.0
 
 
-def _shifted(drawn: dict[str, Any], _side: int) -> Sequence[Any]:
+def _shifted(drawn: dict[str, Any], _size: Size) -> Sequence[Any]:
     across, down = tf.split(drawn["translations"], 2, 1)
     return 1.0, 0.0, -across, 0.0, 1.0, -down
 
 
-def _zoomed(drawn: dict[str, Any], side: int) -> Sequence[Any]:
-    width, height, centre = drawn["width_zoom"], drawn["height_zoom"], (side - 1) / 2
-    return width, 0.0, centre * (1 - width), 0.0, height, centre * (1 - height)
+def _zoomed(drawn: dict[str, Any], size: Size) -> Sequence[Any]:
+    width, height = drawn["width_zoom"], drawn["height_zoom"]
+    down, across = (size.height - 1) / 2, (size.width - 1) / 2
+    return width, 0.0, across * (1 - width), 0.0, height, down * (1 - height)
 
 
-def _rotated(drawn: dict[str, Any], _side: int) -> Sequence[Any]:
+def _rotated(drawn: dict[str, Any], _size: Size) -> Sequence[Any]:
     return tuple(tf.split(drawn["rotation_matrix"][:, :6], 6, 1))

@@ -23,6 +23,7 @@ from hundredfold.engines.tensorflow.refusals import refuse
 from hundredfold.errors import UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
+from hundredfold.size import Size
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
 from hundredfold.training.position import total_steps
@@ -84,8 +85,8 @@ class Job:
         """Always {}: TensorFlow chooses the algorithms of convolutions."""
         return {}
 
-    def image_size(self, _progress: float) -> int:
-        """Return the size of training images in pixels."""
+    def image_size(self, _progress: float) -> Size:
+        """Return the size of training images."""
         return self.data.size
 
     def watch(self, _progress: Progress, _remedy: str, *, adapts: bool) -> "NoWatch":  # noqa: ARG002
@@ -190,7 +191,7 @@ def _precision(
         return recipe.precision, "as the recipe says"
     rows = training.indices[: recipe.batch_size]
     batch = tf.constant(training.pixels[rows]), tf.constant(training.labels[rows])
-    key = f"{recipe.model} {recipe.batch_size} {training.pixels.shape[1]}"
+    key = f"{recipe.model} {recipe.batch_size} {Size(*training.pixels.shape[1:3])}"
     return precision.choose(build_in, *batch, cache=cache, key=key)
 
 

@@ -7,6 +7,7 @@
 Layers are named as PyTorch's modules; `weights.py` derives the names of weights from them.
 """
 
+from math import sqrt
 from typing import Annotated, Any, Literal
 
 import keras
@@ -14,6 +15,7 @@ from keras import layers
 
 from hundredfold.engines.tensorflow._layers import PadShortcut, Scale
 from hundredfold.errors import UsageError
+from hundredfold.size import Size
 from hundredfold.spec import BelowOne, OneOf
 from hundredfold.strategies import Strategy
 
@@ -30,13 +32,13 @@ _RED_FIRST = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _SMALL = 128  # pixels to which smaller images are enlarged for pretrained weights
 
 
-def simple_cnn(classes: int, size: int, *, dropout: BelowOne = 0.0) -> Any:
+def simple_cnn(classes: int, size: Size, *, dropout: BelowOne = 0.0) -> Any:
     """Build the tutorial network: three convolutions and two dense layers.
 
     size: at least 18 pixels. dropout: probability on the 64 hidden units, in [0, 1).
     """
     _need_size("simple_cnn", size, 18)
-    images = keras.Input((size, size, 3), dtype="uint8")
+    images = keras.Input((*size, 3), dtype="uint8")
     x = Scale("scale")(images)
     x = layers.ReLU()(layers.MaxPooling2D()(layers.Conv2D(32, 3, name="conv1")(x)))
     x = layers.ReLU()(layers.MaxPooling2D()(layers.Conv2D(64, 3, name="conv2")(x)))
@@ -49,7 +51,7 @@ def simple_cnn(classes: int, size: int, *, dropout: BelowOne = 0.0) -> Any:
 
 def resnet(
     classes: int,
-    size: int,
+    size: Size,
     *,
     depth: Annotated[int, OneOf(20, 32, 44, 56, 110)] = 20,
     stem: Literal["auto", "cifar", "imagenet"] = "auto",
@@ -64,7 +66,7 @@ def resnet(
             found="it has the CIFAR stem",
             remedy='resnet(depth=20), or keras_application(name="resnet50")',
         )
-    images = keras.Input((size, size, 3), dtype="uint8")
+    images = keras.Input((*size, 3), dtype="uint8")
     x = _conv(16, 1, "conv1")(Scale("scale")(images))
     x = layers.ReLU()(_norm("bn1")(x))
     for group, channels in enumerate((16, 32, 64), start=1):
@@ -79,7 +81,7 @@ def resnet(
 
 def keras_application(
     classes: int,
-    size: int,
+    size: Size,
     strategy: Strategy,
     *,
     name: Literal["vgg16", "resnet50", "densenet121", "densenet169", "densenet201"],
@@ -93,13 +95,14 @@ def keras_application(
     """
     weights, frozen = strategy.pretrained, strategy.frozen
     head_dropout = strategy.dropout if weights else dropout
-    side = strategy.input_size or (max(size, _SMALL) if weights else size)
-    _need_size(name, side, 32)
-    images = keras.Input((size, size, 3), dtype="uint8")
+    enlarged = size.scaled(max(1.0, _SMALL / sqrt(size.area))) if weights else size
+    seen = Size.of(strategy.input_size) or enlarged
+    _need_size(name, seen, 32)
+    images = keras.Input((*size, 3), dtype="uint8")
     scale = Scale("scale", *_scaling(name)) if weights else Scale("scale")
     x = scale(images)
-    if side != size:
-        x = layers.Resizing(side, side, name="resize")(x)
+    if seen != size:
+        x = layers.Resizing(seen.height, seen.width, name="resize")(x)
     if weights and name in _CAFFE:
         x = x[..., ::-1]
     body = _NETWORKS[name](include_top=False, weights=None, input_tensor=x)
@@ -145,8 +148,8 @@ def _scaling(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return _BLUE_FIRST if name in _CAFFE else _RED_FIRST
 
 
-def _need_size(model: str, size: int, least: int) -> None:
-    if size < least:
+def _need_size(model: str, size: Size, least: int) -> None:
+    if size.least < least:
         raise UsageError(
             f"{model} needs images of at least {least} pixels, not {size}",
             remedy="resnet(depth=20) takes any size",

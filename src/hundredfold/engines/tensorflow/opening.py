@@ -13,6 +13,7 @@ from hundredfold.engines.tensorflow import weights
 from hundredfold.engines.tensorflow.learner import forward, in_order
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
+from hundredfold.size import Size, SizeLike
 
 _POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16"}
 
@@ -22,11 +23,11 @@ class Opened(NamedTuple):
 
     network: Any
     classes: tuple[str, ...]
-    size: int
+    size: Size
     resize: Resize = "crop"
 
     def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return fp32 logits (len(indices), classes) of images (n, size, size, 3)."""
+        """Return fp32 logits (len(indices), classes) of images (n, height, width, 3)."""
         return in_order(forward(self.network), pixels, indices)
 
 
@@ -42,9 +43,9 @@ def open_model(run: Run) -> Opened:
     return Opened(network, classes, size, resize_of(recipe.data.options))
 
 
-def build(recipe: Recipe, classes: int, size: int, precision: str = "fp32") -> Any:
+def build(recipe: Recipe, classes: int, size: SizeLike, precision: str = "fp32") -> Any:
     """Build a recipe's network; the seed determines its weights."""
-    arguments = {"classes": classes, "size": size, "strategy": recipe.strategy.resolve()()}
+    arguments = {"classes": classes, "size": Size.of(size), "strategy": recipe.strategy.resolve()()}
     taken = {name: arguments[name] for name in recipe.model.signature.handed}
     keras.utils.set_random_seed(recipe.seed)  # keras.applications takes no seed
     former = keras.config.dtype_policy()

@@ -37,11 +37,12 @@ def _row(line: Mapping[str, Any]) -> list[Child]:
     def cell(text: str) -> Child:
         return tag("td", {"class": "number"}, text)
 
+    size = line.get("size")
     return [
         str(line.get("stage", "")),
         _WAYS.get(str(line.get("kind")), ""),
         tag("code", {}, str(line.get("model", ""))),
-        cell(wording.count(line.get("size"))),
+        cell(size if isinstance(size, str) else wording.count(size)),
         cell(wording.count(line.get("images"))),
         cell(wording.percent(line.get("accuracy"))),
         cell(wording.percent(line.get("predicted"))),
