@@ -25,12 +25,12 @@ from torch import Tensor
 from hundredfold import files
 from hundredfold.compute.device import sum_type
 from hundredfold.data import Split
-from hundredfold.errors import CheckError, Interrupted
+from hundredfold.errors import CheckError, DataError, Interrupted
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training import checkpoint
 from hundredfold.training.early_stopping import Best
-from hundredfold.training.position import Clock, Position, total_steps
+from hundredfold.training.position import Clock, Position, restored, total_steps
 from hundredfold.training.progress import Progress, Status
 from hundredfold.training.protocols import Feed, Learner, Watch
 from hundredfold.training.saves import WITHIN_EPOCH, Saves
@@ -77,8 +77,15 @@ class Loop:
     def restore(self, saved: checkpoint.Saved | None) -> None:
         """Restore a save, or the start, and truncate the curve to it."""
         if saved:
-            self.learner.load(saved.tensors)
-            self.position = Position(**saved.position)
+            try:
+                self.learner.load(saved.tensors)
+            except (RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
+                raise DataError(
+                    f"the state in {str(self.run.folder)!r} does not fit the network",
+                    found=" ".join(str(error).split())[:200],
+                    remedy="train again under another --name",
+                ) from None
+            self.position = restored(saved.position, self.position, fixed=self.budget is None)
             self.learner.micro_batch = self.position.micro_batch
             self.best = Best(self.recipe.select, self.recipe.patience, **self.position.best)
             self.best.weights = saved.best
@@ -195,8 +202,7 @@ class Loop:
         position = self.position
         self._check_finite(row.get("validation.loss", row["train.loss"]))
         line = json.dumps(row) + "\n"
-        with (self.run.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line)
+        self.run.append("curve.jsonl", line)
         position.curve += line
         better = self.best.better(row)
         if better:

@@ -2,10 +2,13 @@
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from hundredfold.errors import DataError
 
 
 @dataclass
@@ -60,6 +63,32 @@ class Position:
         """Move to the first step of the next epoch."""
         self.epoch += 1
         self.step, self.loss, self.correct = 0, 0.0, 0.0
+
+
+def restored(facts: Mapping[str, Any], start: Position, *, fixed: bool) -> Position:
+    """Return the position that a save holds.
+
+    start: of the same training. fixed: whether the number of steps follows from the recipe, as it
+    does without a time budget. Raises DataError for a position that this training cannot have.
+    """
+    try:
+        position = Position(**facts)
+    except TypeError:
+        raise _impossible("it lacks some fields, or has others") from None
+    if position.steps_per_epoch != start.steps_per_epoch:
+        raise _impossible(f"{position.steps_per_epoch} steps an epoch, not {start.steps_per_epoch}")
+    if fixed and position.steps != start.steps:
+        raise _impossible(f"{position.steps} steps, and the recipe has {start.steps}")
+    if position.step > position.steps_per_epoch or position.epoch > position.epochs:
+        raise _impossible(f"step {position.step} of epoch {position.epoch}")
+    if position.best and position.best.keys() != {"epoch", "value"}:
+        raise _impossible("a best epoch without its score")
+    return position
+
+
+def _impossible(found: str) -> DataError:
+    remedy = "train again under another --name"
+    return DataError("the saved state is not one of this training", found=found, remedy=remedy)
 
 
 def total_steps(epochs: float, steps_per_epoch: int) -> int:
