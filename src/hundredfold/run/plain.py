@@ -96,7 +96,7 @@ def need_own(folder: Path) -> None:
         if entry.is_symlink():
             raise _is_link(path)
         if entry.is_dir(follow_symlinks=False):
-            wrong = path.suffix in _SUFFIXES
+            wrong = path.suffix in _SUFFIXES or path.name == ".lock"
         else:
             own = path.parent == folder and path.name in _FOLDERS
             wrong = own or not entry.is_file(follow_symlinks=False)

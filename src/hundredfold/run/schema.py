@@ -24,10 +24,13 @@ Absent: Any = None  # a field may be missing, and is never null
 Algorithm = Annotated[str, Field(max_length=40)]
 
 
+_VALUES = ConfigDict(strict=True, allow_inf_nan=False, defer_build=True)
+
+
 class Table(BaseModel):
     """A table of which the listed fields are checked, without any conversion."""
 
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(extra="allow") | _VALUES
 
 
 class Data(Table):
@@ -139,11 +142,13 @@ class Score(Table):
     value: Number | None
     low: Number | None = None
     high: Number | None = None
-    n: Count | None = None
+    n: Count = Absent
 
 
 class Scores(RootModel[dict[Line, Score]]):
     """scores.json: "test.top_1" -> its score; values lie in the range of their metric."""
+
+    model_config = _VALUES
 
     @model_validator(mode="after")
     def _within_range(self) -> Self:
@@ -160,6 +165,8 @@ class Scores(RootModel[dict[Line, Score]]):
 
 class Row(RootModel[dict[Line, Number | None]]):
     """A line of curve.jsonl: numbers by name, among them the epoch."""
+
+    model_config = _VALUES
 
     @model_validator(mode="after")
     def _has_epoch(self) -> Self:
@@ -190,6 +197,8 @@ class Summary(Table):
 
 class Scored(RootModel[dict[Line, Line]]):
     """<split>.json: the digests of the images and of the weights of stored logits."""
+
+    model_config = _VALUES
 
 
 class Saved(Table):
