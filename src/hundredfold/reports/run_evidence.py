@@ -51,7 +51,7 @@ class RunEvidence:
     @cached_property
     def split(self) -> str | None:
         """The split whose logits are shown: test if it has been evaluated, else validation."""
-        for name in ("test", "validation"):
+        for name in ("test", "validation") if self.classes else ():
             if self.run.logits(name) is not None and self.run.labels(name) is not None:
                 return name
         return None
