@@ -15,10 +15,11 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Positive = Annotated[int, Field(ge=1, le=2**53)]
 Number = Annotated[float, Field(ge=-1e300, le=1e300)]
 Seconds = Annotated[float, Field(ge=-1e10, le=1e10)]
-Duration = Annotated[float, Field(gt=0, le=1e7)]  # of a time budget: 115 days
+Duration = Annotated[float, Field(ge=-1e7, le=1e7)]  # of a time budget, 115 days; below 0 if spent
 Text = Annotated[str, Field(max_length=20_000)]
 Line = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]  # a path or a name
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
+Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]  # pixels
 Side = Annotated[int, Field(ge=1, le=65536)]
 Absent: Any = None  # a field may be missing, and is never null
 Algorithm = Annotated[str, Field(max_length=40)]
@@ -70,10 +71,7 @@ class Budget(Table):
     """A time budget and the step times that were measured for it: `budget` in run.json."""
 
     seconds: Duration
-    by_size: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")], Annotated[float, Field(ge=1e-9)]],
-        Field(min_length=1, max_length=1000),
-    ]
+    by_size: Annotated[dict[Size, Annotated[float, Field(ge=1e-9)]], Field(max_length=1000)]
     validation: Annotated[float, Field(ge=0, le=1e7)]
 
 

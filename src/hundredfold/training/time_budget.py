@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hundredfold.errors import DataError
+
 _CHECKS = 20  # adaptations during a training
 _INTERVALS = 5  # whose median tells how much slower steps are than planned
 _SAMPLES = 500  # points of progress at which image sizes are summed to a training's time
@@ -97,7 +99,13 @@ class TimeBudget:
 
 
 def restore(facts: Mapping[str, Any], size: Callable[[float], int], epoch: int) -> TimeBudget:
-    """Return the budget of a resumed run from the result of `to_json`."""
+    """Return the budget of a resumed run from the result of `to_json`.
+
+    Raises DataError where it has no time for a size of the images.
+    """
     by_size = {int(key): float(seconds) for key, seconds in facts["by_size"].items()}
+    needed = {size((k + 0.5) / _SAMPLES) for k in range(_SAMPLES)}
+    if not needed <= by_size.keys():
+        raise DataError("run.json has no step times for the sizes that this training uses")
     times = StepTimes(by_size, size, float(facts["validation"]), epoch)
     return TimeBudget(float(facts["seconds"]), times)
