@@ -25,12 +25,12 @@ from torch import Tensor
 from hundredfold import files
 from hundredfold.compute.device import sum_type
 from hundredfold.data import Split
-from hundredfold.errors import CheckError, DataError, Interrupted
+from hundredfold.errors import CheckError, Interrupted
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.training import checkpoint
 from hundredfold.training.early_stopping import Best
-from hundredfold.training.position import Clock, Position, restored, total_steps
+from hundredfold.training.position import Clock, Position, total_steps
 from hundredfold.training.progress import Progress, Status
 from hundredfold.training.protocols import Feed, Learner, Watch
 from hundredfold.training.saves import WITHIN_EPOCH, Saves
@@ -77,15 +77,8 @@ class Loop:
     def restore(self, saved: checkpoint.Saved | None) -> None:
         """Restore a save, or the start, and truncate the curve to it."""
         if saved:
-            try:
-                self.learner.load(saved.tensors)
-            except (RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
-                raise DataError(
-                    f"the state in {str(self.run.folder)!r} does not fit the network",
-                    found=" ".join(str(error).split())[:200],
-                    remedy="train again under another --name",
-                ) from None
-            self.position = restored(saved.position, self.position, fixed=self.budget is None)
+            self.learner.load(saved.tensors)
+            self.position = Position(**saved.position)
             self.learner.micro_batch = self.position.micro_batch
             self.best = Best(self.recipe.select, self.recipe.patience, **self.position.best)
             self.best.weights = saved.best

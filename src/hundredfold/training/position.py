@@ -65,25 +65,26 @@ class Position:
         self.step, self.loss, self.correct = 0, 0.0, 0.0
 
 
-def restored(facts: Mapping[str, Any], start: Position, *, fixed: bool) -> Position:
-    """Return the position that a save holds.
+def need_possible(
+    facts: Mapping[str, Any], steps_per_epoch: int, epochs: float, *, fixed: bool
+) -> None:
+    """Raise DataError for the position of a save that a training cannot have.
 
-    start: of the same training. fixed: whether the number of steps follows from the recipe, as it
-    does without a time budget. Raises DataError for a position that this training cannot have.
+    fixed: whether the number of steps follows from the epochs, as it does without a time budget.
     """
     try:
         position = Position(**facts)
     except TypeError:
         raise _impossible("it lacks some fields, or has others") from None
-    if position.steps_per_epoch != start.steps_per_epoch:
-        raise _impossible(f"{position.steps_per_epoch} steps an epoch, not {start.steps_per_epoch}")
-    if fixed and position.steps != start.steps:
-        raise _impossible(f"{position.steps} steps, and the recipe has {start.steps}")
+    if position.steps_per_epoch != steps_per_epoch:
+        raise _impossible(f"{position.steps_per_epoch} steps an epoch, not {steps_per_epoch}")
+    steps = total_steps(epochs, steps_per_epoch)
+    if fixed and position.steps != steps:
+        raise _impossible(f"{position.steps} steps, and the recipe has {steps}")
     if position.step > position.steps_per_epoch or position.epoch > position.epochs:
         raise _impossible(f"step {position.step} of epoch {position.epoch}")
     if position.best and position.best.keys() != {"epoch", "value"}:
         raise _impossible("a best epoch without its score")
-    return position
 
 
 def _impossible(found: str) -> DataError:
