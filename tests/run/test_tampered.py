@@ -387,7 +387,7 @@ def tried(base: Path, run: str, mutation: Mutation) -> list[str]:
     before, wrong = snapshot(base, copy), []
     for command in commands(base, run):
         try:
-            with within(60):
+            with within(240):
                 code = cli.main(command)
         except TooLong:
             wrong.append(f"{command[0]} hangs")
