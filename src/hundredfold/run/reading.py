@@ -47,9 +47,9 @@ class Facts(dict[str, Any]):
 def table(folder: Path, name: str, kind: type[BaseModel]) -> Facts:
     """Return a JSON file of a run's folder as checked by a model; values are as in the file."""
     path = str(folder / name)
-    facts: Facts = _facts(
-        checked(parsed(plain.content(folder, name, LARGEST), path), kind, path), path
-    )
+    value = parsed(plain.content(folder, name, LARGEST), path)
+    checked(_encodable(value), kind, path)
+    facts: Facts = _facts(value, path)
     return facts
 
 
@@ -133,8 +133,6 @@ def parsed(content: bytes, where: str) -> Any:
         value = json.loads(
             content.decode(), parse_constant=_refused, parse_int=_whole, parse_float=_real
         )
-        if b"\\u" in content:
-            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise damaged(where, str(error)) from None
     return value
@@ -169,6 +167,15 @@ def _facts(value: Any, path: str) -> Any:
         facts.file = path
         return facts
     return [_facts(inner, path) for inner in value] if isinstance(value, list) else value
+
+
+def _encodable(value: Any) -> Any:
+    """Return a value with the bytes of names that are no UTF-8 escaped, which models refuse."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(inner) for key, inner in value.items()}
+    return [_encodable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _refused(text: str) -> Any:
