@@ -1,11 +1,16 @@
 """Weights fit or are refused; logits come in order."""
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hundredfold import cli, models, run
@@ -13,6 +18,7 @@ from hundredfold.engines.pytorch import inference
 from hundredfold.errors import DataError, MissingError
 from hundredfold.inference import load_weights
 from hundredfold.recipe import Recipe
+from hundredfold.run import Run
 
 CPU = torch.device("cpu")
 
@@ -98,4 +104,68 @@ def test_weights_that_name_no_classes_are_refused(tmp_path: Path) -> None:
     made = _run(tmp_path)
     save_file({"w": torch.zeros(1)}, made.best())
     with pytest.raises(DataError, match="which classes"):
+        inference.open_model(made, CPU)
+
+
+def _changed_weights(
+    made: Run, change: Callable[[dict[str, torch.Tensor], dict[str, str]], None]
+) -> None:
+    with safe_open(made.best(), "pt") as file:
+        metadata = dict(file.metadata())
+    tensors = load_file(made.best())
+    change(tensors, metadata)
+    save_file(tensors, made.best(), metadata)
+
+
+def test_finite_weights_that_overflow_give_no_prediction_and_no_score(
+    small_run: Callable[..., Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = small_run()
+
+    def overflow(tensors: dict[str, torch.Tensor], _: object) -> None:
+        for name in [name for name in tensors if name.endswith("weight")]:
+            tensors[name] = torch.full_like(tensors[name], 3e38)
+
+    _changed_weights(made, overflow)
+    before = sorted(path.name for path in made.folder.glob("*.npy"))
+    Image.fromarray(_pixels(1)[0]).save(tmp_path / "photo.png")
+    for verb in (["predict", str(made.folder), str(tmp_path / "photo.png")],
+                 ["predict", str(made.folder), str(tmp_path / "photo.png"), "--json"],
+                 ["evaluate", str(made.folder), "--split", "test"]):  # fmt: skip
+        assert cli.main([*verb, "--threads", "1"]) == 3
+        text = "".join(capsys.readouterr())
+        assert "numbers that are not finite" in text
+        assert "nan" not in text.lower()
+    assert sorted(path.name for path in made.folder.glob("*.npy")) == before
+
+
+@pytest.mark.parametrize("change", ["renamed", "swapped", "one more in run.json"])
+def test_classes_of_the_weights_are_those_of_the_record(
+    small_run: Callable[..., Run], tmp_path: Path, change: str
+) -> None:
+    made = small_run()
+
+    def rename(_: object, metadata: dict[str, str]) -> None:
+        names = json.loads(metadata["classes"])
+        names = ["other", *names[1:]] if change == "renamed" else [*names[1:], names[0]]
+        metadata["classes"] = json.dumps(names)
+
+    if change == "one more in run.json":
+        info = made.info
+        data = info["data"] | {"classes": [*info["data"]["classes"], "more"], "superclass_of": []}
+        made.save_info(info | {"data": data})
+    else:
+        _changed_weights(made, rename)
+    with pytest.raises(DataError, match=r"are not those in run\.json") as caught:
+        inference.open_model(made, CPU)
+    assert caught.value.found
+
+
+def test_weights_that_are_a_link_are_not_read(
+    small_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    made = small_run()
+    shutil.move(made.folder / "weights", tmp_path / "weights")
+    (made.folder / "weights").symlink_to(tmp_path / "weights")
+    with pytest.raises(DataError, match="is a link"):
         inference.open_model(made, CPU)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import csv_cells, data, files
-from hundredfold.classifier import Classifier
+from hundredfold.classifier import Classifier, need_finite
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, HundredfoldError, MissingError, UsageError
 from hundredfold.metrics import UNSEEN, default, scores, softmax
@@ -88,7 +88,7 @@ def evaluate(
 
 def _dataset(run: Run, split: str, source: Source) -> DataSet | None:
     """Open a run's data; None if they are missing, no folder is named, and logits are stored."""
-    stored = run.logits(split) is not None
+    stored = run.has_logits(split)
     unnamed = source.folder in (Source().folder, source_of(run, None).folder)
     try:
         dataset = data.load(run.recipe.data, replace(source, offline=source.offline or stored))
@@ -112,7 +112,7 @@ def _bring_up_to_date(
 ) -> None:
     """Compute and store a split's logits, unless those of the same images and weights are."""
     scored = _digests(part, dataset.classes, _weights(run))
-    stored = run.logits(split) is not None
+    stored = run.has_logits(split)
     if stored and scored.items() <= run.scored(split).items():
         return
     if stored:
@@ -123,9 +123,10 @@ def _bring_up_to_date(
             f"{split} images" if changed[0] == "images" else "weights",
             "are" if before else "may be",
         )
-    logits = open_classifier().logits(part.pixels, part.indices)
+    logits = need_finite(open_classifier().logits(part.pixels, part.indices))
     if split == "test":
-        run.save_unseen(data.unseen(dataset, cache))  # None: too many images to compare
+        own = dataset.digest == run.info["data"].get("digest")
+        run.save_unseen(data.unseen(dataset, cache) if own else None)  # None: not known
     labels = part.labels[part.indices]
     run.save_logits(split, logits, labels, part.indices, scored)
 
@@ -174,8 +175,9 @@ def score(
     extra: metrics beside the default ones, by name.
     """
     logits, labels = run.logits(split), run.labels(split)
-    assert logits is not None and labels is not None
-    coarse = run.info["data"]["superclass_of"]
+    if logits is None or labels is None:
+        raise _lacks_labels(run, split)
+    coarse = run.info["data"].get("superclass_of", ())
     values = scores(logits, labels, superclass_of=coarse)
     values |= scores(logits, labels, superclass_of=coarse, metrics=extra or {})
     unseen = run.unseen() if split == "test" else None
@@ -188,6 +190,13 @@ def score(
     run.replace_scores(split, named)
     _write_tables(run, split, logits, labels)
     return named
+
+
+def _lacks_labels(run: Run, split: str) -> DataError:
+    return DataError(
+        f"{str(run.folder)!r} lacks the logits or the labels of {split}",
+        remedy=f"remove its {split}.json, and evaluate it again",
+    )
 
 
 def _write_tables(
@@ -213,7 +222,8 @@ def write_predictions(run: Run, split: str, part: Split, dataset: DataSet) -> No
     part: the images of the stored logits, in their order.
     """
     logits, labels = run.logits(split), run.labels(split)
-    assert logits is not None and labels is not None
+    if logits is None or labels is None:
+        raise _lacks_labels(run, split)
     names = part.files(split if split in dataset.parts else "train")
     probabilities = softmax(logits.astype(np.float64))
     rows: list[list[Any]] = [["file", "label", "predicted", "probability"]]
@@ -229,7 +239,7 @@ def _part(run: Run, split: str, dataset: DataSet) -> Split:
     Raises DataError where the class names, or for validation the pixels, are not the run's.
     """
     facts = run.info["data"]
-    if list(dataset.classes) != facts["classes"]:
+    if list(dataset.classes) != list(facts["classes"]):
         raise DataError(
             f"the classes of {dataset.name!r} are not those of {run.name!r}",
             found=f"{len(dataset.classes)} classes, {len(facts['classes'])} in the run",

@@ -31,9 +31,24 @@ def read_weights(
     with weight_files.opened(path) as contents:
         metadata = contents.metadata if path == run.best() else _metadata(run)
         classes, size = _images(metadata, str(path))
+        _need_same_classes(run, classes, str(path))
         expected = state(len(classes), size, metadata)
         need_fit(expected, contents.entries, str(path))
         return contents.tensors(expected), classes, size
+
+
+def _need_same_classes(run: Run, classes: tuple[str, ...], where: str) -> None:
+    """Raise DataError where the classes of a file of weights are not those of run.json."""
+    recorded = list(run.info["data"]["classes"])
+    if list(classes) == recorded:
+        return
+    pairs = zip(classes, recorded, strict=False)
+    other = next((f"{a[:80]!r} and {b[:80]!r}" for a, b in pairs if a != b), "")
+    raise DataError(
+        f"the classes in {where!r} are not those in run.json",
+        found=other or f"{len(classes)} and {len(recorded)} classes",
+        remedy="put back the file that training wrote",
+    )
 
 
 def _metadata(run: Run) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hundredfold.classifier import Classifier
+from hundredfold.classifier import Classifier, need_finite
 from hundredfold.data import Resize, decode, images_below, passed_over_sentences, quietly, reading
 from hundredfold.errors import DataError, UsageError
 from hundredfold.size import SizeLike
@@ -150,8 +150,9 @@ def predict(model: Classifier, items: Sequence[Item]) -> Predictions:
 def _probabilities(model: Classifier, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
     if not images:
         return np.empty((0, 0), np.float32)
-    logits = model.logits(np.stack(images), np.arange(len(images)))
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    logits = need_finite(model.logits(np.stack(images), np.arange(len(images))))
+    with np.errstate(over="ignore", under="ignore"):  # an overflow is a probability of 0
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 

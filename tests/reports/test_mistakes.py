@@ -43,6 +43,14 @@ def test_mistakes_show_the_files_and_their_names(tmp_path: Path, build: Callable
     first = body.partition("base64,")[2].partition('"')[0]
     with Image.open(io.BytesIO(base64.b64decode(first))) as image:
         assert image.size == (150, 90), "not the 16 pixels of training"
+    info = run.info
+    for digest in ({"digest": "0" * 64}, {"digest": ""}, {}):
+        data_of = {key: value for key, value in info["data"].items() if key != "digest"} | digest
+        run.save_info(info | {"data": data_of})
+        body = mistakes(RunEvidence(run, source)).body
+        assert "<img" not in body
+        assert "are not those the run was trained on" in body
+    run.save_info(info)
     (root / "test/cats/my 0.png").unlink()
     assert "not those that were scored" in mistakes(RunEvidence(run, source)).body
 

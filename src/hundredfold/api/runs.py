@@ -78,6 +78,11 @@ class Run:
         """Scores so far: "validation.top_1" -> value, low, high (95 % interval), n."""
         return self._files.scores
 
+    @property
+    def bytes(self) -> int:
+        """The size of the folder in bytes."""
+        return self._files.bytes
+
     def evaluate(
         self,
         split: str = "test",

@@ -1,6 +1,5 @@
 """Train the missing runs of a study, compare over seeds, and return the result."""
 
-import json
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,14 +63,14 @@ class Study:
     @property
     def comparison(self) -> dict[str, Any]:
         """comparison.json: "systems", best mean first, and "pairs" with a "sentence" each."""
-        return _read(self.folder / "comparison.json")
+        return run.reading.comparison(self.folder)
 
     @property
     def runs(self) -> dict[str, list[Run]]:
         """Label -> the compared runs, in the order of their seeds."""
         by_label: dict[str, list[Run]] = {}
-        for member in _read(self.folder / "study.json")["members"]:
-            folder = self.folder.parent / str(member["run"])
+        for member in self._stored["members"]:
+            folder = run.plain.need_folder(self.folder.parent, str(member["run"]))
             by_label.setdefault(str(member["label"]), []).append(Run(folder, trusted=self._trusted))
         return by_label
 
@@ -83,12 +82,16 @@ class Study:
     @property
     def left_out(self) -> list[dict[str, Any]]:
         """Trainings that are not compared: "label", "seed", "reason", "run"."""
-        return list(_read(self.folder / "study.json")["left_out"])
+        return list(self._stored.get("left_out", ()))
 
     @property
     def cross_validated(self) -> list[dict[str, Any]]:
         """Scores over all training images, by variant and seed; [] without folds."""
-        return list(_read(self.folder / "study.json").get("cross_validated", ()))
+        return list(self._stored.get("cross_validated", ()))
+
+    @property
+    def _stored(self) -> dict[str, Any]:
+        return run.reading.study(self.folder)
 
     def evaluate(
         self,
@@ -245,7 +248,3 @@ def report(
     if isinstance(opened, Study):
         return opened.report(data_dir=data_dir)
     return opened.report(data=data, data_dir=data_dir)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    return dict(json.loads(file.read_text(encoding="utf-8")))

@@ -44,10 +44,15 @@ def _one(run: Run, json: bool) -> dict[str, Any]:
     facts, info, scores = _facts(run), run.info, run.scores
     if not json:
         rows = [
-            (key, f"{score['value']:.4f}", _interval(score), f"{score['n']:,.0f}")
+            (
+                key,
+                wording.decimal(score["value"], 4),
+                _interval(score),
+                wording.count(score.get("n")),
+            )
             for key, score in scores.items()
         ]
-        text = (run.folder / "recipe.toml").read_text(encoding="utf-8")
+        text = run.recipe.toml()
         ended = f"{facts['status']}{': ' if info.get('reason') else ''}{info.get('reason', '')}"
         cost = f"{facts['epochs'] or 0} epochs, {wording.seconds(facts['seconds'] or 0.0)}"
         sys.stdout.write(
@@ -60,18 +65,18 @@ def _one(run: Run, json: bool) -> dict[str, Any]:
 
 def _facts(run: Run) -> dict[str, Any]:
     """Return the facts of a run's line; with damaged files its status is "damaged"."""
-    bytes_ = sum(path.stat().st_size for path in run.folder.rglob("*") if path.is_file())
-    facts: dict[str, Any] = {"name": run.name, "folder": str(run.folder), "bytes": bytes_}
+    facts: dict[str, Any] = {"name": run.name, "folder": str(run.folder), "bytes": run.bytes}
     try:
         info, scores, recipe = run.info, run.scores, run.recipe
     except HundredfoldError as error:
         empty = dict.fromkeys(("model", "data", "epochs", "validation", "test", "seconds"))
-        return facts | empty | {"status": "damaged", "reason": error.message}
+        reason = f"{error.message}: {error.found}" if error.found else error.message
+        return facts | empty | {"status": "damaged", "reason": reason}
     return facts | {
-        "status": info.get("status", "damaged"),
+        "status": info["status"],
         "reason": info.get("reason", ""),
         "model": str(recipe.model),
-        "data": info.get("data", {}).get("name"),
+        "data": (info.get("data") or {}).get("name"),
         "epochs": info.get("epochs"),
         "validation": scores.get("validation.top_1", {}).get("value"),
         "test": scores.get("test.top_1", {}).get("value"),

@@ -83,10 +83,14 @@ class Optimizer:
         """Restore buffers that `tensors` returned.
 
         Each gets its parameter's device and memory layout, as fused updates need the same strides.
+        Raises ValueError for a buffer that no update makes.
         """
+        outline = self.outline()
         parameters = self._parameters()
         self._buffers = {p: {} for p in parameters}
         for key, tensor in tensors.items():
+            if key not in outline or outline[key].shape != tensor.shape:
+                raise ValueError(f"the optimizer has no {key} of shape {tuple(tensor.shape)}")
             index, _, name = key.partition(".")
             parameter = parameters[int(index)]
             buffer = tensor.to(parameter.device)

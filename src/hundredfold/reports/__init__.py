@@ -23,7 +23,7 @@ from hundredfold.reports.layout import page
 from hundredfold.reports.pictures import from_file
 from hundredfold.reports.run_evidence import RunEvidence
 from hundredfold.reports.study_evidence import StudyEvidence
-from hundredfold.run import Run
+from hundredfold.run import Run, plain
 
 __all__ = [
     "from_file",
@@ -64,11 +64,12 @@ def write_study(folder: Path, source: Source) -> Path:
 
 
 def _write(folder: Path, kind: str, title: str, shown: Sequence[Section]) -> Path:
+    plain.need_own(folder)
     drawings = folder / "figures"
     drawings.mkdir(exist_ok=True)
     for section in shown:
         for stem, svg in section.exhibit.figures.items():
-            (drawings / f"{stem}.svg").write_text(standalone(svg), encoding="utf-8")
+            files.write_text(drawings / f"{stem}.svg", standalone(svg))
     name = folder.resolve().name
     files.write_text(folder / PAGE, page(kind, name, title, shown))
     return folder / PAGE

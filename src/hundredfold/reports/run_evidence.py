@@ -4,7 +4,6 @@ A recipe is read as plain values, so that a run has a report even if a part in i
 renamed since.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -31,11 +30,11 @@ class RunEvidence:
 
     @cached_property
     def recipe_text(self) -> str:
-        return (self.run.folder / "recipe.toml").read_text(encoding="utf-8")
+        return self.run.stated[0]
 
     @cached_property
     def recipe(self) -> dict[str, Any]:
-        return tomllib.loads(self.recipe_text)
+        return self.run.stated[1]
 
     @cached_property
     def curve(self) -> list[dict[str, float]]:
@@ -52,7 +51,7 @@ class RunEvidence:
     @cached_property
     def split(self) -> str | None:
         """The split whose logits are shown: test if it has been evaluated, else validation."""
-        for name in ("test", "validation"):
+        for name in ("test", "validation") if self.classes else ():
             if self.run.logits(name) is not None and self.run.labels(name) is not None:
                 return name
         return None

@@ -1,6 +1,5 @@
 """The data of a study for its exhibits: its folder, its variants and their runs."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,9 +8,8 @@ from typing import Any
 
 from hundredfold import metrics, wording
 from hundredfold.data import Source
-from hundredfold.errors import DataError
 from hundredfold.reports.run_evidence import RunEvidence
-from hundredfold.run import Run
+from hundredfold.run import Run, plain, reading
 
 
 @dataclass(frozen=True)
@@ -37,21 +35,21 @@ class StudyEvidence:
 
     @cached_property
     def stored(self) -> dict[str, Any]:
-        return _read(self.folder / "study.json")
+        return reading.study(self.folder)
 
     @cached_property
     def comparison(self) -> dict[str, Any]:
         """comparison.json, or {} if it does not exist yet."""
-        path = self.folder / "comparison.json"
-        return _read(path) if path.exists() else {}
+        there = plain.exists(self.folder / "comparison.json")
+        return reading.comparison(self.folder) if there else {}
 
     @cached_property
     def members(self) -> list[Member]:
         """The existing runs of the study; a missing folder is left out."""
         members = []
         for entry in self.stored.get("members", ()):
-            run = Run(self.folder.parent / str(entry["run"]))
-            if (run.folder / "recipe.toml").is_file() and (run.folder / "run.json").is_file():
+            run = Run(plain.need_folder(self.folder.parent, str(entry["run"])))
+            if all(plain.exists(run.folder / name) for name in ("recipe.toml", "run.json")):
                 evidence = RunEvidence(run, self.source)
                 seed, fold = int(entry["seed"]), int(entry.get("fold", 0))
                 unit = seed * max(self.folds, 1) + fold
@@ -148,10 +146,3 @@ def mean(values: Sequence[Any]) -> float | None:
     """Return the mean of the values that are finite numbers, or None without any."""
     numbers = [float(value) for value in values if wording.finite(value)]
     return sum(numbers) / len(numbers) if numbers else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"cannot read {str(path)!r}", found=str(error)) from None

@@ -15,8 +15,12 @@ test.unseen.npy       for each test image, whether the training data have no nea
 <split>.classes.csv   precision, recall, F1 of each class; with confusion.csv
 <split>.predictions.csv   file, label, prediction and its probability of each image
 figures/*.svg  report.html
+
+A run may come from anybody: `plain` opens its files without following a link out of the folder,
+and `reading` checks what they contain by `schema`. Every reader goes through these.
 """
 
+from hundredfold.run import plain, reading
 from hundredfold.run._create import create, default_name, need_free, remove, rename
 from hundredfold.run._find import all_runs, open_run
 from hundredfold.run._folder import RUNS, Run
@@ -29,6 +33,8 @@ __all__ = [
     "default_name",
     "need_free",
     "open_run",
+    "plain",
+    "reading",
     "remove",
     "rename",
 ]

@@ -17,9 +17,9 @@ from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run._folder import LATEST, Run
 
-_STAGE, _HOUR = ".new-", 3600.0
+_STAGE, _RUN, _HOUR = ".new-", "run", 3600.0
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # raised by a rename onto another run
-_LONGEST = 100  # characters of a data set's name in the name of a run
+_LONGEST = 100  # characters of the names of model and data set in the name of a run
 _LOG = logging.getLogger(__name__)
 
 
@@ -39,8 +39,8 @@ def create(
     try:
         out.mkdir(parents=True, exist_ok=True)
         with _stage(out) as stage:
-            _furnish(stage / "run", recipe, contents or {})
-            files.move(stage / "run", folder)
+            _furnish(stage / _RUN, recipe, contents or {})
+            files.move(stage / _RUN, folder)
             _make_durable(folder)
             _point_latest(out, name, stage)
     except OSError as error:
@@ -78,6 +78,8 @@ def _make_durable(folder: Path) -> None:
 def _point_latest(out: Path, name: str, stage: Path) -> None:
     """Point `latest` to a run; log a warning where it is a folder or links are unsupported."""
     try:
+        if (out / LATEST).exists() and not (out / LATEST).is_symlink():
+            raise FileExistsError(errno.EEXIST, "a file or folder has that name")
         (stage / LATEST).symlink_to(name)
         (stage / LATEST).replace(out / LATEST)
     except OSError as error:
@@ -89,13 +91,23 @@ def _point_latest(out: Path, name: str, stage: Path) -> None:
 def _stage(out: Path) -> Iterator[Path]:
     """Yield a temporary folder to build a run in; remove those over an hour old."""
     for left in out.glob(f"{_STAGE}*"):
-        if time.time() - left.stat().st_mtime > _HOUR:
+        if _is_left(left):
             shutil.rmtree(left, ignore_errors=True)
     stage = Path(tempfile.mkdtemp(prefix=_STAGE, dir=out))
     try:
         yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def _is_left(stage: Path) -> bool:
+    """Return whether a folder is one of `_stage` over an hour old; a run of that name is not."""
+    try:
+        old = time.time() - stage.lstat().st_mtime > _HOUR
+        own = {path.name for path in stage.iterdir()} <= {_RUN, LATEST}
+    except OSError:  # another process removes it
+        return False
+    return old and own and not stage.is_symlink()
 
 
 def remove(run: Run) -> None:
@@ -125,7 +137,7 @@ def need_free(out: Path, name: str) -> None:
     legal = re.fullmatch(r"[^/\\\x00-\x1f]{1,200}", name) and len(os.fsencode(name)) <= 255
     if not legal or name.startswith(".") or name == LATEST:
         raise UsageError(f"{name!r} is not a name for a run", remedy="letters, digits, - and _")
-    if (out / name).exists():
+    if os.path.lexists(out / name):
         raise _taken(out / name)
 
 
@@ -138,6 +150,6 @@ def _taken(folder: Path) -> UsageError:
 
 def default_name(recipe: Recipe, data_name: str) -> str:
     """Return <model>-<data>-<first 12 hex digits of the recipe's digest>."""
-    model = recipe.model.name.replace("_", "-")
+    model = recipe.model.name.replace("_", "-")[:_LONGEST]
     data = re.sub(r"[^A-Za-z0-9._-]+", "-", data_name).strip("-.")[:_LONGEST] or "data"
     return f"{model}-{data}-{recipe.digest[:12]}"

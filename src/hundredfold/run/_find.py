@@ -1,5 +1,6 @@
 """Find runs by name, by folder, or the newest."""
 
+import os
 from pathlib import Path
 
 from hundredfold.errors import DataError, UsageError, did_you_mean
@@ -15,7 +16,7 @@ def open_run(text: str, out: Path = RUNS) -> Run:
     if text == LATEST and not (out / LATEST).is_symlink() and (newest := _newest(out)):
         return newest
     for folder in (Path(text), out / text):
-        if (folder / "recipe.toml").is_file():
+        if is_run(folder):
             return Run(folder)
     names = [run.name for run in all_runs(out)]
     raise UsageError(
@@ -28,13 +29,13 @@ def open_run(text: str, out: Path = RUNS) -> Run:
 def all_runs(out: Path = RUNS) -> list[Run]:
     """Return the runs in a folder, sorted by name."""
     folders = sorted(f for f in out.iterdir() if f.name[0] != ".") if out.is_dir() else []
-    return [Run(f) for f in folders if _is_run(f)]
+    own = (f for f in folders if f.name != LATEST and not f.is_symlink())  # latest may be a copy
+    return [Run(folder) for folder in own if is_run(folder)]
 
 
-def _is_run(folder: Path) -> bool:
-    """Return whether a folder is a run; one named latest is a copy of another run."""
-    own = folder.name != LATEST and not folder.is_symlink()
-    return own and (folder / "recipe.toml").is_file()
+def is_run(folder: Path) -> bool:
+    """Return whether a folder is a run, damaged or not: it has a recipe or a record."""
+    return any(os.path.lexists(folder / name) for name in ("recipe.toml", "run.json"))
 
 
 def _newest(out: Path) -> Run | None:
@@ -42,9 +43,9 @@ def _newest(out: Path) -> Run | None:
 
 
 def _begin(run: Run) -> tuple[str, float]:
-    """Return the start of a run in run.json (to the second), and the time of its recipe.toml."""
+    """Return the start of a run in run.json (to the second), and the time of its folder."""
     try:
         started = str(run.info.get("started", ""))
     except DataError:
         started = ""
-    return started, (run.folder / "recipe.toml").stat().st_mtime
+    return started, run.folder.stat().st_mtime

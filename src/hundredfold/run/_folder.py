@@ -1,6 +1,5 @@
 """A run's folder: read and write each of its files, and lock it for one writer."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from hundredfold import files, locks, recipe, recipes
-from hundredfold.errors import DataError, MissingError, UsageError
+from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
-from hundredfold.run import commits
+from hundredfold.run import commits, plain, reading, schema
 from hundredfold.wording import visible
 
 RUNS, LATEST = Path("runs"), "latest"
@@ -45,57 +45,89 @@ class Run:
         A run that is "running" in the file but has no writer was killed: it is "stopped".
         """
         info = self._record
-        if info.get("status") == "running" and not locks.is_held(self.folder / ".lock"):
+        if info["status"] == "running" and not self._is_written:
             info |= {"status": "stopped", "reason": "process gone"}
         return info
 
     @property
     def _record(self) -> dict[str, Any]:
-        return dict(_read_json(self.folder / "run.json"))
+        return reading.table(self.folder, "run.json", schema.Info)
+
+    @property
+    def _is_written(self) -> bool:
+        lock = self.folder / ".lock"
+        return plain.exists(lock) and locks.is_held(plain.need_file(self.folder, ".lock"))
+
+    @property
+    def stated(self) -> tuple[str, dict[str, Any]]:
+        """The text of recipe.toml, and its fields as plain values, even if a part is unknown."""
+        return reading.toml(self.folder, "recipe.toml")
 
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe; the user's own code in it runs only if `trusted` has its digest."""
-        path = self.folder / "recipe.toml"
-        fields = recipes.read_toml(path, "recipe")
-        written = recipe.from_fields(fields, recipes.own_files(path, self.trusted))
+        path, fields = self.folder / "recipe.toml", self.stated[1]
+        own = recipes.own_files(path, self.trusted)
+        for file in sorted(own.folder.glob("*.py")):
+            plain.need_file(self.folder, str(file.relative_to(self.folder)))
+        try:
+            written = recipe.from_fields(fields, own)
+        except UsageError as error:
+            found = f"{error.message}{': ' if error.found else ''}{error.found or ''}"
+            raise reading.damaged(str(path), found) from None
         return written if self.model is None else written.with_model(self.model)
 
     @property
     def curve(self) -> list[dict[str, float]]:
-        """curve.jsonl: one dictionary per epoch, in order."""
-        path = self.folder / "curve.jsonl"
-        if not path.exists():
+        """curve.jsonl: one dictionary per epoch, in order; a half last line is passed over."""
+        if not self._has("curve.jsonl"):
             return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return reading.curve(self.folder, "curve.jsonl")
 
     @property
     def scores(self) -> dict[str, dict[str, Any]]:
         """scores.json: "test.top_1" -> value, low, high, n; {} before any evaluation."""
-        path = self.folder / "scores.json"
-        return dict(_read_json(path)) if path.exists() else {}
+        return self._table("scores.json", schema.Scores)
 
     @property
     def summary(self) -> dict[str, Any]:
         """model.json: parameters, macs and rows; {} where training wrote none."""
-        path = self.folder / "model.json"
-        return dict(_read_json(path)) if path.exists() else {}
+        return self._table("model.json", schema.Summary)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the folder."""
+        return plain.size(self.folder)
+
+    def has_logits(self, split: str) -> bool:
+        """Return whether logits of a split are stored, damaged or not."""
+        return self._has(f"{split}.logits.npy")
 
     def logits(self, split: str) -> NDArray[np.float32] | None:
         """Return the stored logits (n, classes) of "test" or "validation" with the best weights."""
-        return self._array(f"{split}.logits.npy")
+        logits = self._array(f"{split}.logits.npy", np.float32, 2)
+        classes = None if logits is None else self._classes
+        if logits is not None and classes and logits.shape[1] != classes:
+            found = f"logits of {logits.shape[1]} classes, and run.json has {classes}"
+            raise reading.damaged(str(self.folder / f"{split}.logits.npy"), found)
+        return logits
 
     def labels(self, split: str) -> NDArray[np.int64] | None:
         """Return the labels (n,) of `logits`, if stored."""
-        return self._array(f"{split}.labels.npy")
+        return self._beside(split, "labels", self._classes or 2**31)
 
     def rows(self, split: str) -> NDArray[np.int64] | None:
         """Return the rows (n,) of the part to which `logits` belong, if stored."""
-        return self._array(f"{split}.rows.npy")
+        return self._beside(split, "rows", 2**53)
 
     def unseen(self) -> NDArray[np.bool_] | None:
         """Return (n,), whether the training data have no near-duplicate of each test image."""
-        return self._array("test.unseen.npy")
+        unseen = self._array("test.unseen.npy", np.bool_, 1)
+        labels = None if unseen is None else self.labels("test")
+        if unseen is not None and labels is not None and len(labels) != len(unseen):
+            found = f"{len(unseen):,} images, and {len(labels):,} are scored"
+            raise reading.damaged(str(self.folder / "test.unseen.npy"), found)
+        return unseen
 
     def best(self) -> Path:
         return self.folder / "weights" / "best.safetensors"
@@ -109,14 +141,15 @@ class Run:
         Before training has ended, they are those of the newest checkpoint. Raises MissingError
         where there are none yet.
         """
-        ended = not (self.folder / "run.json").exists() or self._record.get("status") != "running"
-        if ended and self.best().is_file():
-            return self.best(), ""
-        if saved := commits.newest_best(self.folder / "state"):
+        best = "weights/best.safetensors"
+        ended = not self._has("run.json") or self._record["status"] != "running"
+        if ended and self._has(best):
+            return plain.need_file(self.folder, best), ""
+        if saved := commits.newest_best(plain.need_folder(self.folder, "state")):
             file, epoch = saved
             return file, f"training has not ended; using its best weights so far, of epoch {epoch}"
-        if self.best().is_file():
-            return self.best(), ""
+        if self._has(best):
+            return plain.need_file(self.folder, best), ""
         raise MissingError(
             f"the run {str(self.folder)!r} has no weights yet",
             remedy=f"hundredfold train --resume {self.folder}",
@@ -124,8 +157,7 @@ class Run:
 
     def scored(self, split: str) -> dict[str, str]:
         """Return the digests of images and weights of a split's stored logits; {} if unknown."""
-        path = self.folder / f"{split}.json"
-        return dict(_read_json(path)) if path.exists() else {}
+        return self._table(f"{split}.json", schema.Scored)
 
     def save_logits(
         self,
@@ -188,16 +220,20 @@ class Run:
             files.remove_temporary_files(folder)
 
     def log(self, line: str) -> None:
-        with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(visible(line) + "\n")
+        self.append("log.txt", visible(line) + "\n")
+
+    def append(self, name: str, text: str) -> None:
+        """Append to a file of the run."""
+        plain.append(self.folder / name, text)
 
     @contextmanager
     def writer(self) -> Iterator[None]:
         """Hold the lock of the only writer; it ends with the process, even after kill -9.
 
         Raises UsageError, within 0.25 s, where another process writes this run, and where the
-        folder cannot be written or locked.
+        folder cannot be written or locked. Raises DataError where it contains a link.
         """
+        plain.need_own(self.folder)
         try:
             file = (self.folder / ".lock").open("a")
         except OSError as error:
@@ -221,22 +257,34 @@ class Run:
             remedy="wait for it, or choose another --name",
         )
 
-    def _array(self, name: str) -> NDArray[Any] | None:
-        path = self.folder / name
-        if not path.exists():
+    @property
+    def _classes(self) -> int:
+        """The number of classes in run.json; 0 if unknown."""
+        data = self._record.get("data") if self._has("run.json") else None
+        return len((data or {}).get("classes", ()))
+
+    def _beside(self, split: str, kind: str, below: int) -> NDArray[np.int64] | None:
+        """Return whole numbers (n,) that belong to the logits of a split, in [0, below)."""
+        name = f"{split}.{kind}.npy"
+        values = self._array(name, np.int64, 1)
+        if values is None:
             return None
-        try:
-            array: NDArray[Any] = np.load(path, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise DataError(f"cannot read {str(path)!r}", found=str(error)) from None
-        return array
+        if values.min() < 0 or values.max() >= below:
+            raise reading.damaged(str(self.folder / name), f"a number that is none of {kind}")
+        logits = reading.shape(self.folder, f"{split}.logits.npy", np.float32, 2)
+        if len(values) != logits[0]:
+            found = f"{len(values):,} {kind} of {logits[0]:,} images"
+            raise reading.damaged(str(self.folder / name), found)
+        return values
 
+    def _has(self, name: str) -> bool:
+        return plain.exists(self.folder / name)
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"cannot read {str(path)!r}", found=str(error)) from None
+    def _table(self, name: str, kind: type[BaseModel]) -> dict[str, Any]:
+        return reading.table(self.folder, name, kind) if self._has(name) else {}
+
+    def _array(self, name: str, dtype: type[np.generic], ndim: int) -> NDArray[Any] | None:
+        return reading.array(self.folder, name, dtype, ndim) if self._has(name) else None
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> None:

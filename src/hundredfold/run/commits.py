@@ -6,29 +6,43 @@ own SHA-256. Where that does not match or is missing, there is no checkpoint.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+from hundredfold.errors import DataError
+from hundredfold.run import plain, reading, schema
+
+_NAME = re.compile(r"\d{1,18}\.json")
+_LARGEST = 1 << 36  # bytes of a file of tensors
+
+
+def paths(folder: Path) -> list[Path]:
+    """Return the commits of a folder by step, damaged ones included."""
+    return sorted(path for path in folder.glob("*.json") if _NAME.fullmatch(path.name))
 
 
 def whole(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Return the intact commits with their paths, by step; their files are not verified."""
     commits = []
-    for path in sorted(folder.glob("[0-9]*.json")):
+    for path in paths(folder):
         try:
             commits.append((path, read(path)))
-        except (ValueError, AttributeError):
+        except DataError:
             continue
     return commits
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a commit without its own SHA-256. Raises ValueError where that does not match."""
-    commit = json.loads(path.read_text(encoding="utf-8"))
-    if commit.pop("sha256", None) != digest(commit):
-        raise ValueError("it does not match its own SHA-256")
+    """Return a commit without its own SHA-256. Raises DataError where it is damaged."""
+    content = plain.content(path.parent, path.name, reading.LARGEST_COMMIT)
+    commit = reading.parsed(content, str(path))
+    claimed = commit.pop("sha256", None) if isinstance(commit, dict) else None
+    if claimed != digest(commit):
+        raise reading.damaged(str(path), "it does not match its own SHA-256")
+    reading.checked(commit, schema.Commit, str(path))
+    reading.rows(commit["position"].get("curve", "").encode(), str(path))
     return dict(commit)
 
 
@@ -37,22 +51,22 @@ def digest(commit: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(commit, sort_keys=True).encode()).hexdigest()
 
 
-def verified(folder: Path, entry: Mapping[str, str]) -> bytes:
-    """Return the bytes of a file of a commit; ValueError where path or SHA-256 is wrong."""
-    if Path(entry["file"]).name != entry["file"]:
-        raise ValueError(f"{entry['file']} is outside the folder")
-    content = (folder / entry["file"]).read_bytes()
-    if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise ValueError(f"{entry['file']} does not match its SHA-256")
-    return content
+def verified(folder: Path, entry: Mapping[str, Any]) -> Path:
+    """Return the path of a file of a commit. Raises DataError where its SHA-256 is wrong."""
+    path = folder / str(entry["file"])
+    with plain.opened(folder, entry["file"], int(entry.get("bytes", _LARGEST))) as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != entry["sha256"]:
+            raise reading.damaged(str(path), "it does not match its SHA-256")
+    return path
 
 
 def newest_best(folder: Path) -> tuple[Path, int] | None:
     """Return the best weights' file and epoch of the newest intact checkpoint that has them."""
     for _, commit in reversed(whole(folder)):
+        if "best" not in commit or commit["position"].get("best", {}).get("epoch") is None:
+            continue
         try:
-            verified(folder, commit["best"])
-            return folder / commit["best"]["file"], int(commit["position"]["best"]["epoch"])
-        except _DAMAGE:
+            return verified(folder, commit["best"]), int(commit["position"]["best"]["epoch"])
+        except DataError:
             continue
     return None

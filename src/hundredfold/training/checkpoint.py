@@ -16,12 +16,12 @@ from safetensors.torch import load as decode
 from torch import Tensor
 
 from hundredfold import files
-from hundredfold.errors import CheckError
+from hundredfold.errors import CheckError, DataError
 from hundredfold.run import commits
 from hundredfold.weights import files as weight_files
 
 KEPT = 2
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError)
+_DAMAGE = (DataError, OSError, ValueError, SafetensorError)
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,13 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
 
     Raises CheckError where there are saves and every one is damaged.
     """
-    saves = sorted(folder.glob("[0-9]*.json"), reverse=True)
-    for path in saves:
+    saves = commits.paths(folder)
+    for path in reversed(saves):
         try:
             return _read(path)
         except _DAMAGE as error:
-            say(f"the saved state {path.name} is damaged ({error}); trying the one before")
+            reason = error.found if isinstance(error, DataError) else error
+            say(f"the saved state {path.name} is damaged ({reason}); trying the one before")
     if saves:
         raise CheckError(
             f"every saved state in {str(folder)!r} is damaged",
@@ -78,20 +79,24 @@ def load(folder: Path, say: Callable[[str], None]) -> Saved | None:
 
 def _read(path: Path) -> Saved:
     commit = commits.read(path)
-    tensors = decode(commits.verified(path.parent, commit["tensors"]))
-    best = decode(commits.verified(path.parent, commit["best"])) if "best" in commit else {}
+    tensors = decode(commits.verified(path.parent, commit["tensors"]).read_bytes())
+    best = {}
+    if "best" in commit:
+        best = decode(commits.verified(path.parent, commit["best"]).read_bytes())
     return Saved(tensors, dict(commit["position"]), best)
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    return {"file": path.name, "sha256": weight_files.write(path, tensors, {})}
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    digest = weight_files.write(path, tensors, {})
+    return {"file": path.name, "sha256": digest, "bytes": path.stat().st_size}
 
 
-def _write_once(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    entry = {"file": path.name, "sha256": weight_files.digest_of(tensors)}
+def _write_once(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    size = weight_files.size(tensors)
+    entry = {"file": path.name, "sha256": weight_files.digest_of(tensors), "bytes": size}
     try:
         commits.verified(path.parent, entry)
-    except (OSError, ValueError):
+    except DataError:
         return _write(path, tensors)
     return entry
 

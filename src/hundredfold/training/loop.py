@@ -195,8 +195,7 @@ class Loop:
         position = self.position
         self._check_finite(row.get("validation.loss", row["train.loss"]))
         line = json.dumps(row) + "\n"
-        with (self.run.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line)
+        self.run.append("curve.jsonl", line)
         position.curve += line
         better = self.best.better(row)
         if better:

@@ -2,10 +2,13 @@
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from hundredfold.errors import DataError
 
 
 @dataclass
@@ -60,6 +63,33 @@ class Position:
         """Move to the first step of the next epoch."""
         self.epoch += 1
         self.step, self.loss, self.correct = 0, 0.0, 0.0
+
+
+def need_possible(
+    facts: Mapping[str, Any], steps_per_epoch: int, epochs: float, *, fixed: bool
+) -> None:
+    """Raise DataError for the position of a save that a training cannot have.
+
+    fixed: whether the number of steps follows from the epochs, as it does without a time budget.
+    """
+    try:
+        position = Position(**facts)
+    except TypeError:
+        raise _impossible("it lacks some fields, or has others") from None
+    if position.steps_per_epoch != steps_per_epoch:
+        raise _impossible(f"{position.steps_per_epoch} steps an epoch, not {steps_per_epoch}")
+    steps = total_steps(epochs, steps_per_epoch)
+    if fixed and position.steps != steps:
+        raise _impossible(f"{position.steps} steps, and the recipe has {steps}")
+    if position.step > position.steps_per_epoch or position.epoch > position.epochs:
+        raise _impossible(f"step {position.step} of epoch {position.epoch}")
+    if position.best and position.best.keys() != {"epoch", "value"}:
+        raise _impossible("a best epoch without its score")
+
+
+def _impossible(found: str) -> DataError:
+    remedy = "train again under another --name"
+    return DataError("the saved state is not one of this training", found=found, remedy=remedy)
 
 
 def total_steps(epochs: float, steps_per_epoch: int) -> int:

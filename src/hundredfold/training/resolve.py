@@ -7,7 +7,7 @@ from typing import Any
 
 from hundredfold import data
 from hundredfold.data import DataSet, Source
-from hundredfold.errors import UsageError
+from hundredfold.errors import DataError, UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.size import NO_SIZE, Size
 from hundredfold.strategies import Strategy
@@ -97,8 +97,19 @@ def count_images(recipe: Recipe, dataset: DataSet) -> int:
 
 
 def as_resolved(recipe: Recipe, info: dict[str, Any]) -> Recipe:
-    """Return a run's recipe with the batch size and the epochs that run.json records."""
-    resolved = info.get("resolved", {})
+    """Return a run's recipe with the batch size and the epochs that run.json records.
+
+    Raises DataError for ones that no training of the recipe has.
+    """
+    resolved = info.get("resolved") or {}
+    epochs = resolved.get("epochs", recipe.epochs)
+    longer = "budget" not in info and epochs > max(recipe.epochs, _LEAST)
+    if longer or resolved.get("batch_size", 1) > recipe.batch_size:
+        raise DataError(
+            "run.json has a batch size or epochs that do not follow from the recipe",
+            found=f"{epochs:g} epochs, batches of {resolved.get('batch_size', recipe.batch_size)}",
+            remedy="put back the file that training wrote",
+        )
     return recipe.override({key: resolved.get(key) for key in _ADAPTED})
 
 

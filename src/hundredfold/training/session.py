@@ -14,6 +14,7 @@ from hundredfold.training import checkpoint, outcome, record, resolve, time_budg
 from hundredfold.training.disk import need_room, run_bytes
 from hundredfold.training.loop import Loop
 from hundredfold.training.options import Options
+from hundredfold.training.position import need_possible
 from hundredfold.training.progress import Progress
 from hundredfold.training.protocols import Engine, Job, Learner
 from hundredfold.training.time_budget import TimeBudget
@@ -91,13 +92,15 @@ def resume(begun: Run, options: Options, progress: Progress, engine: Engine) -> 
         data.refuse_folder(job.data, options.source)
         _need_same_state(begun, saved, info["data"]["digest"], job)
         job = engine.compute_features(job, options.source.cache, progress)
-        begun.delete_scores()
-        begun.remove_temporary_files()
-        begun.save_info(info | {"threads": job.threads})
         budget = None
         if "budget" in info:
             budget = time_budget.restore(info["budget"], job.image_size, job.feed.steps)
-        return _train(begun, job, job.learner(progress), progress, saved, budget)
+        learner = job.learner(progress)
+        _need_fitting_state(begun, saved, job, learner, fixed=budget is None)
+        begun.delete_scores()
+        begun.remove_temporary_files()
+        begun.save_info(info | {"threads": job.threads})
+        return _train(begun, job, learner, progress, saved, budget)
 
 
 def _need_engine(recipe: Recipe, engine: Engine) -> None:
@@ -165,6 +168,23 @@ def _need_same_state(begun: Run, saved: checkpoint.Saved | None, digest: str, jo
             f"the state in {str(begun.folder)!r} is that of another recipe",
             remedy="put the run's own state back, or train again under another --name",
         )
+
+
+def _need_fitting_state(
+    begun: Run, saved: checkpoint.Saved | None, job: Job, learner: Learner, *, fixed: bool
+) -> None:
+    """Raise DataError for a state that is not one of this training; the run is as before then."""
+    if saved is None:
+        return
+    need_possible(saved.position, job.feed.steps, job.recipe.epochs, fixed=fixed)
+    try:
+        learner.load(saved.tensors)
+    except (RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise DataError(
+            f"the state in {str(begun.folder)!r} does not fit the network",
+            found=" ".join(str(error).split())[:200],
+            remedy="train again under another --name",
+        ) from None
 
 
 def _as_before(options: Options, info: dict[str, Any]) -> Options:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hundredfold.errors import DataError
 from hundredfold.size import Size
 
 _CHECKS = 20  # adaptations during a training
@@ -99,7 +100,13 @@ class TimeBudget:
 
 
 def restore(facts: Mapping[str, Any], size: Callable[[float], Size], epoch: int) -> TimeBudget:
-    """Return the budget of a resumed run from the result of `to_json`."""
+    """Return the budget of a resumed run from the result of `to_json`.
+
+    Raises DataError where it has no time for a size of the images.
+    """
     by_size = {Size.of(key): float(seconds) for key, seconds in facts["by_size"].items()}
+    needed = {size((k + 0.5) / _SAMPLES) for k in range(_SAMPLES)}
+    if not needed <= by_size.keys():
+        raise DataError("run.json has no step times for the sizes that this training uses")
     times = StepTimes(by_size, size, float(facts["validation"]), epoch)
     return TimeBudget(float(facts["seconds"]), times)

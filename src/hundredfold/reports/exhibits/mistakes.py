@@ -58,12 +58,13 @@ def _images(evidence: RunEvidence, which: list[int]) -> list[tuple[NDArray[np.ui
     rows = evidence.run.rows(str(evidence.split))
     if rows is None:
         return "The run did not store which images it was scored on, so they cannot be shown."
+    other = "The data here are not those the run was trained on, so the images are not shown."
+    if not evidence.data.get("digest"):
+        return other
     try:
         opened = data.load(str(evidence.recipe.get("data")), evidence.images)
-        if opened.digest != evidence.data.get("digest", opened.digest):
-            return (
-                "The data here are not those the run was trained on, so the images are not shown."
-            )
+        if opened.digest != evidence.data["digest"]:
+            return other
         cut = evidence.split == "validation" and "validation" not in opened.parts
         part = "train" if cut else str(evidence.split)
         stored = replace(opened.parts[part](), indices=rows[which])

@@ -8,6 +8,7 @@ from hundredfold.reports.exhibit import Exhibit
 from hundredfold.reports.highlight import toml
 from hundredfold.reports.html import Child, Markup, details, join, paragraph, table, tag
 from hundredfold.reports.study_evidence import Member, StudyEvidence
+from hundredfold.run import plain, reading
 
 TITLE = "Runs and recipes"
 ORDER = 50
@@ -96,10 +97,9 @@ def _fields(recipes: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _stated(study: StudyEvidence) -> Markup:
-    path = study.folder / "study.toml"
-    if not path.exists():
+    if not plain.exists(study.folder / "study.toml"):
         return Markup()
-    text = path.read_text(encoding="utf-8")
+    text = plain.content(study.folder, "study.toml", reading.LARGEST).decode(errors="replace")
     return details("study.toml", tag("pre", {}, tag("code", {}, toml(text))))
 
 

@@ -71,6 +71,7 @@ def _scale(study: StudyEvidence) -> Scale:
     """Return a scale with every seed; intervals far beyond the seeds are clipped."""
     values = [value for seeds in study.values.values() for value in seeds.values()]
     systems = study.comparison["systems"]
+    values = values or [system["mean"] for system in systems]  # no run of the study is left
     low, high = min(values), max(values)
     room = 0.25 * ((high - low) or abs(high) * 0.05 or 1.0)
     ends = [s[k] for s in systems for k in ("low", "high") if wording.finite(s.get(k))]
