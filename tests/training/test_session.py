@@ -233,7 +233,7 @@ def test_a_run_that_began_with_other_weights_is_not_resumed(
     tmp_path: Path, small_run: Train, progress: training.Progress
 ) -> None:
     run = small_run()
-    former = WeightsFile(tmp_path / "a.safetensors", "0" * 16, "torch")
+    former = WeightsFile(tmp_path / "a.safetensors", "0" * 16, "torchvision")
     _with(run, status="stopped", weights=former.to_json())
     before = _contents(run.folder)
 

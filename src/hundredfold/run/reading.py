@@ -117,7 +117,7 @@ def _shape(file: BinaryIO, path: str, dtype: np.dtype[Any], ndim: int) -> tuple[
     try:
         read_header: Callable[..., Any] = _HEADERS[npy.read_magic(file)]
         lengths, fortran, found = read_header(file)
-    except (ValueError, KeyError, RecursionError, MemoryError) as error:
+    except Exception as error:  # numpy parses the header as Python text, which raises anything
         raise damaged(path, str(error)) from None
     if found != dtype or fortran or len(lengths) != ndim:
         raise damaged(path, f"{found} of {lengths}, not {dtype} of {ndim} dimensions")

@@ -19,7 +19,7 @@ Duration = Annotated[float, Field(ge=-1e7, le=1e7)]  # of a time budget, 115 day
 Text = Annotated[str, Field(max_length=20_000)]
 Line = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]  # a path or a name
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
-Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}$")]  # pixels
+Size = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(x[1-9][0-9]{0,4})?$")]  # pixels
 Side = Annotated[int, Field(ge=1, le=65536)]
 Absent: Any = None  # a field may be missing, and is never null
 Algorithm = Annotated[str, Field(max_length=40)]
@@ -42,7 +42,7 @@ class Data(Table):
     classes: Annotated[list[Name], Field(min_length=1, max_length=100_000)] = ["?"]
     superclasses: Annotated[list[Name], Field(max_length=100_000)] = []
     superclass_of: Annotated[list[Count], Field(max_length=100_000)] = []
-    size: Side | Annotated[list[Side], Field(min_length=2, max_length=2)] = 1
+    size: Side | Size = 1
     folder: Line | None = None
     images: Line | None = None
     labels: Line | None = None
@@ -81,7 +81,7 @@ class Weights(Table):
     file: Line
     sha256: Line
     layout: Literal["torchvision", "keras"] = "torchvision"
-    input_size: Annotated[int, Field(ge=0, le=65536)] = 0
+    input_size: Annotated[int, Field(ge=0, le=65536)] | Size = 0
 
 
 class Git(Table):
@@ -120,7 +120,7 @@ class Info(Table):
     git: Git | Line | None = None
     command: Text | Annotated[list[Text], Field(max_length=10_000)] = ""
     test_evaluations: Annotated[int, Field(ge=0, le=10**9)] = 0
-    best_epoch: Annotated[int, Field(ge=0, le=10**9)] = Absent
+    best_epoch: Annotated[int, Field(ge=0, le=10**9)] | None = None
     epochs: Annotated[float, Field(ge=0, le=1e9)] = Absent
     steps: Count = Absent
     micro_batch: Annotated[int, Field(ge=0, le=2**31)] = 0
