@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hundredfold import models, recipes, run
-from hundredfold.errors import UsageError
+from hundredfold.errors import DataError, UsageError
 from hundredfold.recipe import PACKAGES, Recipe, from_fields
 from hundredfold.spec import OwnFiles, part, part_of
 
@@ -113,7 +113,7 @@ def test_a_copy_that_was_changed_is_refused(file: Path, tmp_path: Path) -> None:
     recipe = Recipe().override({"model": f"{file}:net"}, (), OwnFiles(trusted=None))
     new_run = run.create(tmp_path / "runs", "one", recipe)
     (new_run.folder / "source" / "my_nets.py").write_text(SOURCE + "# changed\n")
-    with pytest.raises(UsageError, match="is not the file that the recipe was made with"):
+    with pytest.raises(DataError, match="is not the file that the recipe was made with"):
         _ = run.Run(new_run.folder).recipe
 
 

@@ -24,13 +24,24 @@ def _tensors() -> dict[str, Tensor]:
     return models.build("simple_cnn", classes=3, size=18, seed=0).state_dict()
 
 
+def _names(text: str) -> list[str]:
+    """Return the class names that the weights give, and others where they give none."""
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        return ["?"]
+    return names if isinstance(names, list) and all(isinstance(n, str) for n in names) else ["?"]
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Callable[..., run.Run]:
     """Return a function that makes a run with weights and metadata of any kind."""
 
     def make(tensors: dict[str, Tensor] | None = None, **metadata: str) -> run.Run:
         new_run = run.create(tmp_path, "a", Recipe())
-        files.write(new_run.best(), tensors or _tensors(), GOOD | metadata)
+        written = GOOD | metadata
+        files.write(new_run.best(), tensors or _tensors(), written)
+        new_run.save_info({"status": "done", "data": {"classes": _names(written["classes"])}})
         return new_run
 
     return make

@@ -31,7 +31,7 @@ _RUN = 1.0  # seconds of an answer that are not those of its images
 _FP32 = 3.0  # times the validation in the precision of training: the last one, in fp32
 _TIMING = 0.005  # of the budget, at most, for timing trials of each size
 _MOST_EPOCHS = 30  # of a training that begins with pretrained weights
-_MEASURED = (96, 224)  # pixels at which the rate of features is measured
+_MEASURED = (64, 128, 224)  # pixels at which the rate of features is measured
 _MEASURED_SHORT = (64, 128)  # the same for a budget under `_SHORT`
 _SHORT = 40.0  # seconds
 _CAREFUL = 0.85  # of the measured rate: decoding and small batches take time as well
@@ -72,11 +72,11 @@ class TorchBench:
     def feature_rate(self, size: int) -> float:
         if size in self._rates:
             return self._rates[size]
-        measured = sorted(self._rates.items())
-        (small, fast), (large, slow) = measured[0], measured[-1]
-        exponent = max(1.0, math.log(fast / slow) / math.log(large / small))
-        nearest, rate = min(measured, key=lambda pair: abs(math.log(pair[0] / size)))
-        return float(rate * (nearest / size) ** exponent)
+        nearest = sorted(self._rates, key=lambda known: abs(math.log(known / size)))
+        near, other = nearest[:2]
+        rates = self._rates[near], self._rates[other]
+        exponent = max(1.0, math.log(rates[0] / rates[1]) / math.log(other / near))
+        return float(rates[0] * (near / size) ** exponent)
 
     def training_speed(self) -> float:
         assert self.scratch is not None
@@ -149,7 +149,6 @@ class TorchBench:
 
     def _prepared(self, candidate: Candidate, progress: Progress | None) -> tuple[Job, Recipe]:
         """Return the job of a candidate, and its recipe with pinned weights."""
-        self.held.forget_other_sizes(candidate.pixels)
         options = self.options
         recipe, weights = resolve_weights(candidate.recipe, options.source, options.weights)
         job = prepare(recipe, options, progress, weights)

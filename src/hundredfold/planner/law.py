@@ -16,8 +16,8 @@ IMAGES = 0.2  # exponent of the number of images, in what features are worth for
 SIZE = 0.5  # exponent of the size in pixels up to the images' detail, in the same
 UPPER_GAIN = 0.45  # in logit(accuracy) of training the last groups over that of their head
 UPPER_PASSES = 6.0  # over the images at which that gain is reached
-_EARLY = {"head": 0.0, "upper": 0.2, "whole": 0.6, "scratch": 0.27}  # slopes in the first passes
-_LATE = {"head": 0.0, "upper": 0.1, "whole": 0.3, "scratch": 0.27}  # slopes afterwards
+_EARLY = {"head": 0.0, "upper": 0.2, "whole": 0.25, "scratch": 0.27}  # slopes in the first passes
+_LATE = {"head": 0.0, "upper": 0.1, "whole": 0.2, "scratch": 0.27}  # slopes afterwards
 _INEXACT = 0.5  # in logit(accuracy)
 _MATURE = 25.0  # passes over the images that are called the first
 

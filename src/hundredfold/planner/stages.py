@@ -21,7 +21,7 @@ _FEATURES = 0.25  # of the time, at most, for features of the images
 _FEATURES_SHORT = 0.4  # of a budget of up to a minute, in which they are most of the answer
 _FIRST = 0.04  # of the time, for features of the first answer
 _LEAST_FIRST = 2.0  # seconds
-_TRIAL = 0.06  # of the time for each trial
+_TRIAL, _LONG_TRIAL = 0.06, 0.02  # of the time for each trial: up to a minute, and beyond
 _LEAST_TRIAL = 3.0  # seconds: shorter trials tell nothing
 _RACE = 25.0  # seconds of a budget from which on candidates are tried
 _WHOLE = 240.0  # seconds of a budget from which on the whole backbone is tried
@@ -151,8 +151,9 @@ class Stages:
         if answered and "upper" in self.kinds:
             chosen.append(self.setting.upper(answered.candidate.size, images, views=1))
         long = self.deadline.seconds >= _WHOLE or "upper" not in self.kinds
-        if "whole" in self.kinds and long:
-            chosen.append(self.setting.whole(self._whole_size(images), images))
+        size = self._whole_size(images)
+        if "whole" in self.kinds and long and (size or not chosen):
+            chosen.append(self.setting.whole(size or self.setting.sizes()[0], images))
         if "scratch" in self.kinds and (not chosen or self._has_time_for_other_size(images)):
             chosen.append(self._scratch(self.deadline.left, _DECODING * self.deadline.left))
         return chosen
@@ -173,12 +174,15 @@ class Stages:
         return seconds >= _RACE and images / self.setting.look.decoding < _OTHER_SIZE * seconds
 
     def _whole_size(self, images: int) -> int:
-        """Return the largest size at which the whole backbone passes over all images often."""
-        sizes = self.setting.sizes()
+        """Return the largest size at which a whole backbone sees all images often enough, or 0."""
         passed = PASSES * images / (0.7 * self.deadline.left)
         return max(
-            (s for s in sizes if self.bench.feature_rate(s) / _BACKWARD >= passed),
-            default=sizes[0],
+            (
+                size
+                for size in self.setting.sizes()
+                if self.bench.feature_rate(size) / _BACKWARD >= passed
+            ),
+            default=0,
         )
 
     def _expected(self, candidate: Candidate) -> float | None:
@@ -196,7 +200,8 @@ class Stages:
             return accuracy
         if not self._tries():
             return 0.0
-        seconds = max(_LEAST_TRIAL, _TRIAL * self.deadline.seconds)
+        whole = self.deadline.seconds
+        seconds = max(_LEAST_TRIAL, _TRIAL * min(whole, 60) + _LONG_TRIAL * max(0, whole - 60))
         if candidate.kind == "scratch":  # a network that learns something in so short a time
             candidate = self._scratch(seconds, _TRIED * self.deadline.seconds)
         score = self.bench.trial(candidate, seconds)

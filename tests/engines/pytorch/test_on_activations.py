@@ -88,11 +88,11 @@ def test_what_is_too_much_to_hold_is_not_held() -> None:
     held = Held(groups=2, most=1000)
     held.keep(("a", 64), [np.zeros((2, 4, 4, 8), np.float16)], 2)
     assert list(held.maps) == [("a", 64)]
-    held.keep(("b", 64), [np.zeros((2, 4, 4, 8), np.float16)], 2)
+    held.keep(("b", 64), [np.zeros((2, 8, 8, 8), np.float16)], 2)
     held.keep(("c", 64), [np.zeros((1, 1, 1, 8), np.float16)], 2)
     assert list(held.maps) == [("a", 64)], "too large, and not all images"
-    held.forget_other_sizes(96)
-    assert not held.maps
+    held.keep(("d", 96), [np.zeros((2, 4, 4, 8), np.float16)], 2)
+    assert list(held.maps) == [("d", 96)], "the oldest make room"
 
 
 def test_a_fitted_head_is_never_lost_to_its_training(tmp_path: Path) -> None:

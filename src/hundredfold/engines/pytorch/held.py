@@ -7,8 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hundredfold.size import Size, SizeLike
-
 Maps = NDArray[np.float16]
 Key = tuple[object, ...]
 
@@ -28,17 +26,18 @@ class Held:
     probed: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
     def keep(self, key: Key, parts: list[Maps], count: int) -> None:
-        """Keep the activations of `count` images, unless some are missing or it is too much."""
+        """Keep the activations of `count` images, unless some are missing or it is too much.
+
+        The oldest make room.
+        """
         if sum(map(len, parts)) != count or not count:
             return
-        size = sum(maps.nbytes for maps in self.maps.values()) + sum(p.nbytes for p in parts)
-        if size > self.most:
+        new = sum(part.nbytes for part in parts)
+        if new > self.most:
             return
+        while new + sum(maps.nbytes for maps in self.maps.values()) > self.most:
+            del self.maps[next(iter(self.maps))]  # the oldest
         self.maps[key] = np.concatenate(parts)
-
-    def forget_other_sizes(self, size: SizeLike) -> None:
-        """Drop the activations of images of another size."""
-        self.maps = {key: maps for key, maps in self.maps.items() if Size.of(size) in key}
 
 
 def as_maps(activations: Tensor) -> Maps:
