@@ -1,7 +1,7 @@
 """Select, for each image, the few reference images that may be near-duplicates of it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from hundredfold.duplicates._pictures import Pictures
 from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
-KEPT = 10  # candidates per image
+KEPT = 16  # candidates per image
 MOST_COMPARED = 4 * 10**9  # images x references that are compared all with all; else in cells
 _BLOCK = 250  # images compared at a time
 _GROUPS = 200  # groups of references; the best candidates are in the groups with the best maximum
@@ -30,7 +30,8 @@ class Candidates:
 
     rows, reference: (pairs,), rows of the images and of the reference images.
     mirrored: (pairs,), whether the image is mirrored first.
-    zoom:     (pairs,), the fraction of the reference image's side in the image, a first guess.
+    zoom:     (pairs, 2), the fractions of the reference image's height and width in the image, a
+              first guess.
     """
 
     rows: NDArray[np.int64]
@@ -45,11 +46,15 @@ class Candidates:
 
 
 def candidates(
-    images: Pictures, references: Pictures, not_row: NDArray[np.int64] | None = None
+    images: Pictures,
+    references: Pictures,
+    not_row: NDArray[np.int64] | None = None,
+    advance: Callable[[int], object] = lambda _done: None,
 ) -> Candidates:
     """Return KEPT candidates per image.
 
     not_row: (n,), for each image a reference row that is excluded, such as the image itself.
+    advance: is called with the number of images that were compared.
     """
     directions = references.directions
     image_vectors = {
@@ -62,9 +67,11 @@ def candidates(
     }
     if len(images) * len(references) > MOST_COMPARED:
         views = [((a, mirrored), b) for a, b, _ in _VIEWS for mirrored in (False, True)]
-        rows, partners = _cells.search(image_vectors, reference_vectors, views, not_row, KEPT)
+        rows, partners = _cells.search(
+            image_vectors, reference_vectors, views, not_row, KEPT, advance
+        )
     else:
-        search = _Search(image_vectors, reference_vectors, len(references), not_row)
+        search = _Search(image_vectors, reference_vectors, len(references), not_row, advance)
         starts = range(0, len(images), _BLOCK)
         with ThreadPoolExecutor(cores()) as pool:
             blocks = list(pool.map(search.block, starts))
@@ -81,8 +88,10 @@ class _Search:
         reference_vectors: dict[str, Floats],
         count: int,
         not_row: NDArray[np.int64] | None,
+        advance: Callable[[int], object],
     ) -> None:
         self.image_vectors, self.count, self.not_row = image_vectors, count, not_row
+        self.advance = advance
         self.wide = -(-count // _GROUPS) * _GROUPS
         padding = ((0, self.wide - count), (0, 0))
         self.reference_vectors = {
@@ -105,6 +114,7 @@ class _Search:
         partners = best // width * _GROUPS + np.take_along_axis(groups, best % width, 1)
         real = np.take_along_axis(grouped_best, best, 1) > -1.5
         rows = np.broadcast_to(np.arange(start, start + count)[:, None], partners.shape)
+        self.advance(count)
         return rows[real], partners[real]
 
     def _likeness(self, start: int) -> Floats:
@@ -137,7 +147,7 @@ def _oriented(
     reference_vectors: dict[str, Floats],
 ) -> Candidates:
     """Return each pair with its best alignment; twice if both mirrorings fit about as well."""
-    fits, zooms = [], np.array([zoom for *_, zoom in _VIEWS], np.float32)
+    fits, zooms = [], np.array([[zoom] * 2 for *_, zoom in _VIEWS], np.float32)
     for mirrored in (False, True):
         cosines = [
             _dots(image_vectors[a, mirrored], reference_vectors[b], rows, references)

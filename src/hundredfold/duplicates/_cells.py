@@ -5,7 +5,7 @@ inverted file of Jegou, Douze and Schmid 2011, section IV). With cells of equal 
 in proportion to the images; comparing all with all, it grows with their square.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -33,11 +33,13 @@ def search(
     views: Sequence[tuple[View, str]],
     not_row: Indices | None,
     kept: int,
+    advance: Callable[[int], object] = lambda _done: None,
 ) -> tuple[Indices, Indices]:
     """Return rows of images and of references: up to `kept` candidates of each image.
 
     images, references: unit vectors (n, length) of each view. views: which are compared.
     not_row: (n,), for each image a reference row that is excluded.
+    advance: is called with the number of images that were compared.
     """
     whole = references["whole"]
     centroids = _centroids(whole, max(1, len(whole) // _SIZE))
@@ -51,6 +53,7 @@ def search(
         ]
         found, partners, cosines = (np.concatenate(kind) for kind in zip(*near, strict=True))
         found, partners = _best(found, partners, cosines, kept)
+        advance(len(rows))
         return found + start, partners
 
     starts = range(0, len(images[views[0][0]]), _BLOCK)

@@ -1,5 +1,6 @@
 """Register pairs of images on every core, and return how well each pair agrees."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -9,14 +10,14 @@ from numpy.typing import NDArray
 
 from hundredfold.duplicates._candidates import Candidates, candidates
 from hundredfold.duplicates._pictures import Pictures
-from hundredfold.duplicates._register import agreement, shifted
+from hundredfold.duplicates._register import agreement, aligned
 from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
 T = TypeVar("T")
 
 TRIED = 4  # candidates per image, mirrored or not, that are registered fully
-HOPELESS = 0.5  # correlation after the shift alone below which a candidate is dropped
+HOPELESS = 0.6  # correlation at 16 pixels below which a candidate is dropped
 _CHUNK = 1000  # pairs registered at a time
 
 
@@ -25,29 +26,49 @@ def compared(
     references: Pictures,
     not_row: NDArray[np.int64] | None,
     tried: int = TRIED,
+    advance: Callable[[int], object] = lambda _done: None,
 ) -> tuple[Candidates, Floats]:
     """Return the best candidate pairs, and the agreement (pairs,) of each.
 
     not_row: (n,), for each image a reference row that is excluded, such as the image itself.
     tried: candidates per image that are registered fully.
+    advance: is called with the number of images that were compared.
     """
-    return registered(images, references, candidates(images, references, not_row), tried)
+    half = len(images) // 2  # selecting and registering take about as long
+    pairs = candidates(images, references, not_row, _share(advance, half, len(images)))
+    rest = _share(advance, len(images) - half, len(pairs.rows))
+    return registered(images, references, pairs, tried, rest)
 
 
 def registered(
-    images: Pictures, references: Pictures, pairs: Candidates, tried: int
+    images: Pictures,
+    references: Pictures,
+    pairs: Candidates,
+    tried: int,
+    advance: Callable[[int], object] = lambda _done: None,
 ) -> tuple[Candidates, Floats]:
-    """Return the best `tried` pairs of each image, and the agreement (pairs,) of each."""
+    """Return the best `tried` pairs of each image, and the agreement (pairs,) of each.
+
+    advance: is called with the number of pairs that were aligned.
+    """
     if not len(pairs.rows):
         return pairs, np.zeros(0, np.float32)
-    moved = _each(images, references, pairs, lambda a, b, s: shifted(a, b, pairs.zoom[s]))
-    shifts, fits = (np.concatenate(kind) for kind in zip(*moved, strict=True))
+
+    def align(
+        image: NDArray[np.uint8], reference: NDArray[np.uint8], chunk: slice
+    ) -> tuple[Floats, Floats, Floats]:
+        found = aligned(image, reference, pairs.zoom[chunk])
+        advance(len(image))
+        return found
+
+    moved = _each(images, references, pairs, align)
+    zooms, shifts, fits = (np.concatenate(kind) for kind in zip(*moved, strict=True))
     best = _best(pairs.rows, fits, tried)
-    kept, shifts = pairs[best], shifts[best]
+    kept, zooms, shifts = pairs[best], zooms[best], shifts[best]
     if not len(best):
         return kept, np.zeros(0, np.float32)
     agreed = _each(
-        images, references, kept, lambda a, b, s: agreement(a, b, kept.zoom[s], shifts[s])
+        images, references, kept, lambda a, b, s: agreement(a, b, zooms[s], shifts[s])
     )
     return kept, np.concatenate(agreed)
 
@@ -58,6 +79,21 @@ def _best(rows: NDArray[np.int64], fits: Floats, tried: int) -> NDArray[np.int64
     rows = rows[order]
     rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
     return order[(rank < tried) & (fits[order] > HOPELESS)]
+
+
+def _share(
+    advance: Callable[[int], object], images: int, whole: int
+) -> Callable[[int], object]:
+    """Return a function that is called with work done, of `whole`: it advances by `images`."""
+    done, lock = 0, threading.Lock()
+
+    def more(part: int) -> None:
+        nonlocal done
+        with lock:
+            before, done = done, done + part
+            advance(done * images // whole - before * images // whole)
+
+    return more
 
 
 def _each(

@@ -1,8 +1,8 @@
 """Register pairs of images, and measure how well they agree.
 
-Gauss-Newton steps on the squared difference find a shift and a zoom (Lucas and Kanade 1981;
-inverse compositional form of Baker and Matthews 2004): first the shift at 16 pixels, then
-both at 16 and at 32. Brightness and contrast are free.
+Gauss-Newton steps on the squared difference find a shift and two zooms, down and across (Lucas
+and Kanade 1981; inverse compositional form of Baker and Matthews 2004): at 16 pixels first, then
+at 32. Brightness and contrast are free. Only pixels that both images show take part.
 """
 
 import numpy as np
@@ -14,22 +14,25 @@ from hundredfold.duplicates._thumbnails import SIDE, Floats
 _FIT = 0.75  # correlation at 16 pixels below which a pair is dropped
 _BORDER = 1 / 11  # fraction of the side, at each edge, that is ignored while registering
 _DAMPING = 0.1
-_FARTHEST = 0.4  # largest shift, in half sides
-_ZOOMS = (0.7, 1.4)  # smallest and largest
+_FARTHEST = 0.5  # largest shift, in half sides
+_ZOOMS = (0.6, 1.7)  # smallest and largest
+_PLAIN = 0.02  # change of brightness in one direction, of both, that counts as agreeing
 _SMOOTH = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
-def shifted(
+def aligned(
     images: NDArray[np.uint8], references: NDArray[np.uint8], zoom: Floats
-) -> tuple[Floats, Floats]:
-    """Return the shift (n, 2) in half sides at 16 pixels, and the correlation (n,) after it.
+) -> tuple[Floats, Floats, Floats]:
+    """Return zoom and shift (n, 2), down and across, at 16 pixels, and the correlation (n,).
 
     images, references: (n, 32, 32) uint8 brightness of pairs.
-    zoom: (n,), first guess of the fraction of the reference's side in the image.
+    zoom: (n, 2), first guess of the fractions of the reference's sides in the image.
+    The shift is in half sides.
     """
     shift = np.zeros((len(images), 2), np.float32)
     image, reference = (_half(grey.astype(np.float32)) for grey in (images, references))
-    return _moved(image, reference, zoom, shift, 3, free=False)[1:]
+    zoom, shift, _ = _moved(image, reference, zoom, shift, 2, free=False)
+    return _moved(image, reference, zoom, shift, 3, free=True)
 
 
 def agreement(
@@ -37,16 +40,19 @@ def agreement(
 ) -> Floats:
     """Return the agreement (n,) in [-1, 1] of pairs of images (n, 32, 32).
 
-    Agreement is the mean of two correlations over the overlap: of brightness, and of its fine
-    detail. Different pictures of the same kind may agree in brightness, but not in detail.
+    zoom, shift: (n, 2), from `aligned`.
+
+    Agreement is the mean of three correlations over the overlap: of brightness, of its fine
+    detail, and of its changes, down or across, whichever agree less. Different pictures of the
+    same kind may agree in brightness, but hardly in all.
     """
     agreed = np.full(len(images), -1, np.float32)
     image, reference = images.astype(np.float32), references.astype(np.float32)
-    zoom, shift, fits = _moved(_half(image), _half(reference), zoom, shift, 4, free=True)
+    zoom, shift, fits = _moved(_half(image), _half(reference), zoom, shift, 3, free=True)
     live = np.flatnonzero(fits > _FIT)
     if len(live):
         image, reference = image[live], reference[live]
-        zoom, shift, _ = _moved(image, reference, zoom[live], shift[live], 3, free=True)
+        zoom, shift, _ = _moved(image, reference, zoom[live], shift[live], 4, free=True)
         agreed[live] = _alike(image, reference, zoom, shift)
     return agreed
 
@@ -54,63 +60,85 @@ def agreement(
 def _moved(
     images: Floats, references: Floats, zoom: Floats, shift: Floats, steps: int, *, free: bool
 ) -> tuple[Floats, Floats, Floats]:
-    """Take Gauss-Newton steps; return zoom (n,), shift (n, 2: down, across), correlation (n,).
+    """Take Gauss-Newton steps; return zoom and shift (n, 2: down, across), correlation (n,).
 
-    free: whether the zoom is fitted too.
+    free: whether the zooms are fitted too.
     """
     count, size = images.shape[:2]
+    weights = _overlap(zoom, shift, size)
     border = round(size * _BORDER)
-    cut = (slice(None), *(slice(border, size - border),) * 2)
-    goal = _standard(images[cut]).reshape(count, -1, 1)
-    spread = np.maximum(images[cut].std((1, 2), keepdims=True), 1e-3)
-    down, across = (np.gradient(images, axis=axis)[cut] * (size / 2) / spread for axis in (1, 2))
+    for edge in (slice(border), slice(size - border, size)):
+        weights[:, edge], weights[:, :, edge] = 0, 0
+    standard = _standard(images, weights)
+    down, across = (np.gradient(standard, axis=axis) * (size / 2) for axis in (1, 2))
     changes = [down, across]
     if free:
-        at = grid(size, border)
-        changes.append(down * at[:, None] + across * at)
-    solve = _solver(np.stack(changes, 1).reshape(count, len(changes), -1), goal)
+        changes += [down * grid(size)[:, None], across * grid(size)]
+    flat, goal = weights.reshape(count, 1, -1), (standard * weights).reshape(count, -1, 1)
+    solve = _solver(np.stack(changes, 1).reshape(count, len(changes), -1), goal, flat)
     for _ in range(steps):
-        error = _standard(_laid(references, zoom, shift, border)).reshape(count, -1, 1) - goal
-        step = np.clip((solve @ error)[:, :, 0], -0.12, 0.12)
-        grown = 1 + step[:, 2] if free else np.ones(count, np.float32)
-        shift = shift - (zoom / grown)[:, None] * step[:, :2]
+        laid = _standard(_laid(references, zoom, shift), weights) * weights
+        step = np.clip((solve @ (laid.reshape(count, -1, 1) - goal))[:, :, 0], -0.12, 0.12)
+        grown = 1 + step[:, 2:] if free else np.ones_like(zoom)
+        shift = shift - zoom / grown * step[:, :2]
         shift = np.clip(shift, -_FARTHEST, _FARTHEST).astype(np.float32)
         zoom = np.clip(zoom / grown, *_ZOOMS).astype(np.float32)
-    laid = _standard(_laid(references, zoom, shift, border)).reshape(count, -1)
-    return zoom, shift, np.asarray((laid * goal[:, :, 0]).mean(1), np.float32)
+    return zoom, shift, _correlation(images, _laid(references, zoom, shift), weights)
 
 
-def _solver(changes: Floats, goal: Floats) -> Floats:
+def _solver(changes: Floats, goal: Floats, weights: Floats) -> Floats:
     """Return (n, p, pixels), the matrix from an error image to a step of p parameters."""
-    changes = changes - changes.mean(2, keepdims=True)
-    changes -= (changes @ goal) / goal.shape[1] * goal.swapaxes(1, 2)  # contrast is free
+    total = np.maximum(weights.sum(2, keepdims=True), 1)
+    changes = (changes - (changes @ weights.swapaxes(1, 2)) / total) * weights
+    changes -= (changes @ goal) / total * goal.swapaxes(1, 2)  # contrast is free
     normal = changes @ changes.swapaxes(1, 2)
     parameters = normal.shape[1]
     scale = np.trace(normal[:, :2, :2], axis1=1, axis2=2)[:, None, None] / 2
-    damping = np.diag([_DAMPING] * 2 + [4 * _DAMPING] * (parameters - 2)).astype(np.float32)
+    damping = np.diag([_DAMPING] * 2 + [2 * _DAMPING] * (parameters - 2)).astype(np.float32)
     normal += damping * scale + 1e-3 * np.eye(parameters, dtype=np.float32)
     return np.asarray(np.linalg.inv(normal) @ changes, np.float32)
 
 
 def _alike(images: Floats, references: Floats, zoom: Floats, shift: Floats) -> Floats:
-    laid = _laid(references, zoom, shift, 0)
-    inside = [np.abs(zoom[:, None] * grid(SIDE) + shift[:, k, None]) < 1 for k in (0, 1)]
-    both = (inside[0][:, :, None] & inside[1][:, None, :]).astype(np.float32)
+    laid, both = _laid(references, zoom, shift), _overlap(zoom, shift, SIDE)
     whole = _correlation(images, laid, both)
     fine = _correlation(_detail(images), _detail(laid), both)
-    return np.asarray((whole + fine) / 2, np.float32)
+    return np.asarray((whole + fine + _changes(images, laid, both)) / 3, np.float32)
 
 
-def _laid(references: Floats, zoom: Floats, shift: Floats, border: int) -> Floats:
+def _changes(a: Floats, b: Floats, weights: Floats) -> Floats:
+    """Return the smaller correlation (n,) of changes down and across.
+
+    A direction without changes agrees, as it does where only one direction has any.
+    """
+    products = []
+    for axis in (1, 2):
+        one, other = (np.gradient(x, axis=axis) * weights for x in (a, b))
+        sums = [(x * y).sum((1, 2)) for x, y in ((one, other), (one, one), (other, other))]
+        products.append((sums[0], np.sqrt(sums[1] * sums[2])))
+    least = _PLAIN * sum(power for _, power in products) + 1
+    each = [(product + least) / (power + least) for product, power in products]
+    return np.asarray(np.minimum(*each), np.float32)
+
+
+def _laid(references: Floats, zoom: Floats, shift: Floats) -> Floats:
     size = references.shape[1]
-    down, across = (sampled(zoom, shift[:, k], size, border) for k in (0, 1))
+    down, across = (sampled(zoom[:, k], shift[:, k], size) for k in (0, 1))
     return np.asarray(down @ references @ across.swapaxes(1, 2), np.float32)
 
 
-def _standard(images: Floats) -> Floats:
-    images = images - images.mean((1, 2), keepdims=True)
-    spread = np.sqrt((images * images).mean((1, 2), keepdims=True))
-    return np.asarray(images / np.maximum(spread, 1e-3), np.float32)
+def _overlap(zoom: Floats, shift: Floats, size: int) -> Floats:
+    """Return (n, size, size), 1 where the reference shows the pixel too, else 0."""
+    inside = [np.abs(zoom[:, k, None] * grid(size) + shift[:, k, None]) < 1 for k in (0, 1)]
+    return (inside[0][:, :, None] & inside[1][:, None, :]).astype(np.float32)
+
+
+def _standard(images: Floats, weights: Floats) -> Floats:
+    """Return images of mean 0 and deviation 1 where the weights are 1."""
+    total = np.maximum(weights.sum((1, 2), keepdims=True), 1)
+    images = images - (images * weights).sum((1, 2), keepdims=True) / total
+    power = (images * images * weights).sum((1, 2), keepdims=True) / total
+    return np.asarray(images / np.maximum(np.sqrt(power), 1e-3), np.float32)
 
 
 def _correlation(a: Floats, b: Floats, weights: Floats) -> Floats:
