@@ -67,9 +67,7 @@ def registered(
     kept, zooms, shifts = pairs[best], zooms[best], shifts[best]
     if not len(best):
         return kept, np.zeros(0, np.float32)
-    agreed = _each(
-        images, references, kept, lambda a, b, s: agreement(a, b, zooms[s], shifts[s])
-    )
+    agreed = _each(images, references, kept, lambda a, b, s: agreement(a, b, zooms[s], shifts[s]))
     return kept, np.concatenate(agreed)
 
 
@@ -81,9 +79,7 @@ def _best(rows: NDArray[np.int64], fits: Floats, tried: int) -> NDArray[np.int64
     return order[(rank < tried) & (fits[order] > HOPELESS)]
 
 
-def _share(
-    advance: Callable[[int], object], images: int, whole: int
-) -> Callable[[int], object]:
+def _share(advance: Callable[[int], object], images: int, whole: int) -> Callable[[int], object]:
     """Return a function that is called with work done, of `whole`: it advances by `images`."""
     done, lock = 0, threading.Lock()
 
