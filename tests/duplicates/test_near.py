@@ -158,6 +158,6 @@ def test_the_ten_equal_images_of_cifar100_and_planted_copies_are_found(
     near = across(pictures(copies), pictures(train.pixels[:10_000]))
     right = near.reference == rows[near.rows]
     assert len(np.unique(near.rows[right])) >= 95
-    monkeypatch.setattr(_find, "_search", _find._equal)
+    monkeypatch.setattr(_find, "_search", lambda *given: _find._equal(*given[:2]))
     seen = unseen(data, source.cache)
     assert seen is not None and int((~seen).sum()) == 10

@@ -130,7 +130,7 @@ def _laid(references: Floats, zoom: Floats, shift: Floats) -> Floats:
 def _overlap(zoom: Floats, shift: Floats, size: int) -> Floats:
     """Return (n, size, size), 1 where the reference shows the pixel too, else 0."""
     inside = [np.abs(zoom[:, k, None] * grid(size) + shift[:, k, None]) < 1 for k in (0, 1)]
-    return (inside[0][:, :, None] & inside[1][:, None, :]).astype(np.float32)
+    return np.asarray(inside[0][:, :, None] & inside[1][:, None, :], np.float32)
 
 
 def _standard(images: Floats, weights: Floats) -> Floats:
