@@ -60,18 +60,44 @@ def stretched(image: Pixels) -> Pixels:
     return np.asarray(part.resize((32, 32), Image.Resampling.BICUBIC))
 
 
+def beside(image: Pixels) -> Pixels:
+    """Return the image without its left quarter."""
+    part = Image.fromarray(np.ascontiguousarray(image[:, 8:]))
+    return np.asarray(part.resize((32, 32), Image.Resampling.BICUBIC))
+
+
+def grey(image: Pixels) -> Pixels:
+    return np.repeat(image.mean(2, keepdims=True), 3, axis=2).astype(np.uint8)
+
+
 def brighter(image: Pixels) -> Pixels:
     return np.clip(image * 0.8 + 40, 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("change", [mirrored, encoded, shifted, cropped, stretched, brighter])
+CHANGES = (mirrored, encoded, shifted, cropped, stretched, beside, brighter, grey)
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_planted_copies_are_found(patches: Pixels, change) -> None:
     rows = np.arange(0, len(patches), 4)
     copies = pictures(np.stack([change(image) for image in patches[rows]]))
     near = across(copies, pictures(patches))
     right = near.reference == rows[near.rows]
     assert len(np.unique(near.rows[right])) >= 0.85 * len(rows)  # textures; CIFAR: 98 % and more
-    assert near.agreement.min() >= 0.85 and near.agreement.max() <= 1.001
+    assert near.agreement.min() >= 0.75 and near.agreement.max() <= 1.001
+
+
+def test_colours_that_differ_count_against_a_pair(patches: Pixels) -> None:
+    """The same brightness in other colours is another picture, but a grey copy is a copy."""
+    rows = np.arange(0, len(patches), 8)
+    some, reference = patches[rows], pictures(patches[rows])
+    swapped = np.stack([some[..., 2], some[..., 1], some[..., 0]], -1)
+    agreed = {
+        name: across(pictures(copies), reference).agreement
+        for name, copies in (("same", some), ("swapped", swapped))
+    }
+    assert agreed["same"].min() > 0.99
+    assert len(agreed["swapped"]) == 0 or np.median(agreed["swapped"]) < 0.95
 
 
 def test_unlike_pictures_are_not_found(patches: Pixels) -> None:

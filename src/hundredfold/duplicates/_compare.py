@@ -14,7 +14,8 @@ from hundredfold.duplicates._register import agreement, aligned
 from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
-T = TypeVar("T")
+T = TypeVar("T", bound=np.generic)
+R = TypeVar("R")
 
 TRIED = 4  # candidates per image, mirrored or not, that are registered fully
 HOPELESS = 0.6  # correlation at 16 pixels below which a candidate is dropped
@@ -54,21 +55,27 @@ def registered(
     if not len(pairs.rows):
         return pairs, np.zeros(0, np.float32)
 
-    def align(
-        image: NDArray[np.uint8], reference: NDArray[np.uint8], chunk: slice
-    ) -> tuple[Floats, Floats, Floats]:
-        found = aligned(image, reference, pairs.zoom[chunk])
+    def align(chunk: slice) -> tuple[Floats, Floats, Floats]:
+        part = pairs[chunk]
+        image, reference = _taken(part, images.coarse[:, 0], references.coarse[:, 0])
+        found = aligned(image, reference, part.zoom, part.shift)
         advance(len(image))
         return found
 
-    moved = _each(images, references, pairs, align)
+    moved = _each(len(pairs.rows), align)
     zooms, shifts, fits = (np.concatenate(kind) for kind in zip(*moved, strict=True))
     best = _best(pairs.rows, fits, tried)
     kept, zooms, shifts = pairs[best], zooms[best], shifts[best]
     if not len(best):
         return kept, np.zeros(0, np.float32)
-    agreed = _each(images, references, kept, lambda a, b, s: agreement(a, b, zooms[s], shifts[s]))
-    return kept, np.concatenate(agreed)
+
+    def agree(chunk: slice) -> Floats:
+        grey = _taken(kept[chunk], images.grey, references.grey)
+        coarse = _taken(kept[chunk], images.coarse, references.coarse)
+        image, reference = zip(grey, coarse, strict=True)
+        return agreement(image, reference, zooms[chunk], shifts[chunk])
+
+    return kept, np.concatenate(_each(len(best), agree))
 
 
 def _best(rows: NDArray[np.int64], fits: Floats, tried: int) -> NDArray[np.int64]:
@@ -92,20 +99,18 @@ def _share(advance: Callable[[int], object], images: int, whole: int) -> Callabl
     return more
 
 
-def _each(
-    images: Pictures,
-    references: Pictures,
-    tried: Candidates,
-    compare: Callable[[NDArray[np.uint8], NDArray[np.uint8], slice], T],
-) -> list[T]:
-    """Compare pairs chunk by chunk on every core; images of mirrored pairs are mirrored."""
+def _taken(pairs: Candidates, images: NDArray[T], references: NDArray[T]) -> tuple[Floats, Floats]:
+    """Return both sides of pairs, of values (n, ..., across); mirrored pairs are mirrored."""
+    image, reference = (
+        side[rows].astype(np.float32)
+        for side, rows in ((images, pairs.rows), (references, pairs.reference))
+    )
+    image[pairs.mirrored] = image[pairs.mirrored][..., ::-1]
+    return image, reference
 
-    def compare_chunk(start: int) -> T:
-        chunk = slice(start, start + _CHUNK)
-        part = tried[chunk]
-        grey = images.grey[part.rows]
-        grey = np.where(part.mirrored[:, None, None], grey[:, :, ::-1], grey)
-        return compare(grey, references.grey[part.reference], chunk)
 
+def _each(count: int, compare: Callable[[slice], R]) -> list[R]:
+    """Compare `count` pairs chunk by chunk on every core."""
+    chunks = [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
     with ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(compare_chunk, range(0, len(tried.rows), _CHUNK)))
+        return list(pool.map(compare, chunks))
