@@ -66,15 +66,11 @@ def beside(image: Pixels) -> Pixels:
     return np.asarray(part.resize((32, 32), Image.Resampling.BICUBIC))
 
 
-def grey(image: Pixels) -> Pixels:
-    return np.repeat(image.mean(2, keepdims=True), 3, axis=2).astype(np.uint8)
-
-
 def brighter(image: Pixels) -> Pixels:
     return np.clip(image * 0.8 + 40, 0, 255).astype(np.uint8)
 
 
-CHANGES = (mirrored, encoded, shifted, cropped, stretched, beside, brighter, grey)
+CHANGES = (mirrored, encoded, shifted, cropped, stretched, beside, brighter)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -85,19 +81,6 @@ def test_planted_copies_are_found(patches: Pixels, change) -> None:
     right = near.reference == rows[near.rows]
     assert len(np.unique(near.rows[right])) >= 0.85 * len(rows)  # textures; CIFAR: 98 % and more
     assert near.agreement.min() >= 0.75 and near.agreement.max() <= 1.001
-
-
-def test_colours_that_differ_count_against_a_pair(patches: Pixels) -> None:
-    """The same brightness in other colours is another picture, but a grey copy is a copy."""
-    rows = np.arange(0, len(patches), 8)
-    some, reference = patches[rows], pictures(patches[rows])
-    swapped = np.stack([some[..., 2], some[..., 1], some[..., 0]], -1)
-    agreed = {
-        name: across(pictures(copies), reference).agreement
-        for name, copies in (("same", some), ("swapped", swapped))
-    }
-    assert agreed["same"].min() > 0.99
-    assert len(agreed["swapped"]) == 0 or np.median(agreed["swapped"]) < 0.95
 
 
 def test_unlike_pictures_are_not_found(patches: Pixels) -> None:
