@@ -14,10 +14,9 @@ def unit_vectors(count: int, seed: int) -> Vectors:
 
 
 def searched(vectors: Vectors) -> set[tuple[int, int]]:
-    images = {("whole", False): vectors}
-    views = [(("whole", False), "whole")]
+    images = {(0, False): vectors, (0, True): -vectors}
     own = np.arange(len(vectors))
-    rows, partners = _cells.search(images, {"whole": vectors}, views, own, 10)
+    rows, partners = _cells.search(images, [vectors], [(0, 0)], own, 10)
     assert (rows != partners).all()
     assert not len(rows) or np.bincount(rows).max() <= 10
     pairs = list(zip(rows.tolist(), partners.tolist(), strict=True))

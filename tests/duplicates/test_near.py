@@ -10,6 +10,7 @@ from sklearn.datasets import load_sample_images
 
 from hundredfold.data import Source, load, unseen
 from hundredfold.duplicates import (
+    _candidates,
     _find,
     across,
     find_across,
@@ -54,11 +55,25 @@ def cropped(image: Pixels) -> Pixels:
     return np.asarray(square.resize((32, 32), Image.Resampling.BICUBIC))
 
 
+def stretched(image: Pixels) -> Pixels:
+    part = Image.fromarray(np.ascontiguousarray(image[:, 3:29]))
+    return np.asarray(part.resize((32, 32), Image.Resampling.BICUBIC))
+
+
+def beside(image: Pixels) -> Pixels:
+    """Return the image without its left quarter."""
+    part = Image.fromarray(np.ascontiguousarray(image[:, 8:]))
+    return np.asarray(part.resize((32, 32), Image.Resampling.BICUBIC))
+
+
 def brighter(image: Pixels) -> Pixels:
     return np.clip(image * 0.8 + 40, 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("change", [mirrored, encoded, shifted, cropped, brighter])
+CHANGES = (mirrored, encoded, shifted, cropped, stretched, beside, brighter)
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_planted_copies_are_found(patches: Pixels, change) -> None:
     rows = np.arange(0, len(patches), 4)
     copies = pictures(np.stack([change(image) for image in patches[rows]]))
@@ -81,6 +96,17 @@ def test_pairs_within_a_set_come_once_and_never_with_themselves(patches: Pixels)
     each = list(zip(near.rows.tolist(), near.reference.tolist(), strict=True))
     assert {(10, 50), (11, 51), (12, 52)} <= set(each)
     assert len(set(each)) == len(each) and all(one < other for one, other in each)
+
+
+@pytest.mark.parametrize("all_with_all", [True, False])
+def test_progress_counts_every_image_once(
+    patches: Pixels, all_with_all: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not all_with_all:
+        monkeypatch.setattr(_candidates, "MOST_COMPARED", 0)
+    done: list[int] = []
+    within(pictures(patches[:61]), done.append)
+    assert sum(done) == 61 and min(done) >= 0
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
@@ -141,6 +167,6 @@ def test_the_ten_equal_images_of_cifar100_and_planted_copies_are_found(
     near = across(pictures(copies), pictures(train.pixels[:10_000]))
     right = near.reference == rows[near.rows]
     assert len(np.unique(near.rows[right])) >= 95
-    monkeypatch.setattr(_find, "_search", _find._equal)
+    monkeypatch.setattr(_find, "_search", lambda *given: _find._equal(*given[:2]))
     seen = unseen(data, source.cache)
     assert seen is not None and int((~seen).sum()) == 10

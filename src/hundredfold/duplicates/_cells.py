@@ -5,7 +5,7 @@ inverted file of Jegou, Douze and Schmid 2011, section IV). With cells of equal 
 in proportion to the images; comparing all with all, it grows with their square.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -17,7 +17,7 @@ from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
 Indices = NDArray[np.int64]
-View = tuple[str, bool]
+View = tuple[int, bool]
 
 _SIZE = 400  # references of a cell, about
 _PROBED = 8  # cells of an image, for each of its views
@@ -29,31 +29,37 @@ _BLOCK = 20_000  # images searched at a time
 
 def search(
     images: Mapping[View, Floats],
-    references: Mapping[str, Floats],
-    views: Sequence[tuple[View, str]],
+    references: Sequence[Floats],
+    views: Sequence[tuple[int, int]],
     not_row: Indices | None,
     kept: int,
+    advance: Callable[[int], object] = lambda _done: None,
 ) -> tuple[Indices, Indices]:
     """Return rows of images and of references: up to `kept` candidates of each image.
 
-    images, references: unit vectors (n, length) of each view. views: which are compared.
+    images: unit vectors (n, length) of each view, mirrored or not. references: of each view.
+    views: pairs of a view of the image and one of the reference, which are compared.
     not_row: (n,), for each image a reference row that is excluded.
+    advance: is called with the number of images that were compared.
     """
-    whole = references["whole"]
+    whole = references[0]
     centroids = _centroids(whole, max(1, len(whole) // _SIZE))
-    cells = {name: _Cells(vectors, centroids) for name, vectors in references.items()}
+    cells = {view: _Cells(references[view], centroids) for view in {v for _, v in views}}
+    count = len(images[views[0][0], False])
 
     def block(start: int) -> tuple[Indices, Indices]:
-        rows = np.arange(start, min(start + _BLOCK, len(images[views[0][0]])))
+        rows = np.arange(start, min(start + _BLOCK, count))
         near = [
-            cells[name].nearest(images[view][rows], None if not_row is None else not_row[rows])
-            for view, name in views
+            cells[other].nearest(every[rows], None if not_row is None else not_row[rows])
+            for view, other in views
+            for every in (images[view, False], images[view, True])
         ]
         found, partners, cosines = (np.concatenate(kind) for kind in zip(*near, strict=True))
         found, partners = _best(found, partners, cosines, kept)
+        advance(len(rows))
         return found + start, partners
 
-    starts = range(0, len(images[views[0][0]]), _BLOCK)
+    starts = range(0, count, _BLOCK)
     with ThreadPoolExecutor(cores()) as pool:
         found = list(pool.map(block, starts))
     rows, partners = (np.concatenate(kind) for kind in zip(*found, strict=True))

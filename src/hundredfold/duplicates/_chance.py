@@ -20,7 +20,7 @@ from hundredfold.duplicates._pictures import Pictures, chosen, upside_down
 from hundredfold.duplicates._thumbnails import Floats
 
 LEAST = 0.75  # smallest threshold of agreement for a near-duplicate
-MOST = 0.995  # agreement above which even encoding an image again is not recognised
+MOST = 0.99  # agreement above which even encoding an image again is not recognised
 _UNALIGNED_MOST = 0.95  # largest threshold from upside-down images
 _CHANCE = 0.003  # fraction of upside-down images that may find a partner
 _FALSE_PAIRS = 0.5  # pairs of different pictures that may pass by chance
@@ -90,7 +90,8 @@ def _random_pairs(
         different = partners != not_row[rows]
         rows, partners = rows[different], partners[different]
     count = len(rows)
-    pairs = Candidates(rows, partners, np.zeros(count, bool), np.ones(count, np.float32))
+    zoom, shift = np.ones((count, 2), np.float32), np.zeros((count, 2), np.float32)
+    pairs = Candidates(rows, partners, np.zeros(count, bool), zoom, shift)
     agreed = registered(images, references, pairs, tried=_PAIRS)[1]
     return np.concatenate([agreed, np.full(count - len(agreed), -1, np.float32)])
 

@@ -1,5 +1,6 @@
 """Register pairs of images on every core, and return how well each pair agrees."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -9,14 +10,15 @@ from numpy.typing import NDArray
 
 from hundredfold.duplicates._candidates import Candidates, candidates
 from hundredfold.duplicates._pictures import Pictures
-from hundredfold.duplicates._register import agreement, shifted
+from hundredfold.duplicates._register import agreement, aligned
 from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
-T = TypeVar("T")
+T = TypeVar("T", bound=np.generic)
+R = TypeVar("R")
 
 TRIED = 4  # candidates per image, mirrored or not, that are registered fully
-HOPELESS = 0.5  # correlation after the shift alone below which a candidate is dropped
+HOPELESS = 0.6  # correlation at 16 pixels below which a candidate is dropped
 _CHUNK = 1000  # pairs registered at a time
 
 
@@ -25,31 +27,55 @@ def compared(
     references: Pictures,
     not_row: NDArray[np.int64] | None,
     tried: int = TRIED,
+    advance: Callable[[int], object] = lambda _done: None,
 ) -> tuple[Candidates, Floats]:
     """Return the best candidate pairs, and the agreement (pairs,) of each.
 
     not_row: (n,), for each image a reference row that is excluded, such as the image itself.
     tried: candidates per image that are registered fully.
+    advance: is called with the number of images that were compared.
     """
-    return registered(images, references, candidates(images, references, not_row), tried)
+    half = len(images) // 2  # selecting and registering take about as long
+    pairs = candidates(images, references, not_row, _share(advance, half, len(images)))
+    rest = _share(advance, len(images) - half, len(pairs.rows))
+    return registered(images, references, pairs, tried, rest)
 
 
 def registered(
-    images: Pictures, references: Pictures, pairs: Candidates, tried: int
+    images: Pictures,
+    references: Pictures,
+    pairs: Candidates,
+    tried: int,
+    advance: Callable[[int], object] = lambda _done: None,
 ) -> tuple[Candidates, Floats]:
-    """Return the best `tried` pairs of each image, and the agreement (pairs,) of each."""
+    """Return the best `tried` pairs of each image, and the agreement (pairs,) of each.
+
+    advance: is called with the number of pairs that were aligned.
+    """
     if not len(pairs.rows):
         return pairs, np.zeros(0, np.float32)
-    moved = _each(images, references, pairs, lambda a, b, s: shifted(a, b, pairs.zoom[s]))
-    shifts, fits = (np.concatenate(kind) for kind in zip(*moved, strict=True))
+
+    def align(chunk: slice) -> tuple[Floats, Floats, Floats]:
+        part = pairs[chunk]
+        image, reference = _taken(part, images.coarse[:, 0], references.coarse[:, 0])
+        found = aligned(image, reference, part.zoom, part.shift)
+        advance(len(image))
+        return found
+
+    moved = _each(len(pairs.rows), align)
+    zooms, shifts, fits = (np.concatenate(kind) for kind in zip(*moved, strict=True))
     best = _best(pairs.rows, fits, tried)
-    kept, shifts = pairs[best], shifts[best]
+    kept, zooms, shifts = pairs[best], zooms[best], shifts[best]
     if not len(best):
         return kept, np.zeros(0, np.float32)
-    agreed = _each(
-        images, references, kept, lambda a, b, s: agreement(a, b, kept.zoom[s], shifts[s])
-    )
-    return kept, np.concatenate(agreed)
+
+    def agree(chunk: slice) -> Floats:
+        grey = _taken(kept[chunk], images.grey, references.grey)
+        coarse = _taken(kept[chunk], images.coarse, references.coarse)
+        image, reference = zip(grey, coarse, strict=True)
+        return agreement(image, reference, zooms[chunk], shifts[chunk])
+
+    return kept, np.concatenate(_each(len(best), agree))
 
 
 def _best(rows: NDArray[np.int64], fits: Floats, tried: int) -> NDArray[np.int64]:
@@ -60,20 +86,31 @@ def _best(rows: NDArray[np.int64], fits: Floats, tried: int) -> NDArray[np.int64
     return order[(rank < tried) & (fits[order] > HOPELESS)]
 
 
-def _each(
-    images: Pictures,
-    references: Pictures,
-    tried: Candidates,
-    compare: Callable[[NDArray[np.uint8], NDArray[np.uint8], slice], T],
-) -> list[T]:
-    """Compare pairs chunk by chunk on every core; images of mirrored pairs are mirrored."""
+def _share(advance: Callable[[int], object], images: int, whole: int) -> Callable[[int], object]:
+    """Return a function that is called with work done, of `whole`: it advances by `images`."""
+    done, lock = 0, threading.Lock()
 
-    def compare_chunk(start: int) -> T:
-        chunk = slice(start, start + _CHUNK)
-        part = tried[chunk]
-        grey = images.grey[part.rows]
-        grey = np.where(part.mirrored[:, None, None], grey[:, :, ::-1], grey)
-        return compare(grey, references.grey[part.reference], chunk)
+    def more(part: int) -> None:
+        nonlocal done
+        with lock:
+            before, done = done, done + part
+            advance(done * images // whole - before * images // whole)
 
+    return more
+
+
+def _taken(pairs: Candidates, images: NDArray[T], references: NDArray[T]) -> tuple[Floats, Floats]:
+    """Return both sides of pairs, of values (n, ..., across); mirrored pairs are mirrored."""
+    image, reference = (
+        side[rows].astype(np.float32)
+        for side, rows in ((images, pairs.rows), (references, pairs.reference))
+    )
+    image[pairs.mirrored] = image[pairs.mirrored][..., ::-1]
+    return image, reference
+
+
+def _each(count: int, compare: Callable[[slice], R]) -> list[R]:
+    """Compare `count` pairs chunk by chunk on every core."""
+    chunks = [slice(start, start + _CHUNK) for start in range(0, count, _CHUNK)]
     with ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(compare_chunk, range(0, len(tried.rows), _CHUNK)))
+        return list(pool.map(compare, chunks))

@@ -15,26 +15,41 @@ import numpy as np
 from hundredfold.duplicates._lines import sampled
 from hundredfold.duplicates._thumbnails import SIDE, Floats
 
-ZOOM = 26 / 32  # side of the central square, which is described too, to match crops
+_PART = 0.8125  # fraction of the sides that a view of a part shows
+# The views of an image: the fraction of its sides, and the offset of the middle in half sides;
+# (down, across). Parts match crops.
+VIEWS = (
+    ((1.0, 0.0), (1.0, 0.0)),
+    ((_PART, 0.0), (_PART, 0.0)),
+    ((1.0, 0.0), (_PART, _PART - 1)),
+    ((1.0, 0.0), (_PART, 1 - _PART)),
+    ((_PART, _PART - 1), (1.0, 0.0)),
+    ((_PART, 1 - _PART), (1.0, 0.0)),
+)
+MIRRORED = (0, 1, 3, 2, 4, 5)  # the view of an image that its mirror shows as each view
+UPSIDE_DOWN = (0, 1, 2, 3, 5, 4)
 LENGTH = 64  # of a descriptor
 _COSINES = 11  # per axis
 _MOVED = 0.18  # largest zoom and shift, as a fraction of the image's half side
 
 
-def cosines(images: Floats, zoom: float) -> Floats:
-    """Return (n, cosines), rows of length one, of the central fraction `zoom` of the images.
+def cosines(images: Floats, view: int) -> Floats:
+    """Return (n, cosines), rows of length one, of a view of the images.
 
-    images: (n, 3, 32, 32), planes of brightness and colour differences.
+    images: (n, 3, 32, 32), planes of brightness and colour differences. view: index of VIEWS.
     """
-    table = _table(zoom)
-    plane_cosines = table @ images @ table.T  # (n, 3, down, across)
-    plane, down, across = map(list, zip(*_chosen(), strict=True))
-    return unit(np.asarray(plane_cosines[:, plane, down, across], np.float32))
+    down, across = (_table(*side) for side in VIEWS[view])
+    count, waves = len(images), len(down)
+    lines = (images.reshape(-1, SIDE) @ across.T).reshape(-1, SIDE, waves)
+    both = lines.swapaxes(1, 2).reshape(-1, SIDE) @ down.T
+    plane, high, wide = map(list, zip(*_chosen(), strict=True))
+    chosen = both.reshape(count, 3, waves, waves)[:, plane, wide, high]
+    return unit(np.asarray(chosen, np.float32))
 
 
 def discriminant(planes: Floats, rng: np.random.Generator) -> Floats:
     """Return (cosines, LENGTH): Fisher's directions for images given as planes (n, 3, 32, 32)."""
-    descriptors, count = cosines(planes, 1.0), max(len(planes), 1)
+    descriptors, count = cosines(planes, 0), max(len(planes), 1)
     within = np.zeros((descriptors.shape[1],) * 2)
     for _ in range(3):
         shifts = _moved(planes, rng) - descriptors
@@ -73,7 +88,7 @@ def _moved(images: Floats, rng: np.random.Generator) -> Floats:
     down = sampled(1 + draws[0], draws[1] / 1.5, SIDE)
     across = sampled(1 + draws[2], draws[3] / 1.5, SIDE)
     moved = down[:, None] @ images @ across[:, None].swapaxes(2, 3)
-    return cosines(np.asarray(moved, np.float32), 1.0)
+    return cosines(np.asarray(moved, np.float32), 0)
 
 
 @cache
@@ -91,11 +106,10 @@ def _frequencies() -> Iterator[tuple[int, int, int]]:
 
 
 @cache
-def _table(zoom: float) -> Floats:
-    """Return (frequencies, 32), cosines over the central fraction `zoom` of a line of pixels."""
+def _table(part: float, offset: float) -> Floats:
+    """Return (frequencies, 32), cosines over a part of a line of pixels."""
     angles = np.outer(np.arange(_COSINES), (np.arange(SIDE) + 0.5) / SIDE * np.pi)
     table = np.cos(angles).astype(np.float32)
     table /= np.linalg.norm(table, axis=1, keepdims=True)
-    return np.asarray(
-        table @ sampled(np.array([zoom], np.float32), np.zeros(1, np.float32), SIDE)[0], np.float32
-    )
+    lines = sampled(np.array([part], np.float32), np.array([offset], np.float32), SIDE)
+    return np.asarray(table @ lines[0], np.float32)

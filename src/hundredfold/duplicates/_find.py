@@ -1,6 +1,7 @@
 """Find near-duplicates among thumbnails; results are cached by the images' digests."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hundredfold.progress_bar import progress
 MOST_PAIRS = 4 * 10**10  # images x references; more takes over ten minutes on two cores
 _SHOWN = 10**7  # pairs from which progress is shown
 _KEPT = 50  # searches in the cache
-_VERSION = 4  # raise it when results or their format may change
+_VERSION = 6  # raise it when results or their format may change
 _TYPES = {"rows": np.int64, "reference": np.int64, "agreement": np.float32}
 
 Thumbnails = NDArray[np.uint8]
@@ -46,8 +47,9 @@ def _find(cache: Path, images: Thumbnails, references: Thumbnails | None) -> Nea
     if (stored := _parse(store.load(key))) is not None:
         return stored
     text = f"looking for near-duplicates of {len(images):,} images (once)"
-    with progress(text if pairs > _SHOWN else "", None):
-        near = _search(images, references)
+    shown = text if pairs > _SHOWN else ""
+    with progress(shown, len(images), count=True) as advance:
+        near = _search(images, references, advance)
     stored_value = {name: getattr(near, name).tolist() for name in _TYPES}
     store.save(key, stored_value | {"threshold": near.threshold})
     return near
@@ -57,12 +59,14 @@ def _digest(images: Thumbnails) -> str:
     return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
 
 
-def _search(images: Thumbnails, references: Thumbnails | None) -> Near:
+def _search(
+    images: Thumbnails, references: Thumbnails | None, advance: Callable[[int], object]
+) -> Near:
     prepared = pictures(images)
     near = (
-        _near.within(prepared)
+        _near.within(prepared, advance)
         if references is None
-        else _near.across(prepared, pictures(references))
+        else _near.across(prepared, pictures(references), advance)
     )
     return _near.joined(_equal(images, references), near)
 

@@ -5,6 +5,7 @@ image, and is a near-duplicate where brightness and fine detail agree better tha
 pictures of this very set do by chance.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,14 +40,21 @@ class Near:
 _NONE = Near(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
-def across(images: Pictures, references: Pictures) -> Near:
+Advance = Callable[[int], object]  # is called with the number of images that were compared
+
+
+def _silent(_done: int) -> None:
+    pass
+
+
+def across(images: Pictures, references: Pictures, advance: Advance = _silent) -> Near:
     """Return the pairs of an image and a reference image that show the same picture."""
-    return pairs(images, references, None)
+    return pairs(images, references, None, advance)
 
 
-def within(images: Pictures) -> Near:
+def within(images: Pictures, advance: Advance = _silent) -> Near:
     """Return the pairs of two images of a set that show the same picture, each pair once."""
-    both = pairs(images, images, np.arange(len(images)))
+    both = pairs(images, images, np.arange(len(images)), advance)
     low, high = np.minimum(both.rows, both.reference), np.maximum(both.rows, both.reference)
     return joined(Near(low, high, both.agreement, both.threshold), _NONE)
 
@@ -64,7 +72,12 @@ def joined(first: Near, second: Near) -> Near:
     return Near(rows[order], references[order], agreed[order], limit)
 
 
-def pairs(images: Pictures, references: Pictures, not_row: NDArray[np.int64] | None) -> Near:
+def pairs(
+    images: Pictures,
+    references: Pictures,
+    not_row: NDArray[np.int64] | None,
+    advance: Advance = _silent,
+) -> Near:
     """Return the pairs above the threshold, sorted by row and then by falling agreement.
 
     There are none where different pictures are too alike to tell.
@@ -73,7 +86,7 @@ def pairs(images: Pictures, references: Pictures, not_row: NDArray[np.int64] | N
     """
     if not len(images) or not len(references):
         return _NONE
-    tried, agreed = compared(images, references, not_row)
+    tried, agreed = compared(images, references, not_row, advance=advance)
     limit = threshold(images, references, not_row, float(agreed.max(initial=-1)))
     good = (agreed >= limit) & (limit <= MOST)
     return joined(Near(tried.rows[good], tried.reference[good], agreed[good], limit), _NONE)

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.duplicates._descriptor import ZOOM, cosines, discriminant, upside_down_signs
+from hundredfold.duplicates._descriptor import (
+    UPSIDE_DOWN,
+    VIEWS,
+    cosines,
+    discriminant,
+    upside_down_signs,
+)
+from hundredfold.duplicates._lines import blurred, halved
 from hundredfold.duplicates._thumbnails import SIDE, Floats
 from hundredfold.machine import cores
 
-_BLOCK = 1000
+_BLOCK = 200  # images prepared at a time; they stay in the processor's cache
 _LEARNT_FROM = 4000  # images to which the discriminant is fitted
 _PLANES = np.array(  # brightness and colour differences (ITU-R BT.601)
     [[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.081]], np.float32
@@ -22,14 +29,14 @@ class Pictures:
     """Images prepared for comparison.
 
     grey:       (n, 32, 32) uint8, brightness.
-    whole:      (n, cosines) of the whole image, rows of length one.
-    centre:     (n, cosines) of its central square, rows of length one.
+    coarse:     (n, 3, 16, 16) float16, brightness and two colour differences, blurred.
+    views:      (n, views, cosines) float16, of length one, in the order of VIEWS.
     directions: (cosines, LENGTH), Fisher's discriminant directions of these images.
     """
 
     grey: NDArray[np.uint8]
-    whole: Floats
-    centre: Floats
+    coarse: NDArray[np.float16]
+    views: NDArray[np.float16]
     directions: Floats
 
     def __len__(self) -> int:
@@ -41,22 +48,23 @@ def pictures(images: NDArray[np.uint8]) -> Pictures:
     starts = range(0, max(len(images), 1), _BLOCK)
     with ThreadPoolExecutor(cores()) as pool:
         prepared = list(pool.map(lambda s: _prepare(_planes(images[s : s + _BLOCK])), starts))
-    grey, whole, centre = (np.concatenate(kind) for kind in zip(*prepared, strict=True))
+    grey, coarse, views = (np.concatenate(kind) for kind in zip(*prepared, strict=True))
     rows = np.linspace(0, len(images) - 1, min(len(images), _LEARNT_FROM)).astype(np.int64)
     directions = discriminant(_planes(images[rows]), np.random.default_rng(0))
-    return Pictures(grey, whole, centre, directions)
+    return Pictures(grey, coarse, views, directions)
 
 
 def chosen(images: Pictures, rows: NDArray[np.int64]) -> Pictures:
     """Return the images of `rows`."""
-    return Pictures(images.grey[rows], images.whole[rows], images.centre[rows], images.directions)
+    grey, coarse, views = images.grey[rows], images.coarse[rows], images.views[rows]
+    return Pictures(grey, coarse, views, images.directions)
 
 
 def upside_down(images: Pictures, rows: NDArray[np.int64]) -> Pictures:
     """Return the images of `rows` upside down."""
-    signs = upside_down_signs()
-    turned = (images.whole[rows] * signs, images.centre[rows] * signs)
-    return Pictures(images.grey[rows, ::-1], *turned, images.directions)
+    views = images.views[rows][:, UPSIDE_DOWN] * upside_down_signs().astype(np.float16)
+    grey, coarse = images.grey[rows, ::-1], images.coarse[rows, :, ::-1]
+    return Pictures(grey, coarse, views, images.directions)
 
 
 def _planes(images: NDArray[np.uint8]) -> Floats:
@@ -65,6 +73,10 @@ def _planes(images: NDArray[np.uint8]) -> Floats:
     return (_PLANES @ flat.swapaxes(1, 2)).reshape(len(images), 3, SIDE, SIDE)
 
 
-def _prepare(images: Floats) -> tuple[NDArray[np.uint8], Floats, Floats]:
+def _prepare(
+    images: Floats,
+) -> tuple[NDArray[np.uint8], NDArray[np.float16], NDArray[np.float16]]:
     grey = np.clip(images[:, 0] + 0.5, 0, 255).astype(np.uint8)
-    return grey, cosines(images, 1.0), cosines(images, ZOOM)
+    coarse = halved(blurred(images)).astype(np.float16)
+    views = [cosines(images, view).astype(np.float16) for view in range(len(VIEWS))]
+    return grey, coarse, np.stack(views, 1)

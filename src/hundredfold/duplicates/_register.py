@@ -1,135 +1,114 @@
-"""Register pairs of images, and measure how well they agree.
+"""Register pairs of images.
 
-Gauss-Newton steps on the squared difference find a shift and a zoom (Lucas and Kanade 1981;
-inverse compositional form of Baker and Matthews 2004): first the shift at 16 pixels, then
-both at 16 and at 32. Brightness and contrast are free.
+Gauss-Newton steps on the squared difference find a shift and two zooms, down and across (Lucas
+and Kanade 1981; inverse compositional form of Baker and Matthews 2004): at 8 pixels first, then
+at 16 and at 32. Brightness and contrast are free. Only pixels that both images show take part.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hundredfold.duplicates._lines import grid, sampled
-from hundredfold.duplicates._thumbnails import SIDE, Floats
+from hundredfold.duplicates._agree import agree, correlation, unlike_colours
+from hundredfold.duplicates._lines import grid, halved, sampled
+from hundredfold.duplicates._thumbnails import Floats
 
 _FIT = 0.75  # correlation at 16 pixels below which a pair is dropped
 _BORDER = 1 / 11  # fraction of the side, at each edge, that is ignored while registering
 _DAMPING = 0.1
-_FARTHEST = 0.4  # largest shift, in half sides
-_ZOOMS = (0.7, 1.4)  # smallest and largest
-_SMOOTH = np.array([1, 4, 6, 4, 1], np.float32) / 16
+_FARTHEST = 0.5  # largest shift, in half sides
+_ZOOMS = (0.6, 1.7)  # smallest and largest
 
 
-def shifted(
-    images: NDArray[np.uint8], references: NDArray[np.uint8], zoom: Floats
-) -> tuple[Floats, Floats]:
-    """Return the shift (n, 2) in half sides at 16 pixels, and the correlation (n,) after it.
+def aligned(
+    images: Floats, references: Floats, zoom: Floats, shift: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return zoom and shift (n, 2), down and across, at 16 pixels, and the correlation (n,).
 
-    images, references: (n, 32, 32) uint8 brightness of pairs.
-    zoom: (n,), first guess of the fraction of the reference's side in the image.
+    images, references: (n, 16, 16) blurred brightness of pairs.
+    zoom: (n, 2), first guess of the fractions of the reference's sides in the image.
+    shift: (n, 2), first guess, in half sides.
     """
-    shift = np.zeros((len(images), 2), np.float32)
-    image, reference = (_half(grey.astype(np.float32)) for grey in (images, references))
-    return _moved(image, reference, zoom, shift, 3, free=False)[1:]
+    zoom, shift, _ = _moved(halved(images), halved(references), zoom, shift, 3)
+    return _moved(images, references, zoom, shift, 3)
 
 
 def agreement(
-    images: NDArray[np.uint8], references: NDArray[np.uint8], zoom: Floats, shift: Floats
+    images: tuple[Floats, Floats], references: tuple[Floats, Floats], zoom: Floats, shift: Floats
 ) -> Floats:
-    """Return the agreement (n,) in [-1, 1] of pairs of images (n, 32, 32).
+    """Return the agreement (n,) in [-1, 1] of pairs of images; -1 where they do not fit.
 
-    Agreement is the mean of two correlations over the overlap: of brightness, and of its fine
-    detail. Different pictures of the same kind may agree in brightness, but not in detail.
+    images, references: brightness (n, 32, 32), and coarse planes (n, 3, 16, 16).
+    zoom, shift: (n, 2), from `aligned`.
     """
-    agreed = np.full(len(images), -1, np.float32)
-    image, reference = images.astype(np.float32), references.astype(np.float32)
-    zoom, shift, fits = _moved(_half(image), _half(reference), zoom, shift, 4, free=True)
+    agreed = np.full(len(zoom), -1, np.float32)
+    coarse, coarse_references = images[1][:, 0], references[1][:, 0]
+    zoom, shift, fits = _moved(coarse, coarse_references, zoom, shift, 3)
     live = np.flatnonzero(fits > _FIT)
     if len(live):
-        image, reference = image[live], reference[live]
-        zoom, shift, _ = _moved(image, reference, zoom[live], shift[live], 3, free=True)
-        agreed[live] = _alike(image, reference, zoom, shift)
+        (image, planes), (reference, reference_planes) = (
+            [kind[live] for kind in pair] for pair in (images, references)
+        )
+        zoom, shift, _ = _moved(image, reference, zoom[live], shift[live], 4)
+        alike = agree(image, _laid(reference, zoom, shift), _overlap(zoom, shift, 32))
+        colours, both = _laid(reference_planes[:, 1:], zoom, shift), _overlap(zoom, shift, 16)
+        alike -= unlike_colours(planes[:, 1:], colours, both)
+        agreed[live] = np.maximum(alike, -1)
     return agreed
 
 
 def _moved(
-    images: Floats, references: Floats, zoom: Floats, shift: Floats, steps: int, *, free: bool
+    images: Floats, references: Floats, zoom: Floats, shift: Floats, steps: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Take Gauss-Newton steps; return zoom (n,), shift (n, 2: down, across), correlation (n,).
-
-    free: whether the zoom is fitted too.
-    """
+    """Take Gauss-Newton steps; return zoom and shift (n, 2: down, across), correlation (n,)."""
     count, size = images.shape[:2]
+    weights = _overlap(zoom, shift, size)
     border = round(size * _BORDER)
-    cut = (slice(None), *(slice(border, size - border),) * 2)
-    goal = _standard(images[cut]).reshape(count, -1, 1)
-    spread = np.maximum(images[cut].std((1, 2), keepdims=True), 1e-3)
-    down, across = (np.gradient(images, axis=axis)[cut] * (size / 2) / spread for axis in (1, 2))
-    changes = [down, across]
-    if free:
-        at = grid(size, border)
-        changes.append(down * at[:, None] + across * at)
-    solve = _solver(np.stack(changes, 1).reshape(count, len(changes), -1), goal)
+    for edge in (slice(border), slice(size - border, size)):
+        weights[:, edge], weights[:, :, edge] = 0, 0
+    standard = _standard(images, weights)
+    down, across = (np.gradient(standard, axis=axis) * (size / 2) for axis in (1, 2))
+    changes = np.stack([down, across, down * grid(size)[:, None], across * grid(size)], 1)
+    flat, goal = weights.reshape(count, 1, -1), (standard * weights).reshape(count, -1, 1)
+    solve = _solver(changes.reshape(count, 4, -1), goal, flat)
     for _ in range(steps):
-        error = _standard(_laid(references, zoom, shift, border)).reshape(count, -1, 1) - goal
-        step = np.clip((solve @ error)[:, :, 0], -0.12, 0.12)
-        grown = 1 + step[:, 2] if free else np.ones(count, np.float32)
-        shift = shift - (zoom / grown)[:, None] * step[:, :2]
+        laid = _standard(_laid(references, zoom, shift), weights) * weights
+        step = np.clip((solve @ (laid.reshape(count, -1, 1) - goal))[:, :, 0], -0.12, 0.12)
+        grown = 1 + step[:, 2:]
+        shift = shift - zoom / grown * step[:, :2]
         shift = np.clip(shift, -_FARTHEST, _FARTHEST).astype(np.float32)
         zoom = np.clip(zoom / grown, *_ZOOMS).astype(np.float32)
-    laid = _standard(_laid(references, zoom, shift, border)).reshape(count, -1)
-    return zoom, shift, np.asarray((laid * goal[:, :, 0]).mean(1), np.float32)
+    return zoom, shift, correlation(images, _laid(references, zoom, shift), weights)
 
 
-def _solver(changes: Floats, goal: Floats) -> Floats:
-    """Return (n, p, pixels), the matrix from an error image to a step of p parameters."""
-    changes = changes - changes.mean(2, keepdims=True)
-    changes -= (changes @ goal) / goal.shape[1] * goal.swapaxes(1, 2)  # contrast is free
+def _solver(changes: Floats, goal: Floats, weights: Floats) -> Floats:
+    """Return (n, 4, pixels), the matrix from an error image to a step of the parameters."""
+    total = np.maximum(weights.sum(2, keepdims=True), 1)
+    changes = (changes - (changes @ weights.swapaxes(1, 2)) / total) * weights
+    changes -= (changes @ goal) / total * goal.swapaxes(1, 2)  # contrast is free
     normal = changes @ changes.swapaxes(1, 2)
-    parameters = normal.shape[1]
     scale = np.trace(normal[:, :2, :2], axis1=1, axis2=2)[:, None, None] / 2
-    damping = np.diag([_DAMPING] * 2 + [4 * _DAMPING] * (parameters - 2)).astype(np.float32)
-    normal += damping * scale + 1e-3 * np.eye(parameters, dtype=np.float32)
+    damping = np.diag([_DAMPING, _DAMPING, 2 * _DAMPING, 2 * _DAMPING]).astype(np.float32)
+    normal += damping * scale + 1e-3 * np.eye(4, dtype=np.float32)
     return np.asarray(np.linalg.inv(normal) @ changes, np.float32)
 
 
-def _alike(images: Floats, references: Floats, zoom: Floats, shift: Floats) -> Floats:
-    laid = _laid(references, zoom, shift, 0)
-    inside = [np.abs(zoom[:, None] * grid(SIDE) + shift[:, k, None]) < 1 for k in (0, 1)]
-    both = (inside[0][:, :, None] & inside[1][:, None, :]).astype(np.float32)
-    whole = _correlation(images, laid, both)
-    fine = _correlation(_detail(images), _detail(laid), both)
-    return np.asarray((whole + fine) / 2, np.float32)
+def _laid(references: Floats, zoom: Floats, shift: Floats) -> Floats:
+    """Return references (n, ..., size, size) laid over their images."""
+    size = references.shape[-1]
+    down, across = (sampled(zoom[:, k], shift[:, k], size) for k in (0, 1))
+    if references.ndim == 4:
+        down, across = down[:, None], across[:, None]
+    return np.asarray(down @ references @ across.swapaxes(-2, -1), np.float32)
 
 
-def _laid(references: Floats, zoom: Floats, shift: Floats, border: int) -> Floats:
-    size = references.shape[1]
-    down, across = (sampled(zoom, shift[:, k], size, border) for k in (0, 1))
-    return np.asarray(down @ references @ across.swapaxes(1, 2), np.float32)
+def _overlap(zoom: Floats, shift: Floats, size: int) -> Floats:
+    """Return (n, size, size), 1 where the reference shows the pixel too, else 0."""
+    inside = [np.abs(zoom[:, k, None] * grid(size) + shift[:, k, None]) < 1 for k in (0, 1)]
+    return np.asarray(inside[0][:, :, None] & inside[1][:, None, :], np.float32)
 
 
-def _standard(images: Floats) -> Floats:
-    images = images - images.mean((1, 2), keepdims=True)
-    spread = np.sqrt((images * images).mean((1, 2), keepdims=True))
-    return np.asarray(images / np.maximum(spread, 1e-3), np.float32)
-
-
-def _correlation(a: Floats, b: Floats, weights: Floats) -> Floats:
+def _standard(images: Floats, weights: Floats) -> Floats:
+    """Return images of mean 0 and deviation 1 where the weights are 1."""
     total = np.maximum(weights.sum((1, 2), keepdims=True), 1)
-    a, b = ((x - (x * weights).sum((1, 2), keepdims=True) / total) * weights for x in (a, b))
-    power = (a * a).sum((1, 2)) * (b * b).sum((1, 2))
-    return np.asarray((a * b).sum((1, 2)) / np.sqrt(power + 1), np.float32)
-
-
-def _detail(images: Floats) -> Floats:
-    """Return the images minus their blur: their fine detail."""
-    blur = sum(
-        weight * np.eye(SIDE + 4, dtype=np.float32)[offset : offset + SIDE]
-        for offset, weight in enumerate(_SMOOTH)
-    )
-    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)), "edge")
-    return np.asarray(images - blur @ padded @ np.transpose(blur), np.float32)
-
-
-def _half(images: Floats) -> Floats:
-    count, size = images.shape[:2]
-    return np.asarray(images.reshape(count, size // 2, 2, size // 2, 2).mean((2, 4)), np.float32)
+    images = images - (images * weights).sum((1, 2), keepdims=True) / total
+    power = (images * images * weights).sum((1, 2), keepdims=True) / total
+    return np.asarray(images / np.maximum(np.sqrt(power), 1e-3), np.float32)
