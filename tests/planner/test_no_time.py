@@ -31,7 +31,7 @@ def test_a_planned_training_without_time_is_passed_over_and_its_reason_kept(
     """Planned trainings end like one of a named recipe: no run of a single step."""
     said: list[str] = []
     job = SimpleNamespace(feed=SimpleNamespace(steps=3))
-    times = StepTimes({Size(32): 0.1}, lambda _: Size(32), 0.2, 3)
+    times = StepTimes({Size.of(32): 0.1}, lambda _: Size.of(32), 0.2, 3)
     monkeypatch.setattr(bench.TorchBench, "_prepared", lambda *_: (job, None))
     monkeypatch.setattr(bench.on_features, "compute_features", lambda job, *_: job)
     monkeypatch.setattr(bench.timing, "step_times", lambda *_: times)
