@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -144,6 +145,49 @@ def test_a_disk_that_cannot_rename_gets_copies(
     assert sorted(p.name for p in path.parent.iterdir()) == ["a", "run"]
     assert (path.parent / "run" / "weights").is_dir()
     assert not (tmp_path / "stage").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EEXIST, errno.EXDEV])
+def test_a_full_disk_that_cannot_rename_keeps_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    files.write_text(tmp_path / "a", "old")
+    monkeypatch.setattr(Path, "replace", _failing(number))
+    monkeypatch.setattr(shutil, "copyfileobj", _failing(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space"):
+        files.write_text(tmp_path / "a", "new")
+    assert (tmp_path / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_from_another_disk_replaces_the_old_one_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "other").write_text("new")
+    real = Path.replace
+
+    def replace(source: Path, target: Path) -> Path:
+        if source.name == "other":
+            raise OSError(errno.EXDEV, "another disk")
+        return real(source, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr(Path, "unlink", _only(tmp_path / "other", Path.unlink))
+    files._warn.cache_clear()
+    with pytest.warns(HundredfoldWarning, match="cannot rename"):
+        files.move(tmp_path / "other", tmp_path / "a")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "new")]
+
+
+def _only(allowed: Path, unlink: Callable[..., None]) -> Callable[..., None]:
+    """Return an `unlink` that removes one file only, and no file that is there."""
+
+    def checked(path: Path, missing_ok: bool = False) -> None:
+        assert path == allowed or not path.exists(), path
+        unlink(path, missing_ok=missing_ok)
+
+    return checked
 
 
 def test_a_folder_is_not_moved_onto_another(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hundredfold import pickles
 from hundredfold.pickles import Name, Refused, Vocabulary, interpret
 
 NOTHING = Vocabulary({}, "value")
@@ -110,6 +111,12 @@ def test_a_call_that_the_vocabulary_lacks_is_refused_by_its_name(
 def test_anything_else_is_refused(content: bytes) -> None:
     with pytest.raises(Refused):
         interpret(content, NOTHING)
+
+
+def test_a_pickle_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickles, "_INSTRUCTIONS", 1000)
+    with pytest.raises(Refused, match="over 1,000 instructions"):
+        interpret(b"\x80\x02" + b"]" * 1000 + b".", NOTHING)
 
 
 @pytest.mark.parametrize("seed", range(5))

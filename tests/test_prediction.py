@@ -104,6 +104,21 @@ def test_fewer_classes_than_one_are_a_matter_of_usage(made: Run, photos: list[Pa
         prediction.predict(opened(made), photos[:1])[0].top(top)
 
 
+@pytest.mark.parametrize(("more", "code"), [(0, 0), (1, 2), (1000, 2)])
+def test_top_is_at_most_the_classes_of_the_run(
+    made: Run, photos: list[Path], capsys: pytest.CaptureFixture[str], more: int, code: int
+) -> None:
+    classes = len(made.info["data"]["classes"])
+    top = ["--top", str(classes + more)]
+    assert cli.main(["predict", str(made.folder), str(photos[0]), *top]) == code
+    said = capsys.readouterr()
+    if code:
+        assert f"--top {classes + more} is out of range" in said.err
+        assert f"--top {classes}" in said.err
+    else:
+        assert len(said.out.splitlines()) == 1 + classes
+
+
 def test_a_broken_file_gets_an_error_and_the_others_their_labels(
     made: Run, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ def write(path: Path, content: bytes | Callable[[BinaryIO], None]) -> None:
 
     content: the bytes, or a function that writes them to a binary stream.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
+    temporary = _temporary(path)
     try:
         with temporary.open("xb") as file:  # permissions follow the umask
             if callable(content):
@@ -59,8 +59,8 @@ def write_json(path: Path, value: Any) -> None:
 def move(source: Path, target: Path) -> None:
     """Rename a file onto another, or a folder to a free name, on the same disk.
 
-    Where the disk cannot rename, it is copied, which a crash can interrupt. Raises OSError where
-    a folder's name is taken.
+    Where the disk cannot rename, it is copied, which a crash can interrupt; a full disk leaves the
+    old file. Raises OSError where a folder's name is taken.
     """
     folder = source.is_dir()
     try:
@@ -83,12 +83,36 @@ def _copy(source: Path, target: Path) -> None:
             raise
         shutil.rmtree(source, ignore_errors=True)
         return
-    target.unlink(missing_ok=True)
+    spare = _temporary(target)
+    try:
+        _copy_file(source, spare)  # the target stays where that fails
+        _put(spare, source, target)
+    finally:
+        spare.unlink(missing_ok=True)
+    source.unlink()
+
+
+def _put(spare: Path, source: Path, target: Path) -> None:
+    """Put a file in place of another: by the one of its two copies that is on the target's disk."""
+    try:
+        spare.replace(target)
+    except OSError as error:
+        if error.errno not in _CANNOT_RENAME:
+            raise
+        spare.unlink()  # there was room for it, so there is for the next copy
+        target.unlink(missing_ok=True)
+        _copy_file(source, target)
+
+
+def _copy_file(source: Path, target: Path) -> None:
     with source.open("rb") as old, target.open("xb") as new:
         shutil.copyfileobj(old, new)
         new.flush()
         sync(new.fileno())
-    source.unlink()
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
 
 
 def remove_temporary_files(folder: Path) -> None:

@@ -4,7 +4,7 @@ A pickle is a program for a small stack machine that can call any function by na
 interpreter supports only the instructions for plain values, arrays and tensors (pickletools
 lists all instructions). A function or class in a pickle becomes a `Name`, and the caller's own
 function is called in its place. Nothing is imported, and no memory is allocated beyond the
-content of the pickle.
+content of the pickle and a small object for each instruction, whose number is bounded.
 """
 
 import pickletools
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 _MARK = object()
 _ARGUMENTS = 16  # of a call at most
+_INSTRUCTIONS = 1_000_000  # five times those of CIFAR-100, or 50,000 tensors
 
 
 class Refused(Exception):
@@ -64,7 +65,9 @@ def interpret(content: bytes | BinaryIO, vocabulary: Vocabulary) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of odd escapes in strings
-            for opcode, argument, _ in pickletools.genops(content):
+            for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+                if number >= _INSTRUCTIONS:
+                    raise Refused(f"its pickle has over {_INSTRUCTIONS:,} instructions")
                 if opcode.name == "STOP":
                     return machine.stack[-1]
                 machine.do(opcode.name, argument)

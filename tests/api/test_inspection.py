@@ -100,6 +100,9 @@ def test_the_page_shows_classes_files_left_out_and_suspects_and_loads_nothing(
                   "train/discs/wrong-0.png", "Duplicates", "Shortcuts", ".txt"):  # fmt: skip
         assert words in text, words
     assert all(source.startswith(("data:image/", "#")) for source in page.sources)
+    assert [note for note in report["notes"] if "passed over" in note] == report["notes"] != []
+    for note in report["notes"]:
+        assert f"{note[:1].upper()}{note[1:]}." in text, "the page says what the terminal says"
     assert sum(source.startswith("data:image/") for source in page.sources) >= 16
     assert state(photos) == before
     assert not list(Path().glob("*.csv")), "no list without --suspects"

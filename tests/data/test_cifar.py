@@ -2,6 +2,7 @@ import gzip
 import io
 import pickle
 import tarfile
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -294,6 +295,34 @@ def test_a_strange_pickle_runs_nothing(
     with pytest.raises(DataError, match="cannot read it as a pickled batch"):
         read_python(data, labels="labels")
     assert list(tmp_path.iterdir()) == []
+
+
+TWINS = b"".join(
+    b"%bq%c%b" % (b"" if k else b"K\x01", k, b"h%ch%c\x86" % (k, k)) for k in range(60)
+)
+LONG = b"X" + (1 << 20).to_bytes(4, "little") + b"a" * (1 << 20)
+ENCODE = b"c_codecs\nencode\nq\x00%bU\x06latin1\x86q\x01" % LONG
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02cnumpy\ndtype\n" + TWINS + b"\x85R.",  # text of 2 ** 60 words
+        b"\x80\x02cnumpy.core.numeric\n_frombuffer\n(C\x00N" + TWINS + b"NtR.",
+        b"\x80\x02" + ENCODE + b"h\x00h\x01R" * 2000 + b".",  # two gigabytes, encoded
+        pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "labels": [1 << 70]}),
+    ],
+    ids=["dtype", "shape", "encode", "label"],
+)
+def test_a_hostile_pickle_takes_neither_time_nor_memory(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="cannot read it as a pickled batch") as caught:
+            read_python(data, labels="labels")
+        assert tracemalloc.get_traced_memory()[1] < 250e6
+    finally:
+        tracemalloc.stop()
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.real_data

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hundredfold.data import Source, load, training
+from hundredfold.data import Source, _walk, check_folder, load, training
 from hundredfold.errors import DataError, UsageError
 
 TEXT = "image_folder(size=16)"
@@ -193,14 +193,56 @@ def test_a_file_name_that_is_no_text_is_no_obstacle(photos, tmp_path: Path) -> N
     assert r"a/\xff.png" in load(TEXT, at(root, tmp_path)).parts["train"]().names
 
 
-@pytest.mark.parametrize("kind", ["file", "class"])
-def test_links_out_of_the_folder_are_refused(photos, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("place", ["c", "a/inner"])
+def test_links_to_folders_elsewhere_are_refused(photos, tmp_path: Path, place: str) -> None:
     root, outside = photos({"a": 2, "b": 2}), tmp_path / "outside"
     outside.mkdir()
     Image.new("RGB", (9, 9)).save(outside / "secret.png")
-    target = outside / "secret.png" if kind == "file" else outside
-    (root / ("a/link.png" if kind == "file" else "c")).symlink_to(target)
-    with pytest.raises(DataError, match="leads out of"):
+    (root / place).symlink_to(outside)
+    with pytest.raises(DataError, match="is a link to a folder out of"):
+        load(TEXT, at(root, tmp_path))
+
+
+def test_links_to_images_elsewhere_are_used_and_the_others_left_out(photos, tmp_path: Path) -> None:
+    root, outside = photos({"a": 2, "b": 2}), tmp_path / "outside"
+    outside.mkdir()
+    Image.new("RGB", (9, 9)).save(outside / "there.png")
+    (outside / "hop.png").symlink_to("there.png")
+    (outside / "words").write_text("no image")
+    (outside / "one.png").symlink_to("two.png")
+    (outside / "two.png").symlink_to("one.png")
+    for name in ("there.png", "hop.png", "gone.png", "words", "one.png"):
+        (root / "a" / f"{name.split('.')[0]}-link.png").symlink_to(outside / name)
+    (root / "b" / "null.png").symlink_to("/dev/null")
+    data = load(TEXT, at(root, tmp_path))
+    names = [name for name in data.parts["train"]().names if "link" in name]
+    assert names == ["a/hop-link.png", "a/there-link.png"]
+    assert data.notes[0].startswith("left out 4 of 10 files")
+    report = check_folder(root, tmp_path / "cache")
+    assert report["files"]["used"] == 6
+    assert {fact["file"] for fact in report["files"]["left_out"]} == {
+        "a/gone-link.png", "a/one-link.png", "a/words-link.png", "b/null.png",
+    }  # fmt: skip
+
+
+def test_a_link_elsewhere_that_gets_another_image_is_another_part(photos, tmp_path: Path) -> None:
+    root = photos({"a": 2, "b": 2})
+    outside = tmp_path / "outside.png"
+    (root / "a" / "link.png").symlink_to(outside)
+    digests = set()
+    for grey in (0, 255):
+        Image.new("RGB", (9, 9), (grey, grey, grey)).save(outside)
+        digests.add(load(TEXT, at(root, tmp_path)).digest)
+    assert len(digests) == 2
+
+
+def test_links_to_links_do_not_go_on_for_ever(photos, tmp_path: Path, monkeypatch) -> None:
+    root = photos({"a": 2, "b": 2} | {f"b/{k}": 1 for k in range(12)})
+    for k in range(11):
+        for twin in "xy":
+            (root / "b" / str(k) / twin).symlink_to(f"../{k + 1}")
+    monkeypatch.setattr(_walk, "_MOST_LINKS", 50)
+    with pytest.raises(DataError, match="over 50 links to folders"):
         load(TEXT, at(root, tmp_path))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from hundredfold import cache
 from hundredfold.data import Packed, Source, _store, load, training
 from hundredfold.data._packed import decoded, encode
 from hundredfold.errors import DataError, UsageError
@@ -98,6 +99,25 @@ def test_damage_is_named_when_it_is_read_and_mended_by_the_next_load(
     assert "is damaged and will be created again" in caplog.text
     assert after.digest == before.digest
     assert after.parts["train"]().pixels[:].shape == (40, SIZE, SIZE, 3)
+
+
+def test_damage_in_a_cache_that_cannot_be_written_says_what_to_delete(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = packed(folder)
+    (file,) = (folder.parent / "cache").rglob("images.bin")
+    content = bytearray(file.read_bytes())
+    content[10] ^= 1
+    file.write_bytes(content)
+
+    def refuse(_folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(cache, "discard", refuse)
+    with pytest.raises(DataError, match="damaged") as caught:
+        pixels[0]
+    assert str(file.parent) in caught.value.message
+    assert str(caught.value.remedy).startswith("delete that folder")
 
 
 def test_files_that_cannot_be_read_are_left_out(folder: Path) -> None:

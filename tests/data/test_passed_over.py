@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -158,6 +159,20 @@ def test_what_is_no_regular_file_is_left_out_and_never_opened(
     }
     assert not [path for path in opened if path.endswith(("pipe.jpg", "socket.png", "pipe.png"))]
     assert "left out 5 of 9 files" in notes(root, tmp_path)
+
+
+@pytest.mark.parametrize(("highest", "noted"), [(1023, True), (4095, True), (65535, False)])
+def test_16_bit_images_of_few_grey_levels_are_noted(
+    photos: Photos, tmp_path: Path, highest: int, noted: bool
+) -> None:
+    root = photos({"a": 0, "b": 0})
+    for name in ("a/0", "a/1", "b/0", "b/1"):
+        grey = np.random.default_rng(len(name)).integers(0, highest, (16, 16), np.uint16)
+        grey[0, 0] = highest
+        Image.fromarray(grey).save(root / f"{name}.png")
+    said = f"16-bit images use grey levels up to {highest:,} of 65,535"
+    assert (said in notes(root, tmp_path)) == noted
+    assert any(note.startswith(said) for note in checked(root)["notes"]) == noted
 
 
 def test_a_link_that_leads_out_of_what_is_passed_over_does_not_matter(

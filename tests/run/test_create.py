@@ -25,6 +25,21 @@ def test_a_run_called_like_a_temporary_folder_is_never_deleted(tmp_path: Path) -
     assert not (tmp_path / ".new-left").exists()
 
 
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+def test_all_of_a_run_has_the_rights_that_the_umask_leaves(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        made = run.create(tmp_path / "runs", "one", Recipe(), {"run.json": {"status": "running"}})
+        with made.writer():
+            made.save_info(made.info | {"status": "done"})
+    finally:
+        os.umask(before)
+    for path in [tmp_path / "runs", *(tmp_path / "runs").rglob("*")]:
+        if not path.is_symlink():
+            every = 0o777 if path.is_dir() else 0o666
+            assert path.stat().st_mode & 0o777 == every & ~umask, path
+
+
 def test_a_file_called_latest_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "latest").write_text("mine")
     run.create(tmp_path, "one", Recipe())

@@ -8,7 +8,8 @@ from cyclopts import Parameter, validators
 
 from hundredfold import csv_cells
 from hundredfold.api.runs import load
-from hundredfold.errors import DataError
+from hundredfold.errors import DataError, UsageError
+from hundredfold.wording import plural
 
 
 def predict(
@@ -33,7 +34,7 @@ def predict(
     files
         Image files, or folders of them; hidden files and other endings in a folder are passed over.
     top
-        Number of classes to print for each file, most probable first.
+        Number of classes to print for each file, most probable first: 1 to all of the run's.
     device
         auto, cpu, cuda, cuda:1 or mps.
     threads
@@ -46,6 +47,12 @@ def predict(
         Print one JSON object.
     """
     opened = load(run, out=out, trust=trust)
+    classes = len(opened.info["data"]["classes"])
+    if top > classes:
+        raise UsageError(
+            f"--top {top} is out of range: the run has {plural(classes, 'class', 'classes')}",
+            remedy=f"--top {classes}, or fewer",
+        )
     predictions = opened.predict(files, device=device, threads=threads)
     if not json:
         rows: list[tuple[Any, ...]] = [("file", "rank", "label", "probability")]

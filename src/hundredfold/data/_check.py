@@ -11,7 +11,7 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 
 from hundredfold import duplicates
-from hundredfold.data import _decoding, _scan, _sources
+from hundredfold.data import _decoding, _notes, _scan, _sources
 from hundredfold.data._image import decode, dimensions
 from hundredfold.data._listing import Listing
 from hundredfold.data._measure import file_measures, measures
@@ -65,7 +65,9 @@ def check_folder(
     }
     facts = report(_sources.name_of(root), counts, images, thumbnails, cache)
     facts["files"]["passed_over"] = passed_over = dict(listing.passed_over())
-    facts["notes"] = [*map(_scan.shown, listing.notes), *sentences(passed_over)]
+    train = [file for some in files.get("train", {}).values() for file in some]
+    said = (*map(_scan.shown, listing.notes), *sentences(passed_over))
+    facts["notes"] = [*said, *_notes.dark(train)]
     facts["problems"] = _refused(
         listing.root, files, {image.name for image in images if image.reason}
     )

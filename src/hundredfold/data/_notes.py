@@ -44,7 +44,7 @@ def notes(
     key = store.key(_store.digest(parts.values(), classes))
     odd = store.load(key)
     if odd is None:
-        odd = [*_dark(files), *_odd(cache, parts, classes)]
+        odd = [*dark(files), *_odd(cache, parts, classes)]
         store.save(key, odd)
     see = [f"see: hundredfold data check {root}"] if unreadable or odd else []
     return (*unreadable, *odd, *see)
@@ -64,7 +64,7 @@ def left_out(root: object, part: _store.Part) -> str:
     return f"left out {count:,} of {total:,} files of {root} that cannot be read: {first}{more}"
 
 
-def _dark(files: Sequence[Entry]) -> Iterator[str]:
+def dark(files: Sequence[Entry]) -> Iterator[str]:
     """Yield a sentence where 16-bit images use a small part of their grey levels."""
     highest = [_sizes.highest_grey(file) for file in files[:: max(1, len(files) // _OPENED)]]
     found = [value for value in highest if value is not None]

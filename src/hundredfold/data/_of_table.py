@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from hundredfold.data import _columns, _passed_over, _scan, _walk
 from hundredfold.data._listing import Files, Listing
 from hundredfold.data._tables import Table
-from hundredfold.data._walk import Entry, need_within, order
+from hundredfold.data._walk import Entry, order
 from hundredfold.errors import DataError
 from hundredfold.wording import plural
 
@@ -48,11 +48,9 @@ class Finder:
         return PurePosixPath(*whole.parts[len(top.parts) :] if whole.is_relative_to(top) else "..")
 
     def _within(self, entry: Entry, text: str, row: int) -> Entry:
-        """Return a file unless a link leads out of the root."""
+        """Return a file unless a link to its folder leads out of the root."""
         if not isinstance(entry, Path) or not isinstance(self._root, Path):
             return entry
-        if entry.is_symlink():
-            need_within(os.path.realpath(self._root), str(entry))
         folder = entry.parent
         if folder not in self._inside:
             self._inside[folder] = folder.resolve().is_relative_to(self._root.resolve())

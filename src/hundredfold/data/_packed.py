@@ -16,7 +16,6 @@ import time
 import weakref
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -115,12 +114,12 @@ class Packed:
 
     def _damaged(self) -> DataError:
         """Mark the part as damaged, so that it is made again, and return the error."""
-        with suppress(OSError):
+        remedy = "run the command again, which makes them anew, or goes on with --resume"
+        try:
             cache.discard(self._folder)
-        return DataError(
-            f"decoded images in {self._folder} are damaged",
-            remedy="run the command again, which makes them anew, or goes on with --resume",
-        )
+        except OSError:  # the cache is read-only
+            remedy = "delete that folder, or set HUNDREDFOLD_CACHE to a folder of your own"
+        return DataError(f"decoded images in {self._folder} are damaged", remedy=remedy)
 
 
 Pixels: TypeAlias = NDArray[np.uint8] | Packed

@@ -218,7 +218,7 @@ def shown(name: str) -> str:
 
 
 def images(root: Entry) -> list[Entry]:
-    """Return the image files below a folder, sorted; no link leads out of the root."""
+    """Return the image files below a folder, sorted; no link to a folder leads out."""
     return _walk.images(_walk.walk(root))
 
 

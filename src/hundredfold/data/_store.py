@@ -7,6 +7,10 @@
 
 The key is a digest of the source files and the options, so a part is never stale. Parts are
 separate: opening one neither opens nor decodes another.
+
+Before a process first opens a part it reads its files once and compares their sha256: a second for
+two gigabytes, and sets that are larger than four keep JPEGs, each checked as it is read. A part
+that differs is decoded anew.
 """
 
 import hashlib

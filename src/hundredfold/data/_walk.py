@@ -23,6 +23,7 @@ SYSTEM = frozenset(
     )
 )  # fmt: skip
 
+_MOST_LINKS = 10_000  # to folders that are followed: links to links could go on for ever
 _KEPT = 8  # folders whose walk is remembered
 _SETTLED = 2.0  # seconds after its last change from which a folder's time stands for its names
 
@@ -35,8 +36,7 @@ class Folder:
 
     folders: those in it, sorted. images: files with the ending of an image. others: kind ->
     number of other files; those of hidden folders are here. errors: why something cannot be used.
-    strays: why an image cannot be used. unfollowed: links to folders that are not followed.
-    changed: time of the last change in ns.
+    unfollowed: links to folders that are not followed. changed: time of the last change in ns.
     """
 
     entry: Entry
@@ -44,7 +44,6 @@ class Folder:
     images: list[Entry] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     errors: list[Exception] = field(default_factory=list)
-    strays: list[Exception] = field(default_factory=list)
     unfollowed: list[str] = field(default_factory=list)
     changed: int = 0
 
@@ -80,8 +79,9 @@ class Folder:
 def walk(root: Entry, *, inside: bool = True) -> Folder:
     """Return a folder as it is; the walk is remembered while no folder below changes.
 
-    inside: whether links out of the root make their folder unusable; else links to images are used,
-    and links to folders are not followed. A link to a folder above it never is.
+    A link to an image is an image, wherever it leads. A link to a folder below the root is
+    followed, except to one above it. inside: whether a link to a folder elsewhere makes its folder
+    unusable; else it is not followed.
     """
     if isinstance(root, Member):
         return _walked_members(root)
@@ -100,13 +100,10 @@ def walk(root: Entry, *, inside: bool = True) -> Folder:
 def images(folder: Folder) -> list[Entry]:
     """Return the image files below a folder, sorted by the parts of their paths.
 
-    Raises what makes a folder below unusable: it cannot be read, or a link leads out.
+    Raises what makes a folder below unusable: it cannot be read, or holds a link to a folder
+    elsewhere.
     """
-    found: list[Entry] = []
-    for inner in folder.below():
-        if inner.need_usable().strays:
-            raise inner.strays[0]
-        found += inner.images
+    found = [image for inner in folder.below() for image in inner.need_usable().images]
     return sorted(found, key=order)
 
 
@@ -124,17 +121,17 @@ def names(root: Entry, files: Iterable[Entry]) -> Iterator[str]:
 
 
 def need_within(root: str, path: str) -> None:
-    """Raise DataError for a path that leads out of a folder by a link to something.
+    """Raise DataError for a link to a folder that leads out of a folder.
 
     root: the real path of the folder.
     """
     target, prefix = os.path.realpath(path), root.rstrip(os.sep) + os.sep
-    if target == root or target.startswith(prefix) or not os.path.exists(target):  # noqa: PTH110
+    if target == root or target.startswith(prefix):
         return
     raise DataError(
-        f"{path} is a link that leads out of {root}",
+        f"{path} is a link to a folder out of {root}",
         found=target,
-        remedy="copy the images into the folder",
+        remedy="copy that folder in, or put links to its images in place of the link",
     )
 
 
@@ -203,7 +200,7 @@ class _Walk:
 
     def __init__(self, root: Path, inside: bool) -> None:
         self._root, self._inside = os.path.realpath(root), inside
-        self.folder = Folder(root)
+        self.folder, self._links = Folder(root), 0
         self._waiting: list[tuple[Folder, str, tuple[str, ...]]] = [
             (self.folder, str(root), (self._root,))
         ]
@@ -236,8 +233,6 @@ class _Walk:
                 self._waiting.append((inner, entry.path, (*above, here)))
         elif _is_image(name):
             folder.images.append(Path(entry.path))
-            if self._inside and entry.is_symlink() and (error := self._outside(entry.path)):
-                folder.strays.append(error)
         else:
             folder.others[kind(name)] += 1
 
@@ -246,22 +241,28 @@ class _Walk:
         if not entry.is_symlink():
             return os.path.join(above[-1], entry.name)  # noqa: PTH118
         target = os.path.realpath(entry.path)
-        error = self._outside(entry.path)
-        if error and self._inside:
-            folder.errors.append(error)
-        elif error or target in above:
-            folder.unfollowed.append(entry.path)
-        else:
-            return target
-        return ""
-
-    def _outside(self, path: str) -> DataError | None:
-        """Return the error of a link that leads out of the root, to something."""
         try:
-            need_within(self._root, path)
+            need_within(self._root, entry.path)
         except DataError as error:
-            return error
-        return None
+            if self._inside:
+                folder.errors.append(error)
+            else:
+                folder.unfollowed.append(entry.path)
+            return ""
+        if target in above:
+            folder.unfollowed.append(entry.path)
+            return ""
+        self._links += 1
+        if self._links > _MOST_LINKS:
+            folder.errors.append(
+                DataError(
+                    f"{self._root} has over {_MOST_LINKS:,} links to folders, counted anew in each",
+                    found=entry.path,
+                    remedy="links to images in place of links to folders",
+                )
+            )
+            return ""
+        return target
 
 
 def _is_dir(entry: os.DirEntry[str]) -> bool:

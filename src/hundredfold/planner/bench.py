@@ -13,7 +13,7 @@ from hundredfold.engines.pytorch.rates import feature_rates, training_speed
 from hundredfold.engines.pytorch.trial import trial
 from hundredfold.errors import CheckError, HundredfoldError, UsageError
 from hundredfold.planner.candidates import UPPER_GROUPS, Candidate
-from hundredfold.planner.deadline import Deadline
+from hundredfold.planner.deadline import Deadline, need_steps
 from hundredfold.planner.kept import Kept, accuracy
 from hundredfold.planner.law import Score
 from hundredfold.recipe import Recipe
@@ -126,7 +126,9 @@ class TorchBench:
         job, recipe = self._prepared(candidate, self.progress)
         job = on_features.compute_features(job, self.options.source.cache, self.progress)
         times = timing.step_times(job, min(timing.SECONDS, _TIMING * self.deadline.seconds))
-        left = max(0.1, end - self.deadline.spent - (1 + _FP32) * times.validation - _END)
+        left = end - self.deadline.spent - (1 + _FP32) * times.validation - _END
+        step = times.seconds(0, 1) - times.validation
+        need_steps(left, step, times.seconds(0, job.feed.steps), self.deadline.seconds)
         epochs = times.steps_within(0, left) / job.feed.steps
         if candidate.kind != "scratch":
             epochs = min(epochs, _MOST_EPOCHS)

@@ -18,7 +18,7 @@ from hundredfold.engines.pytorch.network import groups_of
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.planner.bench import TorchBench
 from hundredfold.planner.candidates import UPPER_GROUPS, Candidate, Setting, Wishes
-from hundredfold.planner.deadline import Deadline
+from hundredfold.planner.deadline import Deadline, need_steps
 from hundredfold.planner.kept import Kept
 from hundredfold.planner.law import Kind
 from hundredfold.planner.look import look
@@ -109,7 +109,7 @@ def plan_epochs(
         job = on_features.compute_features(job, cache, progress)
     times = timing.step_times(job)
     left = end - time.monotonic() - 2 * times.validation - _END
-    _need_steps(left, times.seconds(0, 1), times.seconds(0, job.feed.steps), seconds)
+    need_steps(left, times.seconds(0, 1), times.seconds(0, job.feed.steps), seconds)
     epochs = round(times.steps_within(0, left) / job.feed.steps, 4)
     enough = job.strategy.frozen and recipe.epochs <= epochs
     job = replace(job, recipe=recipe if enough else recipe.override({"epochs": epochs}))
@@ -190,22 +190,6 @@ def _bench(
     head = setting.head(64, images).recipe if pretrained else None
     scratch = setting.scratch(images, _ANY).recipe if "scratch" in kinds else None
     return TorchBench(options, progress, deadline, kept, head, scratch)
-
-
-def _need_steps(left: float, step: float, epoch: float, seconds: float) -> None:
-    """Raise UsageError where planning leaves less than a step; all in seconds.
-
-    left: for training. step, epoch: of the first ones. seconds: the budget.
-    """
-    if left >= step:
-        return
-    enough = math.ceil((seconds - left + epoch) / 10) * 10
-    raise UsageError(
-        f"a budget of {wording.seconds(seconds)} leaves no time to train",
-        found=f"opening the data and timing a step took all of it; an epoch takes "
-        f"{wording.seconds(epoch)} more",
-        remedy=f"--budget {enough}s",
-    )
 
 
 def _need_time(feature_seconds: float, spent: float, seconds: float) -> None:

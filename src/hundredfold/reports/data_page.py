@@ -55,6 +55,8 @@ def _summary(report: Report) -> Exhibit:
         tag("div", {"class": "score"}, big),
         paragraph(state, kind="warning" if report["problems"] else None),
         _list(report["problems"]),
+        tag("h3", {}, "Notes") if report["notes"] else "",
+        _list(report["notes"]),
         tag("h3", {}, "Advice") if report["advice"] else "",
         _list(report["advice"]),
         _sizes(report),

@@ -13,9 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hundredfold import machine
 from hundredfold.backbones import BACKBONES, MODELS
 from hundredfold.compute import device as devices
 from hundredfold.compute import precision
+from hundredfold.compute.threads import threads
 from hundredfold.data import DataSet, Pixels, Source, Split, Suspect
 from hundredfold.engines.pytorch import features, network
 from hundredfold.engines.pytorch.leave_one_out import probabilities
@@ -50,7 +52,8 @@ def suspects(dataset: DataSet, source: Source, size: int) -> list[Suspect]:
     the pretrained weights are missing.
     """
     splits = {name: opened() for name, opened in dataset.parts.items()}
-    rows = torch.cat([*_features(dataset, splits, source, size)])
+    with threads(machine.cores()):
+        rows = torch.cat([*_features(dataset, splits, source, size)])
     labels = np.concatenate([split.labels[split.indices] for split in splits.values()])
     values = probabilities(rows, torch.from_numpy(labels), classes=len(dataset.classes)).numpy()
     files = [(file, name) for name, split in splits.items() for file in split.files(name)]
