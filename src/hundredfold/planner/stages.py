@@ -151,9 +151,10 @@ class Stages:
         if answered and "upper" in self.kinds:
             chosen.append(self.setting.upper(answered.candidate.size, images, views=1))
         long = self.deadline.seconds >= _WHOLE or "upper" not in self.kinds
-        size = self._whole_size(images)
-        if "whole" in self.kinds and long and (size or not chosen):
-            chosen.append(self.setting.whole(size or self.setting.sizes()[0], images))
+        if "whole" in self.kinds and long:
+            size = self._whole_size(images)
+            if size or not chosen:
+                chosen.append(self.setting.whole(size or self.setting.sizes()[0], images))
         if "scratch" in self.kinds and (not chosen or self._has_time_for_other_size(images)):
             chosen.append(self._scratch(self.deadline.left, _DECODING * self.deadline.left))
         return chosen
