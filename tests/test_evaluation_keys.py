@@ -143,6 +143,24 @@ def test_scores_without_a_digest_are_scored_anew(
     assert "may be not those of the stored scores" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["logits", "labels", "rows", "no labels", "half a file"])
+def test_damaged_logits_are_scored_anew_aloud(
+    run: Run, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    path = run.folder / f"test.{kind if kind in ('logits', 'rows') else 'labels'}.npy"
+    if kind == "no labels":
+        path.unlink()
+    elif kind == "half a file":
+        path.write_bytes(path.read_bytes()[:-9])
+    else:
+        np.save(path, np.ascontiguousarray(np.load(path)[::-1]))
+    assert _evaluate(capsys)["test.top_1"]["value"] == 1
+    assert "scoring again, because the stored logits of test are damaged" in caplog.text
+    caplog.clear()
+    assert _evaluate(capsys)["test.top_1"]["value"] == 1
+    assert caplog.text == ""
+
+
 def test_what_is_stored_is_shown_aloud_where_the_data_are_gone(
     run: Run, elsewhere: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

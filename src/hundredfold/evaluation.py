@@ -113,10 +113,13 @@ def _bring_up_to_date(
     """Compute and store a split's logits, unless those of the same images and weights are."""
     scored = _digests(part, dataset.classes, _weights(run))
     stored = run.has_logits(split)
-    if stored and scored.items() <= run.scored(split).items():
+    before = run.scored(split) if stored else {}
+    current = scored.items() <= before.items()
+    if stored and current and _is_intact(run, split, before):
         return
-    if stored:
-        before = run.scored(split)
+    if stored and current:
+        _LOG.warning("warning: scoring again, because the stored logits of %s are damaged", split)
+    elif stored:
         changed = [kind for kind in _KINDS if scored.get(kind) != before.get(kind)]
         _LOG.warning(
             "warning: scoring again, because the %s %s not those of the stored scores",
@@ -127,8 +130,32 @@ def _bring_up_to_date(
     if split == "test":
         own = dataset.digest == run.info["data"].get("digest")
         run.save_unseen(data.unseen(dataset, cache) if own else None)  # None: not known
-    labels = part.labels[part.indices]
-    run.save_logits(split, logits, labels, part.indices, scored)
+    _save(run, split, part, logits, scored)
+
+
+def _is_intact(run: Run, split: str, scored: Mapping[str, str]) -> bool:
+    """Return whether a split's stored arrays are those of its digest; True if it has none."""
+    try:
+        arrays = run.logits(split), run.labels(split), run.rows(split)
+    except DataError:
+        return False
+    return scored.get("stored", "") in ("", _digest_of(arrays))
+
+
+def _save(
+    run: Run, split: str, part: Split, logits: NDArray[np.float32], scored: dict[str, str]
+) -> None:
+    """Store the logits of a split and the digests that tell what they are of."""
+    arrays = logits, part.labels[part.indices].astype(np.int64), part.indices.astype(np.int64)
+    run.save_logits(split, *arrays, scored | {"stored": _digest_of(arrays)})
+
+
+def _digest_of(arrays: Sequence[NDArray[Any] | None]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _weights(run: Run) -> Path | None:
@@ -144,8 +171,7 @@ def store_validation(
 
     Call it only within `run.writer()`.
     """
-    scored = _digests(part, classes, run.best())
-    run.save_logits("validation", logits, part.labels[part.indices], part.indices, scored)
+    _save(run, "validation", part, logits, _digests(part, classes, run.best()))
 
 
 def _digests(part: Split, classes: Sequence[str], weights: Path | None) -> dict[str, str]:
