@@ -73,3 +73,16 @@ def test_a_hidden_name_and_one_too_long_for_a_disk_are_refused(tmp_path: Path, n
 def test_a_data_set_with_a_long_name_has_a_default_name(tmp_path: Path) -> None:
     name = run.default_name(Recipe(), "x" * 300)
     assert run.create(tmp_path, name, Recipe()).recipe == Recipe()
+
+
+def test_a_link_to_a_run_elsewhere_is_refused_and_one_beside_it_is_not(tmp_path: Path) -> None:
+    run.create(tmp_path / "elsewhere", "theirs", Recipe())
+    run.create(tmp_path / "runs", "one", Recipe())
+    (tmp_path / "runs" / "two").symlink_to("one")
+    (tmp_path / "runs" / "linked").symlink_to("../elsewhere/theirs")
+    (tmp_path / "runs" / "latest").unlink()
+    (tmp_path / "runs" / "latest").symlink_to("../elsewhere/theirs")
+    assert run.open_run("two", tmp_path / "runs").name == "one"
+    for name in ("linked", "latest", str(tmp_path / "runs" / "linked")):
+        with pytest.raises(UsageError, match="is a link to a run elsewhere"):
+            run.open_run(name, tmp_path / "runs")

@@ -25,6 +25,11 @@ def visible(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
+def one_line(text: str) -> str:
+    """Return text as `visible` does, and its line feeds and tabs as \\u000a and \\u0009."""
+    return visible(text).replace("\n", "\\u000a").replace("\t", "\\u0009")
+
+
 def percent(fraction: Any, places: int = 1) -> str:
     """Return 0.512 as "51.2 %"; a value that is missing or not finite is a dash."""
     return f"{100 * fraction:.{places}f} %" if finite(fraction) else NOTHING

@@ -3,6 +3,7 @@
 import io
 import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -229,3 +230,24 @@ def test_damaged_files_give_pixels_or_one_sentence(
             assert decode(bytes(data), SIZE).shape == (SIZE, SIZE, 3)
         except DataError as error:
             assert "\n" not in error.message
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_transparent_grey_of_few_bits_is_white(bits: int) -> None:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + crc
+
+    head = struct.pack(">IIBBBBB", 8, 8, bits, 0, 0, 0, 0)
+    dark, bright = bytes(bits), bytes([255]) * bits
+    rows = b"".join(b"\0" + (dark if row < 4 else bright) for row in range(8))
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head)
+    for clear, wanted in ((0, 255), ((1 << bits) - 1, 0)):
+        tail = chunk(b"tRNS", struct.pack(">H", clear)) + chunk(b"IDAT", zlib.compress(rows))
+        pixels = decode(data + tail + chunk(b"IEND", b""), 8)
+        assert (pixels[1].min(), pixels[-2].min()) == (wanted, 255)
+
+
+def test_a_name_of_several_lines_is_told_in_one() -> None:
+    with pytest.raises(DataError, match=r"cannot read a\\u000aerror: all is lost: "):
+        decode(b"no image", 8, "a\nerror: all is lost")

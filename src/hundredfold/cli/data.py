@@ -133,17 +133,18 @@ def _print_report(report: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True, markup=False, color_system=None)
     counts = ", ".join(f"{count:,} {part}" for part, count in report["images"].items())
     console.print(f"{report['name']}: {counts} images, {len(report['classes']['train'])} classes")
-    console.print(f"training images of each class: {_class_counts(report['classes']['train'])}")
+    counts = _class_counts(report["classes"]["train"])
+    console.print(wording.one_line(f"training images of each class: {counts}"))
     if sizes := report["sizes"]:
         console.print("sizes: " + ", ".join(f"{k} {w} x {h}" for k, (w, h) in sizes.items()))
     console.print(f"files: {_file_counts(report['files'])}")
     for note in report["notes"]:
-        console.print(f"note: {note}")
+        console.print(wording.one_line(f"note: {note}"))
     for bad in report["bad"]:
-        console.print(f"unreadable: {bad['file']}: {bad['reason']}")
+        console.print(wording.one_line(f"unreadable: {bad['file']}: {bad['reason']}"))
     for kind, groups in report["duplicates"].items():
         for group in groups[:5]:
-            console.print(f"same image {_KINDS[kind]}: {', '.join(group)}")
+            console.print(wording.one_line(f"same image {_KINDS[kind]}: {', '.join(group)}"))
         if len(groups) > 5:
             console.print(f"same image {_KINDS[kind]}: {len(groups) - 5} more (all with --json)")
     _print_near(console, report["near"] or {})
@@ -183,7 +184,11 @@ def _class_counts(train: dict[str, int]) -> str:
 def _print_near(console: Console, near: dict[str, list[dict[str, Any]]]) -> None:
     for kind, pairs in near.items():
         for pair in pairs[:5]:
-            console.print(f"nearly the same image {_KINDS[kind]}: {', '.join(pair['files'])}")
+            console.print(
+                wording.one_line(
+                    f"nearly the same image {_KINDS[kind]}: {', '.join(pair['files'])}"
+                )
+            )
         if len(pairs) > 5:
             more = f"{len(pairs) - 5:,} more pairs (all with --json)"
             console.print(f"nearly the same image {_KINDS[kind]}: {more}")

@@ -12,10 +12,18 @@ def eight_bit(image: Image.Image, data: bytes = b"") -> Image.Image:
     """Return a mode that can be resized: L, RGB or RGBA. data: the bytes of its file, if any."""
     if image.mode.startswith(("I", "F")):
         return _grey(image, data)
+    _scale_clear_grey(image, data)
     if image.has_transparency_data:
         return image.convert("RGBA")
     mode = "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == mode else image.convert(mode)
+
+
+def _scale_clear_grey(image: Image.Image, data: bytes) -> None:
+    """Scale the transparent grey of a PNG of 2 or 4 bits as Pillow scales its pixels."""
+    clear, bits = image.info.get("transparency"), data[24] if data.startswith(b"\x89PNG") else 8
+    if image.mode == "L" and isinstance(clear, int) and bits in (2, 4) and clear < 1 << bits:
+        image.info["transparency"] = clear * 255 // ((1 << bits) - 1)
 
 
 def _grey(image: Image.Image, data: bytes) -> Image.Image:

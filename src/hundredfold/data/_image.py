@@ -26,6 +26,7 @@ from hundredfold.data._formats import FORMATS, register
 from hundredfold.data._opening import read_bytes
 from hundredfold.errors import DataError
 from hundredfold.size import Size, SizeLike
+from hundredfold.wording import one_line
 
 MOST_PIXELS = 50_000_000
 _EXIF = 16 * 2**10  # bytes of an EXIF block from which its tags are checked
@@ -264,7 +265,7 @@ def _need_sound_exif(block: bytes | str) -> None:
 
 def _unreadable(name: str, error: Exception) -> DataError:
     return DataError(
-        f"cannot read {name}: {_reason(error)}",
+        f"cannot read {one_line(name)}: {_reason(error)}",
         remedy="remove the file, or save it again as PNG or JPEG",
     )
 

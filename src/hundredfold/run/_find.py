@@ -11,12 +11,13 @@ def open_run(text: str, out: Path = RUNS) -> Run:
     """Open a run by its folder, by its name in `out`, or as "latest".
 
     Where `latest` is not a link, as in a copy of the folder, the newest run is opened. Raises
-    UsageError with "did you mean" where there is no such run.
+    UsageError with "did you mean" where there is no such run, and for a link that leads elsewhere.
     """
     if text == LATEST and not (out / LATEST).is_symlink() and (newest := _newest(out)):
         return newest
     for folder in (Path(text), out / text):
         if is_run(folder):
+            _need_inside(folder)
             return Run(folder)
     names = [run.name for run in all_runs(out)]
     raise UsageError(
@@ -24,6 +25,17 @@ def open_run(text: str, out: Path = RUNS) -> Run:
         found=f"{len(names)} runs in {str(out)!r}",
         remedy=did_you_mean(Path(text).name, names) if names else "hundredfold train",
     )
+
+
+def _need_inside(folder: Path) -> None:
+    """Raise UsageError where a run is a link to a folder that does not lie beside it."""
+    target = folder.resolve()
+    if folder.is_symlink() and target.parent != folder.parent.resolve():
+        raise UsageError(
+            f"{str(folder)!r} is a link to a run elsewhere",
+            found=f"it leads to {str(target)!r}",
+            remedy="name that folder, if you trust it",
+        )
 
 
 def all_runs(out: Path = RUNS) -> list[Run]:
