@@ -161,6 +161,15 @@ def test_damaged_logits_are_scored_anew_aloud(
     assert caplog.text == ""
 
 
+def test_weights_of_holes_are_refused_before_they_are_read(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with run.best().open("wb") as file:
+        file.truncate(1 << 40)
+    assert cli.main(["evaluate", "a"]) == 3
+    assert "cannot read the weights" in capsys.readouterr().err
+
+
 def test_what_is_stored_is_shown_aloud_where_the_data_are_gone(
     run: Run, elsewhere: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

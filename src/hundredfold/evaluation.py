@@ -21,6 +21,7 @@ from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run
 from hundredfold.spec import Part
+from hundredfold.weights import files as weight_files
 
 SPLITS = ("test", "validation")
 _KINDS = ("images", "weights")  # whose digests are stored with the logits
@@ -178,7 +179,7 @@ def _digests(part: Split, classes: Sequence[str], weights: Path | None) -> dict[
     """Return SHA-256 digests: "images", with their labels, and "weights", if there are any."""
     digests = {"images": _digest(part, classes)}
     if weights is not None:
-        with weights.open("rb") as file:
+        with weight_files.opened(weights), weights.open("rb") as file:  # of a sound size
             digests["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
 
