@@ -1,5 +1,7 @@
 """A stranger's HDF5 file is refused before a value is read, and reaches nothing outside itself."""
 
+import base64
+import lzma
 import sys
 import tracemalloc
 import zlib
@@ -282,3 +284,22 @@ def test_a_file_of_another_structure_is_one_sentence(
     with pytest.raises(MissingError, match=says) as caught:
         read(tmp_path / "w.h5")
     assert len(str(caught.value)) < 500
+
+
+# a file of 11 kB, found by fuzzing, whose attribute keeps the HDF5 library busy for half a minute
+BUSY = (
+    "/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4C2DAWddAESSBIRvent3SsRmT2odD3JpHhjMHxEL0AiPnSHmTpgPhTM91W"
+    "NkYftyP6eEte6BQcFvgpWey9MyzdwDT0zGOM2vxnzDLSKEGqam0zlFI/mypqGncjV80DiHBh2gyP1BqL3EchZF73bS"
+    "5Pht5akcj1fnenWQBKqZz3kSKgLtWHbLEbyFU51uXGVFTdRfk2d/+8zmOCFK5DOGxKtHLN73bs9ylAlk9W/PlyUtkK"
+    "yqHkwWlMWzScjRqXAMwAJkWYZAKGbqPp0w2FllSRAmr9KJPzo0zS4cGiANYjNS0R1dkSv4i/CB6jCHbH5sVzov6zCx"
+    "mcNSxdsDcYVbIzDcEZRlpNs7ArmTuIJDStIsayz390csSrF9luFqw3wVoCG+PE1QFHpTRHJZ8m89s8LlzxM+HcwNAz"
+    "uAKNHT97YRpZeMVWuN+/IfPRQVE95Ac1eCHJfyhOS/cJOC/boGhQpGrXhVJXHYJqNG+N5/AABgBC+jTW6H/QABgwOE"
+    "WwAARigDHrHEZ/sCAAAAAARZWg=="
+)
+
+
+def test_a_file_that_keeps_the_library_busy_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "busy.h5"
+    file.write_bytes(lzma.decompress(base64.b64decode(BUSY)))
+    with pytest.raises(MissingError, match="takes more than 3 s"), layers(file):
+        pass

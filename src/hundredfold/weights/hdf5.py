@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold.errors import MissingError, pip_install
-from hundredfold.weights import _chunks
+from hundredfold.weights import _chunks, _hdf5_walk
 from hundredfold.weights._header import NAME, shown
 from hundredfold.weights.locate import unreadable
 
@@ -46,6 +46,7 @@ def layers(file: Path) -> Iterator[LayerReader]:
             remedy=pip_install("h5py"),
         ) from None
     try:
+        _hdf5_walk.need_harmless(file)
         with h5py.File(file, "r") as root:
             file_layers = _Layers(h5py, root, file.stat().st_size)
             yield lambda name, shapes: file_layers.arrays(name, shapes)
