@@ -78,7 +78,9 @@ def test_weights_that_do_not_fit_are_refused_by_name() -> None:
 
 
 def _run(out: Path) -> run.Run:
-    return run.create(out, "a", Recipe())
+    made = run.create(out, "a", Recipe())
+    made.save_info({"status": "running", "data": {"classes": ["a", "b"]}})
+    return made
 
 
 def test_a_run_without_weights_is_missing_them(
