@@ -28,7 +28,9 @@ _UPSIDE_DOWN = 1000  # upside-down images
 _PAIRS = 3000  # random pairs
 _SAMPLE = 300  # images whose neighbours are compared
 _NEAREST = 4  # neighbours that may be near-duplicates, such as a burst of photos
-_ALIKE = 0.4  # share of neighbours that can be registered from which a set has layouts
+# Share of neighbours that can be registered from which a set has layouts. It is 0.10 of groceries
+# and 0.38 to 0.47 of CIFAR-100; of blood cells, digits, made X-rays, faces and letters, 0.86 to 1.
+_ALIKE = 0.65
 _TAIL = (0.1, 0.02)  # shares of pairs between which the decay is measured
 _FEWEST = 20  # pairs in the tail
 
