@@ -76,3 +76,15 @@ def test_without_resource_peak_memory_is_psutils(
     process = SimpleNamespace(memory_info=lambda: SimpleNamespace(**memory))
     monkeypatch.setattr(psutil, "Process", lambda: process)
     assert machine.peak_memory() == peak
+
+
+def test_another_python_looks_in_the_current_folder_only_where_this_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stranger.py").write_text("")
+    imports = ["-c", "import stranger"]
+    for known, code in (([], 1), ([str(tmp_path)], 0)):
+        monkeypatch.setattr(sys, "path", known)
+        command = [*machine.python(), *imports]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == code

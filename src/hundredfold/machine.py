@@ -63,6 +63,15 @@ def _variable(name: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
+def python() -> list[str]:
+    """Return the command of another Python, which finds modules where this one does.
+
+    A current folder in which this one does not look may be anyone's, and is left out there too.
+    """
+    here = "" in sys.path or str(Path.cwd()) in sys.path
+    return [sys.executable, *([] if here else ["-P"])]
+
+
 @contextmanager
 def on_one_core() -> Iterator[bool]:
     """Keep all threads of this process on one core within the block.

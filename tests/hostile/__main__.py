@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from hostile.judge import KINDS
+from hostile.promises import KINDS
 
 HARNESSES = ("runs", "weights", "options", "images", "folders", "tables", "machines")
 _TESTS = Path(__file__).resolve().parents[1]

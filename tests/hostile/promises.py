@@ -31,7 +31,7 @@ class End:
     stderr: bytes
 
 
-def judge(
+def broken(
     case: Case, end: End, harmless: float, changed: list[str], world: Path
 ) -> Iterator[tuple[str, str]]:
     """Yield (kind, words) for each promise that was broken.

@@ -1,4 +1,4 @@
-"""The judge of the hostile harness sees each broken promise, and none where all were kept."""
+"""The check of promises sees each one that is broken, and none where all were kept."""
 
 import base64
 import io
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hostile.case import COLOUR, SECRET, Case, digest, furnish_outside
-from hostile.judge import End, judge
+from hostile.promises import End, broken
 from PIL import Image
 
 CASE = Case("x", ("runs",))
@@ -15,7 +15,7 @@ REFUSED = End(3, 0.1, 0, False, b"", b"error: cannot read 'x'\n  found: nothing\
 
 
 def kinds(world: Path, end: End, changed: list[str], case: Case = CASE) -> list[str]:
-    return [kind for kind, _ in judge(case, end, 0.1, changed, world)]
+    return [kind for kind, _ in broken(case, end, 0.1, changed, world)]
 
 
 @pytest.mark.parametrize("end", [GOOD, REFUSED])

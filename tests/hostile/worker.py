@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from hostile.case import HERE, Case, digest, furnish_outside
-from hostile.judge import End, judge
+from hostile.promises import End, broken
 
 LOOK = 0.2  # seconds between looks at whether a command sleeps
 ASLEEP = 6.0  # seconds of sleep of all threads until a command hangs
@@ -93,7 +93,7 @@ class World:
             after = digest(world)
             changed = sorted(k for k in before | after if before.get(k) != after.get(k))
             harmless = self._harmless.get(twin, 0.0)
-            faults = list(judge(case, end, harmless, changed, world))
+            faults = list(broken(case, end, harmless, changed, world))
         told = {"name": case.name, "argv": list(case.argv), "code": end.code, "faults": faults}
         return told | {"seconds": round(end.seconds, 2), "bytes": end.bytes}
 

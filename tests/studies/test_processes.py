@@ -17,7 +17,7 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "script"
     path.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} -c "$@"\n', encoding="utf-8")
     path.chmod(0o755)
-    monkeypatch.setattr(processes.sys, "executable", str(path))
+    monkeypatch.setattr(processes.machine, "python", lambda: [str(path)])
     return path
 
 

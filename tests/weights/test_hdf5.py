@@ -303,3 +303,14 @@ def test_a_file_that_keeps_the_library_busy_is_refused(tmp_path: Path) -> None:
     file.write_bytes(lzma.decompress(base64.b64decode(BUSY)))
     with pytest.raises(MissingError, match="takes more than 3 s"), layers(file):
         pass
+
+
+def test_a_module_in_the_current_folder_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "h5py.py").write_text("open('ran', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.h5").write_bytes(b"no file of weights")
+    with pytest.raises(MissingError), layers(tmp_path / "a.h5"):
+        pass
+    assert not (tmp_path / "ran").exists()

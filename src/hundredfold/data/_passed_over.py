@@ -19,7 +19,7 @@ UNLABELLED = "image without a label"
 _LINK = "link to a folder elsewhere"
 _BESIDE = "in the folder "  # kind of the images of a folder that is no part
 _OTHERS_BESIDE = "in other folders"
-_MOST_BESIDE, _MOST_ENDINGS = 20, 8  # that are told one by one
+_MOST_BESIDE, _MOST_ENDINGS = 20, 8  # that get a sentence each
 
 
 def of_layout(layout: Layout) -> Counts:
@@ -35,8 +35,8 @@ def of_layout(layout: Layout) -> Counts:
             if folder.name.lower() in PARTS:  # a part without class folders
                 kinds[UNCLASSED] += folder.count()
                 continue
-            told = sum(kind.startswith(_BESIDE) for kind in kinds) < _MOST_BESIDE
-            name = _BESIDE + repr(shown(folder.name)) if told else _OTHERS_BESIDE
+            few = sum(kind.startswith(_BESIDE) for kind in kinds) < _MOST_BESIDE
+            name = _BESIDE + repr(shown(folder.name)) if few else _OTHERS_BESIDE
             kinds[name] += folder.count()
     return +kinds + outside(layout.root)
 
@@ -77,12 +77,12 @@ def sentences(kinds: Counts) -> Iterator[str]:
     """Yield a sentence for each kind of file that is passed over, with its count."""
     endings = sorted((k for k in kinds if k.startswith(".")), key=lambda k: (-kinds[k], k))
     useful = [k for k in endings if _formats.remedy(k)]
-    told = [*useful, *(k for k in endings if k not in useful)][:_MOST_ENDINGS]
+    listed = [*useful, *(k for k in endings if k not in useful)][:_MOST_ENDINGS]
     for kind, count in kinds.items():
-        if kind in told or kind not in endings:
+        if kind in listed or kind not in endings:
             yield f"passed over {_words(kind, count)}"
-    if count := sum(kinds[kind] for kind in endings if kind not in told):
-        yield f"passed over {plural(count, 'file')} of {len(endings) - len(told)} other endings"
+    if count := sum(kinds[kind] for kind in endings if kind not in listed):
+        yield f"passed over {plural(count, 'file')} of {len(endings) - len(listed)} other endings"
 
 
 def unfollowed(root: Folder) -> Iterator[str]:

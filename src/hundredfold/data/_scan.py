@@ -89,7 +89,7 @@ def _need_classes_not_parts(tree: Folder) -> None:
             raise DataError(
                 f"{folder.entry} holds folders that are called like the classes beside it",
                 found=", ".join(inner[:5]),
-                remedy=f"parts side by side: {tree.entry}/train/{inner[0]}, "
+                remedy=f"parts outside, classes inside: {tree.entry}/train/{inner[0]}, "
                 f"{tree.entry}/test/{inner[0]}",
             )
 
@@ -199,9 +199,9 @@ def labelled(
     for name, images in files.items():
         if images and name not in position:
             folder = images[0].parent
-            shown = folder if folder.name == name else f"{name!r}, the label of {images[0]},"
+            where = folder if folder.name == name else f"{name!r}, the label of {images[0]},"
             raise DataError(
-                f"{shown} is a class that the training part does not have",
+                f"{where} is a class that the training part does not have",
                 remedy=did_you_mean(name, class_names),
             )
     return [(file, position[name]) for name, images in files.items() for file in images]

@@ -25,7 +25,7 @@ _TRIAL, _LONG_TRIAL = 0.06, 0.02  # of the time for each trial: up to a minute, 
 _LEAST_TRIAL = 3.0  # seconds: shorter trials tell nothing
 _RACE = 25.0  # seconds of a budget from which on candidates are tried
 _WHOLE = 240.0  # seconds of a budget from which on the whole backbone is tried
-_UPPER_RATE = 3.0  # times the images per second of features: a step of the last groups
+_UPPER_SPEED = 1 / 80  # of features, times the side: steps of the last groups (1.4x at 128 px)
 _RACE_ENDS = 0.5  # of the time: with less left, no further trial begins
 _RUN = 1.5  # seconds to write a run with its scores
 _BACKWARD = 4.0  # times a forward pass: a training step of a whole backbone
@@ -193,16 +193,18 @@ class Stages:
         """
         answered = self._answered
         if candidate.kind == "upper" and answered and answered.score:
-            rate = _UPPER_RATE * self.bench.feature_rate(candidate.size)
-            passed = rate * 0.9 * self.deadline.left
+            speed = max(1.0, _UPPER_SPEED * candidate.size) * self.bench.feature_rate(
+                candidate.size
+            )
+            passed = speed * 0.9 * self.deadline.left
             accuracy = of_upper_groups(answered.score, passed / candidate.images)
             self.say(f"expected   {candidate}: {accuracy:.2%}, from that of its head")
             self.lines.append(Line("expected", candidate, None, accuracy))
             return accuracy
         if not self._tries():
             return 0.0
-        whole = self.deadline.seconds
-        seconds = max(_LEAST_TRIAL, _TRIAL * min(whole, 60) + _LONG_TRIAL * max(0, whole - 60))
+        budget = self.deadline.seconds
+        seconds = max(_LEAST_TRIAL, _TRIAL * min(budget, 60) + _LONG_TRIAL * max(0, budget - 60))
         if candidate.kind == "scratch":  # a network that learns something in so short a time
             candidate = self._scratch(seconds, _TRIED * self.deadline.seconds)
         score = self.bench.trial(candidate, seconds)

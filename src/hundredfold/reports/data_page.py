@@ -49,7 +49,9 @@ def _summary(report: Report) -> Exhibit:
         tag("span", {}, f"images of {wording.plural(classes, 'class', 'classes')}."),
         kind="big",
     )
-    state = "Training would refuse these data." if report["problems"] else "Ready to train."
+    bad = wording.plural(len(report["bad"]), "unreadable file")
+    ready = "Ready to train" + (f", without {bad}." if report["bad"] else ".")
+    state = "Training would refuse these data." if report["problems"] else ready
     body = [
         paragraph(wording.listed(_counts(report)), kind="subtitle"),
         tag("div", {"class": "score"}, big),

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,7 +115,7 @@ class Children(Generic[Key]):
             key, arguments = self._waiting.pop(0)
             out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
             process = subprocess.Popen(
-                [sys.executable, "-m", "hundredfold", *arguments],
+                [*machine.python(), "-m", "hundredfold", *arguments],
                 stdin=subprocess.DEVNULL,
                 env=os.environ | self._environment | {machine.PARENT: str(os.getpid())},
                 stdout=out,

@@ -1,4 +1,4 @@
-"""Walk a HDF5 file in a process of its own, with limits: `python -m ... FILE`.
+"""Walk a HDF5 file in a process of its own, with limits.
 
 The HDF5 library is not made for foreign files: a small one can keep it busy for ever, or end the
 process. What it does to a walk through the whole structure, it does here first.
@@ -17,7 +17,7 @@ _DEPTH = 20
 
 def need_harmless(file: Path) -> None:
     """Raise ValueError for a file whose structure keeps the library busy, or crashes it."""
-    command = [sys.executable, "-m", __name__, str(file)]
+    command = [sys.executable, "-P", __file__, str(file)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_WALL, check=False)
     except subprocess.TimeoutExpired:
