@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tracing import attached
 
 from hundredfold import cli
 from hundredfold.cli import train as _verb  # noqa: F401  loads what a child would load
@@ -104,15 +105,8 @@ def _traced(
     """Attach strace to a child that waits before a save, and let it go on."""
     if not os.read(ready, 1):
         return None
-    command = ["strace", "-qq", "-o", task["log"], "-p", str(child)]
-    if task["inject"]:
-        command += ["-e", f"inject={task['inject']}"]
-    tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    status = Path(f"/proc/{child}/status")
-    while f"TracerPid:\t{tracer.pid}" not in status.read_text():
-        if tracer.poll() is not None:
-            raise SystemExit("strace does not attach to a child")
-        time.sleep(0.002)
+    faults = ["-e", f"inject={task['inject']}"] if task["inject"] else []
+    tracer = attached(child, *faults, log=task["log"])
     os.write(go, b"g")
     return tracer
 

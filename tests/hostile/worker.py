@@ -21,7 +21,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from typing import Any
 
 from hostile.case import HERE, Case, digest, furnish_outside
 from hostile.promises import End, broken
+from tracing import attached
 
 LOOK = 0.2  # seconds between looks at whether a command sleeps
 ASLEEP = 6.0  # seconds of sleep of all threads until a command hangs
@@ -148,15 +148,8 @@ class World:
 def _traced(child: int, case: Case) -> subprocess.Popen[bytes]:
     """Attach strace with its faults to a child that has stopped, and let it go on."""
     os.waitpid(child, os.WUNTRACED)
-    command = ["strace", "-f", "-qq", "-o", os.devnull, "-p", str(child)]
-    for fault in case.inject:
-        command += ["-e", f"inject={fault}"]
-    tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    status = Path(f"/proc/{child}/status")
-    while f"TracerPid:\t{tracer.pid}" not in status.read_text():
-        if tracer.poll() is not None:
-            raise SystemExit("strace does not attach to a child")
-        time.sleep(0.002)
+    faults = [option for fault in case.inject for option in ("-e", f"inject={fault}")]
+    tracer = attached(child, "-f", *faults)
     os.kill(child, signal.SIGCONT)
     return tracer
 
