@@ -146,7 +146,7 @@ class Setting:
     def variants(self, upper: Candidate) -> list[Candidate]:
         """Return trainings of other depths and rates than that of some last groups.
 
-        For few images, which rate and depth are best differs between data sets.
+        Few images leave time for them: the held-out images then choose depth and rate.
         """
         views = int(upper.recipe.strategy.options["views"])
         return [
