@@ -65,7 +65,8 @@ def unknown(probabilities: ArrayLike) -> NDArray[np.float32]:
     """Return (n,) in [0, 1]: how unlike the training images an image is, by its probabilities.
 
     probabilities: (n, classes). The sum of p^γ (1 - p)^γ over the most probable classes, over the
-    largest value that it can have: 0 where one class is certain, 1 where all are as probable.
+    largest value that it can have: 0 where one class is certain, 1 where all are as probable. Of
+    more than 100 classes, those that are left out of the sum lower the latter.
     """
     values = np.asarray(probabilities, np.float64)
     count = min(MOST, values.shape[1])

@@ -136,7 +136,8 @@ def _digest(run: Run) -> str:
 
 
 def _validation(run: Run, option: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    logits, labels = run.logits("validation"), run.labels("validation")
+    logits = run.logits("validation")
+    labels = None if logits is None else run.labels("validation")
     if logits is None or labels is None:
         raise UsageError(
             f"{option} is chosen on validation images, and {run.name!r} has no scores of any",
