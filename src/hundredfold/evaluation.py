@@ -16,7 +16,7 @@ from hundredfold import calibration, csv_cells, data, files
 from hundredfold.classifier import Classifier, need_finite
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, HundredfoldError, MissingError, UsageError
-from hundredfold.metrics import UNSEEN, default, scores, softmax
+from hundredfold.metrics import UNSEEN, default, scores
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.metrics.tables.per_class import per_class
 from hundredfold.run import Run, digests
@@ -101,6 +101,15 @@ def _dataset(run: Run, split: str, source: Source) -> DataSet | None:
     if not unnamed:
         data.refuse_folder(dataset, source)
     return dataset
+
+
+def images(run: Run, split: str, source: Source) -> Split:
+    """Return the images of a split of a run's data.
+
+    Raises DataError where they are missing or are not those of the run.
+    """
+    dataset = data.load(run.recipe.data, source)
+    return _part(run, split, dataset)
 
 
 def _bring_up_to_date(
@@ -239,13 +248,15 @@ def _write_tables(
 def write_predictions(run: Run, split: str, part: Split, dataset: DataSet) -> None:
     """Write <split>.predictions.csv: file, label, prediction and its probability of each image.
 
+    Probabilities are after the temperature of the run's calibration; scores are of the logits.
+
     part: the images of the stored logits, in their order.
     """
     logits, labels = run.logits(split), run.labels(split)
     if logits is None or labels is None:
         raise _lacks_labels(run, split)
     names = part.files(split if split in dataset.parts else "train")
-    probabilities = softmax(logits.astype(np.float64))
+    probabilities = calibration.of(run).probabilities(logits)
     rows: list[list[Any]] = [["file", "label", "predicted", "probability"]]
     for name, label, values in zip(names, labels, probabilities, strict=True):
         best = int(values.argmax())

@@ -14,8 +14,9 @@ from hundredfold.calibration._calibration import (
     Rejection,
     unknown,
 )
+from hundredfold.calibration._effect import effect
 from hundredfold.calibration._sets import label_sets
-from hundredfold.calibration._stored import fit, of, refresh, store
+from hundredfold.calibration._stored import fit, need_rules, of, refresh, store
 from hundredfold.calibration._temperature import scaled
 from hundredfold.calibration._unknown import Selective, rejection, selective
 
@@ -24,8 +25,10 @@ __all__ = [
     "LabelSets",
     "Rejection",
     "Selective",
+    "effect",
     "fit",
     "label_sets",
+    "need_rules",
     "of",
     "refresh",
     "rejection",

@@ -25,7 +25,7 @@ def of(run: Run) -> Calibration:
     A calibration of other validation logits than the stored ones is left out, with a warning.
     Raises DataError for a damaged file.
     """
-    stored = run.calibration
+    stored = run.stored("calibration")
     if stored and _is_stale(run, stored):
         _LOG.warning(
             "warning: %s: the calibration is of other validation scores; "
@@ -46,11 +46,7 @@ def fit(run: Run, reject_at: str = "", sets: float = 0.0) -> Calibration:
     images cannot reach, or for which the run has no validation scores.
     """
     known = of(run)
-    if reject_at:
-        kind, value = rule_of(reject_at)
-        reject_at = f"{kind}={value:g}"
-    if sets:
-        need_coverage(sets)
+    reject_at = need_rules(reject_at, sets)
     same_rule = not reject_at or (known.reject is not None and known.reject.rule == reject_at)
     if same_rule and (not sets or (known.sets is not None and known.sets.coverage == sets)):
         return known
@@ -66,13 +62,23 @@ def fit(run: Run, reject_at: str = "", sets: float = 0.0) -> Calibration:
     return found
 
 
+def need_rules(reject_at: str, sets: float) -> str:
+    """Return a rule as it is stored, "" for none. Raises UsageError for no rule, or no coverage."""
+    if sets:
+        need_coverage(sets)
+    if not reject_at:
+        return ""
+    kind, value = rule_of(reject_at)
+    return f"{kind}={value:g}"
+
+
 def refresh(run: Run) -> Calibration:
     """Fit and store a run's calibration unless that of its validation logits is there; return it.
 
     Bounds of former logits are fitted anew; one that the new ones cannot reach is dropped, with a
     warning. Call it only within `run.writer()`.
     """
-    stored = run.calibration
+    stored = run.stored("calibration")
     if not run.has_logits("validation"):
         return _parsed(stored)
     if stored and not _is_stale(run, stored):

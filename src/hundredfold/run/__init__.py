@@ -10,6 +10,7 @@ weights/{best,last}.safetensors
 state/                checkpoints for --resume; empty once the run is done
 scores.json           scores with intervals
 calibration.json      the temperature of the logits, and the bounds chosen on validation images
+corruptions.json      accuracy under corruptions; unlike.json: AUROC against unlike images
 <split>.logits.npy    the logits behind the scores; with labels.npy and rows.npy
 <split>.json          digests of the images and of the weights of the logits
 test.unseen.npy       for each test image, whether the training data have no near-duplicate

@@ -200,31 +200,6 @@ class Scored(RootModel[dict[Line, Line]]):
     model_config = _VALUES
 
 
-class Rejection(Table):
-    """The bound of the unknown-score: `reject` in calibration.json."""
-
-    rule: Annotated[str, Field(pattern=r"^(accuracy|coverage)=[0-9.e-]{1,30}$")]
-    threshold: Fraction
-
-
-class LabelSets(Table):
-    """The bound of probabilities of label sets: `sets` in calibration.json."""
-
-    coverage: Annotated[float, Field(gt=0, lt=1)]
-    threshold: Fraction
-
-
-class Calibration(Table):
-    """calibration.json: how logits become probabilities; "logits" digests what it is fitted on."""
-
-    temperature: Annotated[float, Field(ge=0.01, le=100)]
-    n: Count
-    logits: Line = ""
-    reason: Text = ""
-    reject: Rejection = Absent
-    sets: LabelSets = Absent
-
-
 class Saved(Table):
     """A file of a checkpoint: `tensors` and `best` of a commit."""
 
