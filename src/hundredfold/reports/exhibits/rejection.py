@@ -101,8 +101,8 @@ def _unlike(evidence: RunEvidence) -> Markup:
         for kind in found["kinds"]
     ]  # fmt: skip
     caption = (
-        f"AUROC: how often an unlike image has a higher unknown-score than one of the {found['n']:,} "
-        f"{found['split']} images; 50 % is chance"
+        "AUROC: how often an unlike image has a higher unknown-score than one of the "
+        f"{found['n']:,} {found['split']} images; 50 % is chance"
     )
     head = ["Unlike images", "Images", "AUROC", "95 % interval"]
     return table(head, rows, kind="numbers", caption=caption)
