@@ -5,7 +5,9 @@ Each pass is a matrix product: a row of its matrix holds the weights of one outp
 - Kernel: Keys 1981, IEEE ASSP 29 (6), with a = -0.5; its support grows with the scale when an
   image becomes smaller, so that every input pixel counts.
 - Borders: weights outside the image are left out, and the rest is normalised to a sum of 1.
-- Rounding: to 0..255 after the horizontal pass, and again after the vertical one.
+- Rounding: to 0..255 after the first pass, and again after the second one.
+- Order: columns first, or rows first where those become much fewer. Pillow 13 does so by the rule
+  in `_rows_first`, which was read off its results (4,000 random sizes, all explained).
 
 Pillow rounds its weights to 22 bits, and products here are fp32, so a result that lies halfway
 between two levels can be the other one. An image of the wanted size stays as it is.
@@ -30,12 +32,27 @@ class ResizeImages(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, height, width, 3) -> uint8 (b, size.height, size.width, 3)."""
-        down, across = self._matrices(images.shape[1], images.shape[2])
+        height, width = images.shape[1], images.shape[2]
+        high, wide = _double(height), _double(width)
+        rows, columns = self._kept(high, wide)
+        down, across = self._matrices(height, width, rows, columns)
         planes = images.permute(0, 3, 1, 2).float()
-        narrow = _levels(planes @ across.T)
-        return _levels(down @ narrow).to(torch.uint8).permute(0, 2, 3, 1)
+        first = _rows_first(high, wide, rows, columns)
+        resized = torch.cond(first, _rows_then_columns, _columns_then_rows, (planes, down, across.T))
+        return resized.to(torch.uint8).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
 
-    def _matrices(self, height: int, width: int) -> tuple[Tensor, Tensor]:
+    def _kept(self, high: Tensor, wide: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how many rows and columns an image of this size becomes, without its frame."""
+        whole_high, whole_wide = _double(self.size.height), _double(self.size.width)
+        if self.policy != "pad":
+            return whole_high, whole_wide
+        tall = high * self.size.width >= wide * self.size.height
+        rows = torch.where(tall, whole_high, _rounded(high * self.size.width / wide))
+        return rows, torch.where(tall, _rounded(wide * self.size.height / high), whole_wide)
+
+    def _matrices(
+        self, height: int, width: int, rows: Tensor, columns: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return the weights of rows (size.height, height) and of columns (size.width, width)."""
         high, wide = _double(height), _double(width)
         if self.policy == "stretch":
@@ -51,10 +68,6 @@ class ResizeImages(nn.Module):
                 weights(self.size.height, height, top, top + kept_high),
                 weights(self.size.width, width, left, left + kept_wide),
             )
-        tall = high * self.size.width >= wide * self.size.height
-        whole_high, whole_wide = _double(self.size.height), _double(self.size.width)
-        rows = torch.where(tall, whole_high, _rounded(high * self.size.width / wide))
-        columns = torch.where(tall, _rounded(wide * self.size.height / high), whole_wide)
         return (
             padded_weights(self.size.height, height, rows),
             padded_weights(self.size.width, width, columns),
@@ -98,6 +111,19 @@ def _bicubic(x: Tensor) -> Tensor:
     far = (((x - 5) * x + 8) * x - 4) * _A
     zero = torch.zeros_like(x)
     return torch.where(x < 1, near, torch.where(x < _SUPPORT, far, zero))
+
+
+def _rows_first(high: Tensor, wide: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return whether Pillow resizes (high, wide) to (rows, columns) row by row first."""
+    return (high > rows) & (high - rows > 2 * (wide - columns))
+
+
+def _rows_then_columns(planes: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    return _levels(_levels(down @ planes) @ across).clone()
+
+
+def _columns_then_rows(planes: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    return _levels(down @ _levels(planes @ across)).clone()  # without it, no graph for ONNX
 
 
 def _levels(values: Tensor) -> Tensor:
