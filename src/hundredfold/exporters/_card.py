@@ -41,7 +41,7 @@ def card(trained: Trained, file: str, target: str, check: Mapping[str, Any]) -> 
     split = "test" if "test.top_1" in run.scores else "validation"
     parts = [
         _head(trained, split),
-        f"# {_plain(run.recipe.title or run.name)}",
+        f"# {_plain(run.name)}",
         f"`{run.recipe.model}`, trained with Hundredfold on {_plain(run.info['data']['name'])}; "
         f"exported to {target}.",
         _data(trained),

@@ -6,7 +6,6 @@
 The resize stands in a branch, because its weights take longer than a small network.
 """
 
-import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,25 +133,43 @@ def _quietly() -> Iterator[None]:
 
 def _plain(model: Any) -> Any:
     """Remove traces of source files, which name folders of this machine."""
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*model.graph.input, *model.graph.output):
-        value.doc_string = ""
-        del value.metadata_props[:]
-    for tensor in model.graph.initializer:
-        tensor.doc_string = ""
-        del tensor.metadata_props[:]
-    del model.graph.value_info[:]
-    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    _forget(model.graph)
     return model
+
+
+def _forget(graph: Any) -> None:
+    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer, graph):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    del graph.value_info[:]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _forget(attribute.g)
 
 
 def _named(model: Any, prefix: str) -> Any:
     """Return a model whose inner names begin with a prefix; input and outputs keep theirs."""
-    from onnx import compose
+    kept = {value.name for value in (*model.graph.input, *model.graph.output)} | {""}
+    _rename(model.graph, prefix, kept)
+    return model
 
-    return compose.add_prefix(model, prefix, rename_inputs=False, rename_outputs=False)
+
+def _rename(graph: Any, prefix: str, kept: set[str]) -> None:
+    """Prefix all names of a graph and of its branches, which use names from outside too."""
+
+    def named(names: Any) -> list[str]:
+        return [name if name in kept else prefix + name for name in names]
+
+    for node in graph.node:
+        node.name = prefix + node.name
+        node.input[:], node.output[:] = named(node.input), named(node.output)
+        for attribute in node.attribute:
+            for branch in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                _rename(branch, prefix, kept)
+    for value in (*graph.initializer, *graph.input, *graph.output):
+        (value.name,) = named([value.name])
 
 
 def _chosen(resize: Any, size: Size) -> list[Any]:
@@ -185,8 +202,3 @@ def _chosen(resize: Any, size: Size) -> list[Any]:
             else_branch=branch("resized", list(resize.node), inner, list(resize.initializer)),
         ),
     ]
-
-
-def text_of(value: object) -> str:
-    """Return a value as JSON for the metadata."""
-    return json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,7 @@
 """What an exporter gets: a run with its open network, its calibration, and images to check with."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,6 @@ from hundredfold.calibration import Calibration
 from hundredfold.classifier import Classifier
 from hundredfold.data import Source, Split
 from hundredfold.errors import DataError
-from hundredfold.exporters._graph import text_of
 from hundredfold.onnx_model import LAYOUT
 from hundredfold.run import Run
 
@@ -110,7 +110,7 @@ class Trained:
         facts = {
             "hundredfold": LAYOUT,
             "kind": kind,
-            "labels": text_of(list(self.classifier.classes)),
+            "labels": _text(list(self.classifier.classes)),
             "image_size": str(self.classifier.size),
             "resize": self.classifier.resize,
             "temperature": repr(float(calibration.temperature)),
@@ -118,13 +118,13 @@ class Trained:
             "recipe_digest": str(info.get("recipe_digest") or self.run.recipe.digest),
             "data_digest": str(info["data"].get("digest", "")),
             "weights_sha256": self.weights_sha256,
-            "scores": text_of(self.run.scores),
-            "license": text_of(self.licenses),
+            "scores": _text(self.run.scores),
+            "license": _text(self.licenses),
         }
         if reject := calibration.reject:
-            facts["reject"] = text_of({"rule": reject.rule, "threshold": reject.threshold})
+            facts["reject"] = _text({"rule": reject.rule, "threshold": reject.threshold})
         if sets := calibration.sets:
-            facts["sets"] = text_of({"coverage": sets.coverage, "threshold": sets.threshold})
+            facts["sets"] = _text({"coverage": sets.coverage, "threshold": sets.threshold})
         return facts
 
     @cached_property
@@ -150,3 +150,7 @@ def _spread(count: int, most: int) -> NDArray[np.int64]:
     """Return up to `most` of `count` positions, evenly spread; those of fewer lie among more."""
     order = np.argsort((np.arange(count) * 0.6180339887498949) % 1, kind="stable")
     return np.asarray(order[:most], np.int64)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
