@@ -39,16 +39,15 @@ def destination(run: Run, to: str, file: Path | None = None, *, force: bool = Fa
     path = (file or run.folder / _FOLDER / default).absolute()
     if path.is_dir():
         raise UsageError(f"{str(path)!r} is a folder", remedy=f"--file {path / default}")
-    taken = [each for each in (path, *_beside(path)) if each.exists()]
-    if taken and not force:
-        raise UsageError(
-            f"{str(taken[0])!r} exists", remedy="--force to replace it, or --file OTHER"
-        )
+    if path.exists() and not force:
+        raise UsageError(f"{str(path)!r} exists", remedy="--force to replace it, or --file OTHER")
     return path
 
 
 def write(trained: Trained, to: str, path: Path) -> dict[str, Any]:
     """Export to a path with its check and its model card beside it; return the check.
+
+    The card of an earlier export to another target stays, for it may have been filled in.
 
     Raises CheckError where the file and the network disagree; then nothing is written.
     """
@@ -61,16 +60,13 @@ def write(trained: Trained, to: str, path: Path) -> dict[str, Any]:
         "sha256": hashlib.sha256(exported.content).hexdigest(),
         **exported.check,
     }
+    readme = path.with_name(f"{path.stem}.README.md")
+    replaced = path.exists() or not readme.exists()
     _save(path, exported.content, exported.beside)
-    check_file, readme = _beside(path)
-    files.write_json(check_file, check)
-    files.write_text(readme, card(trained, path.name, to, check))
+    files.write_json(path.with_name(f"{path.name}.check.json"), check)
+    if replaced:
+        files.write_text(readme, card(trained, path.name, to, check))
     return check
-
-
-def _beside(path: Path) -> tuple[Path, Path]:
-    """Return the check and the model card of an exported file."""
-    return path.with_name(f"{path.name}.check.json"), path.with_name(f"{path.stem}.README.md")
 
 
 def _save(path: Path, content: bytes, beside: Mapping[str, bytes]) -> None:

@@ -66,8 +66,9 @@ class Deployable(nn.Module):
         super().__init__()
         self.resize, self.core, self.head = ResizeImages(size, policy), core, head
 
-    def forward(self, images: Tensor) -> Answers:
-        return self.head(self.core(self.resize(images)))  # type: ignore[no-any-return]
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        answers: Answers = self.head(self.core(self.resize(images)))
+        return answers.probabilities, answers.logits, answers.unknown
 
 
 class Enlarged(nn.Module):

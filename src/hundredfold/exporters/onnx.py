@@ -12,16 +12,24 @@ FILE = "model.onnx"
 
 def onnx(trained: Trained) -> Exported:
     """Return a run's network as an ONNX file, checked with ONNX Runtime."""
-    need_onnx()
+    content = graph(trained, "onnx")
     import onnxruntime
 
+    check = verify(open_onnx(content).run, trained, f"onnxruntime {onnxruntime.__version__}")
+    return Exported(content, check)
+
+
+def graph(trained: Trained, kind: str) -> bytes:
+    """Return a run's network as an ONNX file that is not checked yet.
+
+    kind: of the target, for the metadata. Raises MissingError without the extra `export`.
+    """
+    need_onnx()
     classifier = trained.classifier
-    content = joined(
+    return joined(
         core_of(classifier),
         size=classifier.size,
         resize=classifier.resize,
         head=Head(trained.calibration.temperature, len(classifier.classes)),
-        metadata=trained.metadata("onnx"),
+        metadata=trained.metadata(kind),
     )
-    model = open_onnx(content)
-    return Exported(content, verify(model.run, trained, f"onnxruntime {onnxruntime.__version__}"))
