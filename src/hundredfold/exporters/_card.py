@@ -11,7 +11,7 @@ from hundredfold.exporters._trained import Trained
 from hundredfold.metrics.tables.per_class import per_class
 
 _MOST = 100  # rows of the table of classes
-_HOW = '''\
+_HOW = """\
 ```python
 import json, numpy as np, onnxruntime, sys
 from PIL import Image, ImageOps
@@ -21,7 +21,7 @@ probabilities, logits, unknown = session.run(None, {{"images": np.asarray(image)
 labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
 print(labels[probabilities[0].argmax()], probabilities[0].max(), unknown[0])
 ```
-'''
+"""
 _SECTIONS = """\
 ## Intended use
 
@@ -102,8 +102,9 @@ def _data(trained: Trained) -> str:
         f"- Evaluations of the test split so far: {run.info.get('test_evaluations', 0)}",
     ]
     if unseen is not None:
+        seen = int((~unseen).sum())
         lines.append(
-            f"- Test images with a near-duplicate among the training images: {int((~unseen).sum()):,} "
+            f"- Test images with a near-duplicate among the training images: {seen:,} "
             f"of {len(unseen):,}"
         )
     return "\n".join(lines)

@@ -60,9 +60,18 @@ def core_graph(core: nn.Module, size: Size) -> Any:
 
 
 def joined(
-    core: Any, *, size: Size, resize: Resize, head: Head, metadata: Mapping[str, str]
+    core: Any,
+    *,
+    size: Size,
+    resize: Resize,
+    head: Head,
+    metadata: Mapping[str, str],
+    branch: bool = True,
 ) -> bytes:
-    """Return an ONNX file of a core model with the resize before it and the head after it."""
+    """Return an ONNX file of a core model with the resize before it and the head after it.
+
+    branch: whether images of the right size skip the resize, which would not change them.
+    """
     import onnx
 
     images = torch.zeros((2, size.height + 1, size.width + 2, 3), dtype=torch.uint8)
@@ -75,11 +84,19 @@ def joined(
     after = _named(to_onnx(_Outputs(head), logits, _LOGITS, names, {0: "batch"}), "head/")
     outputs = [after.graph.output[0], core.graph.output[0], after.graph.output[1]]
     graph = onnx.helper.make_graph(
-        [*_chosen(before.graph, size), *core.graph.node, *after.graph.node],
+        [
+            *(_chosen(before.graph, size) if branch else before.graph.node),
+            *core.graph.node,
+            *after.graph.node,
+        ],
         "hundredfold",
         list(before.graph.input),
         outputs,
-        [*core.graph.initializer, *after.graph.initializer],
+        [
+            *(() if branch else before.graph.initializer),
+            *core.graph.initializer,
+            *after.graph.initializer,
+        ],
     )
     opsets = {entry.domain: entry.version for part in (core, before, after)
               for entry in part.opset_import}  # fmt: skip

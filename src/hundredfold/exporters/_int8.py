@@ -86,9 +86,7 @@ class _Batches:
         return next(self._batches, None)
 
 
-def excluded_layers(
-    layers: tuple[str, ...], measured: Measured, bounds: Bounds
-) -> tuple[str, ...]:
+def excluded_layers(layers: tuple[str, ...], measured: Measured, bounds: Bounds) -> tuple[str, ...]:
     """Return the layers to leave in fp32 so that a model holds its bounds: few, often none.
 
     measured: layers in fp32 -> agreement and drop. Layers are tried by halves: of each group the

@@ -38,7 +38,9 @@ class ResizeImages(nn.Module):
         down, across = self._matrices(height, width, rows, columns)
         planes = images.permute(0, 3, 1, 2).float()
         first = _rows_first(high, wide, rows, columns)
-        resized = torch.cond(first, _rows_then_columns, _columns_then_rows, (planes, down, across.T))
+        resized = torch.cond(
+            first, _rows_then_columns, _columns_then_rows, (planes, down, across.T)
+        )
         return resized.to(torch.uint8).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
 
     def _kept(self, high: Tensor, wide: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,9 @@
 """A trained network as a module that takes raw images and answers with probabilities.
 
-    layer      output                       dtype
-    resize     batch, height, width, 3      uint8      by the run's policy, as Pillow does it
-    core       batch, classes               float32    the network; logits
-    head       probabilities, logits, unknown
+layer      output                       dtype
+resize     batch, height, width, 3      uint8      by the run's policy, as Pillow does it
+core       batch, classes               float32    the network; logits
+head       probabilities, logits, unknown
 """
 
 from typing import NamedTuple

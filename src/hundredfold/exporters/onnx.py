@@ -19,10 +19,11 @@ def onnx(trained: Trained) -> Exported:
     return Exported(content, check)
 
 
-def graph(trained: Trained, kind: str) -> bytes:
+def graph(trained: Trained, kind: str, *, branch: bool = True) -> bytes:
     """Return a run's network as an ONNX file that is not checked yet.
 
-    kind: of the target, for the metadata. Raises MissingError without the extra `export`.
+    kind: of the target, for the metadata. branch: see `joined`.
+    Raises MissingError without the extra `export`.
     """
     need_onnx()
     classifier = trained.classifier
@@ -32,4 +33,5 @@ def graph(trained: Trained, kind: str) -> bytes:
         resize=classifier.resize,
         head=Head(trained.calibration.temperature, len(classifier.classes)),
         metadata=trained.metadata(kind),
+        branch=branch,
     )

@@ -29,7 +29,7 @@ def openvino(trained: Trained) -> Exported:
             found="--to openvino needs the extra 'openvino'",
             remedy=pip_install("openvino"),
         ) from None
-    content = from_onnx.graph(trained, "openvino")
+    content = from_onnx.graph(trained, "openvino", branch=False)
     with tempfile.TemporaryDirectory() as folder:
         source, xml = Path(folder, "model.onnx"), Path(folder, FILE)
         source.write_bytes(content)

@@ -51,7 +51,7 @@ def verify(compute: Compute, trained: Trained, runtime: str) -> dict[str, Any]:
         "scores": scores(found.logits, expected, sample.labels),
         "resize": check_resize(compute, trained, sample),
     }
-    _need_equal(check, found, expected, probabilities)
+    _need_equal(check, found, expected)
     return check
 
 
@@ -106,7 +106,6 @@ def _need_equal(
     check: dict[str, Any],
     found: Outputs,
     expected: NDArray[np.float32],
-    probabilities: NDArray[np.float32],
 ) -> None:
     """Raise CheckError where numbers differ by more than rounding."""
     differences, resize = check["largest_difference"], check["resize"]
