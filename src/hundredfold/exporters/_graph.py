@@ -70,13 +70,15 @@ def joined(
 ) -> bytes:
     """Return an ONNX file of a core model with the resize before it and the head after it.
 
-    branch: whether images of the right size skip the resize, which would not change them.
+    branch: whether images of the right size skip the resize, which would not change them. Without
+        it the graph has no `If`, which OpenVINO 2026.4 computes wrongly the first time.
     """
     import onnx
 
     images = torch.zeros((2, size.height + 1, size.width + 2, 3), dtype=torch.uint8)
     free = {0: "batch", 1: "height", 2: "width"}
-    before = _named(to_onnx(ResizeImages(size, resize), images, INPUT, [_SIZED], free), "resize/")
+    module = ResizeImages(size, resize, branch=branch)
+    before = _named(to_onnx(module, images, INPUT, [_SIZED], free), "resize/")
     core = _named(core, "core/")
     classes = core.graph.output[0].type.tensor_type.shape.dim[1].dim_value
     logits = torch.zeros((2, classes))

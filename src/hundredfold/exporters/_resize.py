@@ -24,11 +24,14 @@ _A = -0.5
 
 
 class ResizeImages(nn.Module):
-    """Images of any one size to the size of a network, by a policy of `data.decode`."""
+    """Images of any one size to the size of a network, by a policy of `data.decode`.
 
-    def __init__(self, size: Size, policy: Resize) -> None:
+    branch: whether a graph chooses the order of passes; else it computes both and takes one.
+    """
+
+    def __init__(self, size: Size, policy: Resize, *, branch: bool = True) -> None:
         super().__init__()
-        self.size, self.policy = size, policy
+        self.size, self.policy, self.branch = size, policy, branch
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, height, width, 3) -> uint8 (b, size.height, size.width, 3)."""
@@ -38,9 +41,13 @@ class ResizeImages(nn.Module):
         down, across = self._matrices(height, width, rows, columns)
         planes = images.permute(0, 3, 1, 2).float()
         first = _rows_first(high, wide, rows, columns)
-        resized = torch.cond(
-            first, _rows_then_columns, _columns_then_rows, (planes, down, across.T)
-        )
+        matrices = planes, down, across.T
+        if self.branch:
+            resized = torch.cond(first, _rows_then_columns, _columns_then_rows, matrices)
+        else:
+            resized = torch.where(
+                first, _rows_then_columns(*matrices), _columns_then_rows(*matrices)
+            )
         return resized.to(torch.uint8).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
 
     def _kept(self, high: Tensor, wide: Tensor) -> tuple[Tensor, Tensor]:
