@@ -6,18 +6,23 @@ from torch import nn
 
 from hundredfold.classifier import Classifier
 from hundredfold.engines.pytorch.transfer import Transfer
+from hundredfold.errors import UsageError
 from hundredfold.exporters._graph import core_graph
 from hundredfold.exporters.network import Core, Enlarged
 
 
 def core_of(classifier: Classifier) -> Any:
-    """Return the ONNX model of a network: uint8 (batch, height, width, 3) -> logits."""
-    network = classifier.network  # type: ignore[attr-defined]
-    if isinstance(network, nn.Module):
-        return core_graph(module_of(network, classifier), classifier.size)
-    from hundredfold.engines.tensorflow import graph  # a model of Keras
+    """Return the ONNX model of a network: uint8 (batch, height, width, 3) -> logits.
 
-    return graph.core_graph(network, classifier.size)
+    Raises UsageError for a network that only TensorFlow has.
+    """
+    network = classifier.network  # type: ignore[attr-defined]
+    if not isinstance(network, nn.Module):
+        raise UsageError(
+            "a network that only TensorFlow has cannot be exported",
+            remedy="train a network that PyTorch has too: hundredfold models",
+        )
+    return core_graph(module_of(network, classifier), classifier.size)
 
 
 def module_of(network: nn.Module, classifier: Classifier) -> Core:

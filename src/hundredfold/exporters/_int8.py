@@ -55,7 +55,7 @@ class Quantizer:
                 quantize_static(
                     source,
                     path,
-                    _Batches(self._images, self._input),  # type: ignore[arg-type]
+                    _Batches(self._images, self._input),
                     quant_format=QuantFormat.QDQ,
                     per_channel=True,
                     activation_type=QuantType.QInt8,
