@@ -9,6 +9,8 @@ All of it is fitted on validation logits, never on the test split.
 """
 
 from hundredfold.calibration._calibration import (
+    GAMMA,
+    MOST,
     Calibration,
     LabelSets,
     Rejection,
@@ -21,6 +23,8 @@ from hundredfold.calibration._temperature import scaled
 from hundredfold.calibration._unknown import Selective, rejection, selective
 
 __all__ = [
+    "GAMMA",
+    "MOST",
     "Calibration",
     "LabelSets",
     "Rejection",

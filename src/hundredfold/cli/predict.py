@@ -11,7 +11,8 @@ from cyclopts import Parameter, validators
 
 from hundredfold import csv_cells
 from hundredfold.api import Prediction
-from hundredfold.api.runs import load
+from hundredfold.api.runs import is_onnx, load
+from hundredfold.api.runs import predict as predict_with
 from hundredfold.cli._bounds import Bounds
 from hundredfold.errors import DataError, UsageError
 from hundredfold.wording import plural
@@ -41,7 +42,7 @@ def predict(
     Parameters
     ----------
     run
-        A run, by name or folder; "latest" is the newest.
+        A run, by name or folder; "latest" is the newest. Or an exported .onnx file.
     files
         Image files, or folders of them; hidden files and other endings in a folder are passed over.
     top
@@ -57,14 +58,11 @@ def predict(
     json
         Print one JSON object.
     """
-    opened = load(run, out=out, trust=trust)
-    classes = len(opened.info["data"]["classes"])
-    if top > classes:
-        raise UsageError(
-            f"--top {top} is out of range: the run has {plural(classes, 'class', 'classes')}",
-            remedy=f"--top {classes}, or fewer",
-        )
-    predictions = opened.predict(files, device=device, threads=threads, **asdict(bounds))
+    opened = run if is_onnx(run) else load(run, out=out, trust=trust)
+    if not isinstance(opened, str):
+        _need_classes(top, len(opened.info["data"]["classes"]))
+    predictions = predict_with(opened, files, device=device, threads=threads, **asdict(bounds))
+    _need_classes(top, len(next((p.classes for p in predictions if p.classes), ())) or top)
     if not json:
         sys.stdout.write(csv_cells.text(_rows(predictions, top)))
     bad = [prediction for prediction in predictions if prediction.error]
@@ -74,7 +72,8 @@ def predict(
         sys.stderr.write(f"{sentence}\n")
     for prediction in bad:
         sys.stderr.write(f"left out: {prediction.error}\n")
-    return {"run": str(opened.folder), **predictions.to_json(top)}
+    source = opened if isinstance(opened, str) else str(opened.folder)
+    return {"run": source, **predictions.to_json(top)}
 
 
 def _rows(predictions: Iterable[Prediction], top: int) -> list[list[Any]]:
@@ -93,3 +92,11 @@ def _rows(predictions: Iterable[Prediction], top: int) -> list[list[Any]]:
         for rank, (label, probability) in enumerate(one.top(top).items(), 1):
             rows.append([one.file, rank, label, f"{probability:.4f}", *further])
     return rows
+
+
+def _need_classes(top: int, classes: int) -> None:
+    if top > classes:
+        raise UsageError(
+            f"--top {top} is out of range: the run has {plural(classes, 'class', 'classes')}",
+            remedy=f"--top {classes}, or fewer",
+        )
