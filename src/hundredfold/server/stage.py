@@ -1,0 +1,287 @@
+"""A queue of jobs and the processes that carry them out.
+
+A process has one message of jobs at a time. One that dies, or takes too long, is replaced, and its
+jobs go to another.
+"""
+
+import asyncio
+import json
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from hundredfold.errors import CheckError, DataError, HundredfoldError, MissingError, UsageError
+from hundredfold.server.channel import Blob, Messages, packed
+from hundredfold.server.children import Child
+from hundredfold.server.jobs import Job, Refusal
+
+Event = Callable[..., None]  # a name, and facts of an event for the log
+
+_LOADING = 120.0  # seconds within which a process says what it is
+_STARTS = 3  # deaths in a row before the first hello, after which the server gives up
+_LONGEST_PAUSE = 5.0  # seconds before a process is started anew
+_ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, MissingError, CheckError)}
+
+
+class Member(asyncio.Protocol):
+    """A process, its socket, and the jobs that it has."""
+
+    def __init__(self, stage: "Stage", child: Child) -> None:
+        self.stage, self.child = stage, child
+        self.jobs: deque[Job] = deque()
+        self.greeted = self.overdue = False
+        self._messages = Messages()
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._await_within(_LOADING)
+
+    def data_received(self, data: bytes) -> None:
+        for blobs in self._messages.feed(data):
+            if self.greeted:
+                self._answered(blobs)
+            else:
+                self.greeted = True
+                self._rest()
+                self.stage.greeted(self, json.loads(bytes(blobs[0])))
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._rest()
+        self._transport = None
+        self.stage.lost(self)
+
+    def give(self, jobs: list[Job]) -> None:
+        """Send jobs to the process."""
+        assert self._transport is not None
+        self.jobs = deque(jobs)
+        self._transport.writelines(packed(self.stage.message(jobs)))
+        self._await_within(self.stage.deadline)
+
+    def close(self) -> None:
+        """Let the process end by itself."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _answered(self, blobs: list[memoryview]) -> None:
+        self._rest()
+        for word, payload in zip(blobs[::2], blobs[1::2], strict=True):
+            self.stage.done(self.jobs.popleft(), str(word, "ascii"), payload)
+        if self.jobs:
+            self._await_within(self.stage.deadline)
+        else:
+            self.stage.free(self)
+
+    def _await_within(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._too_late)
+
+    def _rest(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_late(self) -> None:
+        self.overdue = True
+        self.child.kill()
+
+
+class Stage(ABC):
+    """Processes of one kind. deadline: seconds between two answers of a busy one."""
+
+    name = "stage"
+    attempts = 3  # processes that may die over a job
+
+    def __init__(self, count: int, deadline: float, event: Event) -> None:
+        self.deadline, self.waiting = deadline, deque[Job]()
+        self.deaths = 0
+        self._count, self._event = count, event
+        self._members: set[Member] = set()
+        self._idle: list[Member] = []
+        self._failures, self._retired = 0, False
+        self._first: asyncio.Future[dict[str, Any]] | None = None
+        self._early: list[Child] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @abstractmethod
+    def start_child(self) -> Child:
+        """Start a process of this kind."""
+
+    @abstractmethod
+    def take(self) -> list[Job]:
+        """Take the jobs of one message from those that wait; none to wait for more."""
+
+    @abstractmethod
+    def message(self, jobs: list[Job]) -> list[Blob]:
+        """Return the byte strings that tell a process what to do."""
+
+    @abstractmethod
+    def done(self, job: Job, word: str, payload: memoryview) -> None:
+        """Take the answer of a process to a job."""
+
+    @abstractmethod
+    def overdue(self, job: Job) -> Refusal:
+        """Return what is answered where a process took too long over a job."""
+
+    @abstractmethod
+    def deadly(self, job: Job) -> Refusal:
+        """Return what is answered where several processes died over a job."""
+
+    def start_early(self) -> None:
+        """Start the first process before there is an event loop."""
+        self._early.append(self.start_child())
+
+    async def start(self) -> dict[str, Any]:
+        """Start the processes; return what the first of them says once it is ready.
+
+        Raises HundredfoldError where it cannot do its work.
+        """
+        self._first = asyncio.get_running_loop().create_future()
+        self._attach(self._early.pop() if self._early else self.start_child())
+        facts = await self._first
+        for _ in range(self._count - 1):
+            self._attach(self.start_child())
+        return facts
+
+    def put(self, job: Job) -> None:
+        self.waiting.append(job)
+        self.feed()
+
+    def feed(self) -> None:
+        """Give waiting jobs to idle processes."""
+        while self._idle and self.waiting:
+            if self.waiting[0].is_over:
+                self.waiting.popleft()
+            elif jobs := [job for job in self.take() if not job.is_over]:
+                self._idle.pop().give(jobs)
+            else:
+                return
+
+    @property
+    def alive(self) -> int:
+        """The number of processes that are ready or busy."""
+        return sum(member.greeted for member in self._members)
+
+    @property
+    def pids(self) -> list[int]:
+        return sorted(member.child.pid for member in self._members)
+
+    def retire(self) -> None:
+        """Start no more processes; each ends with the message that it has."""
+        self._retired = True
+        self.rescue()
+        for member in list(self._members):
+            if not member.jobs:
+                member.close()
+
+    def end(self) -> None:
+        """End all processes, whatever they do."""
+        self._retired = True
+        for child in [*self._early, *(member.child for member in self._members)]:
+            child.kill()
+            child.ended(1)
+
+    def greeted(self, member: Member, facts: dict[str, Any]) -> None:
+        """Take the first message of a process: it is ready, or says why it will never be."""
+        first = self._first
+        if "error" in facts:
+            self._event("cannot_load", process=self.name, reason=facts["error"])
+            if first and not first.done():
+                kind = _ERRORS.get(facts["exit_code"], HundredfoldError)
+                first.set_exception(kind(facts["error"]))
+                self._retired = True
+            member.greeted = False
+            return
+        if not self.accepts(facts):
+            member.close()
+            return
+        self._failures = 0
+        if first and not first.done():
+            first.set_result(facts)
+        self.free(member)
+
+    def accepts(self, facts: dict[str, Any]) -> bool:
+        """Return whether a process that is ready is one of this stage."""
+        return True
+
+    def free(self, member: Member) -> None:
+        """Take back a process that has done its jobs."""
+        if self._retired:
+            member.close()
+            return
+        self._idle.append(member)
+        self.feed()
+
+    def lost(self, member: Member) -> None:
+        """Replace a process that has ended, and let others do its jobs."""
+        self._members.discard(member)
+        if member in self._idle:
+            self._idle.remove(member)
+        self._save_jobs(member)
+        member.child.kill()
+        self._background(self._reap(member))
+        if self._retired:
+            return
+        self.deaths += 1
+        self._failures += 0 if member.greeted else 1
+        if self._first and not self._first.done() and self._failures >= _STARTS:
+            self._retired = True
+            self._first.set_exception(
+                CheckError(f"a process of the server ({self.name}) dies before it is ready")
+            )
+            return
+        self._background(self._start_after(self._pause(member)))
+
+    def _save_jobs(self, member: Member) -> None:
+        jobs, member.jobs = list(member.jobs), deque()
+        if jobs and member.overdue:
+            jobs[0].finish(self.overdue(jobs[0]))
+        elif jobs:
+            self.blame(jobs)
+        self.waiting.extendleft(reversed([job for job in jobs if not job.is_over]))
+        if self.waiting:
+            self.rescue()
+
+    def blame(self, jobs: list[Job]) -> None:
+        """Count a death for the jobs that may have caused it."""
+        for job in jobs:
+            job.attempts += 1
+            if job.attempts >= self.attempts:
+                job.finish(self.deadly(job))
+
+    def rescue(self) -> None:
+        """Find others for the jobs of a process that ended."""
+        self.feed()
+
+    def _pause(self, member: Member) -> float:
+        lived = time.monotonic() - member.child.began
+        if member.greeted and lived > 1:
+            return 0.0
+        return min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10))
+
+    async def _start_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if not self._retired:
+            self._attach(self.start_child())
+
+    async def _reap(self, member: Member) -> None:
+        code = await asyncio.to_thread(member.child.ended, 10)
+        if not self._retired:
+            self._event("process_ended", process=self.name, pid=member.child.pid, code=code)
+
+    def _attach(self, child: Child) -> None:
+        member = Member(self, child)
+        self._members.add(member)
+        self._background(self._connect(member))
+
+    async def _connect(self, member: Member) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: member, sock=member.child.socket)
+
+    def _background(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
