@@ -113,9 +113,9 @@ def resnet20(path: Path, *, classes: int = 100, seed: int = 0) -> Path:
 
     def conv(name: str, source: str, fan_in: int, fan_out: int, kernel: int, stride: int) -> str:
         scale = np.sqrt(2 / (fan_in * kernel**2))
-        weights[f"{name}.w"] = (
-            scale * draw.normal(size=(fan_out, fan_in, kernel, kernel))
-        ).astype(np.float32)
+        weights[f"{name}.w"] = (scale * draw.normal(size=(fan_out, fan_in, kernel, kernel))).astype(
+            np.float32
+        )
         weights[f"{name}.b"] = np.zeros(fan_out, np.float32)
         nodes.append(
             helper.make_node(

@@ -35,7 +35,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
-    workers: Annotated[int, Parameter(show_default="one a core, at most 4")] = 0,
+    workers: Annotated[int, Parameter(show_default="one for each 4 cores")] = 0,
     max_batch: int = 32,
     max_wait: float = 0.0,
     token: Annotated[str, Parameter(show_default="none")] = "",

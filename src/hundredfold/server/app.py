@@ -4,7 +4,6 @@ A framework would be asked for a table of nine paths. Without one a request cost
 server starts sooner.
 """
 
-import asyncio
 import hmac
 import json
 import os
@@ -26,7 +25,6 @@ Scope = dict[str, Any]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 TOP = 5  # classes of an answer unless ?top= says otherwise
-_WAIT = 60.0  # seconds after which a request is given up
 _OPEN = ("/", "/docs", "/health", "/openapi.json", "/ready")  # without the token
 
 
@@ -103,11 +101,7 @@ class Application:
             raise BadRequest(503, "the server is full", "send it again", headers=RETRY)
         sent = await body.read()
         images = uploads(headers.get(b"content-type", b""), sent, self._settings.queue)
-        try:
-            async with asyncio.timeout(_WAIT):
-                answers = await self._pipeline.predict([image.data for image in images], top)
-        except TimeoutError:
-            raise BadRequest(503, f"no prediction within {_WAIT:g} s", headers=RETRY) from None
+        answers = await self._pipeline.predict([image.data for image in images], top)
         return predictions(images, answers)
 
     def _ready(self) -> Answer:

@@ -12,6 +12,7 @@ Blob = bytes | bytearray | memoryview
 
 _LENGTH = struct.Struct(">I")
 MOST_BYTES = 2**30  # of one message
+_PIECE = 2**17  # bytes that are read at a time
 
 
 def packed(blobs: Sequence[Blob]) -> list[Blob]:
@@ -64,22 +65,24 @@ class Pipe:
 
     def receive(self) -> list[memoryview] | None:
         """Return the next message; None when the front is gone."""
-        head = self._exactly(4)
-        if head is None:
+        data = self._socket.recv(_PIECE)
+        while 0 < len(data) < 4:
+            data += self._socket.recv(4 - len(data)) or b"...."
+        if not data:
             return None
-        body = self._exactly(_LENGTH.unpack(head)[0])
-        return None if body is None else unpacked(body)
-
-    def send(self, blobs: Sequence[Blob]) -> None:
-        """Send a message. Raises OSError when the front is gone."""
-        self._socket.sendall(b"".join(packed(blobs)))
-
-    def _exactly(self, count: int) -> bytearray | None:
-        data = bytearray(count)
-        view, at = memoryview(data), 0
-        while at < count:
+        (total,) = _LENGTH.unpack_from(data)
+        if len(data) == 4 + total:
+            return unpacked(memoryview(data)[4:])
+        body = bytearray(total)
+        body[: len(data) - 4] = data[4:]
+        view, at = memoryview(body), len(data) - 4
+        while at < total:
             read = self._socket.recv_into(view[at:])
             if not read:
                 return None
             at += read
-        return data
+        return unpacked(body)
+
+    def send(self, blobs: Sequence[Blob]) -> None:
+        """Send a message. Raises OSError when the front is gone."""
+        self._socket.sendall(b"".join(packed(blobs)))

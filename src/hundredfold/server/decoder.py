@@ -6,27 +6,39 @@ file that ends the process, or keeps it too long, costs nobody else an answer.
 
 import json
 import sys
+import time
 
 from hundredfold.data import Resize, decode, quietly
 from hundredfold.errors import DataError
 from hundredfold.server.channel import Blob, Pipe
-from hundredfold.server.children import ignore_signals
+from hundredfold.server.children import stand_back
 from hundredfold.size import Size
 
 _NAME = "the image"  # in messages, in place of a client's file name
+_TOGETHER = 0.002  # seconds of decoding whose answers are sent together
 
 
 def main(descriptor: int) -> None:
-    """Decode what comes, one answer for each file, until the front is gone."""
-    ignore_signals()
+    """Decode what comes until the front is gone, and answer in the order of the files.
+
+    Answers that take little time are sent together.
+    """
+    stand_back()
     pipe = Pipe(descriptor)
     pipe.send([json.dumps({}).encode()])
     with quietly():
         while (message := pipe.receive()) is not None:
             how, *files = message
             facts = json.loads(bytes(how))
+            size, resize = Size.of(facts["size"]), facts["resize"]
+            answers, sent = list[Blob](), time.monotonic()
             for file in files:
-                pipe.send(_answer(bytes(file), Size.of(facts["size"]), facts["resize"]))
+                answers += _answer(bytes(file), size, resize)
+                if (now := time.monotonic()) - sent > _TOGETHER:
+                    pipe.send(answers)
+                    answers, sent = [], now
+            if answers:
+                pipe.send(answers)
 
 
 def _answer(file: bytes, size: Size, resize: Resize) -> list[Blob]:

@@ -8,7 +8,7 @@ from hundredfold.server.children import Child
 from hundredfold.server.jobs import Job, Problem, Refusal
 from hundredfold.server.stage import Event, Stage
 
-_FILES, _SMALL = 8, 64 * 2**10  # files of one message, and their bytes together
+_FILES, _SMALL = 16, 64 * 2**10  # files of one message, and their bytes together
 
 
 class Decoders(Stage):
@@ -18,7 +18,7 @@ class Decoders(Stage):
     """
 
     name = "decoder"
-    attempts = 2
+    attempts = 3
 
     def __init__(
         self, count: int, seconds: float, event: Event, decoded: Callable[[Job], None]
@@ -40,13 +40,20 @@ class Decoders(Stage):
         return Child("hundredfold.server.decoder")
 
     def take(self) -> list[Job]:
-        """Take files as long as they are small: one that is not keeps a process for a while."""
+        """Take files as long as they are small: one that is not keeps a process for a while.
+
+        One over which a process may have died goes alone, so that it alone is blamed.
+        """
         jobs = [self.waiting.popleft()]
-        room = _SMALL - len(jobs[0].data)
-        while self.waiting and len(jobs) < _FILES and len(self.waiting[0].data) <= room:
+        room = 0 if jobs[0].attempts else _SMALL - len(jobs[0].data)
+        while self.waiting and len(jobs) < _FILES and self._fits(self.waiting[0], room):
             room -= len(self.waiting[0].data)
             jobs.append(self.waiting.popleft())
         return jobs
+
+    @staticmethod
+    def _fits(job: Job, room: int) -> bool:
+        return len(job.data) <= room and not job.attempts
 
     def message(self, jobs: list[Job]) -> list[Blob]:
         for job in jobs:
@@ -65,10 +72,6 @@ class Decoders(Stage):
             self._decoded(job)
         else:
             job.finish(Refusal(Problem.UNREADABLE, str(payload, "utf-8")))
-
-    def blame(self, jobs: list[Job]) -> None:
-        """Blame the first: those behind it were not begun."""
-        super().blame(jobs[:1])
 
     def overdue(self, job: Job) -> Refusal:
         return Refusal(Problem.TOO_COSTLY, f"the image takes over {self.deadline:g} s to decode")

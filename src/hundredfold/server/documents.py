@@ -17,7 +17,9 @@ def document(name: str) -> Answer:
         return Answer(200, body, JSON)
     text = body.decode()
     scripts, styles = (
-        " ".join(f"'sha256-{_digest(inner)}'" for inner in findall(f"<{tag}>(.*?)</{tag}>", text, DOTALL))
+        " ".join(
+            f"'sha256-{_digest(inner)}'" for inner in findall(f"<{tag}>(.*?)</{tag}>", text, DOTALL)
+        )
         for tag in ("script", "style")
     )
     policy = (

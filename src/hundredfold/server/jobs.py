@@ -1,6 +1,7 @@
 """An image on its way: the bytes of its file, then its pixels, then its answer."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -27,7 +28,7 @@ class Job:
     """One image of a request.
 
     data: bytes of its file. top: classes in the answer. pixels: once decoded, uint8 of `shape`.
-    attempts: how often a process died that had it.
+    attempts: how often a process died that had it. since: when it was taken, `time.monotonic`.
     answer: the prediction as JSON without its file, or a refusal.
     """
 
@@ -36,7 +37,8 @@ class Job:
     answer: "asyncio.Future[bytes | Refusal]"
     pixels: bytes = b""
     shape: str = ""
-    attempts: int = field(default=0)
+    attempts: int = 0
+    since: float = field(default_factory=time.monotonic)
 
     def finish(self, answer: bytes | Refusal) -> None:
         """Give the answer, unless the client is gone."""

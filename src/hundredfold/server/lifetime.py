@@ -5,6 +5,7 @@ itself. SIGTERM and SIGINT end it once what it took is answered; SIGHUP loads th
 """
 
 import asyncio
+import gc
 import signal
 import socket
 import time
@@ -42,7 +43,7 @@ def run(
             try:
                 import uvloop
 
-                from hundredfold.server.http import make_server
+                from hundredfold.server.asgi import make_server
             except ImportError as error:
                 raise MissingError(
                     f"a server needs {error.name}",
@@ -111,6 +112,7 @@ class _Life:
                     workers=settings.worker_count, threads=settings.threads,
                 )  # fmt: skip
                 ready()
+                gc.freeze()  # what is loaded stays, and need not be looked through
                 watching = asyncio.create_task(self._watch(refresh))
             else:
                 loading.cancel()
@@ -136,10 +138,11 @@ class _Life:
         self._server.should_exit = True
 
     async def _watch(self, refresh: Callable[[], object]) -> None:
-        """Load the file anew after SIGHUP, or once it was replaced."""
+        """Load the file anew after SIGHUP, or once it was replaced; refuse what waits too long."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._renew.wait(), _POLL)
+            self._pipeline.give_up()
             told = self._renew.is_set()
             self._renew.clear()
             try:

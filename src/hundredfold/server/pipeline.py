@@ -15,6 +15,7 @@ from hundredfold.server.stage import Event
 from hundredfold.server.stamps import stamp_of
 from hundredfold.server.workers import Workers
 
+_PATIENCE = 60.0  # seconds that an image waits at most
 _BUSY = Refusal(Problem.NOT_NOW, "the server has as many images as it can hold")
 
 
@@ -92,6 +93,11 @@ class Pipeline:
             old.retire()
             self.metrics.reloads += 1
             self._event("reloaded", seconds=round(time.monotonic() - began, 3), **_said(facts))
+
+    def give_up(self) -> None:
+        """Refuse images that wait for too long: there may be no process that could take them."""
+        for stage in (self._decoders, self._workers):
+            stage.give_up(time.monotonic() - _PATIENCE)
 
     def end(self) -> None:
         """End all processes, whatever they do."""

@@ -5,9 +5,11 @@ client that does not read its answers is dropped, one that closes its half is st
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from hundredfold.server.joined import JoinedTransport
 
 _HEAD = 32 * 2**10  # bytes of the headers of a request
 MOST_CONNECTIONS = 4000
@@ -22,7 +24,8 @@ class BoundedProtocol(HttpToolsProtocol):
     timeout = 20.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        joined = cast(asyncio.Transport, JoinedTransport(transport, self.loop))
+        super().connection_made(joined)
         self._in_head, self._head = True, 0
         self._late: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
@@ -43,11 +46,13 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._in_head:
             self._head += len(data)
-            if self._late is None:
-                self._late = self.loop.call_later(self.timeout, self._head_is_late)
         super().data_received(data)
-        if self._in_head and self._head > _HEAD and not self.transport.is_closing():
+        if not self._in_head or not self._head or self.transport.is_closing():
+            return
+        if self._head > _HEAD:
             self._refuse(431, f"the headers have over {_HEAD:,} bytes")
+        elif self._late is None:
+            self._late = self.loop.call_later(self.timeout, self._head_is_late)
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head = False, 0

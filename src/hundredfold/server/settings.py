@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hundredfold import machine
 from hundredfold.errors import UsageError
 
-_MOST_WORKERS = 4  # by default; each holds the weights once
+_CORES = 4  # of a worker by default; more threads help a batch of small images less and less
 _MOST_DECODERS = 8
 
 
@@ -13,7 +13,7 @@ _MOST_DECODERS = 8
 class Settings:
     """Where a server listens, and the bounds of what it takes.
 
-    port: 0 takes any that is free. workers: processes that infer; 0 takes one a core, at most 4.
+    port: 0 takes any that is free. workers: processes that infer; 0 takes one for each 4 cores.
     max_batch: images of a batch. max_wait: milliseconds in which an idle worker lets a batch fill.
     queue: images that are taken and not answered yet. token: what clients have to send; "" none.
     max_bytes: of a request. timeout: seconds in which a client sends the headers of a request, and
@@ -53,7 +53,7 @@ class Settings:
 
     @property
     def worker_count(self) -> int:
-        return self.workers or min(_MOST_WORKERS, machine.cores())
+        return self.workers or max(1, machine.cores() // _CORES)
 
     @property
     def threads(self) -> int:

@@ -15,7 +15,7 @@ from typing import Any, cast
 from hundredfold.errors import CheckError, DataError, HundredfoldError, MissingError, UsageError
 from hundredfold.server.channel import Blob, Messages, packed
 from hundredfold.server.children import Child
-from hundredfold.server.jobs import Job, Refusal
+from hundredfold.server.jobs import Job, Problem, Refusal
 
 Event = Callable[..., None]  # a name, and facts of an event for the log
 
@@ -100,7 +100,7 @@ class Stage(ABC):
         self._count, self._event = count, event
         self._members: set[Member] = set()
         self._idle: list[Member] = []
-        self._failures, self._retired = 0, False
+        self._failures, self._retired, self._will_feed = 0, False, False
         self._first: asyncio.Future[dict[str, Any]] | None = None
         self._early: list[Child] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -146,11 +146,15 @@ class Stage(ABC):
         return facts
 
     def put(self, job: Job) -> None:
+        """Let a job wait; those of one moment go together."""
         self.waiting.append(job)
-        self.feed()
+        if not self._will_feed:
+            self._will_feed = True
+            asyncio.get_running_loop().call_soon(self.feed)
 
     def feed(self) -> None:
         """Give waiting jobs to idle processes."""
+        self._will_feed = False
         while self._idle and self.waiting:
             if self.waiting[0].is_over:
                 self.waiting.popleft()
@@ -158,6 +162,12 @@ class Stage(ABC):
                 self._idle.pop().give(jobs)
             else:
                 return
+
+    def give_up(self, latest: float) -> None:
+        """Refuse what waits since before a moment of `time.monotonic`."""
+        while self.waiting and self.waiting[0].since < latest:
+            job = self.waiting.popleft()
+            job.finish(Refusal(Problem.NOT_NOW, "no process had time for the image"))
 
     @property
     def alive(self) -> int:
@@ -235,21 +245,16 @@ class Stage(ABC):
         self._background(self._start_after(self._pause(member)))
 
     def _save_jobs(self, member: Member) -> None:
+        """Give the jobs of a process that ended to others, unless it is clear that they are why."""
         jobs, member.jobs = list(member.jobs), deque()
-        if jobs and member.overdue:
-            jobs[0].finish(self.overdue(jobs[0]))
-        elif jobs:
-            self.blame(jobs)
-        self.waiting.extendleft(reversed([job for job in jobs if not job.is_over]))
-        if self.waiting:
-            self.rescue()
-
-    def blame(self, jobs: list[Job]) -> None:
-        """Count a death for the jobs that may have caused it."""
         for job in jobs:
             job.attempts += 1
-            if job.attempts >= self.attempts:
+            if member.overdue and len(jobs) == 1:
+                job.finish(self.overdue(job))
+            elif job.attempts >= self.attempts:
                 job.finish(self.deadly(job))
+        self.waiting.extendleft(reversed([job for job in jobs if not job.is_over]))
+        self.rescue()
 
     def rescue(self) -> None:
         """Find others for the jobs of a process that ended."""
@@ -284,4 +289,3 @@ class Stage(ABC):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-

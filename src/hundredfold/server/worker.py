@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hundredfold.errors import HundredfoldError
 from hundredfold.onnx_model import OnnxModel, open_onnx
 from hundredfold.server.channel import Blob, Pipe
-from hundredfold.server.children import ignore_signals
+from hundredfold.server.children import stand_back
 from hundredfold.server.stamps import stamp_of
 
 _NOT_FINITE = b"the network computes numbers that are not finite"
@@ -23,7 +23,7 @@ _NOT_FINITE = b"the network computes numbers that are not finite"
 
 def main(descriptor: int, path: Path, threads: int) -> None:
     """Open the file, say what it holds, and infer until the front is gone."""
-    ignore_signals()
+    stand_back()
     pipe = Pipe(descriptor)
     try:
         stamp = stamp_of(path)
@@ -32,7 +32,13 @@ def main(descriptor: int, path: Path, threads: int) -> None:
         facts = _facts(model) | {"stamp": stamp}
     except HundredfoldError as error:
         remedy = f"; {error.remedy}" if error.remedy else ""
-        pipe.send([json.dumps({"error": f"{error.message}{remedy}", "exit_code": error.exit_code}).encode()])
+        pipe.send(
+            [
+                json.dumps(
+                    {"error": f"{error.message}{remedy}", "exit_code": error.exit_code}
+                ).encode()
+            ]
+        )
         return
     pipe.send([json.dumps(facts).encode()])
     answers = Answers(model)
@@ -58,8 +64,8 @@ class Answers:
         outputs = self._model.run(images)
         most = min(max(tops), len(self._labels))
         order = np.argsort(-outputs.probabilities, axis=1, kind="stable")[:, :most]
-        best = np.take_along_axis(outputs.probabilities, order, axis=1)
-        finite = np.isfinite(outputs.probabilities).all(axis=1) & np.isfinite(outputs.unknown)
+        best = outputs.probabilities[np.arange(len(tops))[:, None], order]
+        finite = np.isfinite(outputs.probabilities.sum(axis=1) + outputs.unknown)
         blobs: list[Blob] = []
         for row, top in enumerate(tops):
             if not finite[row]:
