@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -38,9 +39,12 @@ async def predict(request: Request) -> dict:
 
 if __name__ == "__main__":
     os.environ["MODEL"] = sys.argv[1]
-    sys.path.insert(0, os.path.dirname(__file__))
     many = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     uvicorn.run(
-        "_plain_server:app", port=int(sys.argv[2]), workers=many, access_log=False,
+        "_plain_server:app",
+        app_dir=str(Path(__file__).parent),
+        port=int(sys.argv[2]),
+        workers=many,
+        access_log=False,
         log_level="error",
-    )  # fmt: skip
+    )

@@ -5,7 +5,7 @@
 FILE is an exported ONNX file. Images are JPEGs of its size, over keep-alive connections on
 loopback, from a client on the same machine. The two servers are interleaved, round by round.
 
-rate       requests a second, closed loop; then p50 and p99 at half of that, arrivals at a fixed rate
+rate       requests a second, closed loop; then p50 and p99 at half of that, at a fixed rate
 start      from starting the command to the first answer
 malformed  a fifth of 10,000 requests broken in some way: wrong answers, crashes, memory
 slow       200 clients that send a byte a second, beside 20 good ones
@@ -75,8 +75,8 @@ def server(
 ) -> Iterator[tuple[int, psutil.Process, float]]:
     """Run a server; yield its port, its process and the seconds to its first answer."""
     port, began = free_port(), time.perf_counter()
-    log = Path(options.log).open("wb") if options.log else subprocess.DEVNULL
-    process = subprocess.Popen(command(kind, file, port, options), stderr=log, stdout=log)
+    with Path(options.log).open("ab") as log:
+        process = subprocess.Popen(command(kind, file, port, options), stderr=log, stdout=log)
     try:
         yield port, psutil.Process(process.pid), first_answer(port, body, process) - began
         assert process.poll() is None, f"{kind} ended with {process.returncode}"
@@ -315,12 +315,13 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=20, help="seconds between two kills")
     parser.add_argument("--plain-processes", type=int, default=1)
     parser.add_argument("--options", default="", help="more options of hundredfold serve")
-    parser.add_argument("--log", default="", help="a file for what the servers print")
+    parser.add_argument("--log", default=os.devnull, help="a file for what the servers print")
     options = parser.parse_args()
     size = int(metadata_of(options.file)["image_size"])
     for name in options.tests.split(","):
         found = _TESTS[name](options.file, images(size), options)
-        print(json.dumps({"test": name, **found}), flush=True)
+        sys.stdout.write(json.dumps({"test": name, **found}) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

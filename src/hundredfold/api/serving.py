@@ -45,8 +45,11 @@ def serve(
 
     Raises UsageError for a run or file that is not there, or without these bounds.
     """
-    source = _File(run_or_file, reject_at, sets) if _is_file(run_or_file) else None
-    source = source or _OfRun(run_or_file, reject_at, sets, out)
+    source = (
+        _File(run_or_file, reject_at, sets)
+        if _is_file(run_or_file)
+        else _OfRun(run_or_file, reject_at, sets, out)
+    )
     source.renew()
     return lifetime.run(source.path, settings, refresh=source.renew, say=say)
 
@@ -121,8 +124,7 @@ def _export(folder: Path, bounds: list[str]) -> None:
     done = subprocess.run(
         [*command, "--to", "onnx", "--force", *bounds, "--json"],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         errors="replace",
         env=os.environ | {machine.PARENT: str(os.getpid())},

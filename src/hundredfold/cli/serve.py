@@ -88,7 +88,8 @@ def serve(
         sys.stderr.write(f"warning: anyone who reaches {host} can send images; see --token\n")
 
     def say(url: str) -> None:
-        sys.stdout.write(f"{url}\n")
-        sys.stdout.flush()
+        stream = sys.stderr if json else sys.stdout
+        stream.write(f"{url}\n")
+        stream.flush()
 
     return serving.serve(run_or_onnx, settings, reject_at=reject_at, sets=sets, out=out, say=say)

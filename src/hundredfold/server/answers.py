@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hundredfold.server.bodies import RETRY, BadRequest, Upload
 from hundredfold.server.jobs import Problem, Refusal
@@ -42,7 +43,7 @@ def predictions(images: Sequence[Upload], answers: Sequence[bytes | Refusal]) ->
 def _entry(answer: bytes | Refusal) -> bytes:
     if isinstance(answer, bytes):
         return answer
-    nothing = {"label": None, "probability": None, "top": [], "unknown": None}
+    nothing: dict[str, Any] = {"label": None, "probability": None, "top": [], "unknown": None}
     return json.dumps(nothing | {"error": answer.message}).encode()
 
 

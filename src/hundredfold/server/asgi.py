@@ -17,7 +17,7 @@ _END = 8  # seconds in which requests are answered after SIGTERM
 _BACKLOG = 2048
 
 
-class Server(uvicorn.Server):
+class Server(uvicorn.Server):  # type: ignore[misc]
     """A server that leaves signals to its caller."""
 
     @contextmanager

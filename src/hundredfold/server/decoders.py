@@ -73,8 +73,8 @@ class Decoders(Stage):
         else:
             job.finish(Refusal(Problem.UNREADABLE, str(payload, "utf-8")))
 
-    def overdue(self, job: Job) -> Refusal:
+    def overdue(self) -> Refusal:
         return Refusal(Problem.TOO_COSTLY, f"the image takes over {self.deadline:g} s to decode")
 
-    def deadly(self, job: Job) -> Refusal:
+    def deadly(self) -> Refusal:
         return Refusal(Problem.UNREADABLE, "the image cannot be decoded: the decoder ended on it")

@@ -16,12 +16,7 @@ def document(name: str) -> Answer:
     if name.endswith(".json"):
         return Answer(200, body, JSON)
     text = body.decode()
-    scripts, styles = (
-        " ".join(
-            f"'sha256-{_digest(inner)}'" for inner in findall(f"<{tag}>(.*?)</{tag}>", text, DOTALL)
-        )
-        for tag in ("script", "style")
-    )
+    scripts, styles = (_digests(text, tag) for tag in ("script", "style"))
     policy = (
         f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src blob: data:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -30,5 +25,8 @@ def document(name: str) -> Answer:
     return Answer(200, body, "text/html; charset=utf-8", headers)
 
 
-def _digest(text: str) -> str:
-    return b64encode(sha256(text.encode()).digest()).decode()
+def _digests(text: str, tag: str) -> str:
+    """Return the digests of all that a tag holds, as a content security policy names them."""
+    found = findall(f"<{tag}>(.*?)</{tag}>", text, DOTALL)
+    digests = (sha256(inner.encode()).digest() for inner in found)
+    return " ".join(f"'sha256-{b64encode(digest).decode()}'" for digest in digests)

@@ -22,10 +22,12 @@ _BUSY = Refusal(Problem.NOT_NOW, "the server has as many images as it can hold")
 class Pipeline:
     """Predict images with one ONNX file. facts: what the file says of itself, once it is loaded."""
 
+    facts: dict[str, Any]
+
     def __init__(self, path: Path, settings: Settings, event: Event) -> None:
         self.path, self.settings = path, settings
         self.metrics = Metrics()
-        self.facts: dict[str, Any] = {}
+        self.facts = {}
         self.held = 0
         self._event = event
         self._decoders = Decoders(
@@ -47,7 +49,7 @@ class Pipeline:
 
     @property
     def is_ready(self) -> bool:
-        return bool(self.facts and self._workers.alive and self._decoders.alive)
+        return bool(self.facts) and self._workers.alive > 0 and self._decoders.alive > 0
 
     async def predict(self, files: Sequence[bytes], top: int) -> list[bytes | Refusal]:
         """Return for each file its prediction as JSON, or why there is none.

@@ -18,12 +18,12 @@ _PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fie
             503: "Service Unavailable"}  # fmt: skip
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(HttpToolsProtocol):  # type: ignore[misc]
     """A connection. timeout: seconds in which headers come, and answers are read."""
 
     timeout = 20.0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         joined = cast(asyncio.Transport, JoinedTransport(transport, self.loop))
         super().connection_made(joined)
         self._in_head, self._head = True, 0

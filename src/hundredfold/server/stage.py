@@ -5,87 +5,23 @@ jobs go to another.
 """
 
 import asyncio
-import json
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from hundredfold.errors import CheckError, DataError, HundredfoldError, MissingError, UsageError
-from hundredfold.server.channel import Blob, Messages, packed
+from hundredfold.server.channel import Blob
 from hundredfold.server.children import Child
 from hundredfold.server.jobs import Job, Problem, Refusal
+from hundredfold.server.member import Member
 
 Event = Callable[..., None]  # a name, and facts of an event for the log
 
-_LOADING = 120.0  # seconds within which a process says what it is
 _STARTS = 3  # deaths in a row before the first hello, after which the server gives up
 _LONGEST_PAUSE = 5.0  # seconds before a process is started anew
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, MissingError, CheckError)}
-
-
-class Member(asyncio.Protocol):
-    """A process, its socket, and the jobs that it has."""
-
-    def __init__(self, stage: "Stage", child: Child) -> None:
-        self.stage, self.child = stage, child
-        self.jobs: deque[Job] = deque()
-        self.greeted = self.overdue = False
-        self._messages = Messages()
-        self._timer: asyncio.TimerHandle | None = None
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._await_within(_LOADING)
-
-    def data_received(self, data: bytes) -> None:
-        for blobs in self._messages.feed(data):
-            if self.greeted:
-                self._answered(blobs)
-            else:
-                self.greeted = True
-                self._rest()
-                self.stage.greeted(self, json.loads(bytes(blobs[0])))
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._rest()
-        self._transport = None
-        self.stage.lost(self)
-
-    def give(self, jobs: list[Job]) -> None:
-        """Send jobs to the process."""
-        assert self._transport is not None
-        self.jobs = deque(jobs)
-        self._transport.writelines(packed(self.stage.message(jobs)))
-        self._await_within(self.stage.deadline)
-
-    def close(self) -> None:
-        """Let the process end by itself."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def _answered(self, blobs: list[memoryview]) -> None:
-        self._rest()
-        for word, payload in zip(blobs[::2], blobs[1::2], strict=True):
-            self.stage.done(self.jobs.popleft(), str(word, "ascii"), payload)
-        if self.jobs:
-            self._await_within(self.stage.deadline)
-        else:
-            self.stage.free(self)
-
-    def _await_within(self, seconds: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._too_late)
-
-    def _rest(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _too_late(self) -> None:
-        self.overdue = True
-        self.child.kill()
 
 
 class Stage(ABC):
@@ -122,12 +58,12 @@ class Stage(ABC):
         """Take the answer of a process to a job."""
 
     @abstractmethod
-    def overdue(self, job: Job) -> Refusal:
-        """Return what is answered where a process took too long over a job."""
+    def overdue(self) -> Refusal:
+        """Return what is answered to a job that took a process too long."""
 
     @abstractmethod
-    def deadly(self, job: Job) -> Refusal:
-        """Return what is answered where several processes died over a job."""
+    def deadly(self) -> Refusal:
+        """Return what is answered to a job over which several processes died."""
 
     def start_early(self) -> None:
         """Start the first process before there is an event loop."""
@@ -200,7 +136,7 @@ class Stage(ABC):
             self._event("cannot_load", process=self.name, reason=facts["error"])
             if first and not first.done():
                 kind = _ERRORS.get(facts["exit_code"], HundredfoldError)
-                first.set_exception(kind(facts["error"]))
+                first.set_exception(kind(facts["error"], remedy=facts["try"]))
                 self._retired = True
             member.greeted = False
             return
@@ -213,8 +149,8 @@ class Stage(ABC):
         self.free(member)
 
     def accepts(self, facts: dict[str, Any]) -> bool:
-        """Return whether a process that is ready is one of this stage."""
-        return True
+        """Return whether a process that says these facts of itself is one of this stage."""
+        return "error" not in facts
 
     def free(self, member: Member) -> None:
         """Take back a process that has done its jobs."""
@@ -250,9 +186,9 @@ class Stage(ABC):
         for job in jobs:
             job.attempts += 1
             if member.overdue and len(jobs) == 1:
-                job.finish(self.overdue(job))
+                job.finish(self.overdue())
             elif job.attempts >= self.attempts:
-                job.finish(self.deadly(job))
+                job.finish(self.deadly())
         self.waiting.extendleft(reversed([job for job in jobs if not job.is_over]))
         self.rescue()
 
@@ -264,7 +200,7 @@ class Stage(ABC):
         lived = time.monotonic() - member.child.began
         if member.greeted and lived > 1:
             return 0.0
-        return min(_LONGEST_PAUSE, 0.1 * 2 ** min(self._failures, 10))
+        return min(_LONGEST_PAUSE, 0.1 * 2.0 ** min(self._failures, 10))
 
     async def _start_after(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

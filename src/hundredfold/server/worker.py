@@ -31,14 +31,8 @@ def main(descriptor: int, path: Path, threads: int) -> None:
         _warm_up(model)
         facts = _facts(model) | {"stamp": stamp}
     except HundredfoldError as error:
-        remedy = f"; {error.remedy}" if error.remedy else ""
-        pipe.send(
-            [
-                json.dumps(
-                    {"error": f"{error.message}{remedy}", "exit_code": error.exit_code}
-                ).encode()
-            ]
-        )
+        refusal = {"error": error.message, "try": error.remedy, "exit_code": error.exit_code}
+        pipe.send([json.dumps(refusal).encode()])
         return
     pipe.send([json.dumps(facts).encode()])
     answers = Answers(model)
@@ -68,20 +62,21 @@ class Answers:
         finite = np.isfinite(outputs.probabilities.sum(axis=1) + outputs.unknown)
         blobs: list[Blob] = []
         for row, top in enumerate(tops):
-            if not finite[row]:
+            if finite[row]:
+                pairs = zip(order[row, :top].tolist(), best[row, :top].tolist(), strict=True)
+                unknown = float(outputs.unknown[row])
+                bounds = self._bounds(outputs.probabilities[row], unknown)
+                blobs += [b"json", self._text(list(pairs), unknown, bounds).encode()]
+            else:
                 blobs += [b"failed", _NOT_FINITE]
-                continue
-            pairs = zip(order[row, :top].tolist(), best[row, :top].tolist(), strict=True)
-            listed = ", ".join(
-                f'{{"label": {self._labels[k]}, "probability": {p!r}}}' for k, p in pairs
-            )
-            text = (
-                f'{{"label": {self._labels[order[row, 0]]}, "probability": {float(best[row, 0])!r}, '
-                f'"top": [{listed}], "unknown": {float(outputs.unknown[row])!r}'
-                f'{self._bounds(outputs.probabilities[row], float(outputs.unknown[row]))}, "error": null}}'
-            )
-            blobs += [b"json", text.encode()]
         return blobs
+
+    def _text(self, pairs: list[tuple[int, float]], unknown: float, bounds: str) -> str:
+        """Return the JSON of a prediction. pairs: class and probability, best first."""
+        listed = [f'{{"label": {self._labels[k]}, "probability": {p!r}}}' for k, p in pairs]
+        best = listed[0].removeprefix("{").removesuffix("}")
+        top = ", ".join(listed)
+        return f'{{{best}, "top": [{top}], "unknown": {unknown!r}{bounds}, "error": null}}'
 
     def _bounds(self, probabilities: NDArray[np.float32], unknown: float) -> str:
         """Return the JSON of `rejected` and `set`, where the file has such bounds."""

@@ -85,8 +85,8 @@ class Workers(Stage):
         text = bytes(payload)
         job.finish(text if word == "json" else Refusal(Problem.FAILED, text.decode()))
 
-    def overdue(self, job: Job) -> Refusal:
+    def overdue(self) -> Refusal:
         return Refusal(Problem.NOT_NOW, f"the prediction took over {self.deadline:g} s")
 
-    def deadly(self, job: Job) -> Refusal:
+    def deadly(self) -> Refusal:
         return Refusal(Problem.NOT_NOW, f"{self.attempts} workers ended on this batch")
