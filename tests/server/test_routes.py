@@ -99,12 +99,11 @@ def test_the_log_has_an_id_for_each_request_and_nothing_of_clients(
 ) -> None:
     server = start()
     response, _ = server.ask(
-        "POST", "/predict", picture((200, 0, 0)), user_agent="EVIL\x1b", x_request_id="EVIL"
+        "POST", "/predict", picture((200, 0, 0)), user_agent="EVIL", x_request_id="EVIL"
     )
     server.get("/EVIL?EVIL")
     server.post(b"EVIL", content_type="EVIL")
-    patience = server.await_event("request", 3)
-    assert patience["status"] in (415, 400)
+    server.await_event("request", 3)
     requests = [event for event in server.log if event["event"] == "request"]
     assert [event["status"] for event in requests] == [200, 404, 415]
     assert requests[0]["id"] == response.headers["x-request-id"]

@@ -5,17 +5,32 @@ client that does not read its answers is dropped, one that closes its half is st
 """
 
 import asyncio
+from collections.abc import Sized
 from typing import Any, cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hundredfold.server.joined import JoinedTransport
 
+_PIPELINED = 100  # requests that wait behind another on a connection
 _HEAD = 32 * 2**10  # bytes of the headers of a request
 MOST_CONNECTIONS = 4000
 
 _PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large",
             503: "Service Unavailable"}  # fmt: skip
+
+
+class _Flow(FlowControl):  # type: ignore[misc]
+    """Read no further while requests wait behind another: uvicorn would read on for each."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline:
+            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):  # type: ignore[misc]
@@ -26,6 +41,7 @@ class BoundedProtocol(HttpToolsProtocol):  # type: ignore[misc]
     def connection_made(self, transport: asyncio.Transport) -> None:
         joined = cast(asyncio.Transport, JoinedTransport(transport, self.loop))
         super().connection_made(joined)
+        self.flow = _Flow(joined, self.pipeline)
         self._in_head, self._head = True, 0
         self._late: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
@@ -59,6 +75,9 @@ class BoundedProtocol(HttpToolsProtocol):  # type: ignore[misc]
         if self._late is not None:
             self._late.cancel()
             self._late = None
+        if len(self.pipeline) >= _PIPELINED:
+            self.transport.abort()
+            raise ValueError("too many requests at a time")  # ends the parser
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -106,6 +125,8 @@ class BoundedProtocol(HttpToolsProtocol):  # type: ignore[misc]
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer without the application, and close."""
+        if self.transport.is_closing():
+            return
         body = b'{"error": {"message": "%s"}}' % message.encode()
         head = (
             f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\n"
