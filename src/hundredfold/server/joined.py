@@ -33,4 +33,5 @@ class JoinedTransport:
     def _flush(self) -> None:
         if self._pieces:
             data, self._pieces = b"".join(self._pieces), []
-            self._transport.write(data)
+            if not self._transport.is_closing():  # the client may be gone
+                self._transport.write(data)

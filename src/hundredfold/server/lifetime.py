@@ -127,10 +127,15 @@ class _Life:
 
     def _handle_signals(self) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, facts: self._unexpected(facts.get("exception")))
         for number in machine.handled_signals("SIGTERM", "SIGINT"):
             loop.add_signal_handler(number, self._stop, number)
         for number in machine.handled_signals("SIGHUP"):
             loop.add_signal_handler(number, self._renew.set)
+
+    def _unexpected(self, error: BaseException | None) -> None:
+        """Log an error that nobody waits for, without its text: that may be a client's."""
+        self._log.event("internal_error", error=type(error).__name__)
 
     def _stop(self, number: int) -> None:
         self._log.event("ending", signal=signal.Signals(number).name, held=self._pipeline.held)
