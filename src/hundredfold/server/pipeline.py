@@ -44,8 +44,8 @@ class Pipeline:
 
     async def start(self) -> None:
         """Load the file. Raises HundredfoldError where it cannot be served."""
-        facts, _ = await asyncio.gather(self._workers.start(), self._decoders.start())
-        self._take(facts)
+        both = await asyncio.gather(self._workers.start(), self._decoders.start())
+        self._take(both[0])
 
     @property
     def is_ready(self) -> bool:
