@@ -16,6 +16,7 @@ from hundredfold import machine
 from hundredfold.calibration import Calibration, LabelSets, Rejection
 from hundredfold.data import Pixels, Resize
 from hundredfold.errors import DataError, MissingError, UsageError, pip_install
+from hundredfold.onnx_metadata import missing_bounds
 from hundredfold.size import Size
 
 LAYOUT = "1"  # version of the inputs, outputs and metadata
@@ -23,7 +24,7 @@ INPUT, OUTPUTS = "images", ("probabilities", "logits", "unknown")
 _BATCH = 64  # images that are computed together
 _LARGEST = 2**31 - 1  # bytes; a protobuf cannot be larger
 _MOST_SIDE = 4096  # pixels
-_ERRORS_ONLY = 3  # level of ONNX Runtime's log
+_ERRORS_ONLY = 4  # level of ONNX Runtime's log
 
 
 class Outputs(NamedTuple):
@@ -75,6 +76,14 @@ class OnnxModel:
             )
         return Outputs(*self._session.run(list(OUTPUTS), {INPUT: np.ascontiguousarray(images)}))
 
+    def need_bounds(self, reject_at: str, sets: float) -> None:
+        """Raise UsageError unless the file was exported with these bounds; "" and 0 ask for none."""
+        if missing := missing_bounds(self.metadata, reject_at, sets):
+            raise UsageError(
+                f"the file was not exported with {missing}",
+                remedy=f"hundredfold export RUN --to onnx {missing}",
+            )
+
     def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return logits (len(indices), classes) of images (n, height, width, 3)."""
         blocks = [indices[first : first + _BATCH] for first in range(0, len(indices), _BATCH)]
@@ -82,18 +91,18 @@ class OnnxModel:
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.float32)
 
 
-def open_onnx(file: Path | bytes, threads: int = 0) -> OnnxModel:
+def open_onnx(file: Path | bytes, threads: int = 0, *, spins: bool = True) -> OnnxModel:
     """Open a file that `hundredfold export` wrote, or its bytes.
 
-    threads: to compute with; 0 takes every core. Raises MissingError without onnxruntime, and
-    DataError for a file that cannot be read or that Hundredfold did not write.
+    threads: to compute with; 0 takes every core. spins: whether threads wait awake for work, which
+    is faster and keeps their cores busy. Raises MissingError without onnxruntime, and DataError for a file that cannot be read or that Hundredfold did not write.
     """
     name = str(file) if isinstance(file, Path) else "the ONNX file"
     content = _read(file) if isinstance(file, Path) else file
-    return OnnxModel(session_of(content, name, threads), name)
+    return OnnxModel(session_of(content, name, threads, spins=spins), name)
 
 
-def session_of(content: bytes, name: str, threads: int = 0) -> Any:
+def session_of(content: bytes, name: str, threads: int = 0, *, spins: bool = True) -> Any:
     """Return ONNX Runtime's session of a file's bytes; errors as in `open_onnx`."""
     try:
         import onnxruntime
@@ -106,6 +115,7 @@ def session_of(content: bytes, name: str, threads: int = 0) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or machine.cores()
     options.log_severity_level = _ERRORS_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of ONNX Runtime's own types, which share no other base
