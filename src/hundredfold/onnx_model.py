@@ -77,7 +77,7 @@ class OnnxModel:
         return Outputs(*self._session.run(list(OUTPUTS), {INPUT: np.ascontiguousarray(images)}))
 
     def need_bounds(self, reject_at: str, sets: float) -> None:
-        """Raise UsageError unless the file was exported with these bounds; "" and 0 ask for none."""
+        """Raise UsageError unless the file was exported with these bounds; "" and 0 take any."""
         if missing := missing_bounds(self.metadata, reject_at, sets):
             raise UsageError(
                 f"the file was not exported with {missing}",
@@ -95,7 +95,8 @@ def open_onnx(file: Path | bytes, threads: int = 0, *, spins: bool = True) -> On
     """Open a file that `hundredfold export` wrote, or its bytes.
 
     threads: to compute with; 0 takes every core. spins: whether threads wait awake for work, which
-    is faster and keeps their cores busy. Raises MissingError without onnxruntime, and DataError for a file that cannot be read or that Hundredfold did not write.
+    is faster and keeps their cores busy. Raises MissingError without onnxruntime, and DataError
+    for a file that cannot be read or that Hundredfold did not write.
     """
     name = str(file) if isinstance(file, Path) else "the ONNX file"
     content = _read(file) if isinstance(file, Path) else file
