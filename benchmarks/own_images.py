@@ -21,7 +21,7 @@ from pathlib import Path
 import _common
 import _runs
 from _common import Facts
-from _ours import Source, data, parse_duration
+from _ours import Source, data, machine, parse_duration
 
 SIDES = {
     "budget": [],
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--data", action="append", type=Path, required=True)
     parser.add_argument("--budget", default="60s")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=machine.cores())
     parser.add_argument("--fastai", help="Python of an environment with fastai and timm")
     parser.add_argument("--out", type=Path, default=Path("runs/own-images"))
     options = parser.parse_args()

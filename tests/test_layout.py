@@ -73,11 +73,20 @@ def _parameters(node: Function) -> int:
 
 
 def _modules() -> list[str]:
-    """Return the modules that load here: without TensorFlow, none of its engine's."""
-    absent = importlib.util.find_spec("tensorflow") is None
+    """Return the modules that load here: not those of an extra that is not installed."""
+    extras = {
+        "tensorflow": ("hundredfold.engines.tensorflow.",),
+        "uvicorn": ("hundredfold.server.asgi", "hundredfold.server.protocol"),
+    }
+    absent = tuple(
+        prefix
+        for library, prefixes in extras.items()
+        if importlib.util.find_spec(library) is None
+        for prefix in prefixes
+    )
     paths = (Path("hundredfold", name).with_suffix("") for name in _FILES)
     names = [".".join(p.parts).removesuffix(".__init__") for p in paths if p.name != "__main__"]
-    return [n for n in names if not (absent and n.startswith("hundredfold.engines.tensorflow."))]
+    return [name for name in names if not name.startswith(absent)]
 
 
 def _words(text: str) -> set[str]:

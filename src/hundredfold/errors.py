@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_LINE, _WORD = 2_000, 500  # characters of a line and of a word of an error, at most
+_LINE, _WORD = 600, 500  # characters of a line and of a word of an error, at most
 _PLAIN = (int, float, bytes, list, tuple, dict, set, frozenset)
 
 

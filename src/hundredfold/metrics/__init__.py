@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from hundredfold import spec, wording
 from hundredfold.errors import UsageError, did_you_mean
+from hundredfold.metrics._auroc import auroc
 from hundredfold.metrics._logits import checked, softmax
 from hundredfold.metrics._metric import Metric
 from hundredfold.metrics._own import compute, own
@@ -32,6 +33,7 @@ __all__ = [
     "Metric",
     "Score",
     "about",
+    "auroc",
     "default",
     "majority",
     "own",

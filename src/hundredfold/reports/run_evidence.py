@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold import calibration
+from hundredfold.calibration import Calibration
 from hundredfold.data import Source
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.run import Run
@@ -66,6 +68,16 @@ class RunEvidence:
     def labels(self) -> NDArray[np.int64]:
         stored = self.run.labels(self.split) if self.split else None
         return np.zeros(0, np.int64) if stored is None else stored
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Temperature and bounds; temperature 1 where validation has not been scored."""
+        return calibration.of(self.run)
+
+    def is_of_weights(self, found: Mapping[str, Any]) -> bool:
+        """Return whether an evaluation is of the weights of its split's stored logits."""
+        known = self.run.scored(str(found["split"])).get("weights", "")
+        return not known or bool(found.get("weights", "") == known)
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:

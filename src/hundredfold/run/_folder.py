@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from hundredfold import files, locks, recipe, recipes
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
-from hundredfold.run import commits, plain, reading, schema
+from hundredfold.run import commits, evaluation_schema, plain, reading, schema
 from hundredfold.wording import visible
 
 RUNS, LATEST = Path("runs"), "latest"
@@ -88,6 +88,10 @@ class Run:
     def scores(self) -> dict[str, dict[str, Any]]:
         """scores.json: "test.top_1" -> value, low, high, n; {} before any evaluation."""
         return self._table("scores.json", schema.Scores)
+
+    def stored(self, name: str) -> dict[str, Any]:
+        """Return calibration.json, corruptions.json or unlike.json by its stem; {} if absent."""
+        return self._table(f"{name}.json", evaluation_schema.STORED[name])
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -201,7 +205,8 @@ class Run:
 
     def delete_scores(self) -> None:
         """Delete scores and logits, because the weights are about to change."""
-        for pattern in ("scores.json", "test.json", "validation.json", "*.npy", "*.csv"):
+        stored = ("scores", "test", "validation", *evaluation_schema.STORED)
+        for pattern in (*(f"{name}.json" for name in stored), "*.npy", "*.csv"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 

@@ -14,6 +14,7 @@ from hundredfold import metrics
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Positive = Annotated[int, Field(ge=1, le=2**53)]
 Number = Annotated[float, Field(ge=-1e300, le=1e300)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=-1e10, le=1e10)]
 Duration = Annotated[float, Field(ge=-1e7, le=1e7)]  # of a time budget, 115 days; below 0 if spent
 Text = Annotated[str, Field(max_length=20_000)]

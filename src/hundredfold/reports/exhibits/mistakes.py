@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from hundredfold import data, wording
 from hundredfold.errors import HundredfoldError
-from hundredfold.metrics import softmax
 from hundredfold.reports.exhibit import Exhibit, missing
 from hundredfold.reports.html import Markup, join, paragraph, tag
 from hundredfold.reports.pictures import from_file, picture
@@ -27,7 +26,7 @@ def mistakes(evidence: RunEvidence) -> Exhibit:
     """Show the mistakes of highest confidence, with label and prediction."""
     if not evidence.split:
         return missing("No logits are stored yet, so there are no mistakes to show.")
-    probabilities = softmax(evidence.logits.astype(np.float64))
+    probabilities = evidence.calibration.probabilities(evidence.logits).astype(np.float64)
     worst = most_confident_wrong(probabilities, evidence.labels, MOST)
     if not worst:
         return missing("There is no mistake to show.")

@@ -1,0 +1,95 @@
+"""`hundredfold serve`: answer requests with predictions over HTTP."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from hundredfold.api import serving
+
+_TOKEN = "HUNDREDFOLD_TOKEN"
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of what a server takes."""
+
+    queue: Annotated[int, Parameter(help="Images that are held; more get 503.")] = 256
+    max_bytes: Annotated[int, Parameter(help="Bytes of a request.")] = 32 * 2**20
+    timeout: Annotated[
+        float, Parameter(help="Seconds for the headers of a request, and again for its body.")
+    ] = 20.0
+    decode_timeout: Annotated[float, Parameter(help="Seconds to decode an image.")] = 5.0
+
+
+_LIMITS = Limits()
+
+
+def serve(
+    run_or_onnx: str,
+    /,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workers: Annotated[int, Parameter(show_default="one for each 4 cores")] = 0,
+    max_batch: int = 32,
+    max_wait: float = 0.0,
+    token: Annotated[str, Parameter(show_default="none")] = "",
+    reject_at: Annotated[str, Parameter(show_default="none")] = "",
+    sets: Annotated[float, Parameter(show_default="none")] = 0.0,
+    limits: Annotated[Limits, Parameter(name="*")] = _LIMITS,
+    out: Path = Path("runs"),
+    json: bool = False,
+) -> dict[str, Any]:
+    """Serve a run or an exported .onnx file: POST /predict, and a page to drop images on.
+
+    Listens on this machine only, unless --host says otherwise. SIGTERM and Ctrl-C answer what was
+    taken and end with exit code 0; SIGHUP, or a new file in place of the old, loads it anew.
+
+    Parameters
+    ----------
+    run_or_onnx
+        A run, which is exported first where that is due, or an exported file.
+    host
+        The address to listen on; 0.0.0.0 is every address of this machine.
+    port
+        The port; 0 takes any that is free.
+    workers
+        Processes that infer; together they take every core.
+    max_batch
+        Images that are inferred together, at most.
+    max_wait
+        Milliseconds in which an idle worker lets a batch fill.
+    token
+        What clients send as Authorization: Bearer TOKEN; HUNDREDFOLD_TOKEN sets it unseen.
+    reject_at
+        Mark images that are like no class, as in export: accuracy=0.95 or coverage=0.95.
+    sets
+        Add label sets of this coverage to the answers, such as 0.9, as in export.
+    out
+        The folder of the runs.
+    json
+        Print one JSON object when the server has ended.
+    """
+    settings = serving.Settings(
+        host=host,
+        port=port,
+        workers=workers,
+        max_batch=max_batch,
+        max_wait=max_wait,
+        token=token or os.environ.get(_TOKEN, ""),
+        **vars(limits),
+    )
+    if not host.startswith(_LOOPBACK) and not settings.token:
+        sys.stderr.write(f"warning: anyone who reaches {host} can send images; see --token\n")
+
+    def say(url: str) -> None:
+        stream = sys.stderr if json else sys.stdout
+        stream.write(f"{url}\n")
+        stream.flush()
+
+    return serving.serve(run_or_onnx, settings, reject_at=reject_at, sets=sets, out=out, say=say)

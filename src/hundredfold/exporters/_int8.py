@@ -1,0 +1,114 @@
+"""Quantise a network's ONNX model to int8, and find the layers that must stay in fp32."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold.exporters._trained import Bounds
+from hundredfold.onnx_model import session_of
+
+_LAYERS = ("Conv", "Gemm", "MatMul")
+_BATCH = 50  # images
+_TRIES = 24  # models that are measured at most
+
+Measured = Callable[[tuple[str, ...]], tuple[float, float]]
+
+
+class Quantizer:
+    """A network's ONNX model (images -> logits) with ranges of its values on training images.
+
+    layers: the names of the nodes that can compute in int8, from the input on.
+    """
+
+    def __init__(self, core: Any, images: NDArray[np.uint8]) -> None:
+        import onnx
+        from onnxruntime.quantization.shape_inference import quant_pre_process
+
+        self._input = core.graph.input[0].name
+        self._images = images
+        with tempfile.TemporaryDirectory() as folder:
+            source, path = Path(folder, "core.onnx"), Path(folder, "ready.onnx")
+            onnx.save(core, str(source))
+            quant_pre_process(str(source), str(path), skip_symbolic_shape=True)
+            self._ready = onnx.load(str(path))
+        for index, node in enumerate(self._ready.graph.node):
+            node.name = node.name or f"{node.op_type}_{index}"
+        self.layers = tuple(n.name for n in self._ready.graph.node if n.op_type in _LAYERS)
+
+    def model(self, fp32: tuple[str, ...] = ()) -> Any:
+        """Return the int8 model with some layers left in fp32."""
+        import onnx
+        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+        logger = logging.getLogger()
+        level = logger.level
+        logger.setLevel(logging.ERROR)  # it recommends what has been done already
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                source, path = Path(folder, "ready.onnx"), Path(folder, "int8.onnx")
+                onnx.save(self._ready, str(source))
+                quantize_static(
+                    source,
+                    path,
+                    _Batches(self._images, self._input),
+                    quant_format=QuantFormat.QDQ,
+                    per_channel=True,
+                    activation_type=QuantType.QInt8,
+                    weight_type=QuantType.QInt8,
+                    nodes_to_exclude=list(fp32),
+                )
+                return onnx.load(str(path))
+        finally:
+            logger.setLevel(level)
+
+    def logits(self, fp32: tuple[str, ...], pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return logits (n, classes) of images with some layers in fp32."""
+        session = session_of(self.model(fp32).SerializeToString(), "the int8 model")
+        blocks = (pixels[first : first + _BATCH] for first in range(0, len(pixels), _BATCH))
+        parts = [session.run(None, {self._input: block})[0] for block in blocks]
+        return np.concatenate(parts)
+
+
+class _Batches:
+    """Batches of images, as onnxruntime.quantization reads them."""
+
+    def __init__(self, images: NDArray[np.uint8], name: str) -> None:
+        self._batches: Iterator[dict[str, NDArray[np.uint8]]] = iter(
+            [{name: images[first : first + _BATCH]} for first in range(0, len(images), _BATCH)]
+        )
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        return next(self._batches, None)
+
+
+def excluded_layers(layers: tuple[str, ...], measured: Measured, bounds: Bounds) -> tuple[str, ...]:
+    """Return the layers to leave in fp32 so that a model holds its bounds: few, often none.
+
+    measured: layers in fp32 -> agreement and drop. Layers are tried by halves: of each group the
+    half whose exclusion helps more is divided further, until one layer is left; it stays in fp32
+    and the search begins anew. What is returned may fail the bounds, after `_TRIES` models.
+    """
+    tries = 0
+    chosen: tuple[str, ...] = ()
+
+    def agreement(fp32: tuple[str, ...]) -> tuple[bool, float]:
+        nonlocal tries
+        tries += 1
+        equal, drop = measured(fp32)
+        return equal >= bounds.min_agreement and drop <= bounds.max_drop, equal - max(0.0, drop)
+
+    holds, _ = agreement(())
+    while not holds and tries < _TRIES and len(chosen) < len(layers):
+        group = tuple(layer for layer in layers if layer not in chosen)
+        while len(group) > 1 and tries < _TRIES:
+            halves = group[: len(group) // 2], group[len(group) // 2 :]
+            results = [agreement((*chosen, *half)) for half in halves]
+            group = halves[0] if results[0][1] >= results[1][1] else halves[1]
+        chosen = (*chosen, *group)
+        holds, _ = agreement(chosen)
+    return chosen
