@@ -9,8 +9,10 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -54,6 +56,19 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Replace a JSON file atomically, indented. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a new folder that is removed at the end, as far as the disk allows.
+
+    `tempfile.TemporaryDirectory` does not end where a folder may not be removed (Python 3.11).
+    """
+    folder = Path(tempfile.mkdtemp())
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def move(source: Path, target: Path) -> None:

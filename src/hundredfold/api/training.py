@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -54,12 +55,13 @@ def train(recipe: str = "", /, **options: Unpack[TrainOptions]) -> Run:
 
 def begin(recipe: str, options: Mapping[str, Any], command: str) -> Run:
     """Train as `train` does. command: the call or command line, for run.json."""
-    began = time.monotonic()
+    began, today = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     machine.wait_briefly()
     request = read(recipe, options)
     with shown_progress(request.display is not None):
         run = _train(request, command, began)
-        _write_page(run, request)
+        if not _has_page(run, today):
+            _write_page(run, request)
     own = request.recipe.model.own
     return Run(run.folder, model=own.value if own else None, trusted=request.recipe.trusted)
 
@@ -152,6 +154,12 @@ def _progress(request: Request) -> "Progress":
     from hundredfold import training
 
     return training.Progress(request.display)
+
+
+def _has_page(trained: run.Run, began: str) -> bool:
+    """Return whether a run ended before a time, and has its page: nothing has changed since."""
+    ended = str(trained.info.get("finished", ""))
+    return "" < ended < began and (trained.folder / reports.PAGE).exists()
 
 
 def _write_page(trained: run.Run, request: Request) -> None:

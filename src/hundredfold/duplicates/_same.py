@@ -52,10 +52,7 @@ def evidence(images: Floats, references: Floats, overlap: Floats) -> Floats:
     coarse, other_coarse = (_thrice(x[:, 0]) for x in (soft, other_soft))
     details = grey - soft[:, 0], other - other_soft[:, 0]
     powers = [np.sqrt(_variance(x, overlap) + 1) for x in (*details, grey, other)]
-    bands = [
-        x * overlap / np.sqrt(_power(x * overlap, overlap) + 1)[:, None, None]
-        for x in (grey - coarse, other - other_coarse)
-    ]
+    bands = [_standardised(x * overlap, overlap) for x in (grey - coarse, other - other_coarse)]
     energy = np.maximum(*(blurred(x * x) for x in bands)) > _ENERGY
     colours = [_edges(images[:, k], references[:, k], overlap) for k in (1, 2)]
     columns = (
@@ -63,13 +60,19 @@ def evidence(images: Floats, references: Floats, overlap: Floats) -> Floats:
         0.5 * np.log(powers[0] * powers[1] / (powers[2] * powers[3])),
         _fisher(correlation(grey, other, inner)),
         -np.log1p(np.maximum(_left(grey, other, overlap), _left(other, grey, overlap))),
-        _fisher((colours[0] + colours[1]) / 2),
+        _fisher(np.mean(colours, axis=0)),
         np.log(energy.mean((1, 2)) + 0.02),
         _fisher(_edges(coarse, other_coarse, overlap)),
         -_mean_difference(soft[:, 1:], other_soft[:, 1:], overlap),
         _fisher(_worst(*bands)),
     )
     return np.stack(columns, 1).astype(np.float32)
+
+
+def _standardised(images: Floats, overlap: Floats) -> Floats:
+    """Return images over the root of their mean power."""
+    power = _power(images, overlap)[:, None, None]
+    return np.asarray(images / np.sqrt(power + 1), np.float32)
 
 
 def _left(images: Floats, references: Floats, overlap: Floats) -> Floats:
@@ -93,7 +96,7 @@ def _edges(images: Floats, references: Floats, overlap: Floats) -> Floats:
         one, other = (centred(np.gradient(x, axis=axis), overlap) for x in (images, references))
         power = (_power(one, overlap) + _EDGE) * (_power(other, overlap) + _EDGE)
         total += _power(one, overlap, other) / np.sqrt(power)
-    return total / 2
+    return np.asarray(total / 2, np.float32)
 
 
 def _worst(images: Floats, references: Floats) -> Floats:

@@ -1,12 +1,11 @@
 """The plan of a study: which members have a run, and the commands that train the others."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hundredfold import data, run, studies
+from hundredfold import data, files, run, studies
 from hundredfold.data import Source
 from hundredfold.errors import CheckError, MissingError, UsageError
 from hundredfold.machine import cores
@@ -194,9 +193,9 @@ def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
     """
     fresh = [member for member in plan.missing if member not in plan.begun]
     first = {member.label: member for member in reversed(fresh)}
-    with tempfile.TemporaryDirectory() as scratch:
+    with files.temporary_folder() as scratch:
         commands = {
-            label: [*plan.command(member, plan.run_folder(member), Path(scratch)), "--dry-run"]
+            label: [*plan.command(member, plan.run_folder(member), scratch), "--dry-run"]
             for label, member in first.items()
         }
         measured = dict(Children(commands, 1, plan.environment).outcomes(lambda _: None))

@@ -1,11 +1,10 @@
 """Run a study: train the missing members in processes, compare, write the pages."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hundredfold import metrics, reports, wording
+from hundredfold import files, metrics, reports, wording
 from hundredfold.comparison import Comparison
 from hundredfold.errors import CheckError, MissingError
 from hundredfold.events import Display
@@ -71,8 +70,8 @@ def _train(plan: Plan, jobs: int, display: Display | None) -> dict[Member, Outco
     failures: dict[Member, Outcome] = {}
     folders = {member: plan.run_folder(member) for member in plan.missing}
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            commands = {m: plan.command(m, folder, Path(scratch)) for m, folder in folders.items()}
+        with files.temporary_folder() as scratch:
+            commands = {m: plan.command(m, folder, scratch) for m, folder in folders.items()}
 
             def watch(running: tuple[Member, ...]) -> None:
                 _show(display, "status", _standings(plan, running, folders))
