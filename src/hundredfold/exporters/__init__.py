@@ -1,0 +1,1 @@
+"""What a trained network is exported to: one target a file."""
