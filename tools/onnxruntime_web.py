@@ -3,7 +3,7 @@
 python tools/onnxruntime_web.py [VERSION]
 
 Needs npm. Writes the files gzipped into src/hundredfold/exporters/_page, and SHA256SUMS of their
-contents before gzip. A changed VERSION needs the same number in exporters/html.py.
+contents before gzip. A changed VERSION needs the same number in LICENSE.onnxruntime-web.
 """
 
 import gzip

@@ -231,7 +231,9 @@ def opened(tmp_path: Path, network: bytes) -> Iterator[Opener]:
         pytest.skip("Chromium is not installed")
     browsers: list[Browser] = []
 
-    def start(model: bytes = network, width: int = 1100, scheme: str = "light", **more: str) -> Browser:
+    def start(
+        model: bytes = network, width: int = 1100, scheme: str = "light", **more: str
+    ) -> Browser:
         file = tmp_path / "model.html"
         file.write_text(page(model, described(**more)), encoding="utf-8")
         browsers.append(Browser(file, tmp_path / f"profile{len(browsers)}", width, scheme))

@@ -17,8 +17,11 @@ _NAMES = {
 }
 
 
-def about(facts: Facts) -> Markup:
-    """Return the section: accuracy first, all else in parts that open."""
+def about(facts: Facts, runtime_license: str) -> Markup:
+    """Return the section: accuracy first, all else in parts that open.
+
+    runtime_license: the text that has to go with ONNX Runtime Web.
+    """
     return join(
         [
             tag("h2", {}, "How good is it?"),
@@ -27,7 +30,7 @@ def about(facts: Facts) -> Markup:
             _score_table(facts.scores),
             _labels(facts.labels),
             details("Technical facts", _technical(facts)),
-            details("Licences", _licenses(facts)),
+            details("Licences", _licenses(facts, runtime_license)),
         ]
     )
 
@@ -142,10 +145,9 @@ def _technical(facts: Facts) -> Markup:
     return table(("", ""), rows, kind="facts")
 
 
-def _licenses(facts: Facts) -> Markup:
-    lines = [f"{what}: {license_}" for what, license_ in facts.licenses]
-    lines.append("ONNX Runtime Web 1.30.0: MIT, © Microsoft Corporation")
-    return tag("ul", {"class": "plain"}, *(tag("li", {}, line) for line in lines))
+def _licenses(facts: Facts, runtime_license: str) -> Markup:
+    lines = [tag("li", {}, f"{what}: {license_}") for what, license_ in facts.licenses]
+    return join([tag("ul", {"class": "plain"}, *lines), tag("pre", {}, runtime_license)])
 
 
 def _number(text: str) -> Markup:

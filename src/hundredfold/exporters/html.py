@@ -24,6 +24,7 @@ MOST_BYTES = 350_000_000  # of the packed network; a browser's text holds 500 mi
 _SCRIPTS = ("decode.js", "resize.js", "network.js", "occlusion.js", "page.js")
 _RUNTIME = "ort.wasm.bundle.min.mjs.gz"
 _WASM = "ort-wasm-simd-threaded.wasm.gz"
+_LICENSE = "LICENSE.onnxruntime-web"
 
 
 def page(model: bytes, metadata: Mapping[str, str]) -> str:
@@ -49,8 +50,7 @@ def page(model: bytes, metadata: Mapping[str, str]) -> str:
         "title": escape(f"{few(facts.labels)}: a classifier"),
         "eyebrow": escape(f"Hundredfold · {facts.model}"),
         "lead": escape(_lead(facts)),
-        "about": about(facts),
-        "footer": _footer(),
+        "about": about(facts, _text(_LICENSE)),
         "facts": _json(facts),
         "runtime": _base64(_bytes(_RUNTIME)),
         "wasm": _base64(_bytes(_WASM)),
@@ -84,13 +84,6 @@ def _lead(facts: Facts) -> str:
     return (
         f"A network in this page tells {classes} apart: {few(facts.labels)}. "
         "It needs no internet, and no picture leaves this device."
-    )
-
-
-def _footer() -> str:
-    return (
-        "Made with Hundredfold. The page computes with ONNX Runtime Web (MIT licence, "
-        "Microsoft Corporation)."
     )
 
 

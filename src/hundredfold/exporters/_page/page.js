@@ -14,6 +14,7 @@ const percent = (p) => {
 };
 
 const SHOWN = 5; // classes
+const UNSURE = 0.5;
 const KEPT = 40; // earlier pictures
 const SMALL = 96; // pixels up to which a picture is shown pixel by pixel
 const LIVE = 640; // pixels of the longer side of a camera's picture
@@ -51,13 +52,16 @@ const rows = Array.from({ length: Math.min(SHOWN, facts.labels.length) }, () => 
   };
 });
 
+const verdict = ({ rejected, order: [best] }) => {
+  if (rejected) return `This is unlike the pictures that the network learned from. Its closest class is ${best.label}.`;
+  return best.probability < UNSURE ? "The network is unsure: no class is more likely than all others together." : "";
+};
+
 const showAnswer = (answer) => {
   const [best] = answer.order;
   $("answer").replaceChildren(answer.rejected ? "Unknown" : best.label);
   if (!answer.rejected) $("answer").append(" ", make("span", "sure", percent(best.probability)));
-  $("verdict").textContent = answer.rejected
-    ? `This is unlike the pictures that the network learned from. Its closest class is ${best.label}.`
-    : "";
+  $("verdict").textContent = verdict(answer);
   $("bars").classList.toggle("pale", answer.rejected);
   rows.forEach((show, k) => show(answer.order[k]));
   $("set").hidden = !answer.inSet;
@@ -177,6 +181,7 @@ const take = async (blobs) => {
       remember(entry);
       show(entry);
       $("status").textContent = spoken(answer);
+      $("result").scrollIntoView({ block: "nearest" });
     } catch (error) {
       complain(error);
     }
