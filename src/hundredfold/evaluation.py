@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold import csv_cells, data, files
+from hundredfold import calibration, csv_cells, data, files
 from hundredfold.classifier import Classifier, need_finite
 from hundredfold.data import DataSet, Source, Split
 from hundredfold.errors import DataError, HundredfoldError, MissingError, UsageError
 from hundredfold.metrics import UNSEEN, default, scores, softmax
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.metrics.tables.per_class import per_class
-from hundredfold.run import Run
+from hundredfold.run import Run, digests
 from hundredfold.spec import Part
 from hundredfold.weights import files as weight_files
 
@@ -140,7 +140,7 @@ def _is_intact(run: Run, split: str, scored: Mapping[str, str]) -> bool:
         arrays = run.logits(split), run.labels(split), run.rows(split)
     except DataError:
         return False
-    return scored.get("stored", "") in ("", _digest_of(arrays))
+    return scored.get("stored", "") in ("", digests.of_arrays(*arrays))
 
 
 def _save(
@@ -148,15 +148,7 @@ def _save(
 ) -> None:
     """Store the logits of a split and the digests that tell what they are of."""
     arrays = logits, part.labels[part.indices].astype(np.int64), part.indices.astype(np.int64)
-    run.save_logits(split, *arrays, scored | {"stored": _digest_of(arrays)})
-
-
-def _digest_of(arrays: Sequence[NDArray[Any] | None]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    run.save_logits(split, *arrays, scored | {"stored": digests.of_arrays(*arrays)})
 
 
 def _weights(run: Run) -> Path | None:
@@ -215,6 +207,7 @@ def score(
         info = run.info
         run.save_info(info | {"test_evaluations": int(info.get("test_evaluations", 0)) + 1})
     run.replace_scores(split, named)
+    calibration.refresh(run)
     _write_tables(run, split, logits, labels)
     return named
 

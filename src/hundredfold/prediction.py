@@ -158,7 +158,7 @@ def _probabilities(model: Classifier, images: list[NDArray[np.uint8]]) -> NDArra
 
 def _decoded(image: Item, size: SizeLike, resize: Resize) -> NDArray[np.uint8] | str:
     try:
-        return decode(image, size, resize=resize)
+        return decode(image, size, resize=resize, full=True)
     except DataError as error:
         if isinstance(image, np.ndarray):
             raise UsageError(

@@ -6,7 +6,7 @@ Torch is imported only when something is computed.
 from hundredfold.api.answers import Predictions
 from hundredfold.api.images import check
 from hundredfold.api.networks import Network, list_models
-from hundredfold.api.runs import Run, evaluate, list_runs, load, predict
+from hundredfold.api.runs import Run, evaluate, export, list_runs, load, predict
 from hundredfold.api.studying import Study, report, study
 from hundredfold.api.training import train
 from hundredfold.prediction import Prediction
@@ -19,6 +19,7 @@ __all__ = [
     "Study",
     "check",
     "evaluate",
+    "export",
     "list_models",
     "list_runs",
     "load",

@@ -8,15 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from hundredfold import prediction, reports, wording
 from hundredfold import run as folders
-from hundredfold.api import images
+from hundredfold.api import exporting, images
 from hundredfold.api.answers import Predictions
 from hundredfold.api.options import Data, File, home, metric_parts, trusted
+from hundredfold.api.pictures import Picture, listed
+from hundredfold.onnx_model import open_onnx
 from hundredfold.recipe import Recipe
 
 if TYPE_CHECKING:  # importing torch takes a second, so it is imported with the first network
@@ -24,7 +22,6 @@ if TYPE_CHECKING:  # importing torch takes a second, so it is imported with the 
 
     from hundredfold.classifier import Classifier
 
-Picture: TypeAlias = File | NDArray[np.uint8] | Image.Image
 Score: TypeAlias = dict[str, Any]
 Metric: TypeAlias = str | Callable[..., Any]
 
@@ -127,8 +124,38 @@ class Run:
         A file that is not an image gets a prediction with an `error`. Raises UsageError where a
         path does not exist or an array is not an image.
         """
-        found = prediction.predict(self._open(device, threads), _pictures(pictures))
+        found = prediction.predict(self._open(device, threads), listed(pictures))
         return Predictions(found, found.passed_over)
+
+    def export(
+        self,
+        to: str = "onnx",
+        *,
+        file: File | None = None,
+        force: bool = False,
+        data: Data | None = None,
+        data_dir: File | None = None,
+        reject_at: str = "",
+        sets: float = 0.0,
+        min_agreement: float = 0.99,
+        max_drop: float = 0.005,
+    ) -> Path:
+        """Write the network as a file that others can run, and return its absolute path.
+
+        to: "onnx", "onnx-int8", "html", "torch" or "openvino". file: where to, instead of the run's
+            folder "export". force: replace a file that exists.
+        data, data_dir: source of the images that the file is checked with, if not that of training.
+        reject_at: what the bound of `unknown` is chosen for, "accuracy=0.95" or "coverage=0.95".
+        sets: how often label sets are to hold the true class, such as 0.9; 0 takes what is stored.
+        min_agreement, max_drop: of int8, the fraction of images of equal class at least, and what
+            the accuracy may lose.
+
+        FILE.check.json and a model card are written beside it. Raises CheckError where the file and
+        the network disagree, and UsageError for a file that exists.
+        """
+        source = images.source_of(self._files, data, data_dir)
+        bounds = min_agreement, max_drop
+        return exporting.export(self._files, to, file, force, source, reject_at, sets, bounds)
 
     def report(self, *, data: Data | None = None, data_dir: File | None = None) -> Path:
         """Write report.html and figures/*.svg into the run's folder; return the page.
@@ -196,6 +223,27 @@ def opened(run: Run | File, out: File = folders.RUNS) -> Run:
     return run if isinstance(run, Run) else load(run, out=out)
 
 
+def export(
+    run: Run | File,
+    to: str = "onnx",
+    *,
+    file: File | None = None,
+    force: bool = False,
+    data: Data | None = None,
+    data_dir: File | None = None,
+    reject_at: str = "",
+    sets: float = 0.0,
+    min_agreement: float = 0.99,
+    max_drop: float = 0.005,
+    out: File = folders.RUNS,
+) -> Path:
+    """Write a run as a file that others can run, as `Run.export` does. out: the folder of runs."""
+    return opened(run, out).export(
+        to, file=file, force=force, data=data, data_dir=data_dir, reject_at=reject_at, sets=sets,
+        min_agreement=min_agreement, max_drop=max_drop,
+    )  # fmt: skip
+
+
 def evaluate(
     run: Run | File,
     split: str = "test",
@@ -222,17 +270,16 @@ def predict(
     threads: int = 0,
     out: File = folders.RUNS,
 ) -> Predictions:
-    """Predict images with a run, as `Run.predict` does. out: the folder of runs, for names."""
+    """Predict images with a run, as `Run.predict` does. out: the folder of runs, for names.
+
+    run: also an exported .onnx file, which is computed without torch; device is ignored then.
+    """
+    if isinstance(run, str | os.PathLike) and is_onnx(run):
+        found = prediction.predict(open_onnx(Path(home(run)), threads), listed(pictures))
+        return Predictions(found, found.passed_over)
     return opened(run, out).predict(pictures, device=device, threads=threads)
 
 
-def _pictures(pictures: Picture | Iterable[Picture]) -> list[prediction.Item]:
-    if isinstance(pictures, str | os.PathLike | Image.Image):
-        return [_picture(pictures)]
-    if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
-        return [pictures]
-    return [_picture(picture) for picture in pictures]
-
-
-def _picture(picture: Picture) -> prediction.Item:
-    return Path(home(picture)) if isinstance(picture, str | os.PathLike) else picture
+def is_onnx(name: File) -> bool:
+    """Return whether a name is that of an exported file, not of a run."""
+    return Path(name).suffix.lower() == ".onnx"

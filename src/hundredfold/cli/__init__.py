@@ -30,6 +30,7 @@ _VERBS = (
     ("study", _LEARN, "Train what is missing of a study, compare, and write its report."),
     ("evaluate", _LEARN, "Score a run on a split, with 95 % intervals."),
     ("predict", _USE, "Predict the classes of image files."),
+    ("export", _USE, "Write a file that others can run, checked on images of the run."),
     ("report", _USE, "Write the HTML page of a run or a study."),
     ("data", _USE, "Fetch data sets, and check them before training."),
     ("runs", _LOOK, "List runs, or show one."),

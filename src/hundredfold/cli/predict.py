@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter, validators
 
 from hundredfold import csv_cells
-from hundredfold.api.runs import load
+from hundredfold.api.runs import is_onnx, load
+from hundredfold.api.runs import predict as predict_with
 from hundredfold.errors import DataError, UsageError
 from hundredfold.wording import plural
 
@@ -30,7 +31,7 @@ def predict(
     Parameters
     ----------
     run
-        A run, by name or folder; "latest" is the newest.
+        A run, by name or folder; "latest" is the newest. Or an exported .onnx file.
     files
         Image files, or folders of them; hidden files and other endings in a folder are passed over.
     top
@@ -46,14 +47,11 @@ def predict(
     json
         Print one JSON object.
     """
-    opened = load(run, out=out, trust=trust)
-    classes = len(opened.info["data"]["classes"])
-    if top > classes:
-        raise UsageError(
-            f"--top {top} is out of range: the run has {plural(classes, 'class', 'classes')}",
-            remedy=f"--top {classes}, or fewer",
-        )
-    predictions = opened.predict(files, device=device, threads=threads)
+    opened = run if is_onnx(run) else load(run, out=out, trust=trust)
+    if not isinstance(opened, str):
+        _need_classes(top, len(opened.info["data"]["classes"]))
+    predictions = predict_with(opened, files, device=device, threads=threads)
+    _need_classes(top, len(next((p.classes for p in predictions if p.classes), ())) or top)
     if not json:
         rows: list[tuple[Any, ...]] = [("file", "rank", "label", "probability")]
         rows += [
@@ -69,4 +67,13 @@ def predict(
         sys.stderr.write(f"{sentence}\n")
     for prediction in bad:
         sys.stderr.write(f"left out: {prediction.error}\n")
-    return {"run": str(opened.folder), **predictions.to_json(top)}
+    source = opened if isinstance(opened, str) else str(opened.folder)
+    return {"run": source, **predictions.to_json(top)}
+
+
+def _need_classes(top: int, classes: int) -> None:
+    if top > classes:
+        raise UsageError(
+            f"--top {top} is out of range: the run has {plural(classes, 'class', 'classes')}",
+            remedy=f"--top {classes}, or fewer",
+        )

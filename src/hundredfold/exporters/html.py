@@ -18,13 +18,24 @@ from hundredfold import wording
 from hundredfold.errors import UsageError
 from hundredfold.exporters._about import about, few
 from hundredfold.exporters._metadata import Facts, read
+from hundredfold.exporters._trained import Exported, Trained
+from hundredfold.exporters.onnx import onnx
 
+FILE = "model.html"
 MOST_BYTES = 350_000_000  # of the packed network; a browser's text holds 500 million characters
 
 _SCRIPTS = ("decode.js", "resize.js", "network.js", "occlusion.js", "page.js")
 _RUNTIME = "ort.wasm.bundle.min.mjs.gz"
 _WASM = "ort-wasm-simd-threaded.wasm.gz"
 _LICENSE = "LICENSE.onnxruntime-web"
+
+
+def html(trained: Trained) -> Exported:
+    """Return a run's network as a page; the graph in it is checked as that of `onnx` is."""
+    network = onnx(trained)
+    check = {**network.check, "runtime": f"{network.check['runtime']}, for the graph in the page"}
+    text = page(network.content, trained.metadata("onnx"))
+    return Exported(text.encode(), check)
 
 
 def page(model: bytes, metadata: Mapping[str, str]) -> str:

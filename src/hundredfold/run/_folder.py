@@ -90,6 +90,11 @@ class Run:
         return self._table("scores.json", schema.Scores)
 
     @property
+    def calibration(self) -> dict[str, Any]:
+        """calibration.json as `calibration.of` reads it; {} before validation is scored."""
+        return self._table("calibration.json", schema.Calibration)
+
+    @property
     def summary(self) -> dict[str, Any]:
         """model.json: parameters, macs and rows; {} where training wrote none."""
         return self._table("model.json", schema.Summary)
@@ -201,7 +206,8 @@ class Run:
 
     def delete_scores(self) -> None:
         """Delete scores and logits, because the weights are about to change."""
-        for pattern in ("scores.json", "test.json", "validation.json", "*.npy", "*.csv"):
+        for pattern in ("scores.json", "calibration.json", "test.json", "validation.json", "*.npy",
+                        "*.csv"):  # fmt: skip
             for path in self.folder.glob(pattern):
                 path.unlink()
 

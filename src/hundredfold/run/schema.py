@@ -14,6 +14,7 @@ from hundredfold import metrics
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Positive = Annotated[int, Field(ge=1, le=2**53)]
 Number = Annotated[float, Field(ge=-1e300, le=1e300)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=-1e10, le=1e10)]
 Duration = Annotated[float, Field(ge=-1e7, le=1e7)]  # of a time budget, 115 days; below 0 if spent
 Text = Annotated[str, Field(max_length=20_000)]
@@ -197,6 +198,31 @@ class Scored(RootModel[dict[Line, Line]]):
     """<split>.json: the digests of the images and of the weights of stored logits."""
 
     model_config = _VALUES
+
+
+class Rejection(Table):
+    """The bound of the unknown-score: `reject` in calibration.json."""
+
+    rule: Annotated[str, Field(pattern=r"^(accuracy|coverage)=[0-9.e-]{1,30}$")]
+    threshold: Fraction
+
+
+class LabelSets(Table):
+    """The bound of probabilities of label sets: `sets` in calibration.json."""
+
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+    threshold: Fraction
+
+
+class Calibration(Table):
+    """calibration.json: how logits become probabilities; "logits" digests what it is fitted on."""
+
+    temperature: Annotated[float, Field(ge=0.01, le=100)]
+    n: Count
+    logits: Line = ""
+    reason: Text = ""
+    reject: Rejection = Absent
+    sets: LabelSets = Absent
 
 
 class Saved(Table):

@@ -53,7 +53,7 @@ FILES = {
     "test.json": 1, "validation.json": 1, "test.logits.npy": 2, "test.labels.npy": 2,
     "test.rows.npy": 1, "test.unseen.npy": 1, "validation.logits.npy": 2,
     "validation.labels.npy": 2, "weights/best.safetensors": 3, "weights/last.safetensors": 1,
-    "test.classes.csv": 1, "log.txt": 1,
+    "test.classes.csv": 1, "log.txt": 1, "calibration.json": 2,
 }  # fmt: skip
 FOLDERS = ("figures", "weights", "state", "source", ".lock", "report.html", "log.txt", "run.json",
            "figures/network.svg", "figures/curve-loss.svg", "validation.predictions.csv",

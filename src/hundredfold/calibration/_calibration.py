@@ -1,12 +1,4 @@
-"""What makes the logits of a run into probabilities that can be believed: calibration.json.
-
-- temperature: logits are divided by it (Guo et al. 2017, arXiv:1706.04599).
-- unknown: generalised entropy of the probabilities (GEN; Liu, Lochman & Zach 2023, CVPR, eq. 2).
-- reject: the bound of `unknown` above which an image is said to be of no class.
-- sets: the least probability of a class in a label set (split conformal prediction).
-
-All of it is fitted on validation logits, never on the test split.
-"""
+"""How a run's logits are read: probabilities, the unknown-score, and bounds of both."""
 
 from dataclasses import dataclass
 
@@ -24,6 +16,10 @@ class Rejection:
     rule: str
     threshold: float
 
+    def rejects(self, values: ArrayLike) -> NDArray[np.bool_]:
+        """Return (n,), whether images with these values of `unknown` (n,) are of no class."""
+        return np.asarray(np.asarray(values, np.float64) > self.threshold)
+
 
 @dataclass(frozen=True)
 class LabelSets:
@@ -32,15 +28,30 @@ class LabelSets:
     coverage: float
     threshold: float
 
+    def members(self, probabilities: ArrayLike) -> NDArray[np.bool_]:
+        """Return (n, classes), which classes are in the set of each image.
+
+        Those with at least the threshold's probability, and always the most probable one.
+        """
+        values = np.asarray(probabilities, np.float64)
+        inside = values >= self.threshold
+        inside[np.arange(len(values)), values.argmax(axis=1)] = True
+        return np.asarray(inside)
+
 
 @dataclass(frozen=True)
 class Calibration:
-    """How a run's logits are read. n: validation images it was fitted on; 0 if it was not."""
+    """How a run's logits are read.
+
+    n:      validation images that the temperature was fitted on; 0 if it was not.
+    reason: why the temperature stays at 1; "" where it was fitted, or there was nothing to fit on.
+    """
 
     temperature: float = 1.0
     n: int = 0
     reject: Rejection | None = None
     sets: LabelSets | None = None
+    reason: str = ""
 
     def probabilities(self, logits: ArrayLike) -> NDArray[np.float32]:
         """Return probabilities (n, classes) of logits (n, classes)."""
@@ -54,7 +65,8 @@ def unknown(probabilities: ArrayLike) -> NDArray[np.float32]:
     """Return (n,) in [0, 1]: how unlike the training images an image is, by its probabilities.
 
     probabilities: (n, classes). The sum of p^γ (1 - p)^γ over the most probable classes, over the
-    largest value that it can have: 0 where one class is certain, 1 where all are as probable.
+    largest value that it can have: 0 where one class is certain, 1 where all are as probable. Of
+    more than 100 classes, those that are left out of the sum lower the latter.
     """
     values = np.asarray(probabilities, np.float64)
     count = min(MOST, values.shape[1])

@@ -1,0 +1,175 @@
+"""An exported ONNX file as a classifier: ONNX Runtime and NumPy, no torch.
+
+A file may come from anybody: its metadata are checked, and it is read as bytes, so that nothing
+in it can name another file.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hundredfold import machine
+from hundredfold.calibration import Calibration, LabelSets, Rejection
+from hundredfold.data import Pixels, Resize
+from hundredfold.errors import DataError, MissingError, UsageError, pip_install
+from hundredfold.size import Size
+
+LAYOUT = "1"  # version of the inputs, outputs and metadata
+INPUT, OUTPUTS = "images", ("probabilities", "logits", "unknown")
+_BATCH = 64  # images that are computed together
+_LARGEST = 2**31 - 1  # bytes; a protobuf cannot be larger
+_MOST_SIDE = 4096  # pixels
+_ERRORS_ONLY = 3  # level of ONNX Runtime's log
+
+
+class Outputs(NamedTuple):
+    """What a file computes for n images.
+
+    probabilities: (n, classes), after the temperature. logits: (n, classes), before it.
+    unknown: (n,) in [0, 1], high for images unlike those of training.
+    """
+
+    probabilities: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    unknown: NDArray[np.float32]
+
+
+class OnnxModel:
+    """An exported network; it is a `Classifier`.
+
+    metadata: the texts stored in the file. classes: their names. size: of the network's images,
+    which others are resized to within the file, by `resize`. calibration: temperature, and the
+    bounds chosen at export.
+    """
+
+    def __init__(self, session: Any, name: str) -> None:
+        self._session = session
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        _need_own(session, self.metadata, name)
+        try:
+            self.classes = _classes(self.metadata["labels"])
+            self.size = _size(self.metadata["image_size"])
+            self.resize = _resize(self.metadata["resize"])
+            self.calibration = _calibration(self.metadata)
+        except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
+            raise DataError(
+                f"the metadata of {name!r} are damaged",
+                found=str(error)[:200],
+                remedy="export it again: hundredfold export RUN --to onnx",
+            ) from None
+
+    def run(self, images: NDArray[np.uint8]) -> Outputs:
+        """Compute images, uint8 (n, height, width, 3) of any one size, n >= 1.
+
+        Raises UsageError for another shape or type.
+        """
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or not images.size:
+            raise UsageError(
+                f"images of {images.dtype} {images.shape} cannot be classified",
+                remedy="uint8 pixels of shape (n, height, width, 3)",
+            )
+        return Outputs(*self._session.run(list(OUTPUTS), {INPUT: np.ascontiguousarray(images)}))
+
+    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return logits (len(indices), classes) of images (n, height, width, 3)."""
+        blocks = [indices[first : first + _BATCH] for first in range(0, len(indices), _BATCH)]
+        parts = [self.run(np.asarray(pixels[block])).logits for block in blocks]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.float32)
+
+
+def open_onnx(file: Path | bytes, threads: int = 0) -> OnnxModel:
+    """Open a file that `hundredfold export` wrote, or its bytes.
+
+    threads: to compute with; 0 takes every core. Raises MissingError without onnxruntime, and
+    DataError for a file that cannot be read or that Hundredfold did not write.
+    """
+    name = str(file) if isinstance(file, Path) else "the ONNX file"
+    content = _read(file) if isinstance(file, Path) else file
+    return OnnxModel(session_of(content, name, threads), name)
+
+
+def session_of(content: bytes, name: str, threads: int = 0) -> Any:
+    """Return ONNX Runtime's session of a file's bytes; errors as in `open_onnx`."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise MissingError(
+            "ONNX Runtime is not installed",
+            found="ONNX files need the extra 'export'",
+            remedy=pip_install("onnxruntime"),
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or machine.cores()
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of ONNX Runtime's own types, which share no other base
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"cannot read {name!r}",
+            found=reason[:200],
+            remedy="an ONNX file written by: hundredfold export RUN --to onnx",
+        ) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise DataError(f"cannot read {str(path)!r}", found="it is larger than 2 GB")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {str(path)!r}", found=error.strerror) from None
+
+
+def _need_own(session: Any, metadata: Mapping[str, str], name: str) -> None:
+    """Raise DataError unless a file has the layout of this version."""
+    inputs = [value.name for value in session.get_inputs()]
+    outputs = [value.name for value in session.get_outputs()]
+    layout = metadata.get("hundredfold")
+    if layout == LAYOUT and inputs == [INPUT] and set(OUTPUTS) <= set(outputs):
+        return
+    found = f"layout {layout[:20]}, and this version reads {LAYOUT}" if layout else None
+    raise DataError(
+        f"{name!r} is no ONNX file of Hundredfold",
+        found=found,
+        remedy="hundredfold export RUN --to onnx",
+    )
+
+
+def _classes(text: str) -> tuple[str, ...]:
+    labels = json.loads(text)
+    if not isinstance(labels, list) or not labels or not all(isinstance(k, str) for k in labels):
+        raise ValueError("labels is no list of names")
+    return tuple(labels)
+
+
+def _size(text: str) -> Size:
+    size = Size.of(text)
+    if not size.within(1, _MOST_SIDE):
+        raise ValueError(f"image_size is {size}")
+    return size
+
+
+def _resize(text: str) -> Resize:
+    for policy in get_args(Resize):
+        if text == policy:
+            known: Resize = policy
+            return known
+    raise ValueError(f"resize is {text[:20]!r}")
+
+
+def _calibration(metadata: Mapping[str, str]) -> Calibration:
+    temperature = float(metadata["temperature"])
+    if not 0 < temperature < float("inf"):
+        raise ValueError(f"temperature is {temperature}")
+    reject, sets = (json.loads(metadata.get(key, "null")) for key in ("reject", "sets"))
+    return Calibration(
+        temperature,
+        reject=reject and Rejection(str(reject["rule"]), float(reject["threshold"])),
+        sets=sets and LabelSets(float(sets["coverage"]), float(sets["threshold"])),
+    )
