@@ -56,7 +56,10 @@ def _accuracy(score: Mapping[str, Any], split: str) -> Markup:
     images = f"{wording.count(n)} {split} images" if n else f"the {split} images"
     bounds = wording.interval(score)
     inside = "" if bounds == wording.NOTHING else f" (95 % interval {bounds})"
-    own = " They are like those it learned from; on others it may do worse."
+    unseen = {
+        "test": "It has never seen these images.",
+        "validation": "It did not learn from these images, but its best epoch was chosen on them.",
+    }
     return join(
         [
             paragraph(
@@ -64,7 +67,10 @@ def _accuracy(score: Mapping[str, Any], split: str) -> Markup:
                 tag("span", {}, f"right on {images}{inside}"),
                 kind="score",
             ),
-            paragraph(f"It had not seen these images in training.{own}", kind="quiet"),
+            paragraph(
+                f"{unseen[split]} They are like those of training; on others it may do worse.",
+                kind="quiet",
+            ),
         ]
     )
 
