@@ -12,6 +12,7 @@ from hundredfold import calibration, prediction, reports, wording
 from hundredfold import run as folders
 from hundredfold.api import exporting, images
 from hundredfold.api.answers import Predictions
+from hundredfold.api.explaining import explainer
 from hundredfold.api.options import Data, File, home, metric_parts, trusted
 from hundredfold.api.pictures import Picture, listed
 from hundredfold.onnx_model import open_onnx
@@ -202,7 +203,8 @@ class Run:
 
         data, data_dir: source of the images of the worst mistakes, if not that of training.
         """
-        return reports.write_run(self._files, images.source_of(self._files, data, data_dir))
+        source = images.source_of(self._files, data, data_dir)
+        return reports.write_run(self._files, source, explainer(lambda: self._open("cpu", 0)))
 
     def model(self, *, device: str = "auto") -> nn.Module:
         """Return the network with its best weights, in evaluation mode.

@@ -21,7 +21,7 @@ from hundredfold.reports.inline import (
 )
 from hundredfold.reports.layout import page
 from hundredfold.reports.pictures import from_file
-from hundredfold.reports.run_evidence import RunEvidence
+from hundredfold.reports.run_evidence import Explain, RunEvidence
 from hundredfold.reports.study_evidence import StudyEvidence
 from hundredfold.run import Run, plain
 
@@ -39,12 +39,13 @@ __all__ = [
 PAGE = "report.html"
 
 
-def write_run(run: Run, source: Source) -> Path:
+def write_run(run: Run, source: Source, explain: Explain | None = None) -> Path:
     """Write report.html and figures/*.svg into a run's folder; return the page.
 
-    source: of the images of the most confident mistakes; nothing is downloaded.
+    source: of the images of the most confident mistakes; nothing is downloaded. explain: computes
+    what mattered in some of them.
     """
-    evidence = RunEvidence(run, source)
+    evidence = RunEvidence(run, source, explain)
     return _write(run.folder, "run", evidence.title, sections(evidence))
 
 
