@@ -32,12 +32,12 @@ _VERBS = (
     ("predict", _USE, "Predict the classes of image files."),
     ("report", _USE, "Write the HTML page of a run or a study."),
     ("data", _USE, "Fetch data sets, and check them before training."),
-    ("runs", _LOOK, "List runs, or show one."),
+    ("runs", _LOOK, "List runs, show one, compare two, delete, free space."),
     ("models", _LOOK, "List models with their parameters, show one, or fetch weights."),
     ("recipes", _LOOK, "List the recipes and studies that ship, or show one."),
     ("doctor", _LOOK, "Check this machine: cores, precision, memory, disk, data."),
 )
-_APPS = ("data", "models")  # verbs with verbs of their own
+_APPS = ("data", "models", "runs")  # verbs with verbs of their own
 _PLAIN = ("train",)  # <model> in its help is not a tag
 
 

@@ -22,6 +22,7 @@ from hundredfold.reports.inline import (
 from hundredfold.reports.layout import page
 from hundredfold.reports.pictures import from_file
 from hundredfold.reports.run_evidence import RunEvidence
+from hundredfold.reports.runs_page import write_runs
 from hundredfold.reports.study_evidence import StudyEvidence
 from hundredfold.run import Run, plain
 
@@ -33,6 +34,7 @@ __all__ = [
     "study_html",
     "write_check",
     "write_run",
+    "write_runs",
     "write_study",
 ]
 

@@ -132,6 +132,8 @@ class Info(Table):
     budget: Budget = Absent
     weights: Weights = Absent
     plan: Annotated[list[dict[str, Any]], Field(max_length=1000)] = Absent
+    search: Literal["won", "lost"] = Absent
+    host: Line = ""
 
 
 class Score(Table):
