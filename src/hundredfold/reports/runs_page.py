@@ -19,7 +19,7 @@ from hundredfold.run import Run, plain
 
 _HEAD = ("Run", "Status", "Model", "Data", "Epochs", "Accuracy by epoch", "Validation accuracy, %",
          "Test accuracy, %", "Test evaluations", "Time", "Size", "Started")  # fmt: skip
-_STATUS = {"done": "settled", "running": "open"}
+_STATUS = {"running": "settled"}
 _KEY = "validation.top_1"
 
 
@@ -87,7 +87,7 @@ def _runs(facts: Sequence[Mapping[str, Any]], folder: Path) -> Exhibit:
     )
     rows = [_row(each, folder) for each in facts]
     return Exhibit(
-        join([paragraph(lead, kind="lead"), table(_HEAD, rows, kind="sortable", caption="Runs")])
+        join([paragraph(lead, kind="lead"), table(_HEAD, rows, kind="sortable", caption="All runs")])
     )
 
 
@@ -106,7 +106,7 @@ def _row(facts: Mapping[str, Any], folder: Path) -> list[Child]:
         number(str(looks), sort=looks),
         number(wording.seconds(info.get("seconds")), sort=info.get("seconds")),
         number(wording.memory(facts["bytes"]), sort=facts["bytes"]),
-        str(info.get("started", ""))[:16].replace("T", " "),
+        number(str(info.get("started", ""))[:16].replace("T", " ")),
     ]
 
 
@@ -130,7 +130,8 @@ def _link(to: Path, folder: Path) -> Child:
 def _status(facts: Mapping[str, Any]) -> Markup:
     kind = _STATUS.get(facts["status"], "open")
     mark = tag("span", {"class": f"verdict {kind}"}, facts["status"])
-    return tag("td", {"title": facts["reason"] or None}, mark)
+    plain_word = facts["status"] if facts["status"] == "done" else mark
+    return tag("td", {"title": facts["reason"] or None}, plain_word)
 
 
 def _score(score: Mapping[str, Any]) -> Markup:

@@ -155,7 +155,8 @@ def _score(run: Run, job: Job, loop: Loop) -> None:
 
 
 def _note(run: Run, loop: Loop, status: str, reason: str) -> None:
-    run.save_info(run.info | end_facts(loop, status, reason))
+    info = {key: value for key, value in run.info.items() if key != "writer"}
+    run.save_info(info | end_facts(loop, status, reason))
 
 
 def _best_epoch(run: Run) -> str:
