@@ -59,7 +59,9 @@ def watch(
     """
     for option, value in (("every", every), ("wait", wait)):
         if not 0.1 <= value <= 1e6:
-            raise UsageError(f"{option} = {value:g} is not a number of seconds from 0.1 to 1,000,000")
+            raise UsageError(
+                f"{option} = {value:g} is not a number of seconds from 0.1 to 1,000,000"
+            )
     watched = _open(home(name), Path(home(out)))
     plain.need_own(watched.folder)
     page = watched.folder / reports.LIVE
@@ -166,7 +168,8 @@ class _OfStudy:
         status, _ = state(self.folder, plan)
         ended = status != "running"
         members = [
-            Member(label, unit, member, _standing(member)) for label, unit, member in self._members()
+            Member(label, unit, member, _standing(member))
+            for label, unit, member in self._members()
         ]
         title = str(plan.get("title") or self.folder.resolve().name)
         reports.write_live_study(

@@ -55,9 +55,7 @@ def _agreed(what: str, folders: list[str], json: bool) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def prune(
-    *, out: Path = Path("runs"), yes: bool = False, json: bool = False
-) -> dict[str, Any]:
+def prune(*, out: Path = Path("runs"), yes: bool = False, json: bool = False) -> dict[str, Any]:
     """List what finished runs no longer need, and delete it with --yes.
 
     That is the state for --resume of finished runs, temporary files of killed commands, the second

@@ -1,8 +1,8 @@
 """The page of a training or a study while it goes on: live.html, which renews itself from disk.
 
-live.html is whole in itself. Beside it, live.js holds its number and a beat; the page reads it every
-few seconds and reloads itself for another number. Both are replaced atomically, the page first, so
-that copies by rsync renew themselves too.
+live.html is whole in itself. Beside it, live.js holds its number and a beat; the page reads it
+every few seconds and reloads itself for another number. Both are replaced atomically, the page
+first, so that copies by rsync renew themselves too.
 """
 
 import json
@@ -127,7 +127,7 @@ def _headline(standing: Standing) -> Exhibit:
 
 
 def _overall(members: Sequence[Member], ended: bool) -> Exhibit:
-    counts = {status: 0 for status in ("done", "running", "waiting", "stopped", "failed")}
+    counts = dict.fromkeys(("done", "running", "waiting", "stopped", "failed"), 0)
     for member in members:
         counts[member.standing.status] += 1
     states = wording.listed([f"{n:,} {status}" for status, n in counts.items() if n])
@@ -191,9 +191,7 @@ def _curves(members: Sequence[Member]) -> Exhibit:
     frame = Frame(x_scale, scale, 780, 330, (14, 150, 40, 52))
     last = {member.label: k for k, (member, _, _) in enumerate(shown)}
     lines = [
-        Line(
-            x, epochs.clipped(y, scale), colours[m.label], m.label if last[m.label] == k else ""
-        )
+        Line(x, epochs.clipped(y, scale), colours[m.label], m.label if last[m.label] == k else "")
         for k, (m, x, y) in enumerate(shown)
     ]
     svg = charts.drawing(

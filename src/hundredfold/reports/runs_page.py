@@ -64,7 +64,7 @@ def _summary(facts: Sequence[Mapping[str, Any]]) -> Exhibit:
         return missing("There are no runs here yet; hundredfold train makes one.")
     seconds = sum(each["info"].get("seconds") or 0.0 for each in facts)
     size = wording.memory(sum(each["bytes"] for each in facts))
-    counts = {status: 0 for status in ("done", "running", "stopped", "failed", "damaged")}
+    counts = dict.fromkeys(("done", "running", "stopped", "failed", "damaged"), 0)
     for each in facts:
         counts[each["status"]] += 1
     states = wording.listed([f"{n:,} {status}" for status, n in counts.items() if n])
@@ -87,7 +87,9 @@ def _runs(facts: Sequence[Mapping[str, Any]], folder: Path) -> Exhibit:
     )
     rows = [_row(each, folder) for each in facts]
     return Exhibit(
-        join([paragraph(lead, kind="lead"), table(_HEAD, rows, kind="sortable", caption="All runs")])
+        join(
+            [paragraph(lead, kind="lead"), table(_HEAD, rows, kind="sortable", caption="All runs")]
+        )
     )
 
 

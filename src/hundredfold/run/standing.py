@@ -110,7 +110,7 @@ def state(folder: Path, info: Mapping[str, Any]) -> tuple[str, str]:
     if host and host != platform.node():
         return "running", f"on {host}"
     if host and psutil.pid_exists(pid):  # this is a copy of the folder that it writes
-        return "running", "in another folder"
+        return "running", "elsewhere on this machine"
     return "stopped", "process gone"
 
 

@@ -168,8 +168,8 @@ def _unpaired(first: Run, second: Run, split: str) -> str:
         return "which images the logits are of is not recorded"
     if digests[0] != digests[1]:
         return "the images are not the same"
-    labels = [run.labels(split) for run in (first, second)]
-    if labels[0] is None or labels[1] is None or not np.array_equal(*labels):
+    one, other = first.labels(split), second.labels(split)
+    if one is None or other is None or not np.array_equal(one, other):
         return "the labels are not the same"
     return ""
 

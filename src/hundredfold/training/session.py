@@ -225,6 +225,7 @@ def _train(
         progress.log_to(run.log)
         progress.say(f"run        {run.folder}")
         loop.restore(saved)
+        progress.begin(run)
         if saved:
             progress.say(
                 f"resumed    in epoch {loop.position.epoch + 1}, step {loop.position.step}"
