@@ -3,9 +3,10 @@
 import importlib
 import json
 import sqlite3
+import struct
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -81,17 +82,35 @@ def test_mlflow_keeps_it_in_sqlite(logged: Callable[[str], hf.Run]) -> None:
     assert (name, status, parameters["batch_size"]) == ("one", "FINISHED", "16")
 
 
+def _records(content: bytes) -> Iterator[bytes]:
+    """Yield the records of a .wandb file: LevelDB's log format behind a header of 7 bytes.
+
+    A block of 32,768 bytes holds chunks: checksum (4), length (2), kind (1: whole, 2: first,
+    3: middle, 4: last), then the bytes; what is left of a block below 7 bytes is padding.
+    """
+    assert content[:4] == b":W&B"
+    position, record = 7, b""
+    while position + 7 <= len(content):
+        if 32_768 - position % 32_768 < 7:
+            position += 32_768 - position % 32_768
+            continue
+        length, kind = struct.unpack_from("<HB", content, position + 4)
+        record += content[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):
+            yield record
+            record = b""
+
+
 def test_wandb_is_offline_and_keeps_it_in_the_run(logged: Callable[[str], hf.Run]) -> None:
     _need("wandb")
     from wandb.proto.wandb_internal_pb2 import Record
-    from wandb.sdk.internal.datastore import DataStore
 
     run = logged("wandb")
     assert not [p for p in run.folder.rglob("*") if p.is_symlink()]
     (file,) = run.folder.glob("wandb/offline-run-*/*.wandb")
-    store, found, config = DataStore(), [], {}
-    store.open_for_scan(str(file))
-    while (data := store.scan_data()) is not None:
+    found, config = [], {}
+    for data in _records(file.read_bytes()):
         record = Record()
         record.ParseFromString(data)
         items = {i.key or ".".join(i.nested_key): i.value_json for i in record.history.item}

@@ -27,6 +27,7 @@ class WeightsAndBiases:
         import wandb
 
         mode = "offline" if is_offline() else os.environ.get("WANDB_MODE", "offline")
+        self._folder = run.folder / "wandb"
         self._run: Any = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             name=run.name,
@@ -54,6 +55,9 @@ class WeightsAndBiases:
     def end(self, status: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
         self._run.summary.update(score_numbers(scores) | {"status": status})
         self._run.finish(exit_code=0 if status == "done" else 1)
+        for path in self._folder.rglob("*"):  # its service links to a log of its own elsewhere
+            if path.is_symlink():
+                path.unlink()
 
 
 def start(run: Run, first: int) -> WeightsAndBiases:
