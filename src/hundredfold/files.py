@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from hundredfold.errors import HundredfoldWarning
 
-_TEMPORARY = ".part"
+TEMPORARY = ".part"
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _CANNOT_RENAME = _UNSUPPORTED | {errno.EPERM, errno.EACCES, errno.EEXIST, errno.EXDEV}
 
@@ -127,12 +127,12 @@ def _copy_file(source: Path, target: Path) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
 
 
 def remove_temporary_files(folder: Path) -> None:
     """Delete the temporary files of a killed `write`; no other process may be writing."""
-    for path in folder.glob(f".*{_TEMPORARY}"):
+    for path in folder.glob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)
 
 

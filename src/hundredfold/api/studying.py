@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from hundredfold import displays, reports, run, studies
+from hundredfold import displays, reports, run, studies, trackers
 from hundredfold.api import images
 from hundredfold.api.options import (
     Data,
@@ -176,11 +176,19 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
         keywords.get("threads", 0),
         keywords.get("jobs", 1),
     )
+    settings += _logging(keywords.get("log"))
     out = Path(home(keywords.get("out", run.RUNS)))
     wanted = (QUICK if quick else {}) | (changes if name else {})
     files = OwnFiles(Path(definition.file).parent, trusted(keywords.get("trust")) if name else None)
     weights = path(keywords.get("weights"))
     return plans.make(definition, wanted, source, out, settings, weights=weights, files=files)
+
+
+def _logging(log: str | Iterable[str] | None) -> list[str]:
+    """Return the command-line options that log a training. Raises MissingError for an extra."""
+    trackers.choose(log)
+    chosen = [log] if isinstance(log, str) else [*(log or ())]
+    return [word for name in chosen for word in ("--log", name)]
 
 
 def _sized(definition: studies.Study, keywords: Mapping[str, Any]) -> studies.Study:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from hundredfold import machine, reports, run
-from hundredfold.api.options import TrainOptions, call_text
-from hundredfold.api.request import Request, read
+from hundredfold import machine, reports, run, trackers
+from hundredfold.api.options import TrainOptions
+from hundredfold.api.request import Request, call_text, read
 from hundredfold.api.runs import Run
 from hundredfold.errors import HundredfoldError, HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
@@ -107,7 +107,10 @@ def _train_within(
     seconds = planner.parse_duration(request.options["budget"])
     if request.named:
         return planner.train_epochs(request.recipe, seconds, settings, progress, began)
-    return planner.train(_wishes(request), seconds, settings, progress, began)
+    best = planner.train(_wishes(request), seconds, settings, progress, began)
+    if followers := trackers.choose(request.options["log"]):
+        followers.replay(best)  # of all that were tried, it is the run that stays
+    return best
 
 
 def _planned(
@@ -153,7 +156,7 @@ def _settings(request: Request, command: str) -> "Options":
 def _progress(request: Request) -> "Progress":
     from hundredfold import training
 
-    return training.Progress(request.display)
+    return training.Progress(request.display, follower=trackers.choose(request.options["log"]))
 
 
 def _has_page(trained: run.Run, began: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from hundredfold.api import studying
+from hundredfold.api.options import Tracker
 from hundredfold.cli._study_words import say_estimate, say_plan, say_result
 from hundredfold.displays import Terminal
 from hundredfold.errors import Interrupted
@@ -35,7 +36,25 @@ class Repeats:
     ] = None
 
 
-_AS_DEFINED = Repeats()
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Running:
+    """How the trainings run, and where they are logged."""
+
+    jobs: Annotated[
+        int, Parameter(help="Number of runs that train concurrently; they divide the threads.")
+    ] = 1
+    log: Annotated[
+        list[Tracker] | None,
+        Parameter(
+            negative="",
+            show_default="none",
+            help="Log every training to an experiment tracker too; may be given several times.",
+        ),
+    ] = None
+
+
+_AS_DEFINED, _ALONE = Repeats(), Running()
 
 
 def study(
@@ -43,7 +62,7 @@ def study(
     /,
     *,
     repeats: Repeats = _AS_DEFINED,
-    jobs: int = 1,
+    running: Running = _ALONE,
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     weights: Annotated[Path | None, Parameter(show_default="none")] = None,
     out: Path = Path("runs"),
@@ -63,8 +82,6 @@ def study(
     ----------
     name
         A study that ships (see `hundredfold recipes`) or a .toml file.
-    jobs
-        Number of runs that train concurrently; they divide the threads.
     data_dir
         Folder of the data set, if not in the cache.
     weights
@@ -85,9 +102,10 @@ def study(
     json
         Print one JSON object.
     """
-    options = {**asdict(repeats), "jobs": jobs, "data_dir": data_dir,
+    options = {**asdict(repeats), **asdict(running), "data_dir": data_dir,
              "weights": weights, "out": out, "device": device, "threads": threads, "quick": quick,
              "trust": trust}  # fmt: skip
+    jobs = running.jobs
     plan = studying.prepare(name, options)
     if not json:
         say_plan(plan)

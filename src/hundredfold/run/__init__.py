@@ -22,7 +22,7 @@ A run may come from anybody: `plain` opens its files without following a link ou
 and `reading` checks what they contain by `schema`. Every reader goes through these.
 """
 
-from hundredfold.run import digests, plain, reading
+from hundredfold.run import digests, plain, reading, removal, surplus
 from hundredfold.run._create import create, default_name, need_free, remove, rename
 from hundredfold.run._find import all_runs, open_run
 from hundredfold.run._folder import RUNS, Run
@@ -38,6 +38,8 @@ __all__ = [
     "open_run",
     "plain",
     "reading",
+    "removal",
     "remove",
     "rename",
+    "surplus",
 ]

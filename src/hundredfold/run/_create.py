@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +111,17 @@ def _is_left(stage: Path) -> bool:
 
 
 def remove(run: Run) -> None:
-    """Delete a run's folder with all that is in it, and `latest` if it pointed there."""
-    shutil.rmtree(run.folder)
-    latest = run.folder.parent / LATEST
+    """Delete a run's folder with all that is in it, and `latest` if it pointed there.
+
+    The folder disappears from the runs at once; a kill leaves files that `create` deletes later.
+    Links within are deleted, and never what they lead to.
+    """
+    out, folder = run.folder.parent, run.folder
+    with _stage(out) as stage:
+        with suppress(OSError):  # a disk that cannot rename folders: delete it where it is
+            folder = folder.replace(stage / _RUN)
+        shutil.rmtree(folder)
+    latest = out / LATEST
     if latest.is_symlink() and not latest.exists():
         latest.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from hundredfold.errors import CheckError, MissingError
 from hundredfold.events import Display
 from hundredfold.run import Run
 from hundredfold.studies import LeftOut, Member, conclude
+from hundredfold.studies.ongoing import recorded
 from hundredfold.studies.plan import Plan
 from hundredfold.studies.processes import Children, Outcome
 
@@ -36,7 +37,8 @@ def carry_out(plan: Plan, jobs: int, display: Display | None) -> Result:
     be compared. Members without weights are left out; where no other is left, it raises
     MissingError.
     """
-    outcomes = _train(plan, jobs, display)
+    with recorded(plan):
+        outcomes = _train(plan, jobs, display)
     lacking = {m: o for m, o in outcomes.items() if m.recipe.weights and _lacks_weights(o)}
     failures = {m: outcome for m, outcome in outcomes.items() if m not in lacking}
     without = [*plan.left_out, *_left_out(plan, lacking)]
