@@ -22,6 +22,7 @@ from hundredfold.api.runs import Metric, Run, Score, load
 from hundredfold.comparison import System
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
+from hundredfold.executors import Local
 from hundredfold.recipe import QUICK
 from hundredfold.spec import OwnFiles
 from hundredfold.studies import cross_validated
@@ -30,6 +31,7 @@ from hundredfold.studies.plan import Plan, estimate
 from hundredfold.studies.runner import Result, carry_out, value_text
 
 __all__ = [
+    "Local",
     "Plan",
     "Result",
     "Study",
@@ -145,7 +147,7 @@ def study(name: str = "", /, **options: Unpack[StudyOptions]) -> Study:
     plan = prepare(name, options)
     try:
         with shown_progress(display is not None):
-            result = carry_out(plan, options.get("jobs", 1), display)
+            result = carry_out(plan, Local(options.get("jobs", 1)), display)
     except Interrupted as error:
         error.remedy = "make the same call to resume"
         raise

@@ -103,7 +103,8 @@ def _estimate(plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
 
 def _carry_out(name: str, plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
     try:
-        result = studying.carry_out(plan, jobs, Terminal(sys.stderr))
+        executor = studying.Local(jobs)
+        result = studying.carry_out(plan, executor, Terminal(sys.stderr))
     except Interrupted as error:
         error.remedy = f"to resume: hundredfold study {name}"
         raise

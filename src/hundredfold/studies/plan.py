@@ -2,19 +2,20 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hundredfold import data, run, studies
 from hundredfold.data import Source
 from hundredfold.errors import CheckError, MissingError, UsageError
+from hundredfold.executors import Job, Local
+from hundredfold.executors.protocol import Argument
 from hundredfold.machine import cores
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.spec import OwnFiles
 from hundredfold.studies import LeftOut, Member, Study
-from hundredfold.studies.processes import Children
 from hundredfold.weights.locate import serves
 
 
@@ -40,7 +41,7 @@ class Plan:
     names: Mapping[str, str]
     done: dict[Member, Run]
     begun: dict[Member, Run]
-    options: list[str]
+    options: list[Argument]
     weights: Path | None = None
     bundled: frozenset[str] = frozenset()
     left_out: Sequence[LeftOut] = ()
@@ -49,11 +50,6 @@ class Plan:
     def trusted(self) -> frozenset[str]:
         """SHA-256 digests of the user's own code that may run."""
         return frozenset(digest for m in self.members for digest in m.recipe.trusted)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Environment variables of every training: the path of the weights, if set."""
-        return {"HUNDREDFOLD_WEIGHTS": str(self.weights)} if self.weights else {}
 
     @property
     def missing(self) -> list[Member]:
@@ -75,34 +71,41 @@ class Plan:
             number, free = number + 1, out / f"{name}-{number + 1}"
         return free
 
-    def command(self, member: Member, folder: Path, scratch: Path) -> list[str]:
-        """Return the arguments that train a member into `folder`; write its recipe to `scratch`."""
+    def job(self, member: Member, folder: Path, scratch: Path) -> Job:
+        """Return the job that trains a member into `folder`; write its recipe to `scratch`."""
         options = self.options
         if str(member.recipe.data) in self.bundled:
             options = _without("--data-dir", options)
         own_folder = scratch / folder.name
         trust = _written(member.recipe, own_folder / "source")
-        if member in self.begun:
-            return ["train", "--resume", str(folder), *trust, *options]
         recipe = own_folder / f"{folder.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
-        named = ["--out", str(folder.parent), "--name", folder.name]
-        named += _paths(member.recipe, self.source)
-        return ["train", str(recipe), *named, *trust, *options]
+        return Job(
+            folder,
+            begin=(recipe, *_paths(member.recipe, self.source), *trust, *options),
+            resume=(*trust, *options),
+            begun=member in self.begun,
+            files=own_folder,
+            environment={"HUNDREDFOLD_WEIGHTS": self.weights} if self.weights else {},
+        )
 
 
-def _paths(recipe: Recipe, source: Source) -> list[str]:
+def _paths(recipe: Recipe, source: Source) -> list[Argument]:
     """Return the options that name a table, whose images are elsewhere, and corrected labels."""
     if not data.is_own_images(recipe.data):
         return []
-    paths = ["--data", str(source.folder)] if source.images else []
-    return paths + (["--labels", str(source.labels)] if recipe.data.options.get("labels") else [])
+    paths: list[Argument] = []
+    if source.images and source.folder:
+        paths += ["--data", source.folder]
+    if source.labels and recipe.data.options.get("labels"):
+        paths += ["--labels", source.labels]
+    return paths
 
 
-def _written(recipe: Recipe, folder: Path) -> list[str]:
+def _written(recipe: Recipe, folder: Path) -> list[Argument]:
     """Write the user's own code beside a recipe; return the `--trust` options for it."""
     folder.mkdir(parents=True, exist_ok=True)
-    trust: list[str] = []
+    trust: list[Argument] = []
     for own in (part.own for part in recipe.parts if part.own):
         if not own.source or not own.file.endswith(".py"):
             raise UsageError(
@@ -110,7 +113,7 @@ def _written(recipe: Recipe, folder: Path) -> list[str]:
                 remedy="a function or class that a .py file defines",
             )
         (folder / own.file).write_text(own.source, encoding="utf-8")
-        trust += ["--trust", str(folder / own.file)] if own.trusted else []
+        trust += ["--trust", folder / own.file] if own.trusted else []
     return trust
 
 
@@ -119,7 +122,7 @@ def make(
     changes: Mapping[str, Any],
     source: Source,
     out: Path,
-    options: list[str],
+    options: list[Argument],
     *,
     weights: Path | None = None,
     files: OwnFiles | None = None,
@@ -160,7 +163,7 @@ def make(
     )
 
 
-def _without(option: str, options: list[str]) -> list[str]:
+def _without(option: str, options: list[Argument]) -> list[Argument]:
     """Return the options without one option and its value."""
     if option not in options:
         return options
@@ -195,11 +198,11 @@ def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
     fresh = [member for member in plan.missing if member not in plan.begun]
     first = {member.label: member for member in reversed(fresh)}
     with tempfile.TemporaryDirectory() as scratch:
-        commands = {
-            label: [*plan.command(member, plan.run_folder(member), Path(scratch)), "--dry-run"]
+        trials = {
+            label: _dry(plan.job(member, plan.run_folder(member), Path(scratch)))
             for label, member in first.items()
         }
-        measured = dict(Children(commands, 1, plan.environment).outcomes(lambda _: None))
+        measured = dict(Local(1).outcomes(trials, lambda _: ()))
     for label, outcome in measured.items():
         if outcome.code:
             error = CheckError(f"{label} cannot be trained", found=outcome.reason)
@@ -217,11 +220,15 @@ def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
     }
 
 
-def options(data_dir: Path | None, device: str, threads: int, jobs: int) -> list[str]:
+def _dry(job: Job) -> Job:
+    return replace(job, begin=(*job.begin, "--dry-run"))
+
+
+def options(data_dir: Path | None, device: str, threads: int, jobs: int) -> list[Argument]:
     """Return the command-line options of every training; concurrent runs divide the threads."""
-    arguments = ["--device", device, "--json"]
+    arguments: list[Argument] = ["--device", device, "--json"]
     if data_dir:
-        arguments += ["--data-dir", str(data_dir)]
+        arguments += ["--data-dir", data_dir]
     if jobs > 1:
         threads = max(1, (threads or cores()) // jobs)
     return [*arguments, "--threads", str(threads)] if threads else arguments
