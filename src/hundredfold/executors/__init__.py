@@ -2,5 +2,6 @@
 
 from hundredfold.executors.local import Local
 from hundredfold.executors.protocol import Executor, Job, Outcome, Standing
+from hundredfold.executors.ray import Ray
 
-__all__ = ["Executor", "Job", "Local", "Outcome", "Standing"]
+__all__ = ["Executor", "Job", "Local", "Outcome", "Ray", "Standing"]

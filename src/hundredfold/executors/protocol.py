@@ -10,6 +10,8 @@ from hundredfold.errors import Interrupted
 Key = TypeVar("Key")
 Argument: TypeAlias = str | Path
 
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")  # that end the jobs of an executor
+
 
 @dataclass(frozen=True)
 class Job:
@@ -24,6 +26,7 @@ class Job:
     begun:       whether the folder holds an unfinished run, which is resumed.
     files:       a small folder with the recipe and the user's own code, to which paths among the
                  arguments may lead; None without one.
+    tables:      files among the arguments whose whole folder is read, as its images lie there.
     environment: additional environment variables.
     """
 
@@ -32,6 +35,7 @@ class Job:
     resume: tuple[Argument, ...] = ()
     begun: bool = False
     files: Path | None = None
+    tables: frozenset[Path] = frozenset()
     environment: Mapping[str, Argument] = field(default_factory=dict)
 
     @property
