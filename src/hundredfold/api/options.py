@@ -158,6 +158,11 @@ class StudyOptions(RecipeFields, total=False):
     folds:  of cross-validation, 0 without: each seed has as many trainings.
     metric: the score that is compared.
     jobs:   number of concurrent trainings, which divide the threads.
+    cluster: where to train: "auto" (RAY_ADDRESS, or the Ray cluster here), "local" (a Ray cluster
+            for this call alone), HOST:PORT of a Ray cluster, or "slurm".
+    cpus_per_run, gpus_per_run: of a training on a cluster; a fraction shares a GPU.
+    shared: a folder that every node sees; there a lost node's run is resumed from its save.
+    insecure: use a Ray cluster on other machines without authentication.
     """
 
     vary: Mapping[str, str | Mapping[str, Any]] | None
@@ -168,6 +173,11 @@ class StudyOptions(RecipeFields, total=False):
     metric: str
     name: str
     jobs: Annotated[int, Range(1, 256)]
+    cluster: str | None
+    cpus_per_run: Annotated[int, Range(1, 4096)] | None
+    gpus_per_run: Annotated[float, Range(0, 64)] | None
+    shared: File | None
+    insecure: bool
     data_dir: File | None
     weights: File | None
     out: File

@@ -126,11 +126,12 @@ def _placed(texts: Iterable[str], places: Mapping[str, str]) -> list[str]:
 def _environment(package: str, task: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables of this process without Ray's own, and with the package's path."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    sent: Mapping[str, str] = task["environment"]
     kept.pop("PYTHONBREAKPOINT", None)
     if kept.get("OMP_NUM_THREADS") == str(int(task["cpus"])):  # Ray's; --threads says it here
         del kept["OMP_NUM_THREADS"]
     paths = [package, *filter(None, [kept.get("PYTHONPATH", "")])]
-    return kept | {"PYTHONPATH": os.pathsep.join(paths)} | task["environment"]
+    return kept | {"PYTHONPATH": os.pathsep.join(paths)} | {**sent}
 
 
 def _followed(process: Child, folder: Path, report: Report) -> tuple[Outcome, bool]:

@@ -110,7 +110,7 @@ class _Dispatch(Generic[Key]):
             task.attempts += 1
             task.node, task.curve = "", []
             inputs = dict(self._put(path, task.job) for path in task.job.inputs)
-            options = {
+            options: dict[str, Any] = {
                 "num_cpus": self._settings.cpus,
                 "num_gpus": self._settings.gpus,
                 "max_retries": 0,

@@ -1,11 +1,7 @@
 """Connect to a Ray cluster, or start one here, and check that jobs can run on it."""
 
-import json
 import os
 import secrets
-import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,19 +13,20 @@ from hundredfold import machine
 from hundredfold.errors import MissingError, UsageError, pip_install
 from hundredfold.executors import boot, shipping
 from hundredfold.executors.on_node import LIBRARIES, survey
+from hundredfold.executors.ray_address import (
+    AUTO,
+    LOCAL,
+    MODE,
+    PATH,
+    TOKEN,
+    found,
+    need_listener,
+    need_token,
+    probe,
+)
 
-LOCAL, AUTO = "local", "auto"
 _STORE = 200 << 20  # bytes of the object store of a cluster that is started here
-_LISTENS, _ANSWERS, _SURVEYED = 5.0, 30.0, 120.0  # seconds
-_LOOPBACK = ("127.", "localhost", "::1", "[::1]")
-_MODE, _TOKEN, _PATH = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
-_PROBE = """
-import sys
-from ray._private.ray_constants import KV_NAMESPACE_CLUSTER
-from ray._raylet import GcsClient
-print(GcsClient(address=sys.argv[1]).internal_kv_get(
-    b"CLUSTER_METADATA", KV_NAMESPACE_CLUSTER).decode())
-"""
+_SURVEYED = 120.0  # seconds in which every node answers
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def connected(address: str, cpus: int, gpus: float, *, insecure: bool) -> Iterat
             "--cluster needs Ray, which is not installed", remedy=pip_install("hundredfold[ray]")
         ) from None
     with tempfile.TemporaryDirectory(prefix="hf-", ignore_cleanup_errors=True) as private:
-        before = {name: os.environ.get(name) for name in (_MODE, _TOKEN, _PATH)}
+        before = {name: os.environ.get(name) for name in (MODE, TOKEN, PATH)}
         try:
             _connect(ray, address, Path(private), insecure=insecure)
             _need_room(ray.nodes(), cpus, gpus)
@@ -89,11 +86,11 @@ def _connect(ray: Any, address: str, private: Path, *, insecure: bool) -> None:
             **options,
         )
         return
-    target = _found() if address == AUTO else address
-    _need_listener(target)
+    target = found() if address == AUTO else address
+    need_listener(target)
     if not insecure:
-        _need_token(target)
-    _probe(ray, target)
+        need_token(target)
+    probe(ray, target)
     try:
         ray.init(address=target, **options)
     except Exception as error:  # no node of the cluster on this machine, above all
@@ -108,8 +105,8 @@ def _make_token(path: Path) -> None:
     """Write a fresh token that only this user can read, and have Ray ask for it."""
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
         file.write(secrets.token_hex(32))
-    os.environ.pop(_TOKEN, None)
-    os.environ.update({_MODE: "token", _PATH: str(path)})
+    os.environ.pop(TOKEN, None)
+    os.environ.update({MODE: "token", PATH: str(path)})
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 
@@ -127,98 +124,6 @@ def _restore(before: Mapping[str, str | None]) -> None:
         if value is not None:
             os.environ[name] = value
     _read_token()
-
-
-def _found() -> str:
-    """Return the address of the cluster that `auto` means."""
-    from ray._private.services import find_gcs_addresses
-
-    address = os.environ.get("RAY_ADDRESS", "")
-    if address and address != AUTO:
-        return need_address(address)
-    running = sorted(find_gcs_addresses())
-    if len(running) == 1:
-        return str(running[0])
-    many = f"{len(running)} Ray clusters run here: {', '.join(running)}"
-    raise UsageError(
-        many if running else "no Ray cluster runs on this machine",
-        remedy="--cluster HOST:PORT, or --cluster local to start one for this command",
-    )
-
-
-def need_address(text: str) -> str:
-    """Return HOST:PORT. Raises UsageError for anything else, such as ray://HOST:PORT."""
-    if text.startswith("ray://"):
-        raise UsageError(
-            f"{text!r} is an address of Ray's client, which needs other software on both sides",
-            remedy="run this command on a node of the cluster, with --cluster auto",
-        )
-    host, _, port = text.rpartition(":")
-    if host and port.isdecimal() and 0 < int(port) < 65536 and "/" not in host:
-        return text
-    raise UsageError(
-        f"{text!r} is no cluster", remedy="auto, local, slurm, or HOST:PORT of a Ray cluster"
-    )
-
-
-def _need_listener(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _LISTENS).close()
-    except OSError as error:
-        raise UsageError(
-            f"nothing listens at {address}",
-            found=error.strerror or str(error),
-            remedy="ray start --head on that machine, or --cluster local",
-        ) from None
-
-
-def _need_token(address: str) -> None:
-    """Raise UsageError for an address beyond this machine without a token of one's own."""
-    if address.startswith(_LOOPBACK):
-        return
-    if os.environ.get(_MODE) != "token":
-        raise UsageError(
-            f"the Ray cluster at {address} would be used without authentication",
-            found=f"{_MODE} is not set to token",
-            remedy=f"start it and this command with {_MODE}=token, or --insecure in a network "
-            "where you trust everybody",
-        )
-    path = Path(os.environ.get(_PATH) or Path.home() / ".ray" / "auth_token")
-    if not os.environ.get(_TOKEN) and path.is_file() and path.stat().st_mode & 0o077:
-        raise UsageError(f"others can read the token in {str(path)!r}", remedy=f"chmod 600 {path}")
-
-
-def _probe(ray: Any, address: str) -> None:
-    """Ask a cluster for its versions, in a process of its own, as Ray would wait for minutes."""
-    try:
-        asked = subprocess.run(
-            [sys.executable, "-c", _PROBE, address],
-            capture_output=True, text=True, timeout=_ANSWERS, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise UsageError(
-            f"what listens at {address} does not answer as a Ray cluster does",
-            remedy="the port of ray start --head, 6379 unless it was set",
-        ) from None
-    if asked.returncode:
-        last = asked.stderr.strip().splitlines()[-1:] or [""]
-        if "InvalidAuthToken" in asked.stderr:
-            raise UsageError(
-                f"the Ray cluster at {address} refuses this token",
-                found=f"{_MODE}={os.environ.get(_MODE, '')}",
-                remedy=f"{_PATH} with the token file that the cluster was started with",
-            )
-        raise UsageError(f"the Ray cluster at {address} cannot be asked", found=last[0])
-    there = json.loads(asked.stdout.strip().splitlines()[-1])
-    python = ".".join(map(str, sys.version_info[:3]))
-    here = {"Python": python, "Ray": ray.__version__}
-    for name, other in (("Python", there["python_version"]), ("Ray", there["ray_version"])):
-        if here[name] != other:
-            raise UsageError(
-                f"the Ray cluster at {address} has {name} {other}, not {here[name]}",
-                remedy=f"the same {name} on every node and here",
-            )
 
 
 def _need_room(nodes: list[dict[str, Any]], cpus: int, gpus: float) -> None:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ class Plan:
     weights: path of the weights from which variants start, if set.
     bundled: the data sets that read no folder, as the recipes name them.
     left_out: members without a run whose weights cannot be had, and the reason.
+    elsewhere: whether runs are trained on other machines, which get what they need by its path:
+    copies:    a recipe's data -> the folder or archive of a published data set.
+    backbones: a label -> the file of its weights.
     """
 
     study: Study
@@ -45,6 +48,9 @@ class Plan:
     weights: Path | None = None
     bundled: frozenset[str] = frozenset()
     left_out: Sequence[LeftOut] = ()
+    elsewhere: bool = False
+    copies: Mapping[str, Path] = field(default_factory=dict)
+    backbones: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def trusted(self) -> frozenset[str]:
@@ -73,9 +79,14 @@ class Plan:
 
     def job(self, member: Member, folder: Path, scratch: Path) -> Job:
         """Return the job that trains a member into `folder`; write its recipe to `scratch`."""
-        options = self.options
-        if str(member.recipe.data) in self.bundled:
+        options, text = self.options, str(member.recipe.data)
+        copy = self.copies.get(text) if self.elsewhere else None
+        if text in self.bundled or copy:
             options = _without("--data-dir", options)
+        if copy:
+            options = [*options, "--data-dir", copy]
+        weights = self.backbones.get(member.label) if self.elsewhere else self.weights
+        table = self.source.folder
         own_folder = scratch / folder.name
         trust = _written(member.recipe, own_folder / "source")
         recipe = own_folder / f"{folder.name}.toml"
@@ -86,8 +97,14 @@ class Plan:
             resume=(*trust, *options),
             begun=member in self.begun,
             files=own_folder,
-            environment={"HUNDREDFOLD_WEIGHTS": self.weights} if self.weights else {},
+            tables=frozenset({table} if table and _is_with_images(table, self.source) else ()),
+            environment={"HUNDREDFOLD_WEIGHTS": weights} if weights else {},
         )
+
+
+def _is_with_images(path: Path, source: Source) -> bool:
+    """Return whether a source's folder is a table whose images lie beside it."""
+    return source.images is None and data.is_table(path)
 
 
 def _paths(recipe: Recipe, source: Source) -> list[Argument]:
@@ -126,6 +143,7 @@ def make(
     *,
     weights: Path | None = None,
     files: OwnFiles | None = None,
+    elsewhere: bool = False,
 ) -> Plan:
     """Return the plan of a study for the runs in `out`; opens the training data for digests.
 
@@ -133,6 +151,7 @@ def make(
     options: command-line options of every training.
     weights: path of the weights from which variants start.
     files:   where the user's own code is, and which of it may run.
+    elsewhere: whether runs are trained on other machines.
 
     Raises UsageError for an invalid study, and DataError where data are missing or damaged.
     """
@@ -147,8 +166,8 @@ def make(
     for label, recipe in variants.items():
         part, source = data.pin_labels(recipe.data, source)
         pinned[label] = _pinned(recipe.override({"data": part}), weights, source)
-    lacking = {label: reason for label, (_, reason) in pinned.items() if reason}
-    recipes = {label: recipe for label, (recipe, _) in pinned.items()}
+    lacking = {label: reason for label, (_, reason, _) in pinned.items() if reason}
+    recipes = {label: recipe for label, (recipe, _, _) in pinned.items()}
     members = studies.members(recipes, study.seeds, study.folds)
     sets = {str(m.recipe.data): data.load(m.recipe.data, source) for m in members}
     bundled = frozenset(text for text, recipe in sets.items() if recipe.bundled)
@@ -158,9 +177,12 @@ def make(
     names = {text: recipe.name for text, recipe in sets.items()}
     kept = [m for m in members if m.label not in lacking or m in done or m in begun]
     left_out = [LeftOut(m.label, m.seed, lacking[m.label]) for m in members if m not in kept]
+    copies = {text: dataset.copy for text, dataset in sets.items() if dataset.copy}
+    backbones = {label: file for label, (_, _, file) in pinned.items() if file}
     return Plan(
-        study, folder, source, kept, names, done, begun, options, weights, bundled, left_out
-    )
+        study, folder, source, kept, names, done, begun, options, weights, bundled, left_out,
+        elsewhere, copies, backbones,
+    )  # fmt: skip
 
 
 def _without(option: str, options: list[Argument]) -> list[Argument]:
@@ -171,10 +193,12 @@ def _without(option: str, options: list[Argument]) -> list[Argument]:
     return options[:index] + options[index + 2 :]
 
 
-def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> tuple[Recipe, str]:
-    """Return the recipe with pinned weights and data spelled out, and why there are no weights.
+def _pinned(
+    recipe: Recipe, weights: Path | None, source: Source
+) -> tuple[Recipe, str, Path | None]:
+    """Return the recipe with pinned weights and data spelled out, and the weights' file.
 
-    The reason is "" where weights are there or not needed.
+    Between them is why there are no weights; "" where they are there or not needed.
     """
     from hundredfold.engines import engine_for  # loads torch, which `study --help` does without
     from hundredfold.training.resolve import open_data
@@ -184,8 +208,10 @@ def _pinned(recipe: Recipe, weights: Path | None, source: Source) -> tuple[Recip
     try:
         recipe, file = engine_for(recipe).resolve_weights(recipe, source, weights)
     except MissingError as error:
-        return recipe, f"{error.message}; {error.remedy}" if error.remedy else error.message
-    return open_data(recipe, file, source)[0], ""
+        reason = f"{error.message}; {error.remedy}" if error.remedy else error.message
+        return recipe, reason, None
+    path = file.path if file and file.path.is_file() else None
+    return open_data(recipe, file, source)[0], "", path
 
 
 def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
