@@ -204,7 +204,7 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
     elsewhere = bool(keywords.get("cluster"))
     return plans.make(
         definition, wanted, source, out, settings,
-        weights=weights, files=files, elsewhere=elsewhere,
+        weights=weights, own=files, elsewhere=elsewhere,
     )  # fmt: skip
 
 

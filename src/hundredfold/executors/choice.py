@@ -11,7 +11,6 @@ from hundredfold.executors.ray_address import AUTO, LOCAL, need_address
 from hundredfold.executors.slurm import Slurm
 
 SLURM = "slurm"
-_MOST_GPUS = 64  # of one run
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,11 @@ def choose(place: Place) -> Executor:
         )
     if place.cluster == SLURM:
         _refuse(place, "a Ray cluster", ("insecure",))
-        return Slurm(place.threads, place.gpus, _shared(place))
+        if place.gpus != int(place.gpus):
+            raise UsageError(
+                f"SLURM gives whole GPUs, not {place.gpus:g}", remedy="--gpus-per-run 1"
+            )
+        return Slurm(place.threads, int(place.gpus), _shared(place))
     if place.cluster not in (AUTO, LOCAL):
         need_address(place.cluster)
     return Ray(place.cluster, place.threads, place.gpus, _folder(place.shared), place.insecure)

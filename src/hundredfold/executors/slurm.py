@@ -48,7 +48,7 @@ class Slurm:
     """
 
     cpus: int
-    gpus: float
+    gpus: int
     shared: Path
 
     def scripts(self, jobs: Mapping[Key, Job], name: str) -> list[str]:

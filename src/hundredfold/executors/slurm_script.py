@@ -58,7 +58,7 @@ _CASE = """\
 
 
 def array_script(
-    folder: Path, commands: Sequence[tuple[str, str]], name: str, cpus: int, gpus: float
+    folder: Path, commands: Sequence[tuple[str, str]], name: str, cpus: int, gpus: int
 ) -> str:
     """Return the script of an array.
 
@@ -73,7 +73,7 @@ def array_script(
         name=name,
         last=len(commands) - 1,
         cpus=cpus,
-        gpus=f"#SBATCH --gpus-per-task={gpus:g}\n" if gpus else "",
+        gpus=f"#SBATCH --gpus-per-task={gpus}\n" if gpus else "",
         grace=_GRACE,
         folder=shlex.quote(str(folder)),
         cases="\n".join(cases),

@@ -3,15 +3,15 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hundredfold import data, run, studies
+from hundredfold import data, files, machine, run, studies
 from hundredfold.data import Source
 from hundredfold.errors import CheckError, MissingError, UsageError
-from hundredfold.executors import Job, Local
+from hundredfold.executors import Job, Local, Outcome
 from hundredfold.executors.protocol import Argument
-from hundredfold.machine import cores
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.spec import OwnFiles
@@ -35,6 +35,7 @@ class Plan:
     elsewhere: whether runs are trained on other machines, which get what they need by its path:
     copies:    a recipe's data -> the folder or archive of a published data set.
     backbones: a label -> the file of its weights.
+    choices:   a label -> precision and algorithms that its runs take on the same kind of machine.
     """
 
     study: Study
@@ -51,6 +52,7 @@ class Plan:
     elsewhere: bool = False
     copies: Mapping[str, Path] = field(default_factory=dict)
     backbones: Mapping[str, Path] = field(default_factory=dict)
+    choices: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def trusted(self) -> frozenset[str]:
@@ -86,9 +88,13 @@ class Plan:
         if copy:
             options = [*options, "--data-dir", copy]
         weights = self.backbones.get(member.label) if self.elsewhere else self.weights
-        table = self.source.folder
         own_folder = scratch / folder.name
+        environment = {"HUNDREDFOLD_WEIGHTS": weights} if weights else {}
+        table = self.source.folder
         trust = _written(member.recipe, own_folder / "source")
+        if member.label in self.choices and member not in self.begun:
+            environment[machine.CHOICES] = own_folder / "choices.json"
+            files.write_json(own_folder / "choices.json", self.choices[member.label])
         recipe = own_folder / f"{folder.name}.toml"
         recipe.write_text(member.recipe.toml(), encoding="utf-8")
         return Job(
@@ -98,7 +104,7 @@ class Plan:
             begun=member in self.begun,
             files=own_folder,
             tables=frozenset({table} if table and _is_with_images(table, self.source) else ()),
-            environment={"HUNDREDFOLD_WEIGHTS": weights} if weights else {},
+            environment=environment,
         )
 
 
@@ -142,7 +148,7 @@ def make(
     options: list[Argument],
     *,
     weights: Path | None = None,
-    files: OwnFiles | None = None,
+    own: OwnFiles | None = None,
     elsewhere: bool = False,
 ) -> Plan:
     """Return the plan of a study for the runs in `out`; opens the training data for digests.
@@ -150,7 +156,7 @@ def make(
     changes: recipe fields that override those of the study.
     options: command-line options of every training.
     weights: path of the weights from which variants start.
-    files:   where the user's own code is, and which of it may run.
+    own:     where the user's own code is, and which of it may run.
     elsewhere: whether runs are trained on other machines.
 
     Raises UsageError for an invalid study, and DataError where data are missing or damaged.
@@ -161,7 +167,7 @@ def make(
             f"{str(folder)!r} is a run, so the study {study.name!r} cannot be written there",
             remedy="another --out, or another name for the study's file",
         )
-    variants = studies.variants(study, changes, files)
+    variants = studies.variants(study, changes, own)
     pinned = {}
     for label, recipe in variants.items():
         part, source = data.pin_labels(recipe.data, source)
@@ -222,13 +228,7 @@ def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
     Raises CheckError, with the exit code of the trial, where a variant cannot be trained.
     """
     fresh = [member for member in plan.missing if member not in plan.begun]
-    first = {member.label: member for member in reversed(fresh)}
-    with tempfile.TemporaryDirectory() as scratch:
-        trials = {
-            label: _dry(plan.job(member, plan.run_folder(member), Path(scratch)))
-            for label, member in first.items()
-        }
-        measured = dict(Local(1).outcomes(trials, lambda _: ()))
+    measured = _tried(plan, fresh)
     for label, outcome in measured.items():
         if outcome.code:
             error = CheckError(f"{label} cannot be trained", found=outcome.reason)
@@ -246,6 +246,30 @@ def estimate(plan: Plan, jobs: int) -> dict[str, Any]:
     }
 
 
+def choose(plan: Plan) -> None:
+    """Choose precision and convolution algorithms of each variant here, for runs elsewhere.
+
+    A variant that cannot be tried here chooses where it runs.
+    """
+    fresh = [member for member in plan.missing if member not in plan.begun]
+    for label, outcome in _tried(plan, fresh).items():
+        if not outcome.code:
+            chosen = {key: outcome.result[key] for key in ("precision", "algorithms", "threads")}
+            here = {"chip": machine.chip(), "torch": version("torch")}
+            plan.choices[label] = chosen | here
+
+
+def _tried(plan: Plan, members: Sequence[Member]) -> dict[str, Outcome]:
+    """Return label -> outcome of a trial of its first member, each in its own process."""
+    first = {member.label: member for member in reversed(members)}
+    with tempfile.TemporaryDirectory() as scratch:
+        trials = {
+            label: _dry(plan.job(member, plan.run_folder(member), Path(scratch)))
+            for label, member in first.items()
+        }
+        return dict(Local(1).outcomes(trials, lambda _: ()))
+
+
 def _dry(job: Job) -> Job:
     return replace(job, begin=(*job.begin, "--dry-run"))
 
@@ -256,5 +280,5 @@ def options(data_dir: Path | None, device: str, threads: int, jobs: int) -> list
     if data_dir:
         arguments += ["--data-dir", data_dir]
     if jobs > 1:
-        threads = max(1, (threads or cores()) // jobs)
+        threads = max(1, (threads or machine.cores()) // jobs)
     return [*arguments, "--threads", str(threads)] if threads else arguments

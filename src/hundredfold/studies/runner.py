@@ -12,7 +12,7 @@ from hundredfold.events import Display
 from hundredfold.executors import Executor, Outcome, Standing
 from hundredfold.run import Run
 from hundredfold.studies import LeftOut, Member, conclude
-from hundredfold.studies.plan import Plan
+from hundredfold.studies.plan import Plan, choose
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,9 @@ def _train(plan: Plan, executor: Executor, display: Display | None) -> dict[Memb
     failures: dict[Member, Outcome] = {}
     folders = {member: plan.run_folder(member) for member in plan.missing}
     try:
+        if plan.elsewhere:
+            _show(display, "status", "choosing precision and convolution algorithms")
+            choose(plan)
         with tempfile.TemporaryDirectory() as scratch:
             jobs = {m: plan.job(m, folder, Path(scratch)) for m, folder in folders.items()}
 
