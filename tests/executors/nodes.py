@@ -39,15 +39,14 @@ class Cluster:
         if not self.nodes:
             where += [f"--temp-dir={self.folder}"]
         cache = self.folder / f"cache-{number}"
-        node = subprocess.Popen(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *where,
-             f"--num-cpus={cpus}", f"--object-store-memory={_STORE}", "--disable-usage-stats"],
-            env=os.environ | self.environment | {"HUNDREDFOLD_CACHE": str(cache)},
-            stdin=subprocess.DEVNULL,
-            stdout=(self.folder / f"node-{number}.txt").open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
+        with (self.folder / f"node-{number}.txt").open("wb") as log:
+            node = subprocess.Popen(
+                [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *where,
+                 f"--num-cpus={cpus}", f"--object-store-memory={_STORE}", "--disable-usage-stats"],
+                env=os.environ | self.environment | {"HUNDREDFOLD_CACHE": str(cache)},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
         self.nodes.append(node)
         return node
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hundredfold.errors import MissingError, UsageError
-from hundredfold.executors import Job, Local, Place, Ray, Slurm, choose
+from hundredfold.executors import Job, Local, Place, Ray, Slurm, choose, ray_cluster
 
 
 def test_each_cluster_has_its_executor(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_each_cluster_has_its_executor(tmp_path: Path) -> None:
         (Place("host"), "is no cluster"),
         (Place("host:0"), "is no cluster"),
         (Place("slurm"), "a folder that every node sees"),
-        (Place("slurm", gpus=0.5, shared=Path(".")), "SLURM gives whole GPUs"),
+        (Place("slurm", gpus=0.5, shared=Path()), "SLURM gives whole GPUs"),
         (Place("auto", shared=Path("/nowhere")), "is not a folder"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -52,3 +52,19 @@ def test_without_slurm_its_command_is_named(
     with pytest.raises(MissingError, match="there is no sbatch"):
         list(Slurm(1, 0, tmp_path).outcomes({"a": Job(Path("a"))}, lambda _: ()))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "named"),
+    [(9, 0.0, "9 CPUs"), (1, 2.0, "2 GPUs"), (8, 0.5, "8 CPUs and 0.5 GPUs")],
+)
+def test_a_run_that_fits_on_no_node_is_refused(cpus: int, gpus: float, named: str) -> None:
+    nodes = [
+        {"Alive": True, "Resources": {"CPU": 8.0}},
+        {"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}},
+        {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}},
+    ]
+    ray_cluster.need_room(nodes, 8, 0.0)
+    ray_cluster.need_room(nodes, 4, 1.0)
+    with pytest.raises(UsageError, match=f"no node has {named}"):
+        ray_cluster.need_room(nodes, cpus, gpus)

@@ -65,7 +65,7 @@ def connected(address: str, cpus: int, gpus: float, *, insecure: bool) -> Iterat
         before = {name: os.environ.get(name) for name in (MODE, TOKEN, PATH)}
         try:
             _connect(ray, address, Path(private), insecure=insecure)
-            _need_room(ray.nodes(), cpus, gpus)
+            need_room(ray.nodes(), cpus, gpus)
             yield _checked(ray)
         finally:
             ray.shutdown()
@@ -126,7 +126,7 @@ def _restore(before: Mapping[str, str | None]) -> None:
     _read_token()
 
 
-def _need_room(nodes: list[dict[str, Any]], cpus: int, gpus: float) -> None:
+def need_room(nodes: list[dict[str, Any]], cpus: int, gpus: float) -> None:
     """Raise UsageError where no node could ever run a job."""
     sizes = [node["Resources"] for node in nodes if node["Alive"]]
     most_gpus = max((size.get("GPU", 0.0) for size in sizes), default=0.0)
