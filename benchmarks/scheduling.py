@@ -1,10 +1,11 @@
 """Overhead of a cluster: send runs that do nothing, and say how many a second come back.
 
-    python benchmarks/scheduling.py local 10 100 1000
+python benchmarks/scheduling.py local 10 100 1000
 """
 
 import argparse
 import resource
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -47,7 +48,7 @@ def main() -> None:
     options = parser.parse_args()
     for count in options.counts:
         with tempfile.TemporaryDirectory() as out:
-            print(measure(options.cluster, count, Path(out)), flush=True)
+            sys.stdout.write(measure(options.cluster, count, Path(out)) + "\n")
 
 
 if __name__ == "__main__":
