@@ -12,7 +12,6 @@ from hundredfold.api import images
 from hundredfold.api.options import (
     Data,
     File,
-    StudyOptions,
     home,
     path,
     recipe_changes,
@@ -20,6 +19,7 @@ from hundredfold.api.options import (
     with_values,
 )
 from hundredfold.api.runs import Metric, Run, Score, load
+from hundredfold.api.study_options import StudyOptions
 from hundredfold.comparison import System
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
