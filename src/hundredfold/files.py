@@ -59,12 +59,12 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
-    """Yield a new folder that is removed at the end, as far as the disk allows.
+def temporary_folder(prefix: str = "tmp") -> Iterator[Path]:
+    """Yield a new folder of the user's own that is removed at the end, as far as the disk allows.
 
     `tempfile.TemporaryDirectory` does not end where a folder may not be removed (Python 3.11).
     """
-    folder = Path(tempfile.mkdtemp())
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         yield folder
     finally:

@@ -13,7 +13,7 @@ from hundredfold.errors import UsageError, shortened
 from hundredfold.paths import expanded, expanded_text
 from hundredfold.recipe import PACKAGES, Recipe
 from hundredfold.size import Size, SizeLike
-from hundredfold.spec import Range, Threads, limits_of, need
+from hundredfold.spec import Threads, limits_of, need
 
 File: TypeAlias = str | os.PathLike[str]
 Part: TypeAlias = str | Callable[..., Any]  # recipe text, or a function, class or module
@@ -151,38 +151,6 @@ class CommandOptions(TypedDict, total=False):
 class TrainOptions(RecipeFields, CommandOptions, total=False):
     """Keywords of `train`: the recipe's fields, the command's options, and `progress`."""
 
-    progress: Progress
-
-
-class StudyOptions(RecipeFields, total=False):
-    """Keywords of `study`: the variants, recipe fields of every variant, and command options.
-
-    vary:   label -> the name of a recipe, or recipe fields.
-    grid:   recipe field -> values, in every combination.
-    base:   the recipe that the variants change.
-    seeds:  number of trainings per variant.
-    folds:  of cross-validation, 0 without: each seed has as many trainings.
-    metric: the score that is compared.
-    jobs:   number of concurrent trainings, which divide the threads.
-    log:    experiment trackers of every training.
-    """
-
-    vary: Mapping[str, str | Mapping[str, Any]] | None
-    grid: Mapping[str, Iterable[Any]] | None
-    base: str
-    seeds: Annotated[int, Range(1, 1000)] | None
-    folds: Annotated[int, Range(0, 1000)] | None
-    metric: str
-    name: str
-    jobs: Annotated[int, Range(1, 256)]
-    log: Tracker | Iterable[Tracker] | None
-    data_dir: File | None
-    weights: File | None
-    out: File
-    device: str
-    threads: Threads
-    quick: bool
-    trust: Iterable[File] | None
     progress: Progress
 
 

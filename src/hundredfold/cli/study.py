@@ -38,11 +38,11 @@ class Repeats:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Running:
-    """How the trainings run, and where they are logged."""
+class Where:
+    """Where the trainings run, and where they are logged."""
 
     jobs: Annotated[
-        int, Parameter(help="Number of runs that train concurrently; they divide the threads.")
+        int, Parameter(help="Number of runs that train concurrently here; they divide the threads.")
     ] = 1
     log: Annotated[
         list[Tracker] | None,
@@ -52,9 +52,35 @@ class Running:
             help="Log every training to an experiment tracker too; may be given several times.",
         ),
     ] = None
+    cluster: Annotated[
+        str,
+        Parameter(
+            show_default="none",
+            help="Train on a cluster: auto (RAY_ADDRESS, or the Ray cluster here), local (a Ray "
+            "cluster for this command alone), HOST:PORT of a Ray cluster, or slurm.",
+        ),
+    ] = ""
+    cpus_per_run: Annotated[
+        int | None, Parameter(show_default="1", help="CPUs, and threads, of a run on a cluster.")
+    ] = None
+    gpus_per_run: Annotated[
+        float | None,
+        Parameter(show_default="0", help="GPUs of a run on a cluster; 0.5 lets two share one."),
+    ] = None
+    shared: Annotated[
+        Path | None,
+        Parameter(
+            show_default="none",
+            help="A folder that every node sees: there a lost node's run is resumed from its save.",
+        ),
+    ] = None
+    insecure: Annotated[
+        bool,
+        Parameter(help="Use a Ray cluster on other machines without authentication."),
+    ] = False
 
 
-_AS_DEFINED, _ALONE = Repeats(), Running()
+_AS_DEFINED, _HERE = Repeats(), Where()
 
 
 def study(
@@ -62,7 +88,7 @@ def study(
     /,
     *,
     repeats: Repeats = _AS_DEFINED,
-    running: Running = _ALONE,
+    where: Where = _HERE,
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     weights: Annotated[Path | None, Parameter(show_default="none")] = None,
     out: Path = Path("runs"),
@@ -99,17 +125,27 @@ def study(
         Two epochs on 2,048 images, to check that everything works.
     dry_run
         Print the missing runs, and their cost in time and disk space; train and write nothing.
+        With --cluster slurm, print the scripts that would be submitted.
     json
         Print one JSON object.
     """
-    options = {**asdict(repeats), **asdict(running), "data_dir": data_dir,
+    options = {**asdict(repeats), **asdict(where), "data_dir": data_dir,
              "weights": weights, "out": out, "device": device, "threads": threads, "quick": quick,
              "trust": trust}  # fmt: skip
-    jobs = running.jobs
+    executor = studying.choose(studying.place(options))
     plan = studying.prepare(name, options)
+    if dry_run and isinstance(executor, studying.Slurm):
+        return _scripts(plan, executor, json)
     if not json:
         say_plan(plan)
-    return _estimate(plan, jobs, json) if dry_run else _carry_out(name, plan, jobs, json)
+    return _estimate(plan, where.jobs, json) if dry_run else _carry_out(name, plan, executor, json)
+
+
+def _scripts(plan: studying.Plan, executor: studying.Slurm, json: bool) -> dict[str, Any]:
+    scripts = studying.slurm_scripts(plan, executor)
+    if not json:
+        sys.stdout.write("\n".join(scripts))
+    return {"study": str(plan.folder), "scripts": scripts}
 
 
 def _estimate(plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
@@ -119,9 +155,11 @@ def _estimate(plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
     return cost
 
 
-def _carry_out(name: str, plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
+def _carry_out(
+    name: str, plan: studying.Plan, executor: studying.Executor, json: bool
+) -> dict[str, Any]:
     try:
-        result = studying.carry_out(plan, jobs, Terminal(sys.stderr))
+        result = studying.carry_out(plan, executor, Terminal(sys.stderr))
     except Interrupted as error:
         error.remedy = f"to resume: hundredfold study {name}"
         raise

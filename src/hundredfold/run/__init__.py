@@ -23,13 +23,14 @@ and `reading` checks what they contain by `schema`. Every reader goes through th
 """
 
 from hundredfold.run import digests, plain, reading, removal, surplus
-from hundredfold.run._create import create, default_name, need_free, remove, rename
+from hundredfold.run._create import adopt, create, default_name, need_free, remove, rename
 from hundredfold.run._find import all_runs, open_run
 from hundredfold.run._folder import RUNS, Run
 
 __all__ = [
     "RUNS",
     "Run",
+    "adopt",
     "all_runs",
     "create",
     "default_name",
