@@ -16,7 +16,7 @@ from hundredfold.reports.html import Markup, join, number, paragraph, table, tag
 from hundredfold.reports.run_evidence import RunEvidence
 
 TITLE = "Two classes"
-ORDER = 52
+ORDER = 45
 CLASSES = 2
 
 POINTS = 400  # of a curve, at most
@@ -135,13 +135,13 @@ def _chosen_on(evidence: RunEvidence) -> Roc | None:
 
 def _proposed(curve: Roc) -> list[tuple[str, float]]:
     """Return names and log-odds of thresholds: balanced, sensitive and specific ones."""
-    balanced = int(np.argmax(curve.sensitivity + curve.specificity))
-    sensitive = int(np.argmax(curve.sensitivity >= WANTED))
-    specific = int(np.flatnonzero(curve.specificity >= WANTED)[-1:].sum())
-    found = [("largest sum of both", balanced)]
-    found.append((f"sensitivity {wording.percent(WANTED, 0)}", sensitive))
-    if curve.specificity[specific] >= WANTED:
-        found.append((f"specificity {wording.percent(WANTED, 0)}", specific))
+    enough = curve.specificity >= WANTED  # of the highest thresholds
+    found = [
+        ("largest sum of both", int(np.argmax(curve.sensitivity + curve.specificity))),
+        (f"sensitivity {wording.percent(WANTED, 0)}", int(np.argmax(curve.sensitivity >= WANTED))),
+    ]
+    if enough.any():
+        found.append((f"specificity {wording.percent(WANTED, 0)}", int(enough.sum()) - 1))
     return [(name, float(curve.odds[k : k + 2].mean())) for name, k in found]
 
 
