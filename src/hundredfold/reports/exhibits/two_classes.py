@@ -118,7 +118,7 @@ def _thresholds(evidence: RunEvidence, curve: Roc) -> Markup:
     if chosen_on is not None:
         caption += f". All but the first are chosen on {of_itself} images"
     head = ["Threshold", "Probability", "Sensitivity", "Specificity", "Precision"]
-    return table(head, rows, kind="numbers", caption=caption)
+    return table(head, rows, kind="numbers named", caption=caption)
 
 
 def _chosen_on(evidence: RunEvidence) -> Roc | None:
