@@ -11,8 +11,9 @@ from cyclopts import Parameter, validators
 
 from hundredfold import csv_cells
 from hundredfold.api import Prediction
-from hundredfold.api.runs import is_onnx, load
-from hundredfold.api.runs import predict as predict_with
+from hundredfold.api.calls import is_onnx
+from hundredfold.api.calls import predict as predict_with
+from hundredfold.api.runs import load
 from hundredfold.cli._bounds import Bounds
 from hundredfold.errors import DataError, UsageError
 from hundredfold.wording import plural

@@ -1,8 +1,7 @@
 """A run's folder: read and write each of its files, and lock it for one writer."""
 
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from hundredfold import files, locks, recipe, recipes
+from hundredfold import files, recipe, recipes
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
-from hundredfold.run import commits, evaluation_schema, plain, reading, schema
+from hundredfold.run import _lock, commits, evaluation_schema, plain, reading, schema
 from hundredfold.wording import visible
 
 RUNS, LATEST = Path("runs"), "latest"
-_TRIES, _PAUSE = 5, 0.05  # attempts, seconds; a reader of `info` may hold the lock for a moment
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,10 @@ class Run:
         return reading.table(self.folder, "run.json", schema.Info)
 
     @property
+    @property
     def is_written(self) -> bool:
         """Whether a process holds the lock of the writer."""
-        lock = self.folder / ".lock"
-        return plain.exists(lock) and locks.is_held(plain.need_file(self.folder, ".lock"))
+        return _lock.is_held(self.folder)
 
     @property
     def stated(self) -> tuple[str, dict[str, Any]]:
@@ -213,6 +211,16 @@ class Run:
             for path in self.folder.glob(pattern):
                 path.unlink()
 
+    def delete_split(self, split: str) -> None:
+        """Delete the scores and logits of a split; with validation goes its calibration."""
+        self.replace_scores(split, {})
+        (self.folder / f"{split}.json").unlink(missing_ok=True)
+        if split == "validation":
+            (self.folder / "calibration.json").unlink(missing_ok=True)
+        for ending in ("npy", "csv"):
+            for path in self.folder.glob(f"{split}.*.{ending}"):
+                path.unlink()
+
     def delete_state(self) -> None:
         """Delete the checkpoints, which nothing reads once the run is done.
 
@@ -241,29 +249,8 @@ class Run:
         Raises UsageError, within 0.25 s, where another process writes this run, and where the
         folder cannot be written or locked. Raises DataError where it contains a link.
         """
-        plain.need_own(self.folder)
-        try:
-            file = (self.folder / ".lock").open("a")
-        except OSError as error:
-            raise UsageError(
-                f"cannot write in the run {str(self.folder)!r}", found=error.strerror
-            ) from None
-        with file, ExitStack() as lock:
-            for last in (*[False] * _TRIES, True):
-                try:
-                    lock.enter_context(locks.exclusive(file, wait=False))
-                    break
-                except BlockingIOError:
-                    if last:
-                        raise self._written_elsewhere() from None
-                    time.sleep(_PAUSE)
+        with _lock.writer(self.folder):
             yield
-
-    def _written_elsewhere(self) -> UsageError:
-        return UsageError(
-            f"another process is writing the run {str(self.folder)!r}",
-            remedy="wait for it, or choose another --name",
-        )
 
     @property
     def _classes(self) -> int:

@@ -78,4 +78,4 @@ def _numbers(found: dict[str, Any]) -> Markup:
         for name, scores in found["corruptions"].items()
     ]
     head = ["Corruption", *(f"Strength {k}" for k in range(1, 6))]
-    return table(head, rows, kind="numbers", caption="Accuracy by corruption and strength")
+    return table(head, rows, kind="numbers named", caption="Accuracy by corruption and strength")

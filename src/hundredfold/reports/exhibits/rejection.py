@@ -18,8 +18,8 @@ POINTS = 300  # of the curve, at most
 LEAST = 20  # accepted images of its first point
 NEAR = (
     'Images are left out by "unknown", the generalised entropy of their probabilities, highest '
-    "first. It says plainly only what is far from the training images: images of classes close to "
-    "the run's own are told apart about 80 % of the time, by this and by all published scores."
+    "first. It tells well what is far from the training images. Images of classes close to the "
+    "run's own are told apart about 80 % of the time, by this and by all published scores."
 )
 
 
@@ -105,7 +105,7 @@ def _unlike(evidence: RunEvidence) -> Markup:
         f"{found['n']:,} {found['split']} images; 50 % is chance"
     )
     head = ["Unlike images", "Images", "AUROC", "95 % interval"]
-    return table(head, rows, kind="numbers", caption=caption)
+    return table(head, rows, kind="numbers named", caption=caption)
 
 
 def _tick(value: float) -> str:
