@@ -71,7 +71,8 @@ def test_the_code_of_the_card_runs_with_three_packages(
     for path, expected in zip(jpegs, hf.predict(exported, jpegs), strict=True):
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", _CLEAN, site, code, path],
-            cwd=exported.parent, capture_output=True, text=True, env=os.environ | {"PYTHONUTF8": "1"},
+            cwd=exported.parent, capture_output=True, text=True,
+            env=os.environ | {"PYTHONUTF8": "1"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         label, probability, unknown = done.stdout.split()

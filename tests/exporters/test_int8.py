@@ -30,7 +30,7 @@ def losing(costs: dict[str, float], tried: list[tuple[str, ...]]):
 @pytest.mark.parametrize("bad", [(), ("a",), ("h",), ("c", "f")])
 def test_the_layers_that_cost_most_stay_in_fp32(bad: tuple[str, ...]) -> None:
     tried: list[tuple[str, ...]] = []
-    costs = {layer: 0.0005 for layer in LAYERS} | {layer: 0.02 for layer in bad}
+    costs = dict.fromkeys(LAYERS, 0.0005) | dict.fromkeys(bad, 0.02)
     found = excluded_layers(LAYERS, losing(costs, tried), Bounds())
     assert set(found) == set(bad)
     assert len(tried) <= 1 + 7 * len(bad), "by halves, not one by one"

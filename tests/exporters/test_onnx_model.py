@@ -173,5 +173,5 @@ def test_missing_bounds_are_those_that_differ(exported: Path) -> None:
     assert missing({"reject": "["}, "accuracy=0.9", 0.0) == "--reject-at accuracy=0.9"
     model = onnx_model.open_onnx(exported)
     model.need_bounds("", 0.5)
-    with pytest.raises(UsageError, match="was not exported with --sets 0.9"):
+    with pytest.raises(UsageError, match=r"was not exported with --sets 0\.9"):
         model.need_bounds("", 0.9)
