@@ -36,7 +36,8 @@ __all__ = [
     "Source", "Split", "Transfer", "a_batch", "autocast", "build",
     "captured", "data", "duplicates", "extract", "folded", "keep_freed_memory", "learner",
     "machine", "macs", "models", "onnx_file",
-    "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "session_of", "side", "suspects",
+    "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "session_of", "side",
+    "suspects",
     "t_interval",
     "use_algorithms", "wording", "work",
 ]  # fmt: skip
