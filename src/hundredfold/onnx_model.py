@@ -24,7 +24,10 @@ INPUT, OUTPUTS = "images", ("probabilities", "logits", "unknown")
 _BATCH = 64  # images that are computed together
 _LARGEST = 2**31 - 1  # bytes; a protobuf cannot be larger
 _MOST_SIDE = 4096  # pixels
-_ERRORS_ONLY = 4  # level of ONNX Runtime's log
+_FATAL_ONLY = 4  # level of ONNX Runtime's log
+_KINDS = {"images": ("tensor(uint8)", 4), "probabilities": ("tensor(float)", 2),
+          "logits": ("tensor(float)", 2), "unknown": ("tensor(float)", 1)}  # fmt: skip
+_DAMAGED = (KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError)
 
 
 class Outputs(NamedTuple):
@@ -48,15 +51,15 @@ class OnnxModel:
     """
 
     def __init__(self, session: Any, name: str) -> None:
-        self._session = session
+        self._session, self._name = session, name
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
         _need_own(session, self.metadata, name)
         try:
-            self.classes = _classes(self.metadata["labels"])
+            self.classes = _classes(self.metadata["labels"], _shapes(session)["logits"][1][1])
             self.size = _size(self.metadata["image_size"])
             self.resize = _resize(self.metadata["resize"])
             self.calibration = _calibration(self.metadata)
-        except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
+        except _DAMAGED as error:
             raise DataError(
                 f"the metadata of {name!r} are damaged",
                 found=str(error)[:200],
@@ -66,7 +69,7 @@ class OnnxModel:
     def run(self, images: NDArray[np.uint8]) -> Outputs:
         """Compute images, uint8 (n, height, width, 3) of any one size, n >= 1.
 
-        Raises UsageError for another shape or type.
+        Raises UsageError for another shape or type, and DataError where the file cannot compute.
         """
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or not images.size:
@@ -74,7 +77,13 @@ class OnnxModel:
                 f"images of {images.dtype} {images.shape} cannot be classified",
                 remedy="uint8 pixels of shape (n, height, width, 3)",
             )
-        return Outputs(*self._session.run(list(OUTPUTS), {INPUT: np.ascontiguousarray(images)}))
+        try:
+            found = self._session.run(list(OUTPUTS), {INPUT: np.ascontiguousarray(images)})
+        except Exception as error:  # of ONNX Runtime's own types, which share no other base
+            raise DataError(
+                f"{self._name!r} cannot compute images of {images.shape}", found=_short(error)
+            ) from None
+        return Outputs(*found)
 
     def need_bounds(self, reject_at: str, sets: float) -> None:
         """Raise UsageError unless the file was exported with these bounds; "" and 0 take any."""
@@ -115,15 +124,14 @@ def session_of(content: bytes, name: str, threads: int = 0, *, spins: bool = Tru
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or machine.cores()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of ONNX Runtime's own types, which share no other base
-        reason = " ".join(str(error).split())
         raise DataError(
             f"cannot read {name!r}",
-            found=reason[:200],
+            found=_short(error),
             remedy="an ONNX file written by: hundredfold export RUN --to onnx",
         ) from None
 
@@ -139,10 +147,9 @@ def _read(path: Path) -> bytes:
 
 def _need_own(session: Any, metadata: Mapping[str, str], name: str) -> None:
     """Raise DataError unless a file has the layout of this version."""
-    inputs = [value.name for value in session.get_inputs()]
-    outputs = [value.name for value in session.get_outputs()]
+    kinds = {name: (kind, len(shape)) for name, (kind, shape) in _shapes(session).items()}
     layout = metadata.get("hundredfold")
-    if layout == LAYOUT and inputs == [INPUT] and set(OUTPUTS) <= set(outputs):
+    if layout == LAYOUT and len(session.get_inputs()) == 1 and _KINDS.items() <= kinds.items():
         return
     found = f"layout {layout[:20]}, and this version reads {LAYOUT}" if layout else None
     raise DataError(
@@ -152,10 +159,22 @@ def _need_own(session: Any, metadata: Mapping[str, str], name: str) -> None:
     )
 
 
-def _classes(text: str) -> tuple[str, ...]:
+def _shapes(session: Any) -> dict[str, tuple[str, list[int | str | None]]]:
+    """Return the type and the shape of each input and output by its name."""
+    values = (*session.get_inputs(), *session.get_outputs())
+    return {value.name: (value.type, value.shape) for value in values}
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _classes(text: str, count: int | str | None) -> tuple[str, ...]:
     labels = json.loads(text)
     if not isinstance(labels, list) or not labels or not all(isinstance(k, str) for k in labels):
         raise ValueError("labels is no list of names")
+    if len(labels) != count:
+        raise ValueError(f"{len(labels)} labels for {count} logits")
     return tuple(labels)
 
 
@@ -181,6 +200,16 @@ def _calibration(metadata: Mapping[str, str]) -> Calibration:
     reject, sets = (json.loads(metadata.get(key, "null")) for key in ("reject", "sets"))
     return Calibration(
         temperature,
-        reject=reject and Rejection(str(reject["rule"]), float(reject["threshold"])),
-        sets=sets and LabelSets(float(sets["coverage"]), float(sets["threshold"])),
+        reject=None
+        if reject is None
+        else Rejection(str(reject["rule"]), _fraction(reject["threshold"])),
+        sets=None
+        if sets is None
+        else LabelSets(_fraction(sets["coverage"]), _fraction(sets["threshold"])),
     )
+
+
+def _fraction(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"a bound is {str(value)[:20]}")
+    return float(value)

@@ -52,7 +52,6 @@ class Run:
         return reading.table(self.folder, "run.json", schema.Info)
 
     @property
-    @property
     def is_written(self) -> bool:
         """Whether a process holds the lock of the writer."""
         return _lock.is_held(self.folder)

@@ -12,7 +12,7 @@ from hundredfold.errors import DataError
 from hundredfold.exporters.html import page
 
 _PAGE = files("hundredfold.exporters").joinpath("_page")
-_TOOL = Path(__file__).resolve().parents[2] / "tools" / "onnxruntime_web.py"
+_TOOL = Path(__file__).resolve().parents[3] / "tools" / "onnxruntime_web.py"
 
 
 def test_each_file_has_the_digest_that_it_had_in_the_package_of_npm() -> None:
