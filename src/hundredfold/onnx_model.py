@@ -55,7 +55,7 @@ class OnnxModel:
             self.classes = _classes(self.metadata["labels"])
             self.size = _size(self.metadata["image_size"])
             self.resize = _resize(self.metadata["resize"])
-            self.calibration = _calibration(self.metadata)
+            self.calibration = calibration_of(self.metadata)
         except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
             raise DataError(
                 f"the metadata of {name!r} are damaged",
@@ -174,7 +174,11 @@ def _resize(text: str) -> Resize:
     raise ValueError(f"resize is {text[:20]!r}")
 
 
-def _calibration(metadata: Mapping[str, str]) -> Calibration:
+def calibration_of(metadata: Mapping[str, str]) -> Calibration:
+    """Return the temperature and the bounds in a file's metadata.
+
+    Raises KeyError, TypeError or ValueError where they are damaged or absent.
+    """
     temperature = float(metadata["temperature"])
     if not 0 < temperature < float("inf"):
         raise ValueError(f"temperature is {temperature}")
