@@ -7,23 +7,26 @@ in it can name another file.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import machine
 from hundredfold.calibration import Calibration, LabelSets, Rejection
-from hundredfold.data import Pixels, Resize
 from hundredfold.errors import DataError, MissingError, UsageError, pip_install
 from hundredfold.onnx_metadata import missing_bounds
 from hundredfold.size import Size
+
+if TYPE_CHECKING:  # a server's worker decodes nothing
+    from hundredfold.data import Pixels, Resize
 
 LAYOUT = "1"  # version of the inputs, outputs and metadata
 INPUT, OUTPUTS = "images", ("probabilities", "logits", "unknown")
 _BATCH = 64  # images that are computed together
 _LARGEST = 2**31 - 1  # bytes; a protobuf cannot be larger
 _MOST_SIDE = 4096  # pixels
+_POLICIES: "tuple[Resize, ...]" = ("crop", "pad", "stretch")
 _ERRORS_ONLY = 4  # level of ONNX Runtime's log
 
 
@@ -84,7 +87,7 @@ class OnnxModel:
                 remedy=f"hundredfold export RUN --to onnx {missing}",
             )
 
-    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def logits(self, pixels: "Pixels", indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return logits (len(indices), classes) of images (n, height, width, 3)."""
         blocks = [indices[first : first + _BATCH] for first in range(0, len(indices), _BATCH)]
         parts = [self.run(np.asarray(pixels[block])).logits for block in blocks]
@@ -166,11 +169,10 @@ def _size(text: str) -> Size:
     return size
 
 
-def _resize(text: str) -> Resize:
-    for policy in get_args(Resize):
+def _resize(text: str) -> "Resize":
+    for policy in _POLICIES:
         if text == policy:
-            known: Resize = policy
-            return known
+            return policy
     raise ValueError(f"resize is {text[:20]!r}")
 
 
