@@ -71,7 +71,7 @@ def build(folder: Path) -> Path:
 
 
 def _clean() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
 
 
 def size(venv: Path) -> int:
