@@ -6,6 +6,7 @@ in it can name another file.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,7 @@ _BATCH = 64  # images that are computed together
 _LARGEST = 2**31 - 1  # bytes; a protobuf cannot be larger
 _MOST_SIDE = 4096  # pixels
 _POLICIES: "tuple[Resize, ...]" = ("crop", "pad", "stretch")
+_ROUNDING = 1e-6  # relative: numbers that are fitted anew may differ by it
 _ERRORS_ONLY = 4  # level of ONNX Runtime's log
 
 
@@ -185,8 +187,30 @@ def calibration_of(metadata: Mapping[str, str]) -> Calibration:
     if not 0 < temperature < float("inf"):
         raise ValueError(f"temperature is {temperature}")
     reject, sets = (json.loads(metadata.get(key, "null")) for key in ("reject", "sets"))
-    return Calibration(
-        temperature,
-        reject=reject and Rejection(str(reject["rule"]), float(reject["threshold"])),
-        sets=sets and LabelSets(float(sets["coverage"]), float(sets["threshold"])),
+    found = Calibration(temperature)
+    if reject is not None:
+        found = replace(found, reject=Rejection(str(reject["rule"]), float(reject["threshold"])))
+    if sets is not None:
+        found = replace(found, sets=LabelSets(float(sets["coverage"]), float(sets["threshold"])))
+    return found
+
+
+def is_calibrated_as(metadata: Mapping[str, str], wanted: Calibration) -> bool:
+    """Return whether a file of this layout has a temperature and bounds, up to rounding."""
+    try:
+        found = calibration_of(metadata)
+    except (KeyError, TypeError, ValueError):
+        return False
+    (asked, numbers), (other_asked, others) = _parts(found), _parts(wanted)
+    return (
+        metadata.get("hundredfold") == LAYOUT
+        and asked == other_asked
+        and np.allclose(numbers, others, rtol=_ROUNDING, atol=0)
     )
+
+
+def _parts(how: Calibration) -> tuple[tuple[object, ...], list[float]]:
+    """Return what bounds were asked for, and the numbers that were fitted for it."""
+    asked = (how.reject and how.reject.rule, how.sets and how.sets.coverage)
+    fitted = [bound.threshold for bound in (how.reject, how.sets) if bound is not None]
+    return asked, [how.temperature, *fitted]

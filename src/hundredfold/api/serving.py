@@ -1,14 +1,13 @@
 """Serve a run, or a file that was exported from one, over HTTP."""
 
 import json
-import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hundredfold import machine, onnx_metadata
 from hundredfold.errors import (
@@ -23,14 +22,10 @@ from hundredfold.paths import expanded
 from hundredfold.server import lifetime
 from hundredfold.server.settings import Settings
 
-if TYPE_CHECKING:
-    from hundredfold.calibration import Calibration
-
 __all__ = ["Settings", "serve"]
 
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, MissingError, CheckError)}
 _EXPORTED = ("export", "model.onnx")  # in a run's folder
-_ROUNDING = 1e-6  # relative: numbers that are fitted anew may differ by it
 
 
 def serve(
@@ -116,6 +111,7 @@ class _OfRun:
         Raises UsageError for bounds that the run cannot have.
         """
         from hundredfold import calibration
+        from hundredfold.onnx_model import is_calibrated_as
         from hundredfold.run import Run
 
         run = Run(self._folder)
@@ -124,34 +120,9 @@ class _OfRun:
         weights = run.weights_to_use()[0]
         return (
             metadata.get("kind") == "onnx"
-            and _is_calibrated_as(metadata, wanted)
+            and is_calibrated_as(metadata, wanted)
             and metadata.get("weights_sha256") == sha256(weights.read_bytes()).hexdigest()
         )
-
-
-def _is_calibrated_as(metadata: Mapping[str, str], wanted: "Calibration") -> bool:
-    """Return whether a file's metadata have a temperature and bounds, up to rounding."""
-    from hundredfold.onnx_model import LAYOUT, calibration_of
-
-    try:
-        found = calibration_of(metadata)
-    except (KeyError, TypeError, ValueError):
-        return False
-    rules, numbers = zip(*map(_parts, (found, wanted)), strict=True)
-    return (
-        metadata.get("hundredfold") == LAYOUT
-        and rules[0] == rules[1]
-        and all(
-            math.isclose(one, other, rel_tol=_ROUNDING) for one, other in zip(*numbers, strict=True)
-        )
-    )
-
-
-def _parts(how: "Calibration") -> tuple[tuple[object, ...], list[float]]:
-    """Return what bounds were asked for, and the numbers that were fitted for it."""
-    asked = (how.reject and how.reject.rule, how.sets and how.sets.coverage)
-    fitted = [bound.threshold for bound in (how.reject, how.sets) if bound is not None]
-    return asked, [how.temperature, *fitted]
 
 
 def _export(folder: Path, options: list[str]) -> None:

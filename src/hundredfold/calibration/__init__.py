@@ -10,45 +10,15 @@ its name is first used: a server has no use for it.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-from hundredfold.calibration._calibration import (
-    GAMMA,
-    MOST,
-    Calibration,
-    LabelSets,
-    Rejection,
-    unknown,
-)
-
-if TYPE_CHECKING:
-    from hundredfold.calibration._effect import effect
-    from hundredfold.calibration._sets import label_sets
-    from hundredfold.calibration._stored import fit, need_rules, of, refresh, store
-    from hundredfold.calibration._temperature import scaled
-    from hundredfold.calibration._unknown import Selective, rejection, selective
-
-__all__ = [
-    "GAMMA",
-    "MOST",
-    "Calibration",
-    "LabelSets",
-    "Rejection",
-    "Selective",
-    "effect",
-    "fit",
-    "label_sets",
-    "need_rules",
-    "of",
-    "refresh",
-    "rejection",
-    "scaled",
-    "selective",
-    "store",
-    "unknown",
-]
+from typing import Any
 
 _MODULES = {
+    "GAMMA": "_calibration",
+    "MOST": "_calibration",
+    "Calibration": "_calibration",
+    "LabelSets": "_calibration",
+    "Rejection": "_calibration",
+    "unknown": "_calibration",
     "Selective": "_unknown",
     "effect": "_effect",
     "fit": "_stored",
@@ -61,6 +31,7 @@ _MODULES = {
     "selective": "_unknown",
     "store": "_stored",
 }
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
