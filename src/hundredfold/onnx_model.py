@@ -6,18 +6,21 @@ in it can name another file.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import machine
 from hundredfold.calibration import Calibration, LabelSets, Rejection
-from hundredfold.data import Pixels, Resize
 from hundredfold.errors import DataError, MissingError, UsageError, pip_install
 from hundredfold.onnx_metadata import missing_bounds
 from hundredfold.size import Size
+
+if TYPE_CHECKING:  # a server's worker decodes nothing
+    from hundredfold.data import Pixels, Resize
 
 LAYOUT = "1"  # version of the inputs, outputs and metadata
 INPUT, OUTPUTS = "images", ("probabilities", "logits", "unknown")
@@ -28,6 +31,8 @@ _FATAL_ONLY = 4  # level of ONNX Runtime's log
 _KINDS = {"images": ("tensor(uint8)", 4), "probabilities": ("tensor(float)", 2),
           "logits": ("tensor(float)", 2), "unknown": ("tensor(float)", 1)}  # fmt: skip
 _DAMAGED = (KeyError, TypeError, ValueError, OverflowError, RecursionError, UsageError)
+_POLICIES: "tuple[Resize, ...]" = ("crop", "pad", "stretch")
+_ROUNDING = 1e-6  # relative: numbers that are fitted anew may differ by it
 
 
 class Outputs(NamedTuple):
@@ -58,7 +63,7 @@ class OnnxModel:
             self.classes = _classes(self.metadata["labels"], _shapes(session)["logits"][1][1])
             self.size = _size(self.metadata["image_size"])
             self.resize = _resize(self.metadata["resize"])
-            self.calibration = _calibration(self.metadata)
+            self.calibration = calibration_of(self.metadata)
         except _DAMAGED as error:
             raise DataError(
                 f"the metadata of {name!r} are damaged",
@@ -93,7 +98,7 @@ class OnnxModel:
                 remedy=f"hundredfold export RUN --to onnx {missing}",
             )
 
-    def logits(self, pixels: Pixels, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def logits(self, pixels: "Pixels", indices: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return logits (len(indices), classes) of images (n, height, width, 3)."""
         blocks = [indices[first : first + _BATCH] for first in range(0, len(indices), _BATCH)]
         parts = [self.run(np.asarray(pixels[block])).logits for block in blocks]
@@ -185,31 +190,56 @@ def _size(text: str) -> Size:
     return size
 
 
-def _resize(text: str) -> Resize:
-    for policy in get_args(Resize):
+def _resize(text: str) -> "Resize":
+    for policy in _POLICIES:
         if text == policy:
-            known: Resize = policy
-            return known
+            return policy
     raise ValueError(f"resize is {text[:20]!r}")
 
 
-def _calibration(metadata: Mapping[str, str]) -> Calibration:
+def calibration_of(metadata: Mapping[str, str]) -> Calibration:
+    """Return the temperature and the bounds in a file's metadata.
+
+    Raises KeyError, TypeError or ValueError where they are damaged or absent.
+    """
     temperature = float(metadata["temperature"])
     if not 0 < temperature < float("inf"):
         raise ValueError(f"temperature is {temperature}")
     reject, sets = (json.loads(metadata.get(key, "null")) for key in ("reject", "sets"))
-    return Calibration(
-        temperature,
-        reject=None
-        if reject is None
-        else Rejection(str(reject["rule"]), _fraction(reject["threshold"])),
-        sets=None
-        if sets is None
-        else LabelSets(_fraction(sets["coverage"]), _fraction(sets["threshold"])),
-    )
+    found = Calibration(temperature)
+    if reject is not None:
+        found = replace(
+            found, reject=Rejection(str(reject["rule"]), _fraction(reject["threshold"]))
+        )
+    if sets is not None:
+        found = replace(
+            found, sets=LabelSets(_fraction(sets["coverage"]), _fraction(sets["threshold"]))
+        )
+    return found
 
 
 def _fraction(value: object) -> float:
     if not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(f"a bound is {str(value)[:20]}")
     return float(value)
+
+
+def is_calibrated_as(metadata: Mapping[str, str], wanted: Calibration) -> bool:
+    """Return whether a file of this layout has a temperature and bounds, up to rounding."""
+    try:
+        found = calibration_of(metadata)
+    except _DAMAGED:
+        return False
+    (asked, numbers), (other_asked, others) = _parts(found), _parts(wanted)
+    return (
+        metadata.get("hundredfold") == LAYOUT
+        and asked == other_asked
+        and np.allclose(numbers, others, rtol=_ROUNDING, atol=0)
+    )
+
+
+def _parts(how: Calibration) -> tuple[tuple[object, ...], list[float]]:
+    """Return what bounds were asked for, and the numbers that were fitted for it."""
+    asked = (how.reject and how.reject.rule, how.sets and how.sets.coverage)
+    fitted = [bound.threshold for bound in (how.reject, how.sets) if bound is not None]
+    return asked, [how.temperature, *fitted]
