@@ -2,8 +2,10 @@
 
     python benchmarks/serve.py FILE [--tests rate,start,malformed,slow,kills] [--minutes 10]
 
+It needs FastAPI. The rate is measured of a third server too: Starlette before the same processes.
+
 FILE is an exported ONNX file. Images are JPEGs of its size, over keep-alive connections on
-loopback, from a client on the same machine. The two servers are interleaved, round by round.
+loopback, from a client on the same machine. The servers are interleaved, round by round.
 
 rate       requests a second, closed loop; then p50 and p99 at half of that, at a fixed rate
 start      from starting the command to the first answer
@@ -25,23 +27,27 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 import uvloop
+from _common import ratio, write_record
 from _load import Load, closed_loop, label, open_loop, request
 from PIL import Image
 
+from hundredfold import machine
 from hundredfold.onnx_metadata import metadata_of
 
 _HERE = Path(__file__).parent
-_PLAIN, _OURS = "plain script", "hundredfold serve"
+_PLAIN, _OURS = "plain FastAPI script", "`hundredfold serve`"
+_STARLETTE = "Starlette before the same processes"
 _IMAGES = 64
 _CONNECTIONS = 32
+_WARM = 10  # seconds of load before memory is looked at
 
 
 def images(size: int) -> list[bytes]:
@@ -65,6 +71,8 @@ def command(kind: str, file: Path, port: int, options: argparse.Namespace) -> li
     if kind == _PLAIN:
         script = str(_HERE / "_plain_server.py")
         return [sys.executable, script, str(file), str(port), str(options.plain_processes)]
+    if kind == _STARLETTE:
+        return [sys.executable, str(_HERE / "_starlette_server.py"), str(file), str(port)]
     given = [*options.options.split()] if options.options else []
     return [sys.executable, "-m", "hundredfold", "serve", str(file), f"--port={port}", *given]
 
@@ -119,52 +127,56 @@ def memory(process: psutil.Process) -> int:
     return sum(one.memory_full_info().uss for one in [process, *process.children(recursive=True)])
 
 
-def rate(file: Path, bodies: list[bytes], options: argparse.Namespace) -> dict[str, Any]:
-    requests = [request(body) for body in bodies]
-    rates: dict[str, list[float]] = {_PLAIN: [], _OURS: []}
-    half: dict[str, list[tuple[float, float]]] = {_PLAIN: [], _OURS: []}
-    mistakes, labels = Counter[str](), {}
-    with (
-        server(_PLAIN, file, options, bodies[0]) as plain,
-        server(_OURS, file, options, bodies[0]) as ours,
-    ):
-        ports = {_PLAIN: plain[0], _OURS: ours[0]}
-        for kind, port in ports.items():
-            labels[kind] = expected(port, requests)
+def rate(file: Path, bodies: list[bytes], options: argparse.Namespace) -> list[dict[str, Any]]:
+    requests, kinds = [request(body) for body in bodies], (_PLAIN, _OURS, _STARLETTE)
+    rates: dict[str, list[float]] = {kind: [] for kind in kinds}
+    half: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+    mistakes, ports = Counter[str](), {}
+    with ExitStack() as servers:
+        for kind in kinds:
+            ports[kind] = servers.enter_context(server(kind, file, options, bodies[0]))[0]
+        labels = {kind: expected(port, requests) for kind, port in ports.items()}
+        assert all(found == labels[_OURS] for found in labels.values()), "other classes"
+        for port in ports.values():
             uvloop.run(closed_loop(port, requests, _CONNECTIONS, seconds=1))
-        assert labels[_PLAIN] == labels[_OURS], "the two servers name other classes"
         for number in range(options.rounds):
-            for kind in list(ports)[:: 1 if number % 2 else -1]:
+            for kind in kinds[:: 1 if number % 2 else -1]:
                 port = ports[kind]
                 load, seconds = uvloop.run(
                     closed_loop(port, requests, _CONNECTIONS, seconds=options.seconds)
                 )
-                mistakes[kind] += wrong(load, labels[kind]) + len(load.lost)
                 rates[kind].append(load.rate(seconds))
                 at_half = uvloop.run(
                     open_loop(port, requests, _CONNECTIONS, rates[kind][-1] / 2, options.seconds)
                 )
-                mistakes[kind] += wrong(at_half, labels[kind]) + len(at_half.lost)
                 half[kind].append((at_half.quantile(0.5), at_half.quantile(0.99)))
-    ratios = [a / b for a, b in zip(rates[_OURS], rates[_PLAIN], strict=True)]
-    return {
-        kind: {
-            "requests a second": round(statistics.median(rates[kind]), 1),
-            "p50 ms at half": round(1000 * statistics.median(p[0] for p in half[kind]), 2),
-            "p99 ms at half": round(1000 * statistics.median(p[1] for p in half[kind]), 2),
+                for one in (load, at_half):
+                    mistakes[kind] += wrong(one, labels[kind]) + len(one.lost)
+    return [
+        {
+            "server": kind,
+            "requests_per_second": statistics.median(rates[kind]),
+            "p50_ms": 1000 * statistics.median(p[0] for p in half[kind]),
+            "p99_ms": 1000 * statistics.median(p[1] for p in half[kind]),
             "mistakes": mistakes[kind],
+            "to_plain": ratio(rates[kind], rates[_PLAIN]),
+            "to_starlette": ratio(rates[kind], rates[_STARLETTE]),
+            "n": options.rounds,
         }
-        for kind in ports
-    } | {"ratio": [round(f(ratios), 2) for f in (statistics.median, min, max)]}
+        for kind in kinds
+    ]
 
 
-def start(file: Path, bodies: list[bytes], options: argparse.Namespace) -> dict[str, Any]:
+def start(file: Path, bodies: list[bytes], options: argparse.Namespace) -> list[dict[str, Any]]:
     found: dict[str, list[float]] = {_PLAIN: [], _OURS: []}
     for _ in range(options.rounds):
         for kind, times in found.items():
             with server(kind, file, options, bodies[0]) as (_, _, seconds):
                 times.append(seconds)
-    return {kind: round(statistics.median(times), 3) for kind, times in found.items()}
+    return [
+        {"server": kind, "seconds": statistics.median(times), "n": options.rounds}
+        for kind, times in found.items()
+    ]
 
 
 def broken(body: bytes, draw: random.Random) -> bytes:
@@ -190,7 +202,7 @@ def broken(body: bytes, draw: random.Random) -> bytes:
     )()
 
 
-def malformed(file: Path, bodies: list[bytes], options: argparse.Namespace) -> dict[str, Any]:
+def malformed(file: Path, bodies: list[bytes], options: argparse.Namespace) -> list[dict[str, Any]]:
     draw, good = random.Random(0), [request(body) for body in bodies]
     kinds = [draw.random() < 0.2 for _ in range(10_000)]
     mixed = [
@@ -210,11 +222,13 @@ def malformed(file: Path, bodies: list[bytes], options: argparse.Namespace) -> d
             else:
                 mistakes += label(result.body) != labels[result.number % len(labels)]
         traces = sum(b"Traceback" in result.body for result in load.results)
-    return {
-        "requests": len(mixed), "answers": len(load.results), "lost": len(load.lost),
-        "statuses": dict(statuses), "wrong answers": mistakes, "stack traces": traces,
-        "memory growth %": round(100 * (after / before - 1), 2),
-    }  # fmt: skip
+    return [
+        {
+            "requests": len(mixed), "lost": len(mixed) - len(load.results),
+            "mistakes": mistakes, "stack_traces": traces, "memory_growth": after / before - 1,
+            "statuses": {str(status): statuses[status] for status in sorted(statuses)},
+        }
+    ]  # fmt: skip
 
 
 async def _drip(port: int, data: bytes, over: asyncio.Event) -> None:
@@ -238,7 +252,7 @@ async def _drip(port: int, data: bytes, over: asyncio.Event) -> None:
             await asyncio.sleep(0.5)
 
 
-def slow(file: Path, bodies: list[bytes], options: argparse.Namespace) -> dict[str, Any]:
+def slow(file: Path, bodies: list[bytes], options: argparse.Namespace) -> list[dict[str, Any]]:
     requests = [request(body) for body in bodies]
 
     async def both(port: int) -> Load:
@@ -257,15 +271,15 @@ def slow(file: Path, bodies: list[bytes], options: argparse.Namespace) -> dict[s
     with server(_OURS, file, options, bodies[0]) as (port, _, _):
         labels = expected(port, requests)
         load = uvloop.run(both(port))
-        return {
-            "answers": len(load.results), "lost": len(load.lost),
-            "mistakes": wrong(load, labels),
-            "p50 ms": round(1000 * load.quantile(0.5), 2),
-            "p99 ms": round(1000 * load.quantile(0.99), 2),
-        }  # fmt: skip
+        return [
+            {
+                "requests": len(load.results) + len(load.lost), "lost": len(load.lost),
+                "mistakes": wrong(load, labels), "p99_ms": 1000 * load.quantile(0.99),
+            }
+        ]  # fmt: skip
 
 
-def kills(file: Path, bodies: list[bytes], options: argparse.Namespace) -> dict[str, Any]:
+def kills(file: Path, bodies: list[bytes], options: argparse.Namespace) -> list[dict[str, Any]]:
     requests, every = [request(body) for body in bodies], options.every
     draw, killed = random.Random(0), 0
 
@@ -287,19 +301,29 @@ def kills(file: Path, bodies: list[bytes], options: argparse.Namespace) -> dict[
 
     with server(_OURS, file, options, bodies[0]) as (port, process, _):
         labels = expected(port, requests)
-        before = memory(process)
+        uvloop.run(closed_loop(port, requests, _CONNECTIONS, seconds=_WARM))
+        before = process.memory_full_info().uss, process.num_fds()  # of the one that stays
         load, seconds = uvloop.run(both(port, process))
-        return {
-            "seconds": round(seconds, 1), "kills": killed, "answers": len(load.results),
-            "lost": len(load.lost), "mistakes": wrong(load, labels),
-            "requests a second": round(load.rate(seconds), 1),
-            "p99 ms": round(1000 * load.quantile(0.99), 2),
-            "slowest ms": round(1000 * load.quantile(1), 2),
-            "memory growth %": round(100 * (memory(process) / before - 1), 2),
-        }  # fmt: skip
+        return [
+            {
+                "seconds": seconds, "kills": killed,
+                "requests": len(load.results) + len(load.lost), "lost": len(load.lost),
+                "mistakes": wrong(load, labels), "requests_per_second": load.rate(seconds),
+                "p99_ms": 1000 * load.quantile(0.99), "slowest_ms": 1000 * load.quantile(1),
+                "memory_growth": process.memory_full_info().uss / before[0] - 1,
+                "more_open_files": process.num_fds() - before[1],
+            }
+        ]  # fmt: skip
 
 
-_TESTS = {"rate": rate, "start": start, "malformed": malformed, "slow": slow, "kills": kills}
+_Test = Callable[[Path, list[bytes], argparse.Namespace], list[dict[str, Any]]]
+_TESTS: dict[str, _Test] = {
+    "rate": rate,
+    "start": start,
+    "malformed": malformed,
+    "slow": slow,
+    "kills": kills,
+}
 
 
 def main() -> None:
@@ -316,12 +340,19 @@ def main() -> None:
     parser.add_argument("--plain-processes", type=int, default=1)
     parser.add_argument("--options", default="", help="more options of hundredfold serve")
     parser.add_argument("--log", default=os.devnull, help="a file for what the servers print")
+    parser.add_argument("--record", type=Path, help="write benchmarks/results/NAME.json as well")
     options = parser.parse_args()
-    size = int(metadata_of(options.file)["image_size"])
+    metadata = metadata_of(options.file)
+    rows: list[dict[str, Any]] = []
     for name in options.tests.split(","):
-        found = _TESTS[name](options.file, images(size), options)
-        sys.stdout.write(json.dumps({"test": name, **found}) + "\n")
+        found = _TESTS[name](options.file, images(int(metadata["image_size"])), options)
+        rows += [{"test": name, **row} for row in found]
+        for row in found:
+            sys.stdout.write(json.dumps({"test": name, **row}) + "\n")
         sys.stdout.flush()
+    if options.record:
+        facts = {"precision": "fp32", "threads": machine.cores(), "n": options.rounds}
+        write_record(options.record, {**facts, "model": metadata["model"], "rows": rows})
 
 
 if __name__ == "__main__":

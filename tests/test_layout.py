@@ -21,8 +21,9 @@ _TEXTS = {name: path.read_text(encoding="utf-8") for name, path in _FILES.items(
 _LONG_FILES: set[str] = set()
 _LONG_FUNCTIONS: set[str] = set()
 _LONG_SIGNATURES: set[str] = set()
-# torch takes a second: the door names its types and loads it when something is computed
-_TYPE_CHECKING = {"api/networks.py", "api/runs.py", "api/training.py"}
+# torch takes a second: the door names its types and loads it when something is computed.
+# A server starts within one: its worker names the types of images and decodes none.
+_TYPE_CHECKING = {"api/networks.py", "api/runs.py", "api/training.py", "onnx_model.py"}
 
 _MOST_LINES = 300
 _MEDIAN_LINES = 100

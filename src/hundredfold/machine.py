@@ -23,6 +23,7 @@ _SETS = {
 }
 
 PARENT = "HUNDREDFOLD_PARENT"  # id of the parent process, with which a child command ends
+CHOICES = "HUNDREDFOLD_CHOICES"  # file with the precision and algorithms that a study has chosen
 
 _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")  # variables that limit threads
 _TASKS = Path("/proc/self/task")  # has a folder for each thread of this process, on Linux
@@ -110,6 +111,11 @@ def instruction_sets() -> list[str]:
     """Return the processor's vector and matrix instruction sets that speed up training."""
     flags = set((_field("flags") or _field("Features")).split())
     return [name for flag, name in _SETS.items() if flag in flags]
+
+
+def chip() -> list[str]:
+    """Return the processor's name and its instruction sets, on which fast algorithms depend."""
+    return [processor(), *instruction_sets()]
 
 
 def peak_memory() -> int:

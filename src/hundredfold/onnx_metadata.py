@@ -30,9 +30,18 @@ def missing_bounds(metadata: Mapping[str, str], reject_at: str, sets: float) -> 
         coverage = json.loads(metadata.get("sets", "{}")).get("coverage")
     except (ValueError, AttributeError):
         rule = coverage = None
-    missing = [f"--reject-at {reject_at}"] if reject_at and rule != reject_at else []
+    missing = [f"--reject-at {reject_at}"] if reject_at and _rule(rule) != _rule(reject_at) else []
     missing += [f"--sets {sets:g}"] if sets and coverage != sets else []
     return " ".join(missing)
+
+
+def _rule(text: object) -> tuple[str, float | str]:
+    """Return kind and number of a rule: "coverage=.9" is "coverage=0.9"."""
+    kind, _, value = str(text).partition("=")
+    try:
+        return kind, float(value)
+    except ValueError:
+        return kind, value
 
 
 def _pairs(file: BinaryIO) -> dict[str, str]:

@@ -174,7 +174,7 @@ def test_a_server_that_cannot_start_says_why(network: Path, tmp_path: Path) -> N
         port = str(taken.getsockname()[1])
         cases = [
             (["b.onnx"], 2, "there is no file"),
-            (["a.onnx", "--port=0"], 3, "cannot open"),
+            (["a.onnx", "--port=0"], 3, "cannot read"),
             ([str(network), f"--port={port}"], 2, "cannot listen"),
             ([str(network), "--host=192.0.2.1", "--port=0"], 2, "cannot listen"),
             ([str(network), "--port=70000"], 2, "--port"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hundredfold import data, displays, recipe, recipes, run, spec
+from hundredfold import data, displays, recipe, recipes, run, spec, trackers
 from hundredfold.api import images
 from hundredfold.api.options import (
     COMMAND_DEFAULTS,
@@ -26,7 +26,7 @@ from hundredfold.weights.locate import backbone_of, network_of_run, spelled_out
 
 _SIZE = "data.size"
 _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "threads", "out",
-                "name", "progress", "trust"}  # fmt: skip
+                "name", "progress", "trust", "log"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
     out = Path(home(keywords.get("out", run.RUNS)))
     options = {**COMMAND_DEFAULTS, **keywords, "out": out}
     display = displays.choose(options.get("progress", "auto"))
+    trackers.choose(options["log"])  # refuse a missing one before anything is opened
     keywords = _merge_pretrained(keywords, out)
     if options["resume"]:
         return _to_resume(name, keywords, options, display)
@@ -194,3 +195,15 @@ def _need_agreement(recipe: Recipe, options: Mapping[str, Any], epochs: bool) ->
         raise UsageError(
             "--budget does not count the time of --compile", remedy="one of them alone"
         )
+
+
+def call_text(function: str, recipe: str, options: Mapping[str, Any]) -> str:
+    """Return a call as text for run.json: hf.train('simple-cnn', epochs=5)."""
+    arguments = [repr(recipe)] if recipe else []
+    arguments += [f"{key}={_short(value)}" for key, value in options.items() if key != "progress"]
+    return f"hf.{function}({', '.join(arguments)})"
+
+
+def _short(value: Any) -> str:
+    plain = isinstance(value, str | int | float | bool | os.PathLike | None)
+    return repr(os.fspath(value) if isinstance(value, os.PathLike) else value) if plain else "..."

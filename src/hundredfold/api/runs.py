@@ -11,9 +11,11 @@ from hundredfold import calibration, prediction, reports, wording
 from hundredfold import run as folders
 from hundredfold.api import exporting, images
 from hundredfold.api.answers import Predictions
+from hundredfold.api.explaining import explainer
 from hundredfold.api.options import Data, File, home, metric_parts, trusted
 from hundredfold.api.pictures import Picture, listed
 from hundredfold.recipe import Recipe
+from hundredfold.studies.two_runs import TwoRuns, two_runs
 
 if TYPE_CHECKING:  # importing torch takes a second, so it is imported with the first network
     from torch import nn
@@ -201,7 +203,23 @@ class Run:
 
         data, data_dir: source of the images of the worst mistakes, if not that of training.
         """
-        return reports.write_run(self._files, images.source_of(self._files, data, data_dir))
+        source = images.source_of(self._files, data, data_dir)
+        return reports.write_run(self._files, source, explainer(lambda: self._open("cpu", 0)))
+
+    def compare(self, other: Run | File, *, out: File = folders.RUNS) -> TwoRuns:
+        """Compare this run with another: recipes, scores, and a paired test on the same images.
+
+        other: a run, or the name or folder of one; out: the folder of runs, for names. Printing
+        the result gives its verdict. Raises UsageError for a run and itself.
+        """
+        return two_runs(self._files, opened(other, out)._files)
+
+    def remove(self) -> None:
+        """Delete the run's folder, and `latest` if it pointed there.
+
+        Raises UsageError where a process writes the run, and for a folder that is not a run.
+        """
+        folders.removal.delete(self._files)
 
     def model(self, *, device: str = "auto") -> nn.Module:
         """Return the network with its best weights, in evaluation mode.

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,20 +35,23 @@ def serve(
     reject_at: str = "",
     sets: float = 0.0,
     out: Path = Path("runs"),
+    trust: Sequence[Path] = (),
     say: Callable[[str], object] = lambda _url: None,
 ) -> dict[str, Any]:
     """Serve a run or an .onnx file until SIGTERM or SIGINT; return what was done.
 
-    A run is exported first, in a child process, where its file is missing or stale.
+    A run is exported first, in a child process, where its file is missing, or has other weights,
+    another temperature or other bounds than the run has now.
     reject_at, sets: as in `export`, a rule such as "accuracy=0.95" and a coverage such as 0.9; a
-    file has to have been exported with the same. say: called with the URL once images are taken.
+    file has to have been exported with the same. trust: files of the user that the run names, and
+    that may run in an export. say: called with the URL once images are taken.
 
     Raises UsageError for a run or file that is not there, or without these bounds.
     """
     source = (
         _File(run_or_file, reject_at, sets)
         if _is_file(run_or_file)
-        else _OfRun(run_or_file, reject_at, sets, out)
+        else _OfRun(run_or_file, reject_at, sets, out, trust)
     )
     source.renew()
     return lifetime.run(source.path, settings, refresh=source.renew, say=say)
@@ -83,34 +86,54 @@ class _File:
 class _OfRun:
     """The file that a run is exported to."""
 
-    def __init__(self, text: str, reject_at: str, sets: float, out: Path) -> None:
+    def __init__(
+        self, text: str, reject_at: str, sets: float, out: Path, trust: Sequence[Path]
+    ) -> None:
         from hundredfold.run import open_run  # NumPy and Pydantic, which a file alone needs not
 
-        self._run = open_run(text, out)
+        self._folder = open_run(text, out).folder.absolute()
         self._reject_at, self._sets = reject_at, sets
-        self.path = self._run.folder.absolute().joinpath(*_EXPORTED)
+        self._trust = [str(expanded(str(path)).absolute()) for path in trust]
+        self.path = self._folder.joinpath(*_EXPORTED)
 
     def renew(self) -> None:
-        """Export the run where its file is missing, of other weights, or without the bounds."""
-        metadata = onnx_metadata.metadata_of(self.path)
-        weights = self._run.weights_to_use()[0]
-        current = metadata.get("weights_sha256") == sha256(weights.read_bytes()).hexdigest()
-        if current and not onnx_metadata.missing_bounds(metadata, self._reject_at, self._sets):
+        """Export the run where its file is missing, or is not what `predict` would answer now."""
+        if self._is_current():
             return
-        bounds = [f"--reject-at={self._reject_at}"] if self._reject_at else []
-        bounds += [f"--sets={self._sets}"] if self._sets else []
-        _export(self._run.folder, bounds)
+        options = [f"--trust={path}" for path in self._trust]
+        options += [f"--reject-at={self._reject_at}"] if self._reject_at else []
+        options += [f"--sets={self._sets}"] if self._sets else []
+        _export(self._folder, options)
+
+    def _is_current(self) -> bool:
+        """Return whether the file has the run's weights, temperature and bounds.
+
+        Raises UsageError for bounds that the run cannot have.
+        """
+        from hundredfold import calibration
+        from hundredfold.onnx_model import is_calibrated_as
+        from hundredfold.run import Run
+
+        run = Run(self._folder)
+        wanted = calibration.fit(run, self._reject_at, self._sets)
+        metadata = onnx_metadata.metadata_of(self.path)
+        weights = run.weights_to_use()[0]
+        return (
+            metadata.get("kind") == "onnx"
+            and is_calibrated_as(metadata, wanted)
+            and metadata.get("weights_sha256") == sha256(weights.read_bytes()).hexdigest()
+        )
 
 
-def _export(folder: Path, bounds: list[str]) -> None:
+def _export(folder: Path, options: list[str]) -> None:
     """Export a run in a child process: what that loads, the server has no use for.
 
-    Raises the error of the child.
+    options: further ones of `export`. Raises the error of the child.
     """
     sys.stderr.write(f"exporting {folder}\n")
     command = [*machine.python(), "-m", "hundredfold", "export", str(folder)]
     done = subprocess.run(
-        [*command, "--to", "onnx", "--force", *bounds, "--json"],
+        [*command, "--to", "onnx", "--force", *options, "--json"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -5,39 +5,36 @@
 - reject: the bound of `unknown` above which an image is said to be of no class.
 - sets: the least probability of a class in a label set (split conformal prediction).
 
-All of it is fitted on validation logits, never on the test split.
+All of it is fitted on validation logits, never on the test split. What reads runs is imported when
+its name is first used: a server has no use for it.
 """
 
-from hundredfold.calibration._calibration import (
-    GAMMA,
-    MOST,
-    Calibration,
-    LabelSets,
-    Rejection,
-    unknown,
-)
-from hundredfold.calibration._effect import effect
-from hundredfold.calibration._sets import label_sets
-from hundredfold.calibration._stored import fit, need_rules, of, refresh, store
-from hundredfold.calibration._temperature import scaled
-from hundredfold.calibration._unknown import Selective, rejection, selective
+import importlib
+from typing import Any
 
-__all__ = [
-    "GAMMA",
-    "MOST",
-    "Calibration",
-    "LabelSets",
-    "Rejection",
-    "Selective",
-    "effect",
-    "fit",
-    "label_sets",
-    "need_rules",
-    "of",
-    "refresh",
-    "rejection",
-    "scaled",
-    "selective",
-    "store",
-    "unknown",
-]
+_MODULES = {
+    "GAMMA": "_calibration",
+    "MOST": "_calibration",
+    "Calibration": "_calibration",
+    "LabelSets": "_calibration",
+    "Rejection": "_calibration",
+    "unknown": "_calibration",
+    "Selective": "_unknown",
+    "effect": "_effect",
+    "fit": "_stored",
+    "label_sets": "_sets",
+    "need_rules": "_stored",
+    "of": "_stored",
+    "refresh": "_stored",
+    "rejection": "_unknown",
+    "scaled": "_temperature",
+    "selective": "_unknown",
+    "store": "_stored",
+}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from hundredfold.api import serving
+from hundredfold.cli._bounds import Bounds
 
 _TOKEN = "HUNDREDFOLD_TOKEN"
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -26,7 +27,7 @@ class Limits:
     decode_timeout: Annotated[float, Parameter(help="Seconds to decode an image.")] = 5.0
 
 
-_LIMITS = Limits()
+_LIMITS, _AS_STORED = Limits(), Bounds()
 
 
 def serve(
@@ -39,10 +40,10 @@ def serve(
     max_batch: int = 32,
     max_wait: float = 0.0,
     token: Annotated[str, Parameter(show_default="none")] = "",
-    reject_at: Annotated[str, Parameter(show_default="none")] = "",
-    sets: Annotated[float, Parameter(show_default="none")] = 0.0,
+    bounds: Bounds = _AS_STORED,
     limits: Annotated[Limits, Parameter(name="*")] = _LIMITS,
     out: Path = Path("runs"),
+    trust: Annotated[list[Path] | None, Parameter(negative="", show_default="none")] = None,
     json: bool = False,
 ) -> dict[str, Any]:
     """Serve a run or an exported .onnx file: POST /predict, and a page to drop images on.
@@ -66,12 +67,10 @@ def serve(
         Milliseconds in which an idle worker lets a batch fill.
     token
         What clients send as Authorization: Bearer TOKEN; HUNDREDFOLD_TOKEN sets it unseen.
-    reject_at
-        Mark images that are like no class, as in export: accuracy=0.95 or coverage=0.95.
-    sets
-        Add label sets of this coverage to the answers, such as 0.9, as in export.
     out
         The folder of the runs.
+    trust
+        A .py file of your own that the run names, and that may run in an export.
     json
         Print one JSON object when the server has ended.
     """
@@ -92,4 +91,4 @@ def serve(
         stream.write(f"{url}\n")
         stream.flush()
 
-    return serving.serve(run_or_onnx, settings, reject_at=reject_at, sets=sets, out=out, say=say)
+    return serving.serve(run_or_onnx, settings, out=out, trust=trust or (), say=say, **vars(bounds))

@@ -6,10 +6,12 @@
 The resize stands in a branch, because its weights take longer than a small network.
 """
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -75,15 +77,9 @@ def joined(
     """
     import onnx
 
-    images = torch.zeros((2, size.height + 1, size.width + 2, 3), dtype=torch.uint8)
-    free = {0: "batch", 1: "height", 2: "width"}
-    module = ResizeImages(size, resize, branch=branch)
-    before = _named(to_onnx(module, images, INPUT, [_SIZED], free), "resize/")
-    core = _named(core, "core/")
-    classes = core.graph.output[0].type.tensor_type.shape.dim[1].dim_value
-    logits = torch.zeros((2, classes))
-    names = ["probabilities", "unknown"]
-    after = _named(to_onnx(_Outputs(head), logits, _LOGITS, names, {0: "batch"}), "head/")
+    before = _named(onnx.load_model_from_string(_resize(size, resize, branch)), "resize/")
+    core = _named(copy.deepcopy(core), "core/")
+    after = _named(onnx.load_model_from_string(_head(head.temperature, head.classes)), "head/")
     outputs = [after.graph.output[0], core.graph.output[0], after.graph.output[1]]
     graph = onnx.helper.make_graph(
         [
@@ -110,6 +106,23 @@ def joined(
     )
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+@lru_cache(maxsize=8)
+def _resize(size: Size, resize: Resize, branch: bool) -> bytes:
+    """Return the ONNX model of a resize: images -> sized."""
+    images = torch.zeros((2, size.height + 1, size.width + 2, 3), dtype=torch.uint8)
+    free = {0: "batch", 1: "height", 2: "width"}
+    module = ResizeImages(size, resize, branch=branch)
+    return bytes(to_onnx(module, images, INPUT, [_SIZED], free).SerializeToString())
+
+
+@lru_cache(maxsize=8)
+def _head(temperature: float, classes: int) -> bytes:
+    """Return the ONNX model of a head: logits -> probabilities, unknown."""
+    module, logits = _Outputs(Head(temperature, classes)), torch.zeros((2, classes))
+    model = to_onnx(module, logits, _LOGITS, ["probabilities", "unknown"], {0: "batch"})
     return bytes(model.SerializeToString())
 
 

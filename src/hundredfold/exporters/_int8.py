@@ -1,8 +1,10 @@
 """Quantise a network's ONNX model to int8, and find the layers that must stay in fp32."""
 
+import copy
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,49 +24,48 @@ Measured = Callable[[tuple[str, ...]], tuple[float, float]]
 class Quantizer:
     """A network's ONNX model (images -> logits) with ranges of its values on training images.
 
-    layers: the names of the nodes that can compute in int8, from the input on.
+    layers: the names of the nodes that can compute in int8, from the input on. The ranges are
+    measured once, whichever layers a model leaves in fp32.
     """
 
     def __init__(self, core: Any, images: NDArray[np.uint8]) -> None:
         import onnx
+        from onnxruntime.quantization.quant_utils import load_model_with_shape_infer
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         self._input = core.graph.input[0].name
-        self._images = images
         with tempfile.TemporaryDirectory() as folder:
             source, path = Path(folder, "core.onnx"), Path(folder, "ready.onnx")
             onnx.save(core, str(source))
             quant_pre_process(str(source), str(path), skip_symbolic_shape=True)
-            self._ready = onnx.load(str(path))
-        for index, node in enumerate(self._ready.graph.node):
-            node.name = node.name or f"{node.op_type}_{index}"
+            ready = onnx.load(str(path))
+            for index, node in enumerate(ready.graph.node):
+                node.name = node.name or f"{node.op_type}_{index}"
+            onnx.save(ready, str(path))
+            self._ready = load_model_with_shape_infer(path)
+            self._ranges = _ranges(path, _Batches(images, self._input))
         self.layers = tuple(n.name for n in self._ready.graph.node if n.op_type in _LAYERS)
 
     def model(self, fp32: tuple[str, ...] = ()) -> Any:
         """Return the int8 model with some layers left in fp32."""
-        import onnx
-        from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+        from onnxruntime.quantization import QuantType
+        from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-        logger = logging.getLogger()
-        level = logger.level
-        logger.setLevel(logging.ERROR)  # it recommends what has been done already
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                source, path = Path(folder, "ready.onnx"), Path(folder, "int8.onnx")
-                onnx.save(self._ready, str(source))
-                quantize_static(
-                    source,
-                    path,
-                    _Batches(self._images, self._input),
-                    quant_format=QuantFormat.QDQ,
-                    per_channel=True,
-                    activation_type=QuantType.QInt8,
-                    weight_type=QuantType.QInt8,
-                    nodes_to_exclude=list(fp32),
-                )
-                return onnx.load(str(path))
-        finally:
-            logger.setLevel(level)
+        with _only_errors():
+            quantizer = QDQQuantizer(
+                copy.deepcopy(self._ready),
+                per_channel=True,
+                reduce_range=False,
+                weight_qType=QuantType.QInt8,
+                activation_qType=QuantType.QInt8,
+                tensors_range=self._ranges,
+                nodes_to_quantize=[],
+                nodes_to_exclude=list(fp32),
+                op_types_to_quantize=_kinds(),
+            )
+            quantizer.quantize_model()
+        quantizer.model.topological_sort()
+        return quantizer.model.model
 
     def logits(self, fp32: tuple[str, ...], pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits (n, classes) of images with some layers in fp32."""
@@ -72,6 +73,36 @@ class Quantizer:
         blocks = (pixels[first : first + _BATCH] for first in range(0, len(pixels), _BATCH))
         parts = [session.run(None, {self._input: block})[0] for block in blocks]
         return np.concatenate(parts)
+
+
+def _ranges(path: Path, batches: "_Batches") -> Any:
+    """Return least and largest values of what every layer takes and gives."""
+    from onnxruntime.quantization import create_calibrator
+
+    augmented = path.with_name("augmented.onnx")
+    with _only_errors():
+        calibrator = create_calibrator(path, _kinds(), augmented_model_path=str(augmented))
+        calibrator.collect_data(batches)
+        return calibrator.compute_data()
+
+
+def _kinds() -> list[str]:
+    """Return the kinds of nodes that ONNX Runtime computes in int8."""
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    return sorted({*QDQRegistry, *QLinearOpsRegistry})
+
+
+@contextmanager
+def _only_errors() -> Iterator[None]:
+    """Leave out what onnxruntime.quantization recommends."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Batches:

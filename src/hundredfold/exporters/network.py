@@ -46,7 +46,8 @@ class Head(nn.Module):
 
     def __init__(self, temperature: float, classes: int) -> None:
         super().__init__()
-        self.temperature, self.count = temperature, min(MOST, classes)
+        self.temperature, self.classes = temperature, classes
+        self.count = min(MOST, classes)
         share = 1 / self.count
         self.most = self.count * (share * (1 - share)) ** GAMMA if self.count > 1 else 1.0
         self.all = self.count == classes

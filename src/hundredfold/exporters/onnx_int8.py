@@ -44,7 +44,7 @@ def onnx_int8(trained: Trained) -> Exported:
     content = _joined(trained, quantizer.model(layers), "onnx-int8")
     check = _check(trained, content, expected, layers)
     if check["equal_classes"] >= bounds.min_agreement and check["drop"] <= bounds.max_drop:
-        whole = _joined(trained, core_of(trained.classifier), "onnx")
+        whole = _joined(trained, core, "onnx")
         return Exported(content, check | _cost(trained, content, whole))
     raise CheckError(
         "the int8 file differs from the network by more than is allowed, so no file was written",

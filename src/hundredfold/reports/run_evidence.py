@@ -4,10 +4,10 @@ A recipe is read as plain values, so that a run has a report even if a part in i
 renamed since.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,23 @@ from hundredfold.data import Source
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.run import Run
 
+# images (height, width, 3) at the network's size, and a class for each -> maps of what mattered
+# (rows, columns), for as many images as the time allows
+Explain: TypeAlias = Callable[
+    [Sequence[NDArray[np.uint8]], Sequence[int]], Sequence[NDArray[np.float64]]
+]
+
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """The data of a run for its exhibits; each file is read once, on first access."""
+    """The data of a run for its exhibits; each file is read once, on first access.
+
+    explain: computes maps with the run's network; without it there are none.
+    """
 
     run: Run
     source: Source
+    explain: Explain | None = None
 
     @cached_property
     def info(self) -> dict[str, Any]:

@@ -22,14 +22,15 @@ A run may come from anybody: `plain` opens its files without following a link ou
 and `reading` checks what they contain by `schema`. Every reader goes through these.
 """
 
-from hundredfold.run import digests, plain, reading
-from hundredfold.run._create import create, default_name, need_free, remove, rename
+from hundredfold.run import digests, plain, reading, removal, surplus
+from hundredfold.run._create import adopt, create, default_name, need_free, remove, rename
 from hundredfold.run._find import all_runs, open_run
 from hundredfold.run._folder import RUNS, Run
 
 __all__ = [
     "RUNS",
     "Run",
+    "adopt",
     "all_runs",
     "create",
     "default_name",
@@ -38,6 +39,8 @@ __all__ = [
     "open_run",
     "plain",
     "reading",
+    "removal",
     "remove",
     "rename",
+    "surplus",
 ]

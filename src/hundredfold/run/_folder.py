@@ -43,13 +43,18 @@ class Run:
         A run that is "running" in the file but has no writer was killed: it is "stopped".
         """
         info = self._record
-        if info["status"] == "running" and not _lock.is_held(self.folder):
+        if info["status"] == "running" and not self.is_written:
             info |= {"status": "stopped", "reason": "process gone"}
         return info
 
     @property
     def _record(self) -> dict[str, Any]:
         return reading.table(self.folder, "run.json", schema.Info)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether a process holds the lock of the writer."""
+        return _lock.is_held(self.folder)
 
     @property
     def stated(self) -> tuple[str, dict[str, Any]]:
@@ -147,9 +152,11 @@ class Run:
             return file, f"training has not ended; using its best weights so far, of epoch {epoch}"
         if self._has(best):
             return plain.need_file(self.folder, best), ""
+        over = ended and self._has("run.json") and self._record["status"] == "done"
         raise MissingError(
-            f"the run {str(self.folder)!r} has no weights yet",
-            remedy=f"hundredfold train --resume {self.folder}",
+            f"the run {str(self.folder)!r} has no weights{'' if over else ' yet'}",
+            remedy=f"hundredfold train {'' if over else '--resume '}{self.folder}"
+            f"{'/recipe.toml --name OTHER' if over else ''}",
         )
 
     def scored(self, split: str) -> dict[str, str]:

@@ -92,6 +92,13 @@ class Git(Table):
     changed: bool = False
 
 
+class Writer(Table):
+    """The process that trains a run, until its end: `writer` in run.json and plan.json."""
+
+    host: Line = ""
+    pid: Count = 0
+
+
 class Info(Table):
     """run.json: status, cost, device, data, versions."""
 
@@ -133,6 +140,8 @@ class Info(Table):
     budget: Budget = Absent
     weights: Weights = Absent
     plan: Annotated[list[dict[str, Any]], Field(max_length=1000)] = Absent
+    search: Literal["won", "lost"] = Absent
+    writer: Writer = Absent
 
 
 class Score(Table):

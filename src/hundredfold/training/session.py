@@ -10,6 +10,7 @@ from hundredfold.errors import CheckError, DataError, MissingError, UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
+from hundredfold.run.standing import writer
 from hundredfold.training import checkpoint, outcome, record, resolve, time_budget
 from hundredfold.training.disk import need_room, run_bytes
 from hundredfold.training.loop import Loop
@@ -220,10 +221,11 @@ def _train(
     if learner.shared_threads(job.recipe.batch_size) > 1:
         loop.watch = job.watch(progress, loop.remedy, adapts=bool(budget))
     with outcome.recorded(run, job, loop, progress), job.feed:
-        run.save_info(run.info | {"status": "running", "reason": ""})
+        run.save_info(run.info | {"status": "running", "reason": "", "writer": writer()})
         progress.log_to(run.log)
         progress.say(f"run        {run.folder}")
         loop.restore(saved)
+        progress.begin(run)
         if saved:
             progress.say(
                 f"resumed    in epoch {loop.position.epoch + 1}, step {loop.position.step}"

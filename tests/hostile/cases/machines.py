@@ -252,7 +252,9 @@ def _read_only(where: str) -> Callable[[], None]:
 def _disks(chance: random.Random) -> Iterator[Case]:
     for size in ("4k", "64k", "120k", "200k", "400k", "1m"):
         yield _case(f"a disk of {size} for runs", "train", before=_mounted("runs", size))
-        yield _case(f"a disk of {size} for runs", "study", before=_mounted("runs", size))
+        fresh = (*VERBS["study"][0], "--out", "fresh")  # as no run is there, on the small disk
+        mounted = _mounted("runs", size)
+        yield _case(f"a disk of {size} for runs", "study", before=mounted, twin=fresh)
         cache = Path("..", "..", "cache")
         yield _case(f"a disk of {size} for the cache", "check", before=_mounted(str(cache), size))
         yield _case(f"a disk of {size} for the cache", "train", before=_mounted(str(cache), size))

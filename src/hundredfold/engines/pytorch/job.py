@@ -18,6 +18,7 @@ from hundredfold.engines.pytorch import network
 from hundredfold.engines.pytorch.choices import (
     choose_algorithms,
     choose_precision,
+    sent_choices,
     size_at,
     training_sizes,
 )
@@ -174,6 +175,7 @@ def prepare(
     _need_more_than_one(recipe, model, summary.size)
     model = model.to(chosen_device)
     feed = _feed(recipe, dataset, training, chosen_device)
+    before = before or sent_choices(chosen_device, threads)
     precision, reason = choose_precision(recipe, before, model, feed, options.source.cache)
     algorithms = before.get("algorithms", {}) if before else {}
     if not before and not strategy.frozen and not options.compiled:

@@ -126,7 +126,8 @@ def _chosen_on(evidence: RunEvidence) -> Roc | None:
     run = evidence.run
     logits = run.logits("validation")
     labels = None if logits is None else run.labels("validation")
-    weights = [run.scored(split).get("weights", "") for split in ("validation", evidence.split)]
+    both = "validation", evidence.split or ""
+    weights = [run.scored(split).get("weights", "") for split in both]
     if logits is None or labels is None or weights[0] != weights[1]:
         return None
     curve = roc(logits, labels)
