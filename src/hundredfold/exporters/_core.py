@@ -6,6 +6,7 @@ from torch import nn
 
 from hundredfold.classifier import Classifier
 from hundredfold.engines.pytorch.transfer import Transfer
+from hundredfold.errors import UsageError
 from hundredfold.exporters._graph import core_graph
 from hundredfold.exporters.network import Core, Enlarged
 
@@ -13,13 +14,14 @@ from hundredfold.exporters.network import Core, Enlarged
 def core_of(classifier: Classifier) -> Any:
     """Return the ONNX model of a network: uint8 (batch, height, width, 3) -> logits.
 
-    Raises MissingError for a network that only TensorFlow has where tf2onnx is not installed.
+    Raises UsageError for a network that only TensorFlow has.
     """
     network = classifier.network  # type: ignore[attr-defined]
     if not isinstance(network, nn.Module):
-        from hundredfold.exporters._from_tensorflow import from_tensorflow
-
-        return from_tensorflow(network)
+        raise UsageError(
+            "a network that only TensorFlow has cannot be exported",
+            remedy="train a network that PyTorch has too: hundredfold models",
+        )
     return core_graph(module_of(network, classifier), classifier.size)
 
 
