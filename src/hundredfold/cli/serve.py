@@ -75,14 +75,9 @@ def serve(
         Print one JSON object when the server has ended.
     """
     settings = serving.Settings(
-        host=host,
-        port=port,
-        workers=workers,
-        max_batch=max_batch,
-        max_wait=max_wait,
-        token=token or os.environ.get(_TOKEN, ""),
-        **vars(limits),
-    )
+        host=host, port=port, workers=workers, max_batch=max_batch, max_wait=max_wait,
+        token=token or os.environ.get(_TOKEN, ""), **vars(limits),
+    )  # fmt: skip
     if not host.startswith(_LOOPBACK) and not settings.token:
         sys.stderr.write(f"warning: anyone who reaches {host} can send images; see --token\n")
 

@@ -25,7 +25,7 @@ from hundredfold.onnx_model import INPUT
 from hundredfold.size import Size
 
 OPSET = 18
-_SIZED, _LOGITS = "sized", "logits"
+SIZED, LOGITS = "sized", "logits"
 _SAME = "/same"  # suffix of the names within a branch
 
 
@@ -58,7 +58,7 @@ def need_onnx() -> None:
 def core_graph(core: nn.Module, size: Size) -> Any:
     """Return the ONNX model of a `Core`: uint8 (batch, height, width, 3) -> logits."""
     images = torch.zeros((2, size.height, size.width, 3), dtype=torch.uint8)
-    return to_onnx(core, images, _SIZED, [_LOGITS], {0: "batch"})
+    return to_onnx(core, images, SIZED, [LOGITS], {0: "batch"})
 
 
 def joined(
@@ -115,14 +115,14 @@ def _resize(size: Size, resize: Resize, branch: bool) -> bytes:
     images = torch.zeros((2, size.height + 1, size.width + 2, 3), dtype=torch.uint8)
     free = {0: "batch", 1: "height", 2: "width"}
     module = ResizeImages(size, resize, branch=branch)
-    return bytes(to_onnx(module, images, INPUT, [_SIZED], free).SerializeToString())
+    return bytes(to_onnx(module, images, INPUT, [SIZED], free).SerializeToString())
 
 
 @lru_cache(maxsize=8)
 def _head(temperature: float, classes: int) -> bytes:
     """Return the ONNX model of a head: logits -> probabilities, unknown."""
     module, logits = _Outputs(Head(temperature, classes)), torch.zeros((2, classes))
-    model = to_onnx(module, logits, _LOGITS, ["probabilities", "unknown"], {0: "batch"})
+    model = to_onnx(module, logits, LOGITS, ["probabilities", "unknown"], {0: "batch"})
     return bytes(model.SerializeToString())
 
 
@@ -131,7 +131,7 @@ def to_onnx(
 ) -> Any:
     """Return the ONNX model of a module. free: dimensions of its input that may have any size."""
     dimensions = {index: torch.export.Dim(text) for index, text in free.items()}
-    with _quietly():
+    with quietly():
         program = torch.onnx.export(
             module.eval(),
             (example,),
@@ -148,7 +148,7 @@ def to_onnx(
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Leave out what torch's exporter says about itself and about packages it does not need."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
@@ -213,9 +213,9 @@ def _chosen(resize: Any, size: Size) -> list[Any]:
         output = helper.make_tensor_value_info(result, TensorProto.UINT8, shape)
         return helper.make_graph(nodes, name, [], [output], initializers)
 
-    inner = f"resize/{_SIZED}"
+    inner = f"resize/{SIZED}"
     for node in resize.node:
-        node.output[:] = [inner if name == _SIZED else name for name in node.output]
+        node.output[:] = [inner if name == SIZED else name for name in node.output]
     same = helper.make_node("Identity", [INPUT], ["resize/same"])
     wanted = helper.make_tensor("resize/wanted", TensorProto.INT64, [2], list(size))
     return [
@@ -228,7 +228,7 @@ def _chosen(resize: Any, size: Size) -> list[Any]:
         helper.make_node(
             "If",
             ["resize/is_sized"],
-            [_SIZED],
+            [SIZED],
             name="resize",
             then_branch=branch("as_it_is", [same], "resize/same", []),
             else_branch=branch("resized", list(resize.node), inner, list(resize.initializer)),

@@ -62,6 +62,7 @@ class Quantizer:
                 nodes_to_quantize=[],
                 nodes_to_exclude=list(fp32),
                 op_types_to_quantize=_kinds(),
+                extra_options={},
             )
             quantizer.quantize_model()
         quantizer.model.topological_sort()

@@ -34,6 +34,8 @@ def verify(compute: Compute, trained: Trained, runtime: str) -> dict[str, Any]:
     sample = trained.sample.first(CHECKED)
     expected = reference(trained, sample)
     found = in_batches(compute, sample.pixels)
+    if not np.isfinite(found.logits).all():
+        raise _disagreement("its logits are not finite", sample)
     bound = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     difference = _largest(found.logits, expected)
     probabilities = trained.calibration.probabilities(expected)
@@ -51,7 +53,7 @@ def verify(compute: Compute, trained: Trained, runtime: str) -> dict[str, Any]:
         "scores": scores(found.logits, expected, sample.labels),
         "resize": check_resize(compute, trained, sample),
     }
-    _need_equal(check, found, expected)
+    _need_equal(check, found, expected, sample)
     return check
 
 
@@ -106,6 +108,7 @@ def _need_equal(
     check: dict[str, Any],
     found: Outputs,
     expected: NDArray[np.float32],
+    sample: Sample,
 ) -> None:
     """Raise CheckError where numbers differ by more than rounding."""
     differences, resize = check["largest_difference"], check["resize"]
@@ -113,7 +116,6 @@ def _need_equal(
     chosen = np.take_along_axis(expected, found.logits.argmax(1)[:, None], 1)[:, 0]
     others = int(((expected.max(1) - chosen) > 2 * bound).sum())  # a tie may fall either way
     wrong = [
-        (not np.isfinite(found.logits).all(), "its logits are not finite"),
         (not differences["logits"] <= bound, f"logits differ by up to {differences['logits']:.2g}"),
         (others > 0, f"{others} of {check['n']} images get another class"),
         (not differences["probabilities"] <= bound, "probabilities differ"),
@@ -124,11 +126,15 @@ def _need_equal(
         ),
     ]
     if reasons := [text for failed, text in wrong if failed]:
-        raise CheckError(
-            "the exported file and the network disagree, so no file was written",
-            found=f"{'; '.join(reasons)} ({check['n']} {check['source']} images)",
-            remedy="export to another target, or report it with the run's recipe",
-        )
+        raise _disagreement("; ".join(reasons), sample)
+
+
+def _disagreement(reason: str, sample: Sample) -> CheckError:
+    return CheckError(
+        "the exported file and the network disagree, so no file was written",
+        found=f"{reason} ({len(sample)} {sample.source} images)",
+        remedy="export to another target, or report it with the run's recipe",
+    )
 
 
 def _equal(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
