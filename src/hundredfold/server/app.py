@@ -1,6 +1,6 @@
 """The ASGI application: routes, authorisation, limits; one answer for each request.
 
-A framework would be asked for a table of nine paths; decision 24 has what it would cost.
+A framework would be asked for a table of nine paths; decision 23 has what it would cost.
 """
 
 import hmac
