@@ -55,13 +55,20 @@ def _pairs(file: BinaryIO) -> dict[str, str]:
         elif kind == _BYTES:
             length = _varint(file) or 0
             if number == _METADATA and length <= _MOST:
-                name, value = _pair(file.read(length))
-                found[name] = value
+                name, value = _pair(_exactly(file, length))
+                found |= {name: value} if name else {}
             else:
                 file.seek(length, 1)
         else:
             raise ValueError("no protocol buffer")
     return found
+
+
+def _exactly(file: BinaryIO, length: int) -> bytes:
+    data = file.read(length)
+    if len(data) < length:
+        raise ValueError("the file ends too early")
+    return data
 
 
 def _pair(data: bytes) -> tuple[str, str]:
@@ -76,6 +83,8 @@ def _pair(data: bytes) -> tuple[str, str]:
             shift += 7
             if byte < 128:
                 break
+        if at + length > len(data):
+            raise ValueError("a text ends too early")
         texts[number], at = data[at : at + length].decode("utf-8"), at + length
     return texts[1], texts[2]
 

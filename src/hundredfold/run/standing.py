@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from hundredfold import wording
 from hundredfold.run import plain, reading, schema
 from hundredfold.run._folder import Run
@@ -109,6 +107,8 @@ def state(folder: Path, info: Mapping[str, Any]) -> tuple[str, str]:
     host, pid = process.get("host", ""), int(process.get("pid") or 0)
     if host and host != platform.node():
         return "running", f"on {host}"
+    import psutil  # which needs much of a system
+
     if host and psutil.pid_exists(pid):  # this is a copy of the folder that it writes
         return "running", "elsewhere on this machine"
     return "stopped", "process gone"

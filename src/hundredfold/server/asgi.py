@@ -1,7 +1,6 @@
 """The application on uvicorn, with the project's own protocol, signals and log."""
 
 import logging
-import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -51,6 +50,10 @@ def make_server(pipeline: Pipeline, log: Log) -> tuple[Server, Callable[[], None
 
 def _take_files() -> None:
     """Allow as many open files as the system grants: each connection is one."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * protocol.MOST_CONNECTIONS
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -5,17 +5,13 @@ from typing import Any
 from hundredfold import wording
 from hundredfold.reports import charts
 from hundredfold.reports.charts import Frame, Line, Scale
+from hundredfold.reports.corrupted import SOURCE, mean_accuracy, strength_axes
 from hundredfold.reports.exhibit import Exhibit, missing
 from hundredfold.reports.html import Markup, details, join, number, paragraph, table
 from hundredfold.reports.run_evidence import RunEvidence
 
 TITLE = "Corrupted images"
 ORDER = 64
-
-SOURCE = (
-    "Corruptions and their strengths are those of Hendrycks and Dietterich 2019 (CIFAR-10-C below "
-    "128 pixels, ImageNet-C from there on); occlusion, by a grey rectangle, is not one of theirs."
-)
 
 
 def corruptions(evidence: RunEvidence) -> Exhibit:
@@ -39,21 +35,6 @@ def corruptions(evidence: RunEvidence) -> Exhibit:
         details("The numbers", _numbers(found)),
     ]
     return Exhibit(join(body), figures)
-
-
-def mean_accuracy(found: dict[str, Any]) -> list[float]:
-    """Return the mean accuracy over corruptions by strength, from 0 (undisturbed) on."""
-    by_strength = zip(*found["corruptions"].values(), strict=True)
-    means = [sum(s["value"] for s in scores) / len(scores) for scores in by_strength]
-    return [float(found["undisturbed"]["value"]), *means]
-
-
-def strength_axes(frame: Frame) -> Markup:
-    """Return the axes of accuracy by strength."""
-    return charts.axes(
-        frame, "strength (0: undisturbed)", "accuracy, %", lambda v: f"{v:g}",
-        lambda v: f"{100 * v:g}",
-    )  # fmt: skip
 
 
 def _figure(found: dict[str, Any]) -> Markup:

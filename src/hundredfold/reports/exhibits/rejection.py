@@ -43,6 +43,8 @@ def _sentence(
     evidence: RunEvidence, values: NDArray[np.float32], correct: NDArray[np.bool_]
 ) -> str:
     bound = evidence.calibration.reject
+    if bound is None and evidence.kept_none:
+        return "No bound can be chosen: the run was trained on all images."
     if bound is None:
         return (
             "No bound is chosen: every image is of the most probable class. "

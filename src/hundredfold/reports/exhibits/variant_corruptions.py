@@ -4,8 +4,8 @@ import numpy as np
 
 from hundredfold.reports import charts
 from hundredfold.reports.charts import Frame, Line, Scale
+from hundredfold.reports.corrupted import SOURCE, mean_accuracy, strength_axes
 from hundredfold.reports.exhibit import Exhibit, missing
-from hundredfold.reports.exhibits.corruptions import SOURCE, mean_accuracy, strength_axes
 from hundredfold.reports.html import Markup, join, paragraph
 from hundredfold.reports.study_evidence import StudyEvidence
 
