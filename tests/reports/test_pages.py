@@ -186,6 +186,7 @@ def test_a_fresh_run_says_what_is_missing(
 
 
 def test_a_full_run_lacks_no_exhibit(digits_run: Run) -> None:
+    page = read(digits_run.folder)
     text = (digits_run.folder / "report.html").read_text(encoding="utf-8")
     absent = re.findall(r'<p class="absent">(.*?)</p>', text, re.S)
     assert len(absent) == 1  # what is evaluated only where it is asked for
