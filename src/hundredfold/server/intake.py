@@ -11,6 +11,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 _MEMORY = 512 * 2**20  # bytes of all bodies that are read or predicted at a time
 _GRACE = 3.0  # seconds that an unfinished body has once the server ends
 _DRAIN = 2.0  # seconds in which the rest of a refused body is read
+_DRAINED = 64 * 2**20  # bytes of it, at most
 
 
 class Intake:
@@ -71,8 +72,9 @@ class Body:
         """Read on for a moment, so that the client gets the answer before the connection closes."""
         try:
             async with asyncio.timeout(_DRAIN):
-                while (await self._receive()).get("more_body"):
-                    pass
+                left = _DRAINED
+                while left > 0 and (message := await self._receive()).get("more_body"):
+                    left -= len(message.get("body", b""))
         except TimeoutError:
             return
 
