@@ -122,8 +122,12 @@ def test_every_module_loads_where_fcntl_and_resource_are_absent() -> None:
         "import psutil, torch  # which load them on Linux\n" + _HIDE + "import pkgutil, importlib\n"
         "import hundredfold\n"
         "for found in pkgutil.walk_packages(hundredfold.__path__, 'hundredfold.'):\n"
-        "    if 'tensorflow' not in found.name and found.name != 'hundredfold.__main__':\n"
+        "    if 'tensorflow' in found.name or found.name == 'hundredfold.__main__':\n"
+        "        continue\n"
+        "    try:\n"
         "        importlib.import_module(found.name)\n"
+        "    except ModuleNotFoundError as error:  # of the extra `serve`\n"
+        "        if error.name != 'uvicorn': raise\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
