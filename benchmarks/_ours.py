@@ -174,7 +174,7 @@ def pixels(count: int) -> torch.Tensor:
 def onnx_file(model: str, classes: int, size: int) -> bytes:
     """Return a network with random weights as `hundredfold export` writes it."""
     from hundredfold.exporters._graph import core_graph, joined  # here: it needs an extra
-    from hundredfold.exporters.network import Core, Head
+    from hundredfold.exporters._network import Core, Head
 
     network = models.build(model, classes=classes, size=size, seed=0).eval()
     square = Size.of(size)

@@ -1,6 +1,6 @@
 """Check the files of this folder, without docker: python deploy/check.py FILE.onnx [FOLDER]
 
-Carries out the build stage of the Dockerfile in FOLDER (a temporary one unless told): its COPY and
+Carries out the build stage of the Dockerfile in FOLDER (by default a temporary one): its COPY and
 RUN lines, with /venv and the root of the image below FOLDER. Then, in that environment:
 
 - site-packages take under 180 MB (`du`: blocks on disk, bytecode included);

@@ -66,6 +66,12 @@ class CheckError(HundredfoldError):
     exit_code = 5
 
 
+def kind_of(exit_code: int) -> type[HundredfoldError]:
+    """Return the class of an error of another process, by its exit code."""
+    kinds = (UsageError, DataError, MissingError, CheckError)
+    return next((kind for kind in kinds if kind.exit_code == exit_code), HundredfoldError)
+
+
 class Interrupted(HundredfoldError):
     """A signal ended the command; the state is saved (exit 130 for SIGINT, 143 for SIGTERM).
 

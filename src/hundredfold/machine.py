@@ -5,9 +5,10 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from hundredfold import cgroups
@@ -148,6 +149,17 @@ def handled_signals(*names: str) -> tuple[signal.Signals, ...]:
         return ()
     there = (getattr(signal, name) for name in names if hasattr(signal, name))
     return tuple(s for s in there if signal.getsignal(s) is not signal.SIG_IGN)
+
+
+@contextmanager
+def signals_to(handler: Callable[[int, FrameType | None], None], *names: str) -> Iterator[None]:
+    """Let a function handle the named signals within the block; see `handled_signals`."""
+    before = {number: signal.signal(number, handler) for number in handled_signals(*names)}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def is_terminal(stream: IO[str]) -> bool:

@@ -10,7 +10,7 @@ from PIL import Image
 from hundredfold import data, studies
 from hundredfold.cli import main
 from hundredfold.data import Source
-from hundredfold.executors import Standing
+from hundredfold.executors import JobProgress
 from hundredfold.run import Run
 from hundredfold.studies import runner
 
@@ -106,7 +106,7 @@ def test_where_a_training_stands_is_told_by_what_it_measures(elsewhere: Path) ->
     longer = replace(member, recipe=member.recipe.override({"epochs": 4}))
 
     def told(node: str = "", of: studies.Member = member, **row: float) -> str:
-        return runner.standing_text(of, Standing(node, (row,) if row else ()))
+        return runner.progress_text(of, JobProgress(node, (row,) if row else ()))
 
     assert told() == "starting"
     assert told("n1") == "n1, starting"

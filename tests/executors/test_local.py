@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hundredfold.executors import Job, Local, Outcome, Standing, local
+from hundredfold.executors import Job, JobProgress, Local, Outcome, local
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_no_more_run_than_were_asked_for() -> None:
     seen: list[int] = []
     commands = {k: ["import time; time.sleep(0.2)"] for k in range(5)}
 
-    def watch(running: Mapping[Hashable, Standing]) -> tuple[Hashable, ...]:
+    def watch(running: Mapping[Hashable, JobProgress]) -> tuple[Hashable, ...]:
         seen.append(len(running))
         return ()
 
@@ -72,7 +72,7 @@ def test_an_error_in_the_caller_ends_the_children() -> None:
     jobs = jobs_of({"a": ["import time; time.sleep(60)"]})
     before = signal.getsignal(signal.SIGINT)
 
-    def watch(running: Mapping[Hashable, Standing]) -> tuple[Hashable, ...]:
+    def watch(running: Mapping[Hashable, JobProgress]) -> tuple[Hashable, ...]:
         raise RuntimeError("of the caller")
 
     with pytest.raises(RuntimeError, match="of the caller"):
@@ -89,7 +89,7 @@ def test_nothing_to_do_is_done_at_once() -> None:
 def test_a_job_that_the_caller_stops_ends_with_143_and_the_others_go_on() -> None:
     jobs = jobs_of({"long": ["import time; time.sleep(60)"], "short": ["print('{}')"]})
 
-    def watch(running: Mapping[Hashable, Standing]) -> tuple[Hashable, ...]:
+    def watch(running: Mapping[Hashable, JobProgress]) -> tuple[Hashable, ...]:
         return tuple(key for key in running if key == "long")
 
     found = dict(Local(2).outcomes(jobs, watch))

@@ -20,7 +20,7 @@ from hundredfold.errors import CheckError, UsageError
 from hundredfold.exporters import onnx as target
 from hundredfold.exporters._core import core_of
 from hundredfold.exporters._graph import joined
-from hundredfold.exporters.network import Head
+from hundredfold.exporters._network import Head
 from hundredfold.onnx_model import open_onnx
 from hundredfold.prediction import predict
 
@@ -187,3 +187,7 @@ def test_a_jpeg_is_decoded_at_full_size_where_asked(jpegs: list[Path], pixels) -
     whole = decode(pixels(large), (20, 28))
     assert np.array_equal(decode(large, (20, 28), full=True), whole)
     assert not np.array_equal(decode(large, (20, 28)), whole), "reduced while it is decoded"
+
+
+def test_every_target_is_one_that_can_be_asked_for() -> None:
+    assert exporters.targets() == ("html", "onnx", "onnx-int8", "openvino", "torch")

@@ -34,13 +34,10 @@ def export(
     for name, value in zip(("min_agreement", "max_drop"), bounds, strict=True):
         need(name, value, _FRACTION)
     path = exporters.destination(run, to, Path(home(file)) if file else None, force=force)
-    chosen = calibration.of(run)
-    if reject_at or sets:
-        chosen = calibration.fit(run, reject_at, sets)
     trained = exporters.Trained(
         run,
         engine_for(run.recipe).open(run, device.choose("cpu")),
-        chosen,
+        calibration.fit(run, reject_at, sets),
         source,
         exporters.Bounds(*bounds),
     )

@@ -5,26 +5,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from hundredfold import machine, onnx_metadata
-from hundredfold.errors import (
-    CheckError,
-    DataError,
-    HundredfoldError,
-    MissingError,
-    UsageError,
-    shortened,
-)
+from hundredfold.errors import UsageError, kind_of, shortened
 from hundredfold.paths import expanded
 from hundredfold.server import lifetime
 from hundredfold.server.settings import Settings
 
 __all__ = ["Settings", "serve"]
 
-_ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, MissingError, CheckError)}
 _EXPORTED = ("export", "model.onnx")  # in a run's folder
 
 
@@ -112,16 +103,15 @@ class _OfRun:
         """
         from hundredfold import calibration
         from hundredfold.onnx_model import is_calibrated_as
-        from hundredfold.run import Run
+        from hundredfold.run import Run, digests
 
         run = Run(self._folder)
         wanted = calibration.fit(run, self._reject_at, self._sets)
         metadata = onnx_metadata.metadata_of(self.path)
-        weights = run.weights_to_use()[0]
         return (
             metadata.get("kind") == "onnx"
             and is_calibrated_as(metadata, wanted)
-            and metadata.get("weights_sha256") == sha256(weights.read_bytes()).hexdigest()
+            and metadata.get("weights_sha256") == digests.of_file(run.weights_to_use()[0])
         )
 
 
@@ -149,4 +139,4 @@ def _export(folder: Path, options: list[str]) -> None:
     except (ValueError, TypeError, KeyError):
         message, remedy = f"the export ended with exit code {done.returncode}", None
         message += f": {shortened(done.stderr.strip()[-300:])}" if done.stderr.strip() else ""
-    raise _ERRORS.get(done.returncode, HundredfoldError)(message, remedy=remedy)
+    raise kind_of(done.returncode)(message, remedy=remedy)

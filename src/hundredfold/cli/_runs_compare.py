@@ -1,4 +1,4 @@
-"""`hundredfold runs compare`: two runs side by side."""
+"""`hundredfold runs compare`: compare two runs."""
 
 import sys
 from collections.abc import Mapping

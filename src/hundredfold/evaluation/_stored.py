@@ -100,8 +100,8 @@ def _digests(part: Split, classes: Sequence[str], weights: Path | None) -> dict[
 
 
 def _weights_digest(weights: Path) -> str:
-    with weight_files.opened(weights), weights.open("rb") as file:  # of a sound size
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with weight_files.opened(weights):  # of a sound size
+        return digests.of_file(weights)
 
 
 def _digest(part: Split, classes: Sequence[str]) -> str:

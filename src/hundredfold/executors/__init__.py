@@ -2,8 +2,8 @@
 
 from hundredfold.executors.choice import Place, choose
 from hundredfold.executors.local import Local
-from hundredfold.executors.protocol import Executor, Job, Outcome, Standing
+from hundredfold.executors.protocol import Executor, Job, JobProgress, Outcome
 from hundredfold.executors.ray import Ray
 from hundredfold.executors.slurm import Slurm
 
-__all__ = ["Executor", "Job", "Local", "Outcome", "Place", "Ray", "Slurm", "Standing", "choose"]
+__all__ = ["Executor", "Job", "JobProgress", "Local", "Outcome", "Place", "Ray", "Slurm", "choose"]

@@ -52,7 +52,7 @@ def _package(digest: str, pieces: list[Any]) -> str:
 
 
 class Board:
-    """Where running jobs tell their standing, and learn that they shall stop. An actor."""
+    """Where running jobs report their progress, and learn that they must stop. An actor."""
 
     def __init__(self) -> None:
         self._news: dict[int, tuple[str, list[dict[str, float]]]] = {}

@@ -1,14 +1,13 @@
 """A `hundredfold` command as a child process, which saves and ends with its parent."""
 
-import json
 import os
 import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import IO, Any
+from dataclasses import dataclass, replace
+from typing import IO
 
 from hundredfold import machine
 from hundredfold.executors.protocol import Outcome
@@ -50,15 +49,14 @@ class Child:
     def outcome(self) -> Outcome:
         """Wait for the child to end, and return its outcome."""
         self.process.wait()
-        result, lines = _json(_content(self.out)), _content(self.err).strip().splitlines()
+        out, err = _content(self.out), _content(self.err)
         self.out.close()
         self.err.close()
         code = self.process.returncode
-        if code < 0:
-            return Outcome(128 - code, result, f"ended by {signal.Signals(-code).name}")
-        error = result.get("error") or {}
-        reason = str(error.get("message") or (lines[-1] if lines else f"exit code {code}"))
-        return Outcome(code, result, reason if code else "")
+        if code >= 0:
+            return Outcome.of_output(code, out, err)
+        ended = Outcome.of_output(128 - code, out, err)
+        return replace(ended, reason=f"ended by {signal.Signals(-code).name}")
 
 
 def start(
@@ -89,11 +87,3 @@ def start(
 def _content(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode(errors="replace")
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}

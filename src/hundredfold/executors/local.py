@@ -11,9 +11,9 @@ from hundredfold.executors.child import Child
 from hundredfold.executors.protocol import (
     SIGNALS,
     Job,
+    JobProgress,
     Key,
     Outcome,
-    Standing,
     Watch,
     saved_by,
 )
@@ -44,20 +44,17 @@ class Local:
             for each in running.values():
                 each.tell(number if number == signal.SIGINT else signal.SIGTERM)
 
-        handled = machine.handled_signals(*SIGNALS)
-        before = {number: signal.signal(number, forward) for number in handled}
-        try:
-            while not self._caught and (waiting or running):
-                self._start(waiting, running)
-                time.sleep(_POLL)
-                for key in watch({k: _standing(jobs[k]) for k in running}):
-                    running[key].tell(signal.SIGTERM)
-                for key in [k for k, c in running.items() if c.process.poll() is not None]:
-                    yield key, running.pop(key).outcome()
-        finally:
-            self._end(running)
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with machine.signals_to(forward, *SIGNALS):
+            try:
+                while not self._caught and (waiting or running):
+                    self._start(waiting, running)
+                    time.sleep(_POLL)
+                    for key in watch({k: _progress(jobs[k]) for k in running}):
+                        running[key].tell(signal.SIGTERM)
+                    for key in [k for k, c in running.items() if c.process.poll() is not None]:
+                        yield key, running.pop(key).outcome()
+            finally:
+                self._end(running)
         if self._caught:
             raise saved_by(self._caught)
 
@@ -78,5 +75,5 @@ class Local:
         running.clear()
 
 
-def _standing(job: Job) -> Standing:
-    return Standing(curve=tuple(Run(job.folder).curve))
+def _progress(job: Job) -> JobProgress:
+    return JobProgress(curve=tuple(Run(job.folder).curve))

@@ -136,15 +136,15 @@ def _environment(package: str, task: Mapping[str, Any]) -> dict[str, str]:
 
 def _followed(process: Child, folder: Path, report: Report) -> tuple[Outcome, bool]:
     """Report the curve until the command ends; return its outcome, and whether it was stopped."""
-    stopped, told = False, 0
+    stopped, reported = False, 0
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.process.wait(_POLL)
                 return process.outcome(), stopped
             with suppress(HundredfoldError, OSError):
-                rows = Run(folder).curve[told:]
-                told += len(rows)
+                rows = Run(folder).curve[reported:]
+                reported += len(rows)
                 if report(rows) and not stopped:
                     stopped = True
                     process.tell(signal.SIGTERM)

@@ -1,5 +1,6 @@
-"""What an executor is asked for, and what it answers: jobs, their standing and their outcomes."""
+"""What an executor is asked for, and what it answers: jobs, their progress and their outcomes."""
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobProgress:
     """How far a running job is.
 
     node:  the machine that it runs on; "" is this one.
@@ -87,10 +88,26 @@ class Outcome:
     result: dict[str, Any]
     reason: str
 
+    @classmethod
+    def of_output(cls, code: int, out: str, err: str) -> "Outcome":
+        """Return the outcome of a command that has printed these texts."""
+        result = _json(out)
+        error, lines = result.get("error") or {}, err.strip().splitlines()
+        reason = str(error.get("message") or (lines[-1] if lines else f"exit code {code}"))
+        return cls(code, result, reason if code else "")
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
 
 # Called a few times a second with the running jobs; returns the keys of those that shall save and
 # stop, which end with exit code 143.
-Watch: TypeAlias = Callable[[Mapping[Key, Standing]], Collection[Key]]
+Watch: TypeAlias = Callable[[Mapping[Key, JobProgress]], Collection[Key]]
 
 
 class Executor(Protocol):

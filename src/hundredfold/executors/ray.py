@@ -1,7 +1,6 @@
 """Carry out jobs on a Ray cluster: one task is one job, and its folder comes back whole."""
 
 import os
-import signal
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Generic
 
-from hundredfold import machine, run
+from hundredfold import machine
 from hundredfold.errors import HundredfoldError
 from hundredfold.executors import boot, shipping
 from hundredfold.executors.child import PATIENCE, PROGRAM
@@ -17,9 +16,9 @@ from hundredfold.executors.on_node import FILES, INPUTS, WORK
 from hundredfold.executors.protocol import (
     SIGNALS,
     Job,
+    JobProgress,
     Key,
     Outcome,
-    Standing,
     Watch,
     saved_by,
 )
@@ -61,7 +60,7 @@ class Ray:
 
 @dataclass
 class _Task(Generic[Key]):
-    """A job with its number, its attempts so far, the nodes that failed, and what it has told."""
+    """A job with its number, its attempts, the nodes that failed, and what it has reported."""
 
     key: Key
     job: Job
@@ -90,17 +89,14 @@ class _Dispatch(Generic[Key]):
         def catch(number: int, _frame: FrameType | None) -> None:
             self._caught = number
 
-        handled = machine.handled_signals(*SIGNALS)
-        before = {number: signal.signal(number, catch) for number in handled}
-        try:
-            while not self._caught and (self._waiting or self._pending):
-                self._submit()
-                yield from self._ended(_POLL)
-                self._tell(watch)
-        finally:
-            self._end()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with machine.signals_to(catch, *SIGNALS):
+            try:
+                while not self._caught and (self._waiting or self._pending):
+                    self._submit()
+                    yield from self._ended(_POLL)
+                    self._tell(watch)
+            finally:
+                self._end()
         if self._caught:
             raise saved_by(self._caught)
 
@@ -186,16 +182,16 @@ class _Dispatch(Generic[Key]):
         """Return the outcome of a job whose folder is then in place; None to try it again."""
         errors = self._ray.exceptions
         try:
-            told = self._ray.get(answer)
+            answered = self._ray.get(answer)
         except errors.RayError as error:
             return self._again(task, Outcome(1, {}, _last_line(error)))
-        outcome = Outcome(told["code"], told["result"], told["reason"])
+        outcome = Outcome(answered["code"], answered["result"], answered["reason"])
         try:
-            if told["folder"] is not None:
-                self._keep(task, told["folder"], told["places"])
+            if answered["folder"] is not None:
+                self._keep(task, answered["folder"], answered["places"])
         except HundredfoldError as error:
             return self._again(task, Outcome(error.exit_code, {}, str(error.message)))
-        return self._again(task, outcome) if told["again"] else outcome
+        return self._again(task, outcome) if answered["again"] else outcome
 
     def _again(self, task: _Task[Key], outcome: Outcome) -> Outcome | None:
         """Let a job wait for another attempt; return the outcome where it has had enough."""
@@ -213,14 +209,7 @@ class _Dispatch(Generic[Key]):
         for path in job.inputs:
             place = str(self._place(path, job))
             here[place.replace(INPUTS, places[INPUTS], 1)] = str(path.absolute())
-
-        def fill(folder: Path) -> None:
-            shipping.unpack(pieces, folder)
-            for name in ("weights", "state"):
-                (folder / name).mkdir(exist_ok=True)
-            shipping.relocate(folder, here)
-
-        run.adopt(job.folder, fill)
+        shipping.adopt(pieces, job.folder, here)
         task.job = replace(job, begun=True)
 
     def _tell(self, watch: Watch[Key]) -> None:
@@ -232,7 +221,7 @@ class _Dispatch(Generic[Key]):
             task.curve.extend(rows)
         running = [task for task in self._pending.values() if task.node]
         name = self._cluster.node_name
-        stopped = set(watch({t.key: Standing(name(t.node), tuple(t.curve)) for t in running}))
+        stopped = set(watch({t.key: JobProgress(name(t.node), tuple(t.curve)) for t in running}))
         if stopped:
             self._board.stop.remote([t.number for t in running if t.key in stopped])
 

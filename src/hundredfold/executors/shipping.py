@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hundredfold import files
+from hundredfold import files, run
 from hundredfold.errors import DataError
 
 PIECE = 1 << 26  # bytes of a piece of an archive, at least, but for the last
@@ -156,6 +156,21 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> N
 
 def _refused(why: str) -> DataError:
     return DataError("a folder that came from another machine is not what was sent", found=why)
+
+
+def adopt(pieces: Iterable[bytes], folder: Path, places: Mapping[str, str]) -> None:
+    """Put a run that was packed elsewhere in place, whole; its paths become those of here.
+
+    folder: of the run here. places: path there -> path here. Raises DataError and UsageError.
+    """
+
+    def fill(new: Path) -> None:
+        unpack(pieces, new)
+        for name in ("weights", "state"):
+            (new / name).mkdir(exist_ok=True)
+        relocate(new, places)
+
+    run.adopt(folder, fill)
 
 
 def relocate(folder: Path, places: Mapping[str, str]) -> None:

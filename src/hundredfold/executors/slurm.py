@@ -5,10 +5,8 @@ queued again, and it resumes. Data, weights and the Python environment have the 
 every node, as on a cluster's shared disks.
 """
 
-import json
 import shlex
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -18,15 +16,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Generic
 
-from hundredfold import files, machine, run
+from hundredfold import files, machine
 from hundredfold.errors import HundredfoldError, MissingError, UsageError
 from hundredfold.executors import shipping
 from hundredfold.executors.protocol import (
     SIGNALS,
     Job,
+    JobProgress,
     Key,
     Outcome,
-    Standing,
     Watch,
     saved_by,
 )
@@ -120,6 +118,9 @@ class _Array(Generic[Key]):
     jobs: dict[Key, Job]
     number: str = ""
 
+    def __post_init__(self) -> None:
+        self._tasks = {key: str(number) for number, key in enumerate(self.jobs)}
+
     def submit(self, script: str) -> None:
         for number, job in enumerate(self.jobs.values()):
             work = self.folder / str(number)
@@ -136,7 +137,7 @@ class _Array(Generic[Key]):
         self.number = asked.partition(";")[0].strip()
 
     def work(self, key: Key) -> Path:
-        return self.folder / str(list(self.jobs).index(key))
+        return self.folder / self._tasks[key]
 
     def known(self) -> set[str]:
         """Return the numbers of the tasks that wait or run, as SLURM says."""
@@ -153,21 +154,18 @@ def _followed(arrays: list[_Array[Key]], watch: Watch[Key]) -> Iterator[tuple[Ke
     def catch(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
 
-    handled = machine.handled_signals(*SIGNALS)
-    before = {number: signal.signal(number, catch) for number in handled}
     open_: dict[Key, _Array[Key]] = {key: array for array in arrays for key in array.jobs}
     unknown: dict[Key, float] = {}
-    try:
-        while open_ and not caught:
-            time.sleep(_POLL)
-            yield from _ended(open_, unknown)
-            standings = {k: _standing(a.work(k), a.jobs[k]) for k, a in open_.items()}
-            for key in watch({k: s for k, s in standings.items() if s.node}):
-                _stop(open_[key], key)
-    finally:
-        _cancel(arrays, open_)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with machine.signals_to(catch, *SIGNALS):
+        try:
+            while open_ and not caught:
+                time.sleep(_POLL)
+                yield from _ended(open_, unknown)
+                running = {k: _progress(a.work(k), a.jobs[k]) for k, a in open_.items()}
+                for key in watch({k: job for k, job in running.items() if job.node}):
+                    _stop(open_[key], key)
+        finally:
+            _cancel(arrays, open_)
     if caught:
         raise saved_by(caught[-1])
 
@@ -192,33 +190,18 @@ def _ended(
 def _taken(work: Path, job: Job, code: str) -> Outcome:
     """Put a run's folder in place, and return its outcome."""
     folder = work / "run" / job.folder.name
-    try:
-        result = json.loads(_text(work / "out.json") or "{}")
-    except ValueError:
-        result = {}
-    lines = _text(work / "err.txt").strip().splitlines()
     if (folder / "run.json").is_file():
         here = {str(folder.parent): str(job.folder.parent)}
-
-        def fill(new: Path) -> None:
-            shipping.unpack(shipping.packed(folder), new)
-            for name in ("weights", "state"):
-                (new / name).mkdir(exist_ok=True)
-            shipping.relocate(new, here)
-
-        run.adopt(job.folder, fill)
-    if not code:
-        return Outcome(1, result, "SLURM lost its task")
-    error = result.get("error") or {}
-    reason = str(error.get("message") or (lines[-1] if lines else f"exit code {code}"))
-    return Outcome(int(code), result, reason if int(code) else "")
+        shipping.adopt(shipping.packed(folder), job.folder, here)
+    ended = Outcome.of_output(int(code or 1), _text(work / "out.json"), _text(work / "err.txt"))
+    return ended if code else replace(ended, reason="SLURM lost its task")
 
 
-def _standing(work: Path, job: Job) -> Standing:
+def _progress(work: Path, job: Job) -> JobProgress:
     curve: tuple[Mapping[str, float], ...] = ()
     with suppress(HundredfoldError, OSError):
         curve = tuple(Run(work / "run" / job.folder.name).curve)
-    return Standing(_text(work / "node").strip(), curve)
+    return JobProgress(_text(work / "node").strip(), curve)
 
 
 def _stop(array: _Array[Any], key: Any) -> None:

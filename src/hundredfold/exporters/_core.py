@@ -8,7 +8,7 @@ from hundredfold.classifier import Classifier
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
 from hundredfold.exporters._graph import core_graph
-from hundredfold.exporters.network import Core, Enlarged
+from hundredfold.exporters._network import Core, Enlarged
 
 
 def core_of(classifier: Classifier) -> Any:

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from hundredfold.data import Resize
 from hundredfold.errors import MissingError, pip_install
+from hundredfold.exporters._network import Head
 from hundredfold.exporters._resize import ResizeImages
-from hundredfold.exporters.network import Head
 from hundredfold.onnx_model import INPUT
 from hundredfold.size import Size
 

@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold import files
 from hundredfold.exporters._trained import Bounds
 from hundredfold.onnx_model import session_of
 
@@ -34,8 +34,8 @@ class Quantizer:
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
         self._input = core.graph.input[0].name
-        with tempfile.TemporaryDirectory() as folder:
-            source, path = Path(folder, "core.onnx"), Path(folder, "ready.onnx")
+        with files.temporary_folder() as folder:
+            source, path = folder / "core.onnx", folder / "ready.onnx"
             onnx.save(core, str(source))
             quant_pre_process(str(source), str(path), skip_symbolic_shape=True)
             ready = onnx.load(str(path))

@@ -1,6 +1,5 @@
 """What an exporter gets: a run with its open network, its calibration, and images to check with."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from hundredfold.classifier import Classifier
 from hundredfold.data import Source, Split
 from hundredfold.errors import DataError
 from hundredfold.onnx_model import LAYOUT
-from hundredfold.run import Run
+from hundredfold.run import Run, digests
 
 MOST = 1000  # images that int8 is measured on
 CHECKED = 200  # images that every export is checked with
@@ -90,9 +89,7 @@ class Trained:
 
     @cached_property
     def weights_sha256(self) -> str:
-        path, _ = self.run.weights_to_use()
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digests.of_file(self.run.weights_to_use()[0])
 
     @cached_property
     def licenses(self) -> list[dict[str, str]]:

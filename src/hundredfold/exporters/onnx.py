@@ -2,9 +2,9 @@
 
 from hundredfold.exporters._core import core_of
 from hundredfold.exporters._graph import joined, need_onnx
+from hundredfold.exporters._network import Head
 from hundredfold.exporters._trained import Exported, Trained
-from hundredfold.exporters.network import Head
-from hundredfold.exporters.verify import verify
+from hundredfold.exporters._verify import verify
 from hundredfold.onnx_model import open_onnx
 
 FILE = "model.onnx"

@@ -14,9 +14,9 @@ from hundredfold.exporters._core import core_of
 from hundredfold.exporters._graph import joined, need_onnx
 from hundredfold.exporters._int8 import Quantizer, excluded_layers
 from hundredfold.exporters._latency import latencies
+from hundredfold.exporters._network import Head
 from hundredfold.exporters._trained import Exported, Trained
-from hundredfold.exporters.network import Head
-from hundredfold.exporters.verify import check_resize, in_batches, reference, scores
+from hundredfold.exporters._verify import check_resize, in_batches, reference, scores
 from hundredfold.onnx_model import open_onnx
 
 FILE = "model-int8.onnx"

@@ -1,15 +1,13 @@
 """OpenVINO: .xml and .bin, for Intel's runtime."""
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold import files
 from hundredfold.errors import MissingError, pip_install
 from hundredfold.exporters import onnx as from_onnx
 from hundredfold.exporters._trained import Exported, Trained
-from hundredfold.exporters.verify import verify
+from hundredfold.exporters._verify import verify
 from hundredfold.onnx_model import OUTPUTS, Outputs
 
 FILE = "model.xml"
@@ -30,8 +28,8 @@ def openvino(trained: Trained) -> Exported:
             remedy=pip_install("openvino"),
         ) from None
     content = from_onnx.graph(trained, "openvino", branch=False)
-    with tempfile.TemporaryDirectory() as folder:
-        source, xml = Path(folder, "model.onnx"), Path(folder, FILE)
+    with files.temporary_folder() as folder:
+        source, xml = folder / "model.onnx", folder / FILE
         source.write_bytes(content)
         model = runtime.convert_model(source)
         for key, value in trained.metadata("openvino").items():

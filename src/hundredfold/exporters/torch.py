@@ -12,9 +12,9 @@ from torch.nn import Module
 
 from hundredfold.errors import UsageError
 from hundredfold.exporters._core import module_of
+from hundredfold.exporters._network import Deployable, Head
 from hundredfold.exporters._trained import Exported, Trained
-from hundredfold.exporters.network import Deployable, Head
-from hundredfold.exporters.verify import verify
+from hundredfold.exporters._verify import verify
 from hundredfold.onnx_model import Outputs
 
 FILE = "model.pt2"

@@ -13,7 +13,7 @@ def auroc(positive: ArrayLike, negative: ArrayLike) -> Score:
     Clarke-Pearson 1988, Biometrics 44, 837-845, equation 5. The interval is Wilson's of the
     number of images for which a fraction has this variance. It lies between the smaller of m and
     n, as the variance is at most value (1 - value) / min(m, n) (van Dantzig 1951, Indagationes
-    Mathematicae 13, 1-8), and m + n. So it has a width where all are told apart too.
+    Mathematicae 13, 1-8), and m + n. So it has a width where all pairs are ranked correctly too.
     """
     above, below = np.asarray(positive, np.float64), np.asarray(negative, np.float64)
     wins = _placements(above, np.sort(below))

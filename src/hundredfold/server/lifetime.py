@@ -148,12 +148,12 @@ class _Life:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._renew.wait(), _POLL)
             self._pipeline.give_up()
-            told = self._renew.is_set()
+            asked = self._renew.is_set()
             self._renew.clear()
             try:
-                if told:
+                if asked:
                     await asyncio.to_thread(refresh)
-                await self._pipeline.reload_if_changed(always=told)
+                await self._pipeline.reload_if_changed(always=asked)
             except HundredfoldError as error:
                 self._log.event("reload_failed", reason=error.message)
             except Exception as error:

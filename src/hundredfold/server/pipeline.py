@@ -128,7 +128,7 @@ class Pipeline:
             wait=settings.max_wait / 1000,
             event=self._event,
             metrics=self.metrics,
-            heir=self._decoded,
+            successor=self._decoded,
         )
 
     def _take(self, facts: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a server is told."""
+"""The settings of a server."""
 
 from dataclasses import dataclass
 

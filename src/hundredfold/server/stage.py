@@ -11,17 +11,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from hundredfold.errors import CheckError, DataError, HundredfoldError, MissingError, UsageError
+from hundredfold.errors import CheckError, kind_of
 from hundredfold.server.channel import Blob
 from hundredfold.server.children import Child
 from hundredfold.server.jobs import Job, Problem, Refusal
-from hundredfold.server.member import Member
+from hundredfold.server.process import Process
 
 Event = Callable[..., None]  # a name, and facts of an event for the log
 
 _STARTS = 3  # deaths in a row before the first hello, after which the server gives up
 _LONGEST_PAUSE = 5.0  # seconds before a process is started anew
-_ERRORS = {kind.exit_code: kind for kind in (UsageError, DataError, MissingError, CheckError)}
 
 
 class Stage(ABC):
@@ -34,8 +33,8 @@ class Stage(ABC):
         self.deadline, self.waiting = deadline, deque[Job]()
         self.deaths = 0
         self._count, self._event = count, event
-        self._members: set[Member] = set()
-        self._idle: list[Member] = []
+        self._processes: set[Process] = set()
+        self._idle: list[Process] = []
         self._failures, self._retired, self._will_feed = 0, False, False
         self._first: asyncio.Future[dict[str, Any]] | None = None
         self._early: list[Child] = []
@@ -108,84 +107,84 @@ class Stage(ABC):
     @property
     def alive(self) -> int:
         """The number of processes that are ready or busy."""
-        return sum(member.greeted for member in self._members)
+        return sum(process.greeted for process in self._processes)
 
     @property
     def pids(self) -> list[int]:
-        return sorted(member.child.pid for member in self._members)
+        return sorted(process.child.pid for process in self._processes)
 
     def retire(self) -> None:
         """Start no more processes; each ends with the message that it has."""
         self._retired = True
         self.rescue()
-        for member in list(self._members):
-            if not member.jobs:
-                member.close()
+        for process in list(self._processes):
+            if not process.jobs:
+                process.close()
 
     def end(self) -> None:
         """End all processes, whatever they do."""
         self._retired = True
-        for child in [*self._early, *(member.child for member in self._members)]:
+        for child in [*self._early, *(process.child for process in self._processes)]:
             child.kill()
             child.ended(1)
 
-    def greeted(self, member: Member, facts: dict[str, Any]) -> None:
+    def greeted(self, process: Process, facts: dict[str, Any]) -> None:
         """Take the first message of a process: it is ready, or says why it will never be."""
         first = self._first
         if "error" in facts:
             self._event("cannot_load", process=self.name, reason=facts["error"])
             if first and not first.done():
-                kind = _ERRORS.get(facts["exit_code"], HundredfoldError)
+                kind = kind_of(facts["exit_code"])
                 first.set_exception(kind(facts["error"], remedy=facts["try"]))
                 self._retired = True
-            member.greeted = False
+            process.greeted = False
             return
         if not self.accepts(facts):
-            member.close()
+            process.close()
             return
         self._failures = 0
         if first and not first.done():
             first.set_result(facts)
-        self.free(member)
+        self.free(process)
 
     def accepts(self, facts: dict[str, Any]) -> bool:
         """Return whether a process that says these facts of itself is one of this stage."""
         return "error" not in facts
 
-    def free(self, member: Member) -> None:
+    def free(self, process: Process) -> None:
         """Take back a process that has done its jobs."""
         if self._retired:
-            member.close()
+            process.close()
             return
-        self._idle.append(member)
+        self._idle.append(process)
         self.feed()
 
-    def lost(self, member: Member) -> None:
+    def lost(self, process: Process) -> None:
         """Replace a process that has ended, and let others do its jobs."""
-        self._members.discard(member)
-        if member in self._idle:
-            self._idle.remove(member)
-        self._save_jobs(member)
-        member.child.kill()
-        self._background(self._reap(member))
+        self._processes.discard(process)
+        if process in self._idle:
+            self._idle.remove(process)
+        self._save_jobs(process)
+        process.child.kill()
+        self._background(self._reap(process))
         if self._retired:
             return
         self.deaths += 1
-        self._failures += 0 if member.greeted else 1
+        self._failures += 0 if process.greeted else 1
         if self._first and not self._first.done() and self._failures >= _STARTS:
             self._retired = True
             self._first.set_exception(
                 CheckError(f"a process of the server ({self.name}) dies before it is ready")
             )
             return
-        self._background(self._start_after(self._pause(member)))
+        self._background(self._start_after(self._pause(process)))
 
-    def _save_jobs(self, member: Member) -> None:
+    def _save_jobs(self, process: Process) -> None:
         """Give the jobs of a process that ended to others, unless it is clear that they are why."""
-        jobs, member.jobs = list(member.jobs), deque()
+        jobs, process.jobs = list(process.jobs), deque()
         for job in jobs:
             job.attempts += 1
-            if member.overdue and len(jobs) == 1:
+            if process.overdue and len(jobs) == 1:
                 job.finish(self.overdue())
             elif job.attempts >= self.attempts:
                 job.finish(self.deadly())
@@ -196,9 +195,9 @@ class Stage(ABC):
         """Find others for the jobs of a process that ended."""
         self.feed()
 
-    def _pause(self, member: Member) -> float:
-        lived = time.monotonic() - member.child.began
-        if member.greeted and lived > 1:
+    def _pause(self, process: Process) -> float:
+        lived = time.monotonic() - process.child.began
+        if process.greeted and lived > 1:
             return 0.0
         return min(_LONGEST_PAUSE, 0.1 * 2.0 ** min(self._failures, 10))
 
@@ -207,19 +206,19 @@ class Stage(ABC):
         if not self._retired:
             self._attach(self.start_child())
 
-    async def _reap(self, member: Member) -> None:
-        code = await asyncio.to_thread(member.child.ended, 10)
+    async def _reap(self, process: Process) -> None:
+        code = await asyncio.to_thread(process.child.ended, 10)
         if not self._retired:
-            self._event("process_ended", process=self.name, pid=member.child.pid, code=code)
+            self._event("process_ended", process=self.name, pid=process.child.pid, code=code)
 
     def _attach(self, child: Child) -> None:
-        member = Member(self, child)
-        self._members.add(member)
-        self._background(self._connect(member))
+        process = Process(self, child)
+        self._processes.add(process)
+        self._background(self._connect(process))
 
-    async def _connect(self, member: Member) -> None:
+    async def _connect(self, process: Process) -> None:
         loop = asyncio.get_running_loop()
-        await loop.create_unix_connection(lambda: member, sock=member.child.socket)
+        await loop.create_unix_connection(lambda: process, sock=process.child.socket)
 
     def _background(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -19,7 +19,8 @@ class Workers(Stage):
     """Infer with one file.
 
     path: the file. threads: of each worker. most: images of a batch. wait: seconds that an idle
-    worker waits for a batch to fill. heir: takes the jobs that are left when these are retired.
+    worker waits for a batch to fill. successor: takes the jobs that are left when these workers are
+    replaced.
     """
 
     name = "worker"
@@ -34,13 +35,13 @@ class Workers(Stage):
         wait: float,
         event: Event,
         metrics: Metrics,
-        heir: Callable[[Job], None],
+        successor: Callable[[Job], None],
     ) -> None:
         super().__init__(count, _DEADLINE, event)
         self.path = path
         self.stamp: list[int] = []
         self._threads, self._most, self._wait = threads, most, wait
-        self._metrics, self._heir = metrics, heir
+        self._metrics, self._successor = metrics, successor
         self._due = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -74,7 +75,7 @@ class Workers(Stage):
     def rescue(self) -> None:
         """Hand jobs to the workers of another file, where that has replaced this one."""
         while self._retired and self.waiting:
-            self._heir(self.waiting.popleft())
+            self._successor(self.waiting.popleft())
         self.feed()
 
     def message(self, jobs: list[Job]) -> list[Blob]:

@@ -8,7 +8,7 @@ from hundredfold import files, metrics, reports, wording
 from hundredfold.comparison import Comparison
 from hundredfold.errors import CheckError, MissingError
 from hundredfold.events import Display
-from hundredfold.executors import Executor, Outcome, Standing
+from hundredfold.executors import Executor, JobProgress, Outcome
 from hundredfold.run import Run
 from hundredfold.studies import LeftOut, Member, conclude
 from hundredfold.studies.ongoing import recorded
@@ -78,8 +78,8 @@ def _train(plan: Plan, executor: Executor, display: Display | None) -> dict[Memb
         with files.temporary_folder() as scratch:
             jobs = {m: plan.job(m, folder, scratch) for m, folder in folders.items()}
 
-            def watch(running: Mapping[Member, Standing]) -> tuple[Member, ...]:
-                _show(display, "status", _standings(plan, running))
+            def watch(running: Mapping[Member, JobProgress]) -> tuple[Member, ...]:
+                _show(display, "status", _progress_of_all(plan, running))
                 return ()
 
             for member, outcome in executor.outcomes(jobs, watch):
@@ -99,17 +99,17 @@ def _show(display: Display | None, kind: str, text: str) -> None:
         display.show({"event": kind, "text": text})
 
 
-def _standings(plan: Plan, running: Mapping[Member, Standing]) -> str:
-    now = "  ".join(f"{m}: {standing_text(m, standing)}" for m, standing in running.items())
+def _progress_of_all(plan: Plan, running: Mapping[Member, JobProgress]) -> str:
+    now = "  ".join(f"{m}: {progress_text(m, job)}" for m, job in running.items())
     return f"{len(plan.done)} of {len(plan.members)} done  {now}"
 
 
-def standing_text(member: Member, standing: Standing) -> str:
+def progress_text(member: Member, job: JobProgress) -> str:
     """Return the progress of a training: its node, epoch, accuracy, and seconds to its end."""
-    node = f"{standing.node}, " if standing.node else ""
-    if not standing.curve:
+    node = f"{job.node}, " if job.node else ""
+    if not job.curve:
         return f"{node}starting"
-    last = standing.curve[-1]
+    last = job.curve[-1]
     accuracy = wording.percent(last.get("validation.top_1", last.get("train.top_1")), 1)
     seen = "" if "validation.top_1" in last else " of the training images"
     left = last.get("seconds", 0.0) * max(member.recipe.epochs / last["epoch"] - 1, 0.0)

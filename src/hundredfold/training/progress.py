@@ -41,7 +41,7 @@ class Status(NamedTuple):
 
 
 class Follower(Protocol):
-    """Is told of each training: as it begins, after each epoch, and once its record is written."""
+    """Receives each training: as it begins, after each epoch, and once its record is written."""
 
     def begin(self, run: Run) -> None: ...
     def epoch(self, row: Mapping[str, float]) -> None: ...
@@ -53,7 +53,7 @@ class Progress:
 
     display: shows events; None shows nothing. keeps: whether a run's log begins with all lines
     since the start, those of earlier runs included; else with those since the run before ended.
-    follower: is told of each run, unless it is one of several from `keeping`.
+    follower: receives each run, unless it is one of several from `keeping`.
     """
 
     def __init__(

@@ -93,7 +93,7 @@ def _unlike(evidence: RunEvidence) -> Markup:
     found = evidence.run.stored("unlike")
     if not found or not evidence.is_of_weights(found):
         return paragraph(
-            "hundredfold evaluate --unlike scores how well unlike images are told apart.",
+            "hundredfold evaluate --unlike scores how well unlike images are recognised.",
             kind="quiet",
         )
     rows = [
