@@ -25,6 +25,7 @@ from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.engines.pytorch.network import build
 from hundredfold.engines.pytorch.on_features import extract, folded
 from hundredfold.engines.pytorch.transfer import Transfer, resized
+from hundredfold.executors import Job, Ray
 from hundredfold.onnx_model import session_of
 from hundredfold.planner import parse_duration
 from hundredfold.recipe import Recipe
@@ -32,7 +33,7 @@ from hundredfold.size import Size
 from hundredfold.spec import Part
 
 __all__ = [
-    "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Feed", "Part", "Recipe",
+    "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Feed", "Job", "Part", "Ray", "Recipe",
     "Source", "Split", "Transfer", "a_batch", "autocast", "build",
     "captured", "data", "duplicates", "extract", "folded", "keep_freed_memory", "learner",
     "machine", "macs", "models", "onnx_file",

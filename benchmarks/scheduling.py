@@ -1,16 +1,20 @@
-"""Overhead of a cluster: send runs that do nothing, and say how many a second come back.
+"""Overhead of a cluster: runs that do nothing are sent, and how many a second come back.
 
-python benchmarks/scheduling.py local 10 100 1000
+    python benchmarks/scheduling.py [--count 10 --count 100 --count 1000] [--cluster local]
+
+A bare Python writes a run folder of two files and ends. Scheduling, process start, reports,
+packing, the object store and the driver's atomic write are real. Needs the extra `ray`.
 """
 
-import argparse
 import resource
-import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 
-from hundredfold.executors import Job, Ray
+import _common
+from _common import Facts
+from _ours import Job, Ray
 
 # Writes a run's folder of two files, without any import that a bare Python has not made.
 _NOTHING = """
@@ -24,8 +28,8 @@ print("{}")
 """
 
 
-def measure(cluster: str, count: int, out: Path) -> str:
-    """Return a line on a number of runs that do nothing."""
+def measured(cluster: str, count: int, out: Path) -> Facts:
+    """Return what a number of runs that do nothing takes. rate: a second, after the first."""
     jobs = {number: Job(out / f"run-{number}") for number in range(count)}
     executor = Ray(cluster, program=("-S", "-c", _NOTHING))
     began, times = time.perf_counter(), []
@@ -33,22 +37,32 @@ def measure(cluster: str, count: int, out: Path) -> str:
         if outcome.code:
             raise SystemExit(f"run {number}: {outcome.reason}")
         times.append(time.perf_counter() - began)
-    rate = (count - 1) / (times[-1] - times[0]) if count > 1 else 0.0
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return (
-        f"{count:6,} runs: {times[-1]:.1f} s, the first after {times[0]:.1f} s, "
-        f"then {rate:.1f} a second; driver {memory:.0f} MiB"
-    )
+    return {
+        "runs": count,
+        "seconds": times[-1],
+        "first": times[0],
+        "rate": (count - 1) / (times[-1] - times[0]),
+        "memory": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+
+
+def cells(row: Facts) -> list[str]:
+    times = [f"{row['seconds']:.1f} s", f"{row['first']:.1f} s", f"{row['rate']:.1f}"]
+    return [f"{row['runs']:,}", *times, f"{row['memory'] / 1e6:.0f} MB"]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cluster", help="local, auto or HOST:PORT")
-    parser.add_argument("counts", nargs="+", type=int)
+    parser = _common.base_parser(__doc__)
+    parser.add_argument("--cluster", default="local", help="local, auto or HOST:PORT")
+    parser.add_argument("--count", action="append", type=int, help="10, 100 and 1,000 by default")
     options = parser.parse_args()
-    for count in options.counts:
+    rows = []
+    for count in options.count or (10, 100, 1000):
         with tempfile.TemporaryDirectory() as out:
-            sys.stdout.write(measure(options.cluster, count, Path(out)) + "\n")
+            rows.append(measured(options.cluster, count, Path(out)))
+    head = ["runs", "in all", "first result", "a second after it", "driver's memory"]
+    facts = {"n": 1, "ray": version("ray"), "cluster": options.cluster, "rows": rows}
+    _common.report("scheduling", [head, *map(cells, rows)], facts, options.record)
 
 
 if __name__ == "__main__":

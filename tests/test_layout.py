@@ -2,7 +2,6 @@
 
 import ast
 import configparser
-import importlib.util
 import os
 import statistics
 import subprocess
@@ -11,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.modules import loadable
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SOURCE = _ROOT / "src" / "hundredfold"
@@ -73,23 +74,6 @@ def _parameters(node: Function) -> int:
     return len([*given.posonlyargs, *given.args, *given.kwonlyargs, *stars])
 
 
-def _modules() -> list[str]:
-    """Return the modules that load here: not those of an extra that is not installed."""
-    extras = {
-        "tensorflow": ("hundredfold.engines.tensorflow.",),
-        "uvicorn": ("hundredfold.server.asgi", "hundredfold.server.protocol"),
-    }
-    absent = tuple(
-        prefix
-        for library, prefixes in extras.items()
-        if importlib.util.find_spec(library) is None
-        for prefix in prefixes
-    )
-    paths = (Path("hundredfold", name).with_suffix("") for name in _FILES)
-    names = [".".join(p.parts).removesuffix(".__init__") for p in paths if p.name != "__main__"]
-    return [name for name in names if not name.startswith(absent)]
-
-
 def _words(text: str) -> set[str]:
     return set(text.replace("|", " ").split())
 
@@ -103,7 +87,7 @@ def _exactly(over: Iterable[str], known: set[str]) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each module is imported in a fork")
 def test_every_module_can_be_the_first_that_is_imported() -> None:
     """A circle of imports shows where it is entered from its other side."""
-    names = _modules()
+    names = loadable()
     assert len(names) > 150
     assert "hundredfold.training.loop" in names
     engine = ["keras"] if "hundredfold.engines.tensorflow.job" in names else []
