@@ -14,7 +14,7 @@ from pathlib import Path
 
 import _common
 from _common import Facts
-from _ours import Job, Ray
+from _ours import Job, Ray, machine
 
 # Writes a run's folder of two files, without any import that a bare Python has not made.
 _NOTHING = """
@@ -61,7 +61,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as out:
             rows.append(measured(options.cluster, count, Path(out)))
     head = ["runs", "in all", "first result", "a second after it", "driver's memory"]
-    facts = {"n": 1, "ray": version("ray"), "cluster": options.cluster, "rows": rows}
+    facts = {"n": 1, "ray": version("ray"), "cluster": options.cluster, "threads": machine.cores()}
+    facts |= {"precision": "none", "rows": rows}
     _common.report("scheduling", [head, *map(cells, rows)], facts, options.record)
 
 
