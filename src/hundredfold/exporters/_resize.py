@@ -7,12 +7,14 @@ Each pass is a matrix product: a row of its matrix holds the weights of one outp
 - Borders: weights outside the image are left out, and the rest is normalised to a sum of 1.
 - Rounding: to 0..255 after the first pass, and again after the second one.
 - Order: columns first, or rows first where those become much fewer. Pillow 13 does so by the rule
-  in `_rows_first`, which was read off its results (4,000 random sizes, all explained).
+  in `_rows_first`, which was read off its results (4,000 random sizes, all explained); earlier
+  versions always resize columns first. A graph follows the Pillow that is installed.
 
 Pillow rounds its weights to 22 bits, and products here are fp32, so a result that lies halfway
 between two levels can be the other one. An image of the wanted size stays as it is.
 """
 
+import PIL
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +23,7 @@ from hundredfold.size import Size
 
 _SUPPORT = 2.0  # pixels on either side that a bicubic weight reaches
 _A = -0.5
+_CHOOSES_ORDER = int(PIL.__version__.split(".")[0]) >= 13
 
 
 class ResizeImages(nn.Module):
@@ -42,7 +45,9 @@ class ResizeImages(nn.Module):
         planes = images.permute(0, 3, 1, 2).float()
         first = _rows_first(high, wide, rows, columns)
         matrices = planes, down, across.T
-        if self.branch:
+        if not _CHOOSES_ORDER:
+            resized = _columns_then_rows(*matrices)
+        elif self.branch:
             resized = torch.cond(first, _rows_then_columns, _columns_then_rows, matrices)
         else:
             resized = torch.where(
