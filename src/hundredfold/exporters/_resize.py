@@ -53,7 +53,7 @@ class ResizeImages(nn.Module):
             resized = torch.where(
                 first, _rows_then_columns(*matrices), _columns_then_rows(*matrices)
             )
-        return resized.to(torch.uint8).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
+        return resized.to(torch.uint8).permute(0, 2, 3, 1)
 
     def _kept(self, high: Tensor, wide: Tensor) -> tuple[Tensor, Tensor]:
         """Return how many rows and columns an image of this size becomes, without its frame."""
