@@ -209,14 +209,17 @@ def _times(
     The first round also prepares kernels for a shape, and threads that `_busy_waits` moved to one
     core may still share it. So it excludes only what is many times slower, and does not count.
     """
-    rounds = [{name: _seconds(direction, name) for name in dict.fromkeys((default, *others))}]
-    for limit in (_HOPELESS, *[_SLOW] * _ROUNDS):
-        least = {name: min(one[name] for one in rounds) for name in rounds[-1]}
-        most = limit * min(least.values())
-        close = [name for name in least if name == default or least[name] < most]
-        rounds.append({name: _seconds(direction, name) for name in close})
-        rounds = rounds[1:] if len(rounds) == 2 and limit == _HOPELESS else rounds
-    return {name: min(one[name] for one in rounds) for name in rounds[-1]}
+    names = dict.fromkeys((default, *others))
+    first = {name: _seconds(direction, name) for name in names}
+    most = _HOPELESS * min(first.values())
+    times = {
+        name: _seconds(direction, name) for name in names if name == default or first[name] < most
+    }
+    for _ in range(_ROUNDS):
+        most = _SLOW * min(times.values())
+        for name in [name for name in times if name == default or times[name] < most]:
+            times[name] = min(times[name], _seconds(direction, name))
+    return times
 
 
 def _lacks_kernel(direction: Direction, guess: ConvAlgorithm) -> bool:
