@@ -79,8 +79,8 @@ def test_rows_of_several_pixels_are_as_near_to_float64_as_torchs_layer(
     torchs = _results(_separate, layers[0], x, shortcut)
     exact = _results(_separate, layers[1], *doubles)
     for one, other, double in zip(found, torchs, exact, strict=True):
-        error, least = (float((t.double() - double).norm()) for t in (one, other))
-        assert error <= 1.05 * least + 1e-6 * float(double.norm())
+        error, least = (float((t.double() - double.double()).norm()) for t in (one, other))
+        assert error <= 1.05 * least + 1e-6 * float(double.double().norm())
 
 
 @WIDTHS
