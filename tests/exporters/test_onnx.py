@@ -105,7 +105,7 @@ def test_the_command_prints_the_file_and_the_check(
     printed = capsys.readouterr()
     assert printed.out == f"{path}\n"
     assert printed.err.startswith(f"checked on {answer['check']['n']} validation images with onnx")
-    assert "100.0% get the class of the network" in printed.err
+    assert "100.0 % get the class of the network" in printed.err
 
 
 def _bias(model: Any, amount: float) -> None:

@@ -1,6 +1,7 @@
 """Quantise a network's ONNX model to int8, and find the layers that can hold it."""
 
 import copy
+import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from hundredfold.onnx_model import session_of
 
 _LAYERS = ("Conv", "Gemm", "MatMul")
 _BATCH = 50  # images
-_TRIES = 48  # models that are measured at most
+_TRIES = 64  # errors of groups of layers that are measured at most
 
 Layers = tuple[str, ...]
 
@@ -124,23 +125,39 @@ def int8_layers(
     """Return the most layers in int8 that hold the bounds; None: all, and what lies between.
 
     error: of the logits, squared, with only these layers in int8; those of several layers add up,
-    nearly. Groups of layers are divided by halves, the worst one first; a layer that is left alone
-    stays in fp32. What is returned may fail the bounds, after `_TRIES` models.
+    nearly. The worst layers stay in fp32: 1, 2, 4 and so on until the bounds are held, then as few
+    as hold them. What is returned may fail the bounds, after `_TRIES` errors.
     """
     if holds(None):
         return None
-    int8, tries = layers, 2
-    groups = [(math.inf, layers)]
-    while not holds(int8) and tries < _TRIES and groups:
-        while tries < _TRIES:
-            _, group = groups.pop(groups.index(max(groups)))
-            if len(group) == 1:
-                break
-            halves = group[: len(group) // 2], group[len(group) // 2 :]
-            groups += [(error(half), half) for half in halves]
-            tries += 2
-        else:
-            break
-        int8 = tuple(layer for layer in int8 if layer not in group)
-        tries += 1
-    return int8
+    worst, fp32 = _worst_first(layers, error), list[str]()
+
+    def without(count: int) -> Layers:
+        return tuple(layer for layer in layers if layer not in fp32[:count])
+
+    fails, enough = -1, 0
+    while not holds(without(enough)):
+        fails = enough
+        fp32 += itertools.islice(worst, max(1, enough))
+        enough = len(fp32)
+        if enough == fails:
+            return without(fails)
+    while enough - fails > 1:
+        middle = (fails + enough) // 2
+        fails, enough = (fails, middle) if holds(without(middle)) else (middle, enough)
+    return without(enough)
+
+
+def _worst_first(layers: Layers, error: Callable[[Layers], float]) -> Iterator[str]:
+    """Yield layers by falling error, found by halving the worst group; at most `_TRIES` errors."""
+    groups, tries = [(math.inf, layers)], 0
+    while groups:
+        _, group = groups.pop(groups.index(max(groups)))
+        if len(group) == 1:
+            yield group[0]
+            continue
+        if tries >= _TRIES:
+            return
+        halves = group[: len(group) // 2], group[len(group) // 2 :]
+        groups += [(error(half), half) for half in halves]
+        tries += 2

@@ -24,7 +24,7 @@ _FEW = 100  # training images that the error of a layer is measured on
 
 
 def onnx_int8(trained: Trained) -> Exported:
-    """Return a run's network as an int8 ONNX file.
+    """Return a run's network as an int8 ONNX file with at least one layer in int8.
 
     Raises CheckError where fewer images than `Bounds` allow keep their class, or accuracy drops.
     """
@@ -49,7 +49,7 @@ def onnx_int8(trained: Trained) -> Exported:
         return float(np.square(quantizer.logits(layers, few) - exact).mean())
 
     bounds = trained.bounds
-    int8 = int8_layers(quantizer.layers, error, holds)
+    int8 = int8_layers(quantizer.layers, error, holds) or None
     layers = [] if int8 is None else [each for each in quantizer.layers if each not in int8]
     content = _joined(trained, quantizer.model(int8), "onnx-int8")
     check = _check(trained, content, expected, layers)
