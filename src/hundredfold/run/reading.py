@@ -73,6 +73,13 @@ def plan(folder: Path) -> Facts:
     return table(folder, "plan.json", study_schema.Plan)
 
 
+def progress(folder: Path) -> dict[str, Any]:
+    """Return progress.json of a study's folder; {} where there is none."""
+    if not plain.exists(folder / "progress.json"):
+        return {}
+    return table(folder, "progress.json", study_schema.Progress)
+
+
 def rows(content: bytes, where: str) -> list[dict[str, float]]:
     """Return the rows of a curve from its text; where: the file, for errors."""
     lines = content.splitlines(keepends=True)
