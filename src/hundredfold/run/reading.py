@@ -73,6 +73,11 @@ def plan(folder: Path) -> Facts:
     return table(folder, "plan.json", study_schema.Plan)
 
 
+def search(folder: Path) -> Facts:
+    """Return search.json of the folder of a study that `tune` has made."""
+    return table(folder, "search.json", study_schema.Search)
+
+
 def rows(content: bytes, where: str) -> list[dict[str, float]]:
     """Return the rows of a curve from its text; where: the file, for errors."""
     lines = content.splitlines(keepends=True)
