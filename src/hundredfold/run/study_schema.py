@@ -137,6 +137,7 @@ class Trial(Table):
     state: Literal["running", "done", "stopped", "failed"]
     values: Annotated[dict[Line, Value], Field(max_length=1000)]
     epochs: Count = 0
+    accuracy: Number | None = None
     score: Number | None = None
     seconds: Number = 0.0
     reason: Text = ""

@@ -89,6 +89,8 @@ class Journal:
     ) -> None:
         self._optuna = optuna()
         self._space = {dimension.option: dimension for dimension in space}
+        inside = {d.option: d.nearest(first[d.option]) for d in space if d.option in first}
+        self._first = {option: value for option, value in inside.items() if value is not None}
         self._startup = min(_STARTUP, max(3, planned // 4)) if planned else _STARTUP
         self._distributions = {d.option: _distribution(self._optuna, d) for d in space}
         self._pruner = self._optuna.pruners.SuccessiveHalvingPruner(
@@ -98,7 +100,7 @@ class Journal:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             self._study = self._opened(path)
-        self._recover(first)
+        self._recover()
 
     def _opened(self, path: Path) -> Any:
         journal = self._optuna.storages.journal
@@ -115,15 +117,14 @@ class Journal:
                 f"{str(path)!r} is damaged", found=str(error), remedy="another --name"
             ) from None
 
-    def _recover(self, first: Mapping[str, Value]) -> None:
+    def _recover(self) -> None:
         """End trials that a kill left without all their values; let the recipe itself begin."""
         study = self._study
         for trial in study.get_trials(deepcopy=False):
             if trial.state.name == "RUNNING" and not self._is_whole(trial):
                 study.tell(trial.number, state=self._optuna.trial.TrialState.FAIL)
         if not any(self._is_whole(t) or t.state.name == "WAITING" for t in self._raw()):
-            inside = {key: self._stored(key, value) for key, value in first.items()}
-            study.enqueue_trial({k: v for k, v in inside.items() if v is not None})
+            study.enqueue_trial({k: self._stored(k, v) for k, v in self._first.items()})
 
     def ask(self) -> Trial:
         """Draw the next trial, and note it as running."""
@@ -192,18 +193,15 @@ class Journal:
         )
 
     def _value(self, option: str, stored: Any) -> Value:
-        dimension = self._space[option]
+        dimension, first = self._space[option], self._first.get(option)
         if dimension.choices:
             return dimension.choices[int(stored)]
-        return dimension.readable(stored)
+        return first if stored == first else dimension.readable(stored)
 
     def _stored(self, option: str, value: Value) -> Any:
-        """Return a recipe's value as Optuna draws it; None for one that is not a choice."""
-        dimension = self._space[option]
-        nearest = dimension.nearest(value)
-        if nearest is None or not dimension.choices:
-            return nearest
-        return dimension.choices.index(nearest)
+        """Return a value inside the space as Optuna draws it: a choice by its index."""
+        choices = self._space[option].choices
+        return choices.index(value) if choices else value
 
 
 def _distribution(module: Any, dimension: Dimension) -> Any:

@@ -121,6 +121,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "state": trial.state,
         "values": dict(trial.values),
         "epochs": max(trial.rungs, default=0),
+        "accuracy": max(trial.rungs.items())[1] if trial.rungs else None,
         "score": trial.score,
         "seconds": round(trial.seconds, 1),
         "reason": trial.reason,
