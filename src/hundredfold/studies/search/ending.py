@@ -129,4 +129,4 @@ def _optimism(search: float, tuned: System) -> str:
 
 
 def _points(fraction: float) -> str:
-    return f"{100 * fraction + 0.0:+.1f}"
+    return f"{round(100 * fraction, 1) + 0.0:+.1f}"  # + 0.0 turns -0.0 into 0.0
