@@ -1,10 +1,10 @@
 """The schema of the files of a study's folder, which lies among the runs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
-from hundredfold.run.schema import Absent, Count, Line, Number, Table, Text, Writer
+from hundredfold.run.schema import Absent, Count, Line, Number, Row, Table, Text, Writer
 
 RunName = Annotated[str, Field(max_length=255, pattern=r"^[^./\\\x00][^/\\\x00]*$")]
 Members = Annotated[int, Field(ge=0, le=10**6)]
@@ -116,66 +116,13 @@ class Plan(Table):
     members: Annotated[list[Planned], Field(max_length=10_000)]
 
 
-Value = int | float | bool | Line  # of an option
+class Elsewhere(Table):
+    """A training on another machine: an entry of progress.json."""
+
+    node: Line
+    epochs: Number
+    curve: Annotated[list[Row], Field(max_length=100_000)]
 
 
-class Dimension(Table):
-    """An option that a search varies: an entry of `space` in search.json."""
-
-    option: Line
-    low: Number | None = None
-    high: Number | None = None
-    log: bool = False
-    choices: Annotated[list[Line], Field(max_length=1000)] = Absent
-
-
-class Trial(Table):
-    """A trial of a search: an entry of `trials`."""
-
-    number: Members
-    run: RunName
-    state: Literal["running", "done", "stopped", "failed"]
-    values: Annotated[dict[Line, Value], Field(max_length=1000)]
-    epochs: Count = 0
-    accuracy: Number | None = None
-    score: Number | None = None
-    seconds: Number = 0.0
-    reason: Text = ""
-
-
-class Importance(Table):
-    """How much an option mattered, with its interval: an entry of `importance`."""
-
-    option: Line
-    value: Number
-    low: Number
-    high: Number
-
-
-class SearchResult(Table):
-    """What a search found: `result`; {} until the comparison is done."""
-
-    winner: Members = 0
-    search: Number | None = None
-    fresh: Number | None = None
-    low: Number | None = None
-    high: Number | None = None
-    verdict: Line = ""
-    sentences: Annotated[list[Text], Field(max_length=20)] = Absent
-
-
-class Search(Table):
-    """search.json: what a search was asked for, its trials, and what it found."""
-
-    status: Literal["searching", "comparing", "done"] = "searching"
-    asked: Annotated[dict[Line, Any], Field(max_length=100)] = Absent
-    epochs: Number = 0.0
-    rungs: Annotated[list[Count], Field(max_length=100)] = Absent
-    space: Annotated[list[Dimension], Field(max_length=1000)] = Absent
-    untuned: Annotated[dict[Line, Value], Field(max_length=1000)] = Absent
-    spent: Number = 0.0
-    energy: Annotated[dict[Line, Number], Field(max_length=10)] = Absent
-    seeds: Members = 0
-    trials: Annotated[list[Trial], Field(max_length=100_000)] = Absent
-    importance: Annotated[list[Importance], Field(max_length=1000)] = Absent
-    result: SearchResult = Absent
+class Progress(RootModel[Annotated[dict[RunName, Elsewhere], Field(max_length=10_000)]]):
+    """progress.json: the trainings of a study whose folders are not here yet, by run."""

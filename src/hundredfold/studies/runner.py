@@ -11,7 +11,7 @@ from hundredfold.events import Display
 from hundredfold.executors import Executor, JobProgress, Outcome
 from hundredfold.run import Run
 from hundredfold.studies import LeftOut, Member, conclude
-from hundredfold.studies.ongoing import recorded
+from hundredfold.studies.ongoing import Elsewhere, recorded
 from hundredfold.studies.plan import Plan, choose
 
 
@@ -81,7 +81,12 @@ def _train(plan: Plan, executor: Executor, display: Display | None) -> dict[Memb
         with files.temporary_folder() as scratch:
             jobs = {m: plan.job(m, folder, scratch) for m, folder in folders.items()}
 
+            elsewhere = Elsewhere(plan.folder)
+
             def watch(running: Mapping[Member, JobProgress]) -> tuple[Member, ...]:
+                elsewhere.tell(
+                    {folders[m].name: (job, m.recipe.epochs) for m, job in running.items()}
+                )
                 _show(display, "status", _progress_of_all(plan, running))
                 return ()
 
