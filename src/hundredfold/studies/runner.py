@@ -28,10 +28,13 @@ class Result:
     left_out: Sequence[LeftOut] = ()
 
 
-def carry_out(plan: Plan, executor: Executor, display: Display | None) -> Result:
+def carry_out(
+    plan: Plan, executor: Executor, display: Display | None, *, on_validation: bool = False
+) -> Result:
     """Train the members without a finished run, compare all, write the pages.
 
-    executor: where they are trained.
+    executor: where they are trained. on_validation: compare validation scores even where all
+    runs have test scores.
 
     Raises Interrupted after a signal, once every state is saved, and UsageError where no run can
     be compared. Members without weights are left out; where no other is left, it raises
@@ -45,7 +48,7 @@ def carry_out(plan: Plan, executor: Executor, display: Display | None) -> Result
     if without and not plan.done and not failures:
         raise MissingError(f"the study {plan.study.name!r} has no weights", found=without[0].reason)
     every = [*without, *_left_out(plan, failures)]
-    comparison = conclude(plan.study, plan.folder, plan.runs, every)
+    comparison = conclude(plan.study, plan.folder, plan.runs, every, on_validation=on_validation)
     page = _write_pages(plan)
     failed = _failed(plan, failures, page) if failures else None
     return Result(comparison, page, failed, without)
