@@ -92,20 +92,25 @@ def protect(network: nn.Module) -> nn.Module:
 def batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     """Return x normalised by the statistics of the batch, which a layer's buffers follow."""
     norm._check_input_dim(x)  # type: ignore[no-untyped-call]
-    momentum = _momentum(norm)
+    momentum = momentum_of(norm)
     result: Tensor = _BatchNormTraining.apply(  # type: ignore[no-untyped-call]
         x, norm.weight, norm.bias, norm.running_mean, norm.running_var, momentum, norm.eps
     )
     return result
 
 
-def _momentum(norm: _BatchNorm) -> float:
+def momentum_of(norm: _BatchNorm) -> float:
     """Count the batch; return the weight of its statistics. Without a momentum it is 1 / count."""
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
         if norm.momentum is None:
             return 1.0 / float(norm.num_batches_tracked)
     return norm.momentum or 0.0
+
+
+def along(channels: Tensor, x: Tensor) -> Tensor:
+    """Return values (channels,) in a shape that multiplies x (batch, channels, ...)."""
+    return channels.view(1, -1, *[1] * (x.ndim - 2))
 
 
 class _BatchNormTraining(torch.autograd.Function):

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,9 +20,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hundredfold.compute.dropout import Dropout
+from hundredfold.compute.portions import Portion, whole_pieces
+from hundredfold.compute.random_rows import is_dropout, rows_of
 
 LossFn = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 Pair = tuple[Tensor, Tensor]  # images and targets
+Follow = Callable[[Sequence[Tensor]], None]
 
 _KNOWN = ("hundredfold.", "torch.nn.")  # packages of layers with known random draws and statistics
 _MOST = 4  # micro-batches at most, where the recipe names no size
@@ -80,9 +84,28 @@ def can_replicate(model: nn.Module) -> bool:
 def _is_known(module: nn.Module) -> bool:
     if isinstance(module, Dropout):
         return True
-    in_package = type(module).__module__.startswith(_KNOWN)
-    draws = isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU)
-    return in_package and not draws and getattr(module, "momentum", 0.0) is not None
+    known = _in_package(module) and not is_dropout(module)
+    return known and getattr(module, "momentum", 0.0) is not None
+
+
+def normalises(model: nn.Module) -> bool:
+    """Return whether a layer normalises over the images of a micro-batch."""
+    return any(isinstance(m, _BatchNorm) and m.training for m in model.modules())
+
+
+def computed_apart(model: nn.Module, *, sequential: bool) -> bool:
+    """Return whether a micro-batch can be computed without those before it, to the same result.
+
+    Replicas seed each micro-batch. Computed sequentially, they share one stream of random numbers,
+    from which layers in training may draw, and the user's own.
+    """
+    layers = [module for module in model.modules() if module.training]
+    draws = any(is_dropout(module) or not _in_package(module) for module in layers)
+    return all(map(_is_known, layers)) if not sequential or not draws else False
+
+
+def _in_package(module: nn.Module) -> bool:
+    return type(module).__module__.startswith(_KNOWN)
 
 
 class _Result(NamedTuple):
@@ -116,10 +139,13 @@ class _Replica:
             norm.momentum = 1.0
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
 
-    def compute(self, loss_fn: LossFn, pair: Pair, weight: float, key: int) -> _Result:
-        """Compute a micro-batch; weight: its fraction of the batch's images. key: seeds dropout."""
+    def compute(
+        self, loss_fn: LossFn, pair: Pair, weight: float, key: int, portion: Portion
+    ) -> _Result:
+        """Compute a portion; weight: its fraction of the batch's images. key: seeds dropout."""
         self.generator.manual_seed(key)
-        loss, correct = loss_fn(self.model, *pair)
+        with rows_of(self.model, portion):
+            loss, correct = loss_fn(self.model, *pair)
         loss = loss * weight
         gradients = torch.autograd.grad(loss, self.trained, allow_unused=True)
         statistics = [buffer.clone() for norm in self.norms for buffer in _statistics(norm)]
@@ -129,12 +155,15 @@ class _Replica:
 
 
 class _Total:
-    """Add results to a model in the order of the micro-batches, in whatever order they arrive."""
+    """Add results to a model in the order of the micro-batches, in whatever order they arrive.
 
-    def __init__(self, model: nn.Module) -> None:
+    follow: takes the statistics of each micro-batch, in their order.
+    """
+
+    def __init__(self, model: nn.Module, follow: Follow) -> None:
         self.sums: list[Tensor] = []
+        self._follow = follow
         self._trained = [p for p in model.parameters() if p.requires_grad]
-        self._norms = _norms_of(model)
         self._waiting: dict[int, _Result] = {}
         self._lock = threading.Lock()
 
@@ -156,13 +185,19 @@ class _Total:
                 parameter.grad = gradient
             else:  # in the parameter's memory order, which fused updates walk
                 parameter.grad = torch.empty_like(parameter).copy_(gradient)
-        statistics = iter(result.statistics)
-        for norm in self._norms:
-            assert norm.momentum is not None
-            assert norm.num_batches_tracked is not None
-            for buffer in _statistics(norm):
-                buffer.mul_(1 - norm.momentum).add_(next(statistics), alpha=norm.momentum)
-            norm.num_batches_tracked.add_(1)
+        self._follow(result.statistics)
+
+
+@torch.no_grad()
+def follow_statistics(model: nn.Module, statistics: Sequence[Tensor]) -> None:
+    """Let a model's BatchNorm follow the means and variances of a micro-batch."""
+    parts = iter(statistics)
+    for norm in _norms_of(model):
+        assert norm.momentum is not None
+        assert norm.num_batches_tracked is not None
+        for buffer in _statistics(norm):
+            buffer.mul_(1 - norm.momentum).add_(next(parts), alpha=norm.momentum)
+        norm.num_batches_tracked.add_(1)
 
 
 class ReplicaPool:
@@ -181,27 +216,46 @@ class ReplicaPool:
 
         key: `key` plus a micro-batch's index seeds its dropout.
         """
-        workers = min(torch.get_num_threads(), len(micro_batches))
+        portions = whole_pieces(len(pair[0]) for pair in micro_batches)
+        images = sum(portion.count for portion in portions)
+        follow = partial(follow_statistics, self._model)
+        return self.compute(list(zip(micro_batches, portions, strict=True)), images, key, follow)
+
+    def compute(
+        self,
+        work: Sequence[tuple[Pair, Portion]],
+        images: int,
+        key: int,
+        follow: Follow,
+        *,
+        most: int = 0,
+    ) -> Tensor:
+        """Add the gradients of portions of a batch of `images`; return [mean loss, correct].
+
+        follow: takes BatchNorm's statistics of each. most: workers at most; 0 is one a thread.
+        """
+        workers = min(most or torch.get_num_threads(), len(work))
         if len(self._replicas) < workers:
             lacking = workers - len(self._replicas)
             self._replicas += [_Replica(self._model) for _ in range(lacking)]
             self._threads = ThreadPoolExecutor(workers)
-        images = sum(len(pair[0]) for pair in micro_batches)
-        total, waiting = _Total(self._model), deque(enumerate(micro_batches))
+        total, waiting = _Total(self._model, follow), deque(enumerate(work))
 
-        def work(replica: _Replica) -> None:
+        def take(replica: _Replica) -> None:
             while True:
                 try:
-                    number, pair = waiting.popleft()
+                    number, (pair, portion) = waiting.popleft()
                 except IndexError:
                     return
                 weight = len(pair[0]) / images
-                total.add(number, replica.compute(self._loss_fn, pair, weight, key + number))
+                seed = key + portion.number
+                result = replica.compute(self._loss_fn, pair, weight, seed, portion)
+                total.add(number, result)
 
         if workers == 1:
-            work(self._replicas[0])
+            take(self._replicas[0])
         else:
-            self._run_concurrently(work, workers)
+            self._run_concurrently(take, workers)
         return torch.stack(total.sums).sum(0)
 
     def _run_concurrently(self, work: Callable[[_Replica], None], workers: int) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,22 +14,26 @@ from torch import nn
 from hundredfold import augment, data, models
 from hundredfold.compute import autotune, device
 from hundredfold.compute.contention import ThreadLimit
-from hundredfold.data import DataSet, Split
-from hundredfold.engines.pytorch import network
+from hundredfold.data import DataSet, Source, Split
+from hundredfold.engines.pytorch import devices, network
 from hundredfold.engines.pytorch.choices import (
     choose_algorithms,
     choose_precision,
     size_at,
     training_sizes,
 )
+from hundredfold.engines.pytorch.devices import Devices
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.held import Held
+from hundredfold.engines.pytorch.lead import leading
 from hundredfold.engines.pytorch.learner import Learner, Loss
 from hundredfold.engines.pytorch.pretrained import need_fitting
+from hundredfold.engines.pytorch.shared import Leader
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
 from hundredfold.optim import weighted
 from hundredfold.recipe import Recipe
+from hundredfold.run import Run
 from hundredfold.size import Size
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
@@ -67,6 +72,8 @@ class Job:
     transfer: Mapping[str, Any] = field(default_factory=dict)
     validation_precision: str = "fp32"
     held: Held | None = None
+    source: Source = field(default_factory=Source)
+    devices: int = 1
 
     @property
     def steps(self) -> int:
@@ -101,13 +108,28 @@ class Job:
         )
 
     def learner(self, progress: Progress) -> Learner:
-        """Bind loss, optimizer and schedule to the model; `progress` logs a lack of memory."""
-        return self.new_learner(progress.say)
+        """Bind loss, optimizer and schedule to the model; `progress` logs a lack of memory.
 
-    def new_learner(self, say: Callable[[str], None] = lambda _: None) -> Learner:
+        Raises UsageError where several devices cannot train it.
+        """
+        if self.devices == 1:
+            return self.new_learner(progress.say)
+        learner = self.new_learner(progress.say, kind=Leader)
+        assert isinstance(learner, Leader)
+        learner.world = self.devices
+        learner.division(self.recipe.batch_size, self.devices)
+        return learner
+
+    def processes(self, run: Run, learner: Learner) -> AbstractContextManager[None]:
+        """Return the context in which the other processes follow a learner of this job."""
+        return leading(run, learner, self.feed, self.source)
+
+    def new_learner(
+        self, say: Callable[[str], None] = lambda _: None, *, kind: type[Learner] = Learner
+    ) -> Learner:
         """Bind loss, optimizer and schedule to the model.
 
-        say: logs a line. Raises UsageError for an option out of range.
+        say: logs a line. kind: the class of the learner. Raises UsageError for an option out of range.
         """
         loss, schedule = self.recipe.loss.resolve(), self.recipe.schedule.resolve()
         try:
@@ -121,7 +143,7 @@ class Job:
                 f"invalid recipe: {self.recipe.optimizer} with {self.recipe.loss}",
                 found=str(error),
             ) from None
-        return Learner(
+        return kind(
             self.model,
             optimizer,
             self._balanced(loss),
@@ -159,10 +181,11 @@ def prepare(
     weights: the file of pretrained weights, if any. before: run.json of a run to resume, which has
     precision and algorithms.
     """
-    chosen_device = device.choose(options.device)
+    chosen = devices.choose(options, recipe)
+    chosen_device = chosen.own
     if options.compiled:
         device.need_compiler(chosen_device)
-    threads = device.use_threads(options.threads)
+    threads = device.use_threads(devices.threads(options, chosen))
     device.keep_freed_memory()
     strategy = network.strategy_of(recipe)
     need_fitting(recipe, strategy)
@@ -173,7 +196,7 @@ def prepare(
     summary = _summary(recipe, model, dataset.size)
     _need_more_than_one(recipe, model, summary.size)
     model = model.to(chosen_device)
-    feed = _feed(recipe, dataset, training, chosen_device)
+    feed = _feed(recipe, dataset, training, chosen)
     precision, reason = choose_precision(recipe, before, model, feed, options.source.cache)
     algorithms = before.get("algorithms", {}) if before else {}
     if not before and not strategy.frozen and not options.compiled:
@@ -184,14 +207,15 @@ def prepare(
     job = Job(
         recipe, strategy, dataset, training, validation, model, summary, feed, chosen_device,
         threads, precision, algorithms, folder, options.compiled, transfer | fast,
-        precision if options.fast_validation else "fp32", options.held,
+        precision if options.fast_validation else "fp32", options.held, options.source,
+        1 if options.following else chosen.world,
     )  # fmt: skip
     if progress:
         _report(job, progress, reason)
     return job
 
 
-def _feed(recipe: Recipe, dataset: DataSet, training: Split, device: torch.device) -> Feed:
+def _feed(recipe: Recipe, dataset: DataSet, training: Split, chosen: Devices) -> Feed:
     return Feed(
         training.pixels,
         training.labels,
@@ -199,9 +223,10 @@ def _feed(recipe: Recipe, dataset: DataSet, training: Split, device: torch.devic
         classes=len(dataset.classes),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
-        device=device,
+        device=chosen.own,
         augment=augment.pipeline(recipe.augment),
         balanced=recipe.balance == "sample",
+        prefetch=0 if chosen.local > 1 and chosen.own.type == "cpu" else None,
     )
 
 
@@ -225,7 +250,9 @@ def _model(
 
 
 def _report(job: Job, progress: Progress, reason: str) -> None:
-    progress.say(f"device     {device.name_of(job.device)}, {job.threads} threads; {reason}")
+    together = f"{job.devices} processes, each with " if job.devices > 1 else ""
+    name = device.name_of(job.device)
+    progress.say(f"device     {name}, {together}{job.threads} threads; {reason}")
     describe_data(job.data, job.training, job.validation, progress)
     for note in job.transfer.get("weights", {}).get("notes", ()):
         progress.say(f"weights    {note}")

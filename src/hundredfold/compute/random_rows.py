@@ -1,0 +1,51 @@
+"""Let random layers draw by the index of an image in its micro-batch.
+
+A process that has some images of a micro-batch draws for all of them and keeps its own rows, so
+dropout hits the same units of an image in whichever process it is computed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from hundredfold.compute.portions import Portion
+
+
+def is_dropout(module: nn.Module) -> bool:
+    """Return whether a layer of torch's or of this package draws random numbers."""
+    return isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU)
+
+
+@contextmanager
+def rows_of(model: nn.Module, portion: Portion) -> Iterator[None]:
+    """Let the layers that draw see the images of a portion of a micro-batch."""
+    drawing = not portion.whole
+    layers = [m for m in model.modules() if drawing and m.training and is_dropout(m)]
+    for layer in layers:
+        layer.forward = partial(_forward, layer, portion)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _forward(layer: nn.Module, portion: Portion, x: Tensor) -> Tensor:
+    """Apply a layer to x among zeros.
+
+    A layer may see several rows of each image, such as windows, which then lie side by side.
+    """
+    if len(x) % portion.count:
+        result: Tensor = type(layer).forward(layer, x)
+        return result
+    rows = len(x) // portion.count
+    whole = torch.zeros((portion.size * rows, *x.shape[1:]), dtype=x.dtype, device=x.device)
+    if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
+        whole = whole.contiguous(memory_format=torch.channels_last)
+    first = portion.before * rows
+    whole[first : first + len(x)] = x
+    result = type(layer).forward(layer, whole)[first : first + len(x)]
+    return result

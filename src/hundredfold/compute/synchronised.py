@@ -1,0 +1,130 @@
+"""BatchNorm over the images of a micro-batch that several processes share.
+
+Each process sends count, mean and squared deviations of its images. They are combined in the order
+of the processes (Chan, Golub & LeVeque 1979), so all have the same statistics to the bit. The
+gradient of the images needs two sums over all of them, which are added up in the backward pass.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from hundredfold.compute import norms
+from hundredfold.compute.device import sum_type
+from hundredfold.compute.process_group import ProcessGroup
+from hundredfold.errors import UsageError
+
+_KINDS = (norms.BatchNorm1d, norms.BatchNorm2d, norms.BatchNorm3d)
+
+
+def need_known(model: nn.Module) -> None:
+    """Raise UsageError for a BatchNorm whose statistics cannot be synchronised."""
+    for module in model.modules():
+        if isinstance(module, _BatchNorm) and module.training and type(module) not in _KINDS:
+            raise UsageError(
+                f"the statistics of {type(module).__name__} cannot be synchronised",
+                found="it is no BatchNorm of torch's",
+                remedy="a micro_batch of which every device has whole ones, or one device",
+            )
+
+
+@contextmanager
+def synchronised(model: nn.Module, group: ProcessGroup) -> Iterator[None]:
+    """Let every BatchNorm in training use the statistics of all processes in this context."""
+    layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
+    for layer in layers:
+        layer.forward = lambda x, norm=layer: batch_norm(norm, x, group)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def batch_norm(norm: _BatchNorm, x: Tensor, group: ProcessGroup) -> Tensor:
+    """Return x normalised by the statistics of all processes, which a layer's buffers follow."""
+    norm._check_input_dim(x)  # type: ignore[no-untyped-call]
+    momentum = norms.momentum_of(norm)
+    weight, bias = norm.weight, norm.bias
+    if weight is None:
+        weight = torch.ones(x.shape[1], device=x.device)
+        bias = torch.zeros_like(weight)
+    buffers = norm.running_mean, norm.running_var
+    result: Tensor = _Synchronised.apply(  # type: ignore[no-untyped-call]
+        x, weight, bias, *buffers, momentum, norm.eps, group
+    )
+    return result
+
+
+def _statistics(x: Tensor, group: ProcessGroup) -> tuple[Tensor, Tensor, int]:
+    """Return means and biased variances of channels over all processes, and the count."""
+    kind = sum_type(x.device)
+    mean, variance = torch.batch_norm_update_stats(x.float(), None, None, 0.0)
+    own = x.numel() // x.shape[1]
+    count = mean.new_full((1,), own, dtype=kind)
+    mean, variance = mean.to(kind), variance.to(kind)
+    total, middle, squares = None, mean, variance
+    for part in group.gather(torch.cat((count, mean, variance * own))):
+        n, means, deviations = part[0], *part[1:].chunk(2)
+        if total is None:
+            total, middle, squares = n, means, deviations
+            continue
+        difference, both = means - middle, total + n
+        middle = middle + difference * (n / both)
+        squares = squares + deviations + difference.square() * (total * n / both)
+        total = both
+    assert total is not None
+    return middle.float(), (squares / total).float(), int(total)
+
+
+class _Synchronised(torch.autograd.Function):
+    """Batch normalisation as in `norms`, with sums over all processes."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        momentum: float,
+        eps: float,
+        group: ProcessGroup,
+    ) -> Tensor:
+        mean, variance, count = _statistics(x, group)
+        y, _, _ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
+        inverse = (variance + eps).rsqrt()
+        flat = norms.constant(mean, inverse, eps, x.dtype)
+        y = torch.where(norms.along(flat, y), norms.along(bias.to(y.dtype), y), y)
+        if running_mean is not None and running_var is not None:
+            unbiased = variance * (count / max(count - 1, 1))
+            unbiased = unbiased + mean.square().clamp(min=1) * flat
+            running_mean.mul_(1 - momentum).add_(mean, alpha=momentum)
+            running_var.mul_(1 - momentum).add_(unbiased, alpha=momentum)
+        ctx.save_for_backward(x, weight, mean, variance, flat)
+        ctx.eps, ctx.group, ctx.count = eps, group, count
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        x, weight, mean, variance, flat = ctx.saved_tensors
+        of_x, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+        )
+        of_weight = of_weight.masked_fill(flat, 0)
+        inverse = (variance + ctx.eps).rsqrt()
+        sums = ctx.group.sum_(torch.cat((of_weight, of_bias)).to(sum_type(x.device)))
+        all_weight, all_bias = (sums / ctx.count).float().chunk(2)
+        # of x: weight * inverse * (gradient - mean(gradient) - normalised * mean(g * normalised))
+        slope = -weight * inverse.square() * all_weight
+        offset = -weight * inverse * all_bias - slope * mean
+        of_x = torch.addcmul(of_x + norms.along(offset, x), norms.along(slope, x), x)
+        of_x = of_x.masked_fill(norms.along(flat, x), 0).to(x.dtype)
+        return of_x, of_weight, of_bias, None, None, None, None, None
