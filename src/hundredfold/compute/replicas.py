@@ -25,7 +25,6 @@ from hundredfold.compute.random_rows import is_dropout, rows_of
 
 LossFn = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 Pair = tuple[Tensor, Tensor]  # images and targets
-Follow = Callable[[Sequence[Tensor]], None]
 
 _KNOWN = ("hundredfold.", "torch.nn.")  # packages of layers with known random draws and statistics
 _MOST = 4  # micro-batches at most, where the recipe names no size
@@ -108,7 +107,7 @@ def _in_package(module: nn.Module) -> bool:
     return type(module).__module__.startswith(_KNOWN)
 
 
-class _Result(NamedTuple):
+class Result(NamedTuple):
     """Result of a micro-batch.
 
     sums: [loss, number correct] in float64. statistics: BatchNorm's means and variances.
@@ -117,6 +116,9 @@ class _Result(NamedTuple):
     sums: Tensor
     gradients: Sequence[Tensor | None]
     statistics: Sequence[Tensor]
+
+
+Take = Callable[[Result], None]
 
 
 class _Replica:
@@ -141,7 +143,7 @@ class _Replica:
 
     def compute(
         self, loss_fn: LossFn, pair: Pair, weight: float, key: int, portion: Portion
-    ) -> _Result:
+    ) -> Result:
         """Compute a portion; weight: its fraction of the batch's images. key: seeds dropout."""
         self.generator.manual_seed(key)
         with rows_of(self.model, portion):
@@ -149,43 +151,50 @@ class _Replica:
         loss = loss * weight
         gradients = torch.autograd.grad(loss, self.trained, allow_unused=True)
         statistics = [buffer.clone() for norm in self.norms for buffer in _statistics(norm)]
-        return _Result(
+        return Result(
             torch.stack((loss.detach().double(), correct.double())), gradients, statistics
         )
 
 
 class _Total:
-    """Add results to a model in the order of the micro-batches, in whatever order they arrive.
+    """Take results in the order of the micro-batches, in whatever order they arrive."""
 
-    follow: takes the statistics of each micro-batch, in their order.
-    """
-
-    def __init__(self, model: nn.Module, follow: Follow) -> None:
+    def __init__(self, take: Take) -> None:
         self.sums: list[Tensor] = []
-        self._follow = follow
-        self._trained = [p for p in model.parameters() if p.requires_grad]
-        self._waiting: dict[int, _Result] = {}
+        self._take = take
+        self._waiting: dict[int, Result] = {}
         self._lock = threading.Lock()
 
-    def add(self, number: int, result: _Result) -> None:
+    def add(self, number: int, result: Result) -> None:
         with self._lock:
             self._waiting[number] = result
             while ready := self._waiting.pop(len(self.sums), None):
                 self._add(ready)
 
-    @torch.no_grad()
-    def _add(self, result: _Result) -> None:
+    def _add(self, result: Result) -> None:
         self.sums.append(result.sums)
-        for parameter, gradient in zip(self._trained, result.gradients, strict=True):
-            if gradient is None:
-                continue
-            if parameter.grad is not None:
-                parameter.grad.add_(gradient)
-            elif gradient.stride() == parameter.stride():
-                parameter.grad = gradient
-            else:  # in the parameter's memory order, which fused updates walk
-                parameter.grad = torch.empty_like(parameter).copy_(gradient)
-        self._follow(result.statistics)
+        self._take(result)
+
+
+def add_result(model: nn.Module, result: Result) -> None:
+    """Add a micro-batch's gradients to a model's, and let its BatchNorm follow the statistics."""
+    add_gradients(model, result.gradients)
+    follow_statistics(model, result.statistics)
+
+
+@torch.no_grad()
+def add_gradients(model: nn.Module, gradients: Sequence[Tensor | None]) -> None:
+    """Add gradients, one for each parameter that is trained, to a model's."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    for parameter, gradient in zip(trained, gradients, strict=True):
+        if gradient is None:
+            continue
+        if parameter.grad is not None:
+            parameter.grad.add_(gradient)
+        elif gradient.stride() == parameter.stride():
+            parameter.grad = gradient
+        else:  # in the parameter's memory order, which fused updates walk
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
 
 
 @torch.no_grad()
@@ -218,30 +227,30 @@ class ReplicaPool:
         """
         portions = whole_pieces(len(pair[0]) for pair in micro_batches)
         images = sum(portion.count for portion in portions)
-        follow = partial(follow_statistics, self._model)
-        return self.compute(list(zip(micro_batches, portions, strict=True)), images, key, follow)
+        take = partial(add_result, self._model)
+        return self.compute(list(zip(micro_batches, portions, strict=True)), images, key, take)
 
     def compute(
         self,
         work: Sequence[tuple[Pair, Portion]],
         images: int,
         key: int,
-        follow: Follow,
+        take: Take,
         *,
         most: int = 0,
     ) -> Tensor:
-        """Add the gradients of portions of a batch of `images`; return [mean loss, correct].
+        """Compute portions of a batch of `images`; return their [mean loss, number correct].
 
-        follow: takes BatchNorm's statistics of each. most: workers at most; 0 is one a thread.
+        take: takes the result of each, in their order. most: workers at most; 0 is one a thread.
         """
         workers = min(most or torch.get_num_threads(), len(work))
         if len(self._replicas) < workers:
             lacking = workers - len(self._replicas)
             self._replicas += [_Replica(self._model) for _ in range(lacking)]
             self._threads = ThreadPoolExecutor(workers)
-        total, waiting = _Total(self._model, follow), deque(enumerate(work))
+        total, waiting = _Total(take), deque(enumerate(work))
 
-        def take(replica: _Replica) -> None:
+        def run(replica: _Replica) -> None:
             while True:
                 try:
                     number, (pair, portion) = waiting.popleft()
@@ -253,9 +262,9 @@ class ReplicaPool:
                 total.add(number, result)
 
         if workers == 1:
-            take(self._replicas[0])
+            run(self._replicas[0])
         else:
-            self._run_concurrently(take, workers)
+            self._run_concurrently(run, workers)
         return torch.stack(total.sums).sum(0)
 
     def _run_concurrently(self, work: Callable[[_Replica], None], workers: int) -> None:

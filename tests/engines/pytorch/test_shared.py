@@ -20,6 +20,7 @@ from hundredfold.optim import Optimizer, losses, optimizers
 
 STEPS, CLASSES = 50, 4
 PLAIN, NORMALISED = 1e-5, 1e-3  # of a tensor's largest value
+WRN = "wrn(depth=10, width=1)"
 CPU = torch.device("cpu")
 
 
@@ -48,7 +49,7 @@ def _batches(count: int, steps: int = STEPS) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _sgd(model: nn.Module) -> Optimizer:
-    return optimizers.sgd(model, lr=0.01, momentum=0.9)
+    return optimizers.sgd(model, lr=0.01, momentum=0.0, nesterov=False)
 
 
 def _learner(
@@ -109,11 +110,11 @@ def _distance(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
 CASES = {
     "uneven": ("simple_cnn", 13, 0, PLAIN),
     "dropout": ("simple_cnn(dropout=0.3)", 12, 0, PLAIN),
-    "dropout, whole micro-batches": ("simple_cnn(dropout=0.3)", 16, 4, PLAIN),
+    "dropout, whole micro-batches": ("simple_cnn(dropout=0.3)", 16, 4, 0.0),
     "dropout, fewer micro-batches than ranks": ("simple_cnn(dropout=0.3)", 13, 7, PLAIN),
-    "BatchNorm over the batch": ("wrn(depth=10, width=1)", 13, 0, NORMALISED),
-    "BatchNorm over whole micro-batches": ("wrn(depth=10, width=1)", 18, 4, NORMALISED),
-    "BatchNorm over divided micro-batches": ("wrn(depth=10, width=1)", 16, 8, NORMALISED),
+    "BatchNorm over the batch": (WRN, 13, 0, NORMALISED),
+    "BatchNorm over whole micro-batches": (WRN, 18, 4, 0.0),
+    "BatchNorm over divided micro-batches": (WRN, 16, 8, NORMALISED),
 }
 
 
@@ -122,10 +123,8 @@ def test_the_number_of_processes_changes_rounding_only(case: str) -> None:
     model, batch, micro_batch, limit = CASES[case]
     (alone,) = _trained(model, 0, batch=batch, micro_batch=micro_batch)
     for world in (1, 2, 4):
-        if world == 4 and "resnet" in model and micro_batch == 0:
-            continue
         ranks = _trained(model, world, batch=batch, micro_batch=micro_batch)
         print(case, world, _distance(alone, ranks[0]))
-        assert _distance(alone, ranks[0]) < limit
+        assert _distance(alone, ranks[0]) <= limit
         for other in ranks[1:]:
             assert all(torch.equal(other[name], tensor) for name, tensor in ranks[0].items())

@@ -5,6 +5,7 @@ after the backward pass, weighted by the number of images, and every process mak
 """
 
 import struct
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from hundredfold.errors import UsageError
 from hundredfold.optim import share_work
 from hundredfold.shortage import is_shortage, shortage
 
+_IN_ORDER = 8  # micro-batches of a batch whose gradients are added one by one, at most
 _BUCKET = 2**23  # gradients that are summed in one go: 32 MB in float32
 
 
@@ -90,6 +92,8 @@ class SharedLearner(Learner):
 
         Return [mean loss, number correct] of the whole batch. micro_batch: is not used here.
         """
+        self._statistics: list[list[Tensor]] = []  # of BatchNorm in each of the own micro-batches
+        self._kept: list[Sequence[Tensor | None]] = []  # gradients of each, where added in order
         counts = [portion.count for portion in self._portions]
         pairs = zip(images.split(counts), targets.split(counts), strict=True)
         work = list(zip(pairs, self._portions, strict=True))
@@ -109,12 +113,22 @@ class SharedLearner(Learner):
         normalises, shared = replicas.normalises(self.model), self._divided.shared
         if shared and (normalises or self._sequential):
             return self._sequentially(work, key, synchronise=normalises)
-        statistics: list[list[Tensor]] = []
-        follow = lambda tensors: statistics.append(list(tensors))  # noqa: E731
         most = 1 if self._sequential else 0
-        sums = self._replicas.compute(work, self._batch, key, follow, most=most)
-        self._statistics = statistics
+        sums = self._replicas.compute(work, self._batch, key, self._take, most=most)
         return sums.to(self._sum_type)
+
+    def _take(self, result: replicas.Result) -> None:
+        self._statistics.append(list(result.statistics))
+        if self._in_order:
+            self._kept.append(result.gradients)
+        else:
+            replicas.add_gradients(self.model, result.gradients)
+
+    @property
+    def _in_order(self) -> bool:
+        """Whether gradients of micro-batches are added in their order, as one process does."""
+        count = sum(map(len, self._divided.portions))
+        return not self._divided.shared and self.device.type == "cpu" and count <= _IN_ORDER
 
     def _sequentially(
         self, work: list[tuple[replicas.Pair, Portion]], key: int, *, synchronise: bool
@@ -131,19 +145,22 @@ class SharedLearner(Learner):
                         sums.append(self._gradients(*pair, self._batch))
                 else:
                     sums.append(self._gradients(*pair, self._batch))
-        self._statistics = []
         return torch.stack(sums).sum(0)
 
     def _add_up(self, *, failed: bool) -> None:
         """Add up gradients over all processes. Raises MemoryError where one had too little."""
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        there = torch.tensor([failed, *(p.grad is not None for p in trained)], dtype=torch.int64)
+        own = self._kept[0] if self._kept else [p.grad for p in trained]
+        there = torch.tensor([failed, *(g is not None for g in own)], dtype=torch.int64)
         flags = self.group.count(there).tolist()
         if flags[0]:
             raise MemoryError("not enough memory for a micro-batch in one of the processes")
-        summed = [p for p, flag in zip(trained, flags[1:], strict=True) if flag]
-        for bucket in _buckets(summed):
-            self._sum_gradients(bucket)
+        used = [k for k, flag in enumerate(flags[1:]) if flag]
+        for bucket in _buckets(trained, used):
+            if self._in_order:
+                self._sum_in_order(bucket, trained)
+            else:
+                self._sum_gradients([trained[k] for k in bucket])
         if not self._divided.shared:
             self._follow_all()
 
@@ -159,6 +176,28 @@ class SharedLearner(Learner):
         ):
             gradient.copy_(part.view_as(gradient))
 
+    @torch.no_grad()
+    def _sum_in_order(self, bucket: list[int], trained: list[torch.nn.Parameter]) -> None:
+        """Add the gradients of all micro-batches, in the order in which one process adds them."""
+        parameters = [trained[k] for k in bucket]
+        rows = [torch.cat([_flat(kept[k], trained[k]) for k in bucket]) for kept in self._kept]
+        sizes = [p.numel() for p in parameters]
+        for row in self._gathered(rows):
+            parts = zip(parameters, row.split(sizes), strict=True)
+            for parameter, part in parts:
+                if parameter.grad is None:
+                    parameter.grad = torch.empty_like(parameter).copy_(part.view_as(parameter))
+                else:
+                    parameter.grad.add_(part.view_as(parameter))
+
+    def _gathered(self, rows: list[Tensor]) -> Iterator[Tensor]:
+        """Yield a row of numbers of each micro-batch of all processes, in their order."""
+        portions = self._divided.portions
+        table = rows[0].new_zeros(max(map(len, portions)), len(rows[0]))
+        table[: len(rows)] = torch.stack(rows)
+        for rank, gathered in enumerate(self.group.gather(table)):
+            yield from gathered[: len(portions[rank])]
+
     def _follow_all(self) -> None:
         """Let BatchNorm follow the micro-batches of all processes, in their order."""
         own = [
@@ -167,15 +206,10 @@ class SharedLearner(Learner):
         if not own:
             return
         shapes = [t.shape for t in self._statistics[0]]
-        most = max(map(len, self._divided.portions))
-        table = own[0].new_zeros(most, len(own[0]))
-        table[: len(own)] = torch.stack(own)
-        tables = self.group.gather(table)
-        for rows, portions in zip(tables, self._divided.portions, strict=True):
-            for row in rows[: len(portions)]:
-                parts = row.split([shape.numel() for shape in shapes])
-                statistics = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
-                replicas.follow_statistics(self.model, statistics)
+        for row in self._gathered(own):
+            parts = row.split([shape.numel() for shape in shapes])
+            statistics = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+            replicas.follow_statistics(self.model, statistics)
 
     @property
     def _sum_type(self) -> torch.dtype:
@@ -271,17 +305,22 @@ class Follower(SharedLearner):
             torch.cuda.empty_cache()
 
 
-def _buckets(parameters: list[torch.nn.Parameter]) -> list[list[torch.nn.Parameter]]:
-    """Return parameters in groups of one dtype and about `_BUCKET` numbers."""
-    buckets: list[list[torch.nn.Parameter]] = []
+def _buckets(parameters: list[torch.nn.Parameter], used: list[int]) -> list[list[int]]:
+    """Return indices of parameters in groups of one dtype and about `_BUCKET` numbers."""
+    buckets: list[list[int]] = []
     room, kind = 0, None
-    for parameter in parameters:
+    for index in used:
+        parameter = parameters[index]
         if room < parameter.numel() or parameter.dtype != kind:
             buckets.append([])
             room, kind = max(_BUCKET, parameter.numel()), parameter.dtype
-        buckets[-1].append(parameter)
+        buckets[-1].append(index)
         room -= parameter.numel()
     return buckets
+
+
+def _flat(gradient: Tensor | None, parameter: torch.nn.Parameter) -> Tensor:
+    return torch.zeros_like(parameter).view(-1) if gradient is None else gradient.reshape(-1)
 
 
 def _bits(number: float) -> int:
