@@ -3,7 +3,8 @@
 Whole micro-batches are dealt where there are enough of them. So BatchNorm sees the images that it
 sees in one process. Otherwise each process has some images of a micro-batch, and the statistics of
 BatchNorm are those of all of its images (`synchronised.py`). Random layers draw for the whole
-micro-batch, of which a process takes its own rows. So the number of processes changes rounding only.
+micro-batch, of which a process takes its own rows. So the number of processes changes rounding
+only.
 """
 
 from collections.abc import Iterable
@@ -14,20 +15,20 @@ from typing import NamedTuple
 class Portion(NamedTuple):
     """Images of one micro-batch that a process computes.
 
-    number: of the micro-batch in its batch. first: row of the batch. count: of images.
+    number: of the micro-batch in its batch. first: row of the batch. images: of these.
     before: images of the micro-batch in front of these. size: images of the whole micro-batch.
     """
 
     number: int
     first: int
-    count: int
+    images: int
     before: int
     size: int
 
     @property
     def whole(self) -> bool:
         """Whether this is all of the micro-batch."""
-        return self.count == self.size
+        return self.images == self.size
 
 
 class Division(NamedTuple):

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, distributed
+from torch._C._distributed_c10d import PrefixStore, Store
 
 from hundredfold.errors import CheckError
 
@@ -37,7 +38,7 @@ class ProcessGroup:
 
     def __init__(
         self,
-        store: distributed.Store,
+        store: Store,
         rank: int,
         world: int,
         device: torch.device,
@@ -50,15 +51,15 @@ class ProcessGroup:
         default = distributed.ProcessGroupGloo.create_default_device
         options._devices = [make(hostname=_ADDRESS) if local else default()]
         options._timeout = _PATIENCE
-        gloo = distributed.PrefixStore("gloo", store)
+        gloo = PrefixStore("gloo", store)
         try:
-            self._gloo: Any = distributed.ProcessGroupGloo(gloo, rank, world, options)  # type: ignore[call-arg, arg-type]
+            self._gloo: Any = distributed.ProcessGroupGloo(gloo, rank, world, options)
             self._sums = self._gloo if device.type == "cpu" else self._nccl()
         except RuntimeError as error:
             raise _lost(error) from None
 
     def _nccl(self) -> Any:
-        store = distributed.PrefixStore("nccl", self.store)
+        store = PrefixStore("nccl", self.store)
         options = distributed.ProcessGroupNCCL.Options()
         options._timeout = _PATIENCE
         return distributed.ProcessGroupNCCL(store, self.rank, self.world, options)

@@ -25,7 +25,7 @@ def rows_of(model: nn.Module, portion: Portion) -> Iterator[None]:
     drawing = not portion.whole
     layers = [m for m in model.modules() if drawing and m.training and is_dropout(m)]
     for layer in layers:
-        layer.forward = partial(_forward, layer, portion)  # type: ignore[method-assign]
+        layer.forward = partial(_forward, layer, portion)
     try:
         yield
     finally:
@@ -38,14 +38,14 @@ def _forward(layer: nn.Module, portion: Portion, x: Tensor) -> Tensor:
 
     A layer may see several rows of each image, such as windows, which then lie side by side.
     """
-    if len(x) % portion.count:
+    if len(x) % portion.images:
         result: Tensor = type(layer).forward(layer, x)
         return result
-    rows = len(x) // portion.count
+    rows = len(x) // portion.images
     whole = torch.zeros((portion.size * rows, *x.shape[1:]), dtype=x.dtype, device=x.device)
     if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
         whole = whole.contiguous(memory_format=torch.channels_last)
     first = portion.before * rows
     whole[first : first + len(x)] = x
-    result = type(layer).forward(layer, whole)[first : first + len(x)]
-    return result
+    drawn: Tensor = type(layer).forward(layer, whole)
+    return drawn[first : first + len(x)]

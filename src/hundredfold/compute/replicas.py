@@ -226,7 +226,7 @@ class ReplicaPool:
         key: `key` plus a micro-batch's index seeds its dropout.
         """
         portions = whole_pieces(len(pair[0]) for pair in micro_batches)
-        images = sum(portion.count for portion in portions)
+        images = sum(portion.images for portion in portions)
         take = partial(add_result, self._model)
         return self.compute(list(zip(micro_batches, portions, strict=True)), images, key, take)
 

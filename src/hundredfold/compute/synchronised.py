@@ -7,6 +7,7 @@ gradient of the images needs two sums over all of them, which are added up in th
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ def synchronised(model: nn.Module, group: ProcessGroup) -> Iterator[None]:
     """Let every BatchNorm in training use the statistics of all processes in this context."""
     layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
     for layer in layers:
-        layer.forward = lambda x, norm=layer: batch_norm(norm, x, group)
+        layer.forward = partial(batch_norm, layer, group)  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -46,7 +47,7 @@ def synchronised(model: nn.Module, group: ProcessGroup) -> Iterator[None]:
             del layer.forward
 
 
-def batch_norm(norm: _BatchNorm, x: Tensor, group: ProcessGroup) -> Tensor:
+def batch_norm(norm: _BatchNorm, group: ProcessGroup, x: Tensor) -> Tensor:
     """Return x normalised by the statistics of all processes, which a layer's buffers follow."""
     norm._check_input_dim(x)  # type: ignore[no-untyped-call]
     momentum = norms.momentum_of(norm)

@@ -80,8 +80,9 @@ def _shared(matrices: Sequence[Tensor], steps: int, processes: ProcessGroup) -> 
         else matrix.new_zeros(matrix.numel(), dtype=kind)
         for index, matrix in enumerate(matrices)
     ]
-    total = processes.sum_(torch.cat(parts)).split([matrix.numel() for matrix in matrices])
-    return {k: part.view_as(m) for k, (part, m) in enumerate(zip(total, matrices, strict=True))}
+    total = processes.sum_(torch.cat(parts))
+    parts = list(torch.split(total, [matrix.numel() for matrix in matrices]))
+    return {k: part.view_as(m) for k, (part, m) in enumerate(zip(parts, matrices, strict=True))}
 
 
 def divide_by_cost(costs: Sequence[float], parts: int) -> list[list[int]]:

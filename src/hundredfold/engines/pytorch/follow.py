@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
+from torch._C._distributed_c10d import FileStore, Store
 
 from hundredfold import data, run
 from hundredfold.compute import torchrun
@@ -65,7 +66,7 @@ def main() -> int:
     length = int.from_bytes(stream.read(8), "little")
     beginning: Beginning = pickle.loads(stream.read(length))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    store = distributed.FileStore(beginning.store, beginning.world)
+    store = FileStore(beginning.store, beginning.world)
     place = beginning.rank, beginning.world, torch.device(beginning.device)
     store.set(f"{STARTED}{beginning.rank}", "")
     return _follow(store, lambda: ProcessGroup(store, *place), beginning.source)
@@ -79,7 +80,7 @@ def _end_with_parent() -> None:
     os._exit(CheckError.exit_code)
 
 
-def _follow(store: distributed.Store, connect: Callable[[], ProcessGroup], source: Source) -> int:
+def _follow(store: Store, connect: Callable[[], ProcessGroup], source: Source) -> int:
     group = None
     try:
         group = connect()
@@ -100,7 +101,8 @@ def _train(group: ProcessGroup, source: Source) -> None:
     facts = group.text()
     if facts["versions"] != versions():
         raise UsageError(
-            f"this process has hundredfold and torch {versions()}, and process 0 {facts['versions']}"
+            f"a process has other versions of hundredfold and torch: {versions()}",
+            found=f"process 0 has {facts['versions']}",
         )
     with tempfile.TemporaryDirectory(prefix="hundredfold-") as folder:
         job = _prepared(_written(Path(folder), facts["files"]), facts, group.device, source)
@@ -153,7 +155,7 @@ def _prepared(begun: run.Run, facts: dict[str, Any], device: torch.device, sourc
     return on_features.compute_features(job, source.cache, Progress())
 
 
-def _report(store: distributed.Store, group: ProcessGroup | None, error: Exception) -> None:
+def _report(store: Store, group: ProcessGroup | None, error: Exception) -> None:
     """Leave the reason of a failure for process 0."""
     own = isinstance(error, HundredfoldError)
     text = error.message if isinstance(error, HundredfoldError) else " ".join(str(error).split())
@@ -164,7 +166,7 @@ def _report(store: distributed.Store, group: ProcessGroup | None, error: Excepti
         store.set(f"{FAILED}reason", f"{rank} {kind}{text}{found}")
 
 
-def _speak(store: distributed.Store, error: LostProcess) -> None:
+def _speak(store: Store, error: LostProcess) -> None:
     """Say that a process is lost, if process 0 does not: one of the others does."""
     limit = time.monotonic() + _SPEAKS
     with suppress(RuntimeError):

@@ -129,7 +129,8 @@ class Job:
     ) -> Learner:
         """Bind loss, optimizer and schedule to the model.
 
-        say: logs a line. kind: the class of the learner. Raises UsageError for an option out of range.
+        say: logs a line. kind: the class of the learner. Raises UsageError for an option out of
+        range.
         """
         loss, schedule = self.recipe.loss.resolve(), self.recipe.schedule.resolve()
         try:

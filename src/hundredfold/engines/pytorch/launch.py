@@ -13,7 +13,7 @@ from signal import Signals
 from typing import Any
 
 import torch
-from torch import distributed
+from torch._C._distributed_c10d import FileStore
 
 from hundredfold import machine
 from hundredfold.compute.process_group import LostProcess, ProcessGroup
@@ -53,7 +53,7 @@ class Workers:
         self._folder = tempfile.TemporaryDirectory(prefix="hundredfold-")
         path = str(Path(self._folder.name) / "store")
         world = len(self._devices)
-        self.store = distributed.FileStore(path, world)
+        self.store = FileStore(path, world)
         for rank in range(1, world):
             self._start(Beginning(path, rank, world, str(self._devices[rank]), self._source))
         return self

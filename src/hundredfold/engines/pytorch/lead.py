@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import distributed
+from torch._C._distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 import hundredfold
 from hundredfold.compute import torchrun
@@ -53,14 +54,15 @@ def leading(run: Run, learner: Any, feed: Feed, source: Source) -> Iterator[None
                 _end(learner, group, workers)
 
 
-def torchrun_store() -> distributed.Store:
+def torchrun_store() -> Store:
     """Return the store where torchrun's processes meet, with keys of this training's own."""
-    return distributed.PrefixStore("hundredfold", _rendezvous())
+    return PrefixStore("hundredfold", _rendezvous())
 
 
 @cache
-def _rendezvous() -> distributed.Store:
-    store, _, _ = next(distributed.rendezvous("env://", timeout=timedelta(minutes=10)))
+def _rendezvous() -> Store:
+    store: Store
+    store, _, _ = next(rendezvous("env://", timeout=timedelta(minutes=10)))
     return store
 
 
@@ -101,9 +103,7 @@ def versions() -> list[str]:
     return [hundredfold.__version__, torch.__version__]
 
 
-def _explained(
-    error: LostProcess, store: distributed.Store, workers: Workers | None, run: Run
-) -> CheckError:
+def _explained(error: LostProcess, store: Store, workers: Workers | None, run: Run) -> CheckError:
     """Return the error with the rank and the reason, where they can be known in a few seconds."""
     with suppress(RuntimeError):
         store.set(SPOKEN, "0")
@@ -119,7 +119,7 @@ def _explained(
     )
 
 
-def _reason(store: distributed.Store, workers: Workers | None) -> tuple[int, str] | None:
+def _reason(store: Store, workers: Workers | None) -> tuple[int, str] | None:
     """Return the rank and the reason of a process that failed or was ended."""
     with suppress(RuntimeError):
         if store.check([f"{FAILED}reason"]):

@@ -65,7 +65,7 @@ class SharedLearner(Learner):
         apart = replicas.computed_apart(self.model, sequential=self._sequential)
         together = replicas.normalises(self.model)
         division = divide(batch, pieces, world, together=together, apart=apart)
-        if not all(portion.count for portions in division.portions for portion in portions):
+        if not all(portion.images for portions in division.portions for portion in portions):
             raise UsageError(
                 f"{world} devices cannot share micro-batches of {batch // pieces} images",
                 remedy=f"a micro_batch of at least {world}, or fewer devices",
@@ -77,7 +77,7 @@ class SharedLearner(Learner):
     def _step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
         """Compute this process' part of a step; arguments and result are those of the batch."""
         self._divided, self._batch = self.division(len(images), self.group.world), len(images)
-        own = [slice(p.first, p.first + p.count) for p in self._portions]
+        own = [slice(p.first, p.first + p.images) for p in self._portions]
         parts = [torch.cat([t[rows] for rows in own]) for t in (images, targets)]
         return super()._step(parts[0], parts[1], progress, key)
 
@@ -86,7 +86,12 @@ class SharedLearner(Learner):
         return self._divided.portions[self.group.rank]
 
     def gradients(
-        self, images: Tensor, targets: Tensor, key: int = 0, *, micro_batch: int = 0
+        self,
+        images: Tensor,
+        targets: Tensor,
+        key: int = 0,
+        *,
+        micro_batch: int = 0,  # noqa: ARG002
     ) -> Tensor:
         """Add the gradients of the whole batch, of which `images` are this process' part.
 
@@ -94,8 +99,8 @@ class SharedLearner(Learner):
         """
         self._statistics: list[list[Tensor]] = []  # of BatchNorm in each of the own micro-batches
         self._kept: list[Sequence[Tensor | None]] = []  # gradients of each, where added in order
-        counts = [portion.count for portion in self._portions]
-        pairs = zip(images.split(counts), targets.split(counts), strict=True)
+        counts = [portion.images for portion in self._portions]
+        pairs = zip(torch.split(images, counts), torch.split(targets, counts), strict=True)
         work = list(zip(pairs, self._portions, strict=True))
         sums, failed = torch.zeros(2, dtype=self._sum_type, device=self.device), False
         try:
@@ -172,7 +177,7 @@ class SharedLearner(Learner):
         gradients = [p.grad for p in parameters if p.grad is not None]
         total = self.group.sum_(torch.cat([g.reshape(-1) for g in gradients]))
         for gradient, part in zip(
-            gradients, total.split([g.numel() for g in gradients]), strict=True
+            gradients, torch.split(total, [g.numel() for g in gradients]), strict=True
         ):
             gradient.copy_(part.view_as(gradient))
 
@@ -183,7 +188,7 @@ class SharedLearner(Learner):
         rows = [torch.cat([_flat(kept[k], trained[k]) for k in bucket]) for kept in self._kept]
         sizes = [p.numel() for p in parameters]
         for row in self._gathered(rows):
-            parts = zip(parameters, row.split(sizes), strict=True)
+            parts = zip(parameters, torch.split(row, sizes), strict=True)
             for parameter, part in parts:
                 if parameter.grad is None:
                     parameter.grad = torch.empty_like(parameter).copy_(part.view_as(parameter))
@@ -207,7 +212,7 @@ class SharedLearner(Learner):
             return
         shapes = [t.shape for t in self._statistics[0]]
         for row in self._gathered(own):
-            parts = row.split([shape.numel() for shape in shapes])
+            parts = torch.split(row, [shape.numel() for shape in shapes])
             statistics = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
             replicas.follow_statistics(self.model, statistics)
 
