@@ -1,0 +1,85 @@
+"""One training on two devices against one device, or on a CPU against one process of two threads.
+
+    python benchmarks/devices.py [--rounds 3]
+
+Every training is a command of its own. The sides of a round follow each other, every other round
+in reverse. A rate is that of run.json: training images a second, validation included; starting the
+processes is not in it. The difference is the largest one between the last weights of the two
+sides, of a tensor's largest value.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import _common
+import _runs
+from _common import Facts
+from safetensors.torch import load_file
+
+SIDES = {
+    "1 process, 2 threads": ["--threads", "2"],
+    "2 processes, 1 thread each": ["--threads", "1", "--devices", "2"],
+}
+CASES = {
+    "simple_cnn": ["--model", "simple_cnn", "--epochs", "15", "--batch-size", "128"],
+    "wrn_10_1": ["--model", "wrn(depth=10, width=1)", "--epochs", "5", "--batch-size", "128"],
+}
+SAME = ["--data", "digits", "--optimizer", "sgd(lr=0.001)", "--precision", "fp32",
+        "--patience", "0"]  # fmt: skip
+
+
+def compare(
+    arguments: Sequence[str], sides: Mapping[str, Sequence[str]], rounds: int, out: Path
+) -> Facts:
+    """Train with the arguments of each of two sides, and return rates and their ratio.
+
+    The ratio is that of the second side over the first.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        order = list(sides) if number % 2 == 0 else list(reversed(sides))
+        for name in order:
+            run = _runs.train(out, f"{number}-{list(sides).index(name)}", *arguments, *sides[name])
+            rates[name].append(run["images_per_second"])
+    one, two = rates.values()
+    return {
+        "images_per_second": rates,
+        "ratio": _common.ratio(two, one),
+        "difference": difference(*(out / f"0-{side}" for side in range(2))),
+    }
+
+
+def difference(one: Path, other: Path) -> float:
+    """Return the largest difference of the last weights of two runs, of a tensor's largest."""
+    weights = [load_file(run / "weights" / "last.safetensors") for run in (one, other)]
+    return max(
+        float((weights[1][name].double() - tensor.double()).abs().max())
+        / max(float(tensor.double().abs().max()), 1e-12)
+        for name, tensor in weights[0].items()
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = _common.base_parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options, rows, found = _options(), [["model", *SIDES, "ratio", "difference"]], {}
+    for name, arguments in CASES.items():
+        with tempfile.TemporaryDirectory() as out:
+            facts = compare([*SAME, *arguments], SIDES, options.rounds, Path(out))
+        found[name] = facts
+        medians = [f"{sorted(r)[len(r) // 2]:,.0f}" for r in facts["images_per_second"].values()]
+        rows.append(
+            [name, *medians, f"{facts['ratio']['value']:.2f}", f"{facts['difference']:.1g}"]
+        )
+    facts = {"n": options.rounds, "precision": "fp32", "cases": found}
+    _common.report("devices", rows, facts, options.record)
+
+
+if __name__ == "__main__":
+    main()
