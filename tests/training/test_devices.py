@@ -15,7 +15,7 @@ from hundredfold import cli, run
 
 PLAIN = ["train", "--data", "digits", "--model", "simple_cnn(dropout=0.2)", "--batch-size", "128",
          "--augment", "shift | mixup", "--precision", "fp32", "--threads", "1"]  # fmt: skip
-PATIENCE = 120  # seconds of a command, on a machine that others use
+PATIENCE = 600  # seconds of a command, on a machine that others use
 LOST = 30  # seconds until a lost process has ended the command
 
 
@@ -27,8 +27,11 @@ def _start(out: Path, name: str, *options: str, launcher: tuple[str, ...] = ()) 
 
 
 def _train(out: Path, name: str, *options: str, **more: Any) -> Path:
-    process = _start(out, name, *options, **more)
-    _, errors = process.communicate(timeout=PATIENCE)
+    with _start(out, name, *options, **more) as process:
+        try:
+            _, errors = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
     assert process.returncode == 0, errors
     return out / name
 
