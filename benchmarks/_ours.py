@@ -25,16 +25,20 @@ from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.engines.pytorch.network import build
 from hundredfold.engines.pytorch.on_features import extract, folded
 from hundredfold.engines.pytorch.transfer import Transfer, resized
+from hundredfold.executors import Job, Ray
+from hundredfold.onnx_model import session_of
 from hundredfold.planner import parse_duration
 from hundredfold.recipe import Recipe
+from hundredfold.size import Size
 from hundredfold.spec import Part
 
 __all__ = [
-    "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Feed", "Part", "Recipe",
+    "CLASSES", "CLI", "FIRST_STEP", "NO_PROBE", "PIXELS", "Feed", "Job", "Part", "Ray", "Recipe",
     "Source", "Split", "Transfer", "a_batch", "autocast", "build",
     "captured", "data", "duplicates", "extract", "folded", "keep_freed_memory", "learner",
-    "machine", "macs", "models",
-    "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "side", "suspects",
+    "machine", "macs", "models", "onnx_file",
+    "parse_duration", "pipeline", "pixels", "recipes", "resized", "run", "session_of", "side",
+    "suspects",
     "t_interval",
     "use_algorithms", "wording", "work",
 ]  # fmt: skip
@@ -166,3 +170,14 @@ def macs(recipe: Recipe, size: int) -> int:
 def pixels(count: int) -> torch.Tensor:
     shape = (count, PIXELS, PIXELS, 3)
     return torch.randint(0, 256, shape, dtype=torch.uint8).permute(0, 3, 1, 2)
+
+
+def onnx_file(model: str, classes: int, size: int) -> bytes:
+    """Return a network with random weights as `hundredfold export` writes it."""
+    from hundredfold.exporters._graph import core_graph, joined  # here: it needs an extra
+    from hundredfold.exporters._network import Core, Head
+
+    network = models.build(model, classes=classes, size=size, seed=0).eval()
+    square = Size.of(size)
+    core = core_graph(Core(network), square)
+    return joined(core, size=square, resize="crop", head=Head(1.0, classes), metadata={})

@@ -28,6 +28,7 @@ _MODULES = {
     "pillow": "PIL",
     "pillow-heif": "pillow_heif",
     "ipython": "IPython",
+    "mlflow-skinny": "mlflow",
 }  # where a package is imported by another name
 _MOST = 170e6  # bytes beside torch; 147e6 with bytecode when this was written (Linux, Python 3.11)
 _DEVELOPMENT = "dev"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -260,3 +261,42 @@ def test_there_are_two_splits_to_score(shapes_run: Run) -> None:
 def test_a_run_that_is_being_written_is_not_evaluated(shapes_run: Run) -> None:
     with shapes_run.writer(), pytest.raises(UsageError, match="another process"):
         evaluate(shapes_run, "test", Source())
+
+
+def _replace_weights(run: Run, tmp_path: Path) -> None:
+    """Put the weights of another training in the place of a run's, and leave all else."""
+    other = _train(tmp_path / "others", "--data", "shapes(size=18, classes=10, images=20)",
+                   "--batch-size", "32", "--optimizer", "adam(lr=0.01)", "--seed", "5")  # fmt: skip
+    shutil.copy(other.best(), run.best())
+
+
+def test_weights_replaced_by_hand_have_a_calibration_of_their_own(
+    tmp_path: Path, shapes_run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = shapes_run.logits("validation")
+    _replace_weights(shapes_run, tmp_path)
+    evaluate(shapes_run, "test", Source())
+    assert "scoring again, because the weights are not those" in caplog.text
+    after = shapes_run.logits("validation")
+    assert (before != after).any()
+    assert shapes_run.scored("validation")["weights"] == shapes_run.scored("test")["weights"]
+    right = after.argmax(1) == shapes_run.labels("validation")
+    assert shapes_run.scores["validation.top_1"]["value"] == pytest.approx(right.mean())
+    digest = shapes_run.scored("validation")["stored"]
+    assert shapes_run.stored("calibration")["logits"] == digest
+    assert shapes_run.info["test_evaluations"] == 1
+
+
+def test_without_its_images_validation_of_other_weights_is_deleted(
+    tmp_path: Path, shapes_run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    _replace_weights(shapes_run, tmp_path)
+    info = shapes_run.info
+    shapes_run.save_info(info | {"data": info["data"] | {"digest": "0" * 64}})
+    evaluate(shapes_run, "test", Source())
+    assert "deleting the validation scores and the calibration" in caplog.text
+    assert not shapes_run.has_logits("validation")
+    assert not (shapes_run.folder / "calibration.json").exists()
+    assert {name.partition(".")[0] for name in shapes_run.scores} == {"test"}
+    left = {path.name.partition(".")[0] for path in shapes_run.folder.glob("*.csv")}
+    assert left == {"test"}

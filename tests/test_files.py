@@ -213,3 +213,15 @@ def test_a_name_that_is_not_utf8_is_read_back_from_json(tmp_path: Path) -> None:
     name = os.fsdecode(b"Fr\xfcchte")
     files.write_json(tmp_path / "a.json", {name: name})
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {name: name}
+
+
+def test_a_temporary_folder_that_may_not_be_removed_ends_nothing(monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(1, "no", str(path))
+
+    with files.temporary_folder() as folder:
+        (folder / "inside").mkdir()
+        monkeypatch.setattr(os, "rmdir", refuse)
+    monkeypatch.undo()
+    assert folder.exists()
+    shutil.rmtree(folder)

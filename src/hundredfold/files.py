@@ -9,15 +9,17 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from hundredfold.errors import HundredfoldWarning
 
-_TEMPORARY = ".part"
+TEMPORARY = ".part"
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _CANNOT_RENAME = _UNSUPPORTED | {errno.EPERM, errno.EACCES, errno.EEXIST, errno.EXDEV}
 
@@ -54,6 +56,19 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Replace a JSON file atomically, indented. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def temporary_folder(prefix: str = "tmp") -> Iterator[Path]:
+    """Yield a new folder of the user's own that is removed at the end, as far as the disk allows.
+
+    `tempfile.TemporaryDirectory` does not end where a folder may not be removed (Python 3.11).
+    """
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def move(source: Path, target: Path) -> None:
@@ -112,12 +127,12 @@ def _copy_file(source: Path, target: Path) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY}")
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
 
 
 def remove_temporary_files(folder: Path) -> None:
     """Delete the temporary files of a killed `write`; no other process may be writing."""
-    for path in folder.glob(f".*{_TEMPORARY}"):
+    for path in folder.glob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)
 
 

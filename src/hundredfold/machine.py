@@ -5,9 +5,10 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from hundredfold import cgroups
@@ -23,6 +24,7 @@ _SETS = {
 }
 
 PARENT = "HUNDREDFOLD_PARENT"  # id of the parent process, with which a child command ends
+CHOICES = "HUNDREDFOLD_CHOICES"  # file with the precision and algorithms that a study has chosen
 
 _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")  # variables that limit threads
 _TASKS = Path("/proc/self/task")  # has a folder for each thread of this process, on Linux
@@ -112,6 +114,11 @@ def instruction_sets() -> list[str]:
     return [name for flag, name in _SETS.items() if flag in flags]
 
 
+def chip() -> list[str]:
+    """Return the processor's name and its instruction sets, on which fast algorithms depend."""
+    return [processor(), *instruction_sets()]
+
+
 def peak_memory() -> int:
     """Return the peak resident memory of this process in bytes."""
     try:
@@ -142,6 +149,17 @@ def handled_signals(*names: str) -> tuple[signal.Signals, ...]:
         return ()
     there = (getattr(signal, name) for name in names if hasattr(signal, name))
     return tuple(s for s in there if signal.getsignal(s) is not signal.SIG_IGN)
+
+
+@contextmanager
+def signals_to(handler: Callable[[int, FrameType | None], None], *names: str) -> Iterator[None]:
+    """Let a function handle the named signals within the block; see `handled_signals`."""
+    before = {number: signal.signal(number, handler) for number in handled_signals(*names)}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def is_terminal(stream: IO[str]) -> bool:

@@ -1,7 +1,7 @@
 """Every verb after a training on all images, of which no score of validation can come."""
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from PIL import Image
 from hundredfold import data, studies
 from hundredfold.cli import main
 from hundredfold.data import Source
+from hundredfold.executors import JobProgress
 from hundredfold.run import Run
 from hundredfold.studies import runner
 
@@ -99,16 +100,18 @@ def test_a_study_waits_for_the_test_split_and_trains_nothing_twice(
     assert (elsewhere / "runs" / "all" / "report.html").is_file()
 
 
-def test_where_a_training_stands_is_told_by_what_it_measures(
-    elsewhere: Path, make_run: Callable[..., Run]
-) -> None:
+def test_where_a_training_stands_is_told_by_what_it_measures(elsewhere: Path) -> None:
     (elsewhere / "all.toml").write_text(STUDY, encoding="utf-8")
     member = studies.members(studies.variants(studies.load("all.toml")), 1)[0]
-    made = make_run(elsewhere / "runs", member.recipe, status="running")
-    assert runner.standing(member, made.folder) == "starting"
-    row = {"epoch": 1, "train.top_1": 0.25}
-    (made.folder / "curve.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    assert runner.standing(member, made.folder) == "epoch 1 of 1, 25.0 % of the training images"
-    row["validation.top_1"] = 0.5
-    (made.folder / "curve.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    assert runner.standing(member, made.folder) == "epoch 1 of 1, 50.0 %"
+    longer = replace(member, recipe=member.recipe.override({"epochs": 4}))
+
+    def told(node: str = "", of: studies.Member = member, **row: float) -> str:
+        return runner.progress_text(of, JobProgress(node, (row,) if row else ()))
+
+    assert told() == "starting"
+    assert told("n1") == "n1, starting"
+    seen = {"epoch": 1, "train.top_1": 0.25}
+    assert told(**seen) == "epoch 1 of 1, 25.0 % of the training images"
+    seen["validation.top_1"] = 0.5
+    assert told(**seen) == "epoch 1 of 1, 50.0 %"
+    assert told("n1", longer, **seen, seconds=2.0) == "n1, epoch 1 of 4, 50.0 %, 6.0 s left"

@@ -13,9 +13,21 @@ import pytest
 from hundredfold import cli, machine
 from hundredfold.cli import main
 
-VERBS = (
-    "train study evaluate predict report data runs models recipes doctor".split()  # noqa: SIM905
-)
+VERBS = [
+    "train",
+    "study",
+    "watch",
+    "evaluate",
+    "predict",
+    "export",
+    "serve",
+    "report",
+    "data",
+    "runs",
+    "models",
+    "recipes",
+    "doctor",
+]
 
 
 def run(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
@@ -153,14 +165,14 @@ def test_with_json_wrong_usage_is_an_object_too(capsys: pytest.CaptureFixture[st
 def test_with_json_nothing_else_is_on_stdout(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def runs(*, json: bool = False) -> dict[str, object]:
+    def doctor(*, json: bool = False) -> dict[str, object]:
         sys.stdout.write("said aloud\n")
         return {"path": Path("a"), "bad": float("nan"), "pair": (1, 2)}
 
-    module = ModuleType("hundredfold.cli.runs")
-    module.runs = runs  # type: ignore[attr-defined]
+    module = ModuleType("hundredfold.cli.doctor")
+    module.doctor = doctor  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    assert main(["runs", "--json"]) == 0
+    assert main(["doctor", "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == {"path": "a", "bad": None, "pair": [1, 2]}
     assert err == "said aloud\n"
@@ -170,8 +182,8 @@ def test_what_is_not_foreseen_is_exit_1_and_its_trace_is_kept(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    replace(monkeypatch, "runs", RuntimeError("two\nlines"))
-    assert main(["runs"]) == 1
+    replace(monkeypatch, "doctor", RuntimeError("two\nlines"))
+    assert main(["doctor"]) == 1
     err = capsys.readouterr().err
     assert err.startswith("error: internal error: RuntimeError: two lines\n")
     assert "Traceback" not in err
@@ -184,16 +196,16 @@ def test_the_trace_is_shown_when_asked_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HUNDREDFOLD_DEBUG", "1")
-    replace(monkeypatch, "runs", RuntimeError("oh"))
-    assert main(["runs"]) == 1
+    replace(monkeypatch, "doctor", RuntimeError("oh"))
+    assert main(["doctor"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_one_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace(monkeypatch, "runs", OSError(28, os.strerror(28), "runs/a/run.json"))
-    assert main(["runs"]) == 5
+    replace(monkeypatch, "doctor", OSError(28, os.strerror(28), "runs/a/run.json"))
+    assert main(["doctor"]) == 5
     err = capsys.readouterr().err
     assert err.startswith("error: No space left on device: 'runs/a/run.json'\n")
     assert "internal" not in err
@@ -202,8 +214,8 @@ def test_a_full_disk_is_one_sentence(
 def test_ctrl_c_is_exit_130(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace(monkeypatch, "runs", KeyboardInterrupt())
-    assert main(["runs"]) == 128 + signal.SIGINT
+    replace(monkeypatch, "doctor", KeyboardInterrupt())
+    assert main(["doctor"]) == 128 + signal.SIGINT
     assert capsys.readouterr().err == "error: interrupted\n"
 
 

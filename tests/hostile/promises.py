@@ -65,7 +65,7 @@ def _words(case: Case, end: End, said: str) -> Iterator[str]:
     if end.hung or end.code not in case.codes:
         return
     errors = [part for part in said.split("\n") if part.startswith("error: ")]
-    silent = case.before is not None and not said  # as where stderr is closed
+    silent = (case.before or case.inject) and not said  # as where stderr is closed
     if end.code not in (0, 3) and len(errors) != 1 and not silent:
         yield f"{len(errors)} errors are told with exit {end.code}: {said[-200:]!r}"
     if end.code == 0 and errors:
@@ -74,7 +74,8 @@ def _words(case: Case, end: End, said: str) -> Iterator[str]:
     if len(message) > _LETTERS or message.count("\n") > _LINES:
         lines = message.count("\n")
         yield f"an error of {len(message):,} letters in {lines} lines: {message[:100]!r}"
-    if "--json" in case.argv and end.code in case.codes and not case.inject:
+    unheard = case.before and not end.stdout  # as where stdout is closed
+    if "--json" in case.argv and end.code in case.codes and not case.inject and not unheard:
         try:
             json.loads(end.stdout)
         except ValueError:

@@ -13,7 +13,6 @@ import gc
 import importlib
 import json
 import os
-import pkgutil
 import resource
 import select
 import shutil
@@ -28,6 +27,7 @@ from typing import Any
 
 from hostile.case import HERE, Case, digest, furnish_outside
 from hostile.promises import End, broken
+from modules import loadable
 from tracing import attached
 
 LOOK = 0.2  # seconds between looks at whether a command sleeps
@@ -40,11 +40,8 @@ PRINTED = 1 << 22  # bytes that are looked at
 
 def load_all() -> None:
     """Import every module of the command, so that a child need not."""
-    import hundredfold
-
-    for found in pkgutil.walk_packages(hundredfold.__path__, "hundredfold."):
-        if "tensorflow" not in found.name and not found.name.endswith("__main__"):
-            importlib.import_module(found.name)
+    for name in loadable(without=("tensorflow",)):
+        importlib.import_module(name)
     gc.collect()
     gc.freeze()  # so that a child shares these pages
 

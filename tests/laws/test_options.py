@@ -10,9 +10,9 @@ from hundredfold.api.options import (
     DATA_OPTIONS,
     CommandOptions,
     RecipeFields,
-    StudyOptions,
     with_values,
 )
+from hundredfold.api.study_options import StudyOptions
 from hundredfold.errors import UsageError
 from hundredfold.recipe import PACKAGES, TENSORFLOW_MODELS, Recipe, from_fields, limits_of_field
 from hundredfold.spec import Limits, OneOf, Option, Range

@@ -22,7 +22,7 @@ def example(n: int, classes: int):
 
 def test_every_default_score_is_there_in_order():
     actual = scores(*example(200, 10), superclass_of=(0, 0, 0, 0, 0, 1, 1, 1, 1, 1))
-    assert list(actual) == list(default())
+    assert list(actual) == [name for name in default() if name != "auc"]  # of two classes only
     assert list(actual)[:2] == ["top_1", "top_5"]
     assert actual.keys() >= {
         "loss",

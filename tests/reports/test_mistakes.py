@@ -2,14 +2,16 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from hundredfold.data import Source, load
-from hundredfold.reports.exhibits.mistakes import mistakes
+from hundredfold.reports.exhibits.mistakes import EXPLAINED, mistakes
+from hundredfold.reports.pictures import heat
 from hundredfold.reports.run_evidence import RunEvidence
 from hundredfold.run import Run
 
@@ -58,3 +60,29 @@ def test_mistakes_show_the_files_and_their_names(tmp_path: Path, build: Callable
 def test_rows_without_files_have_names(tmp_path: Path) -> None:
     split = load("shapes(images=3)", Source(cache=tmp_path)).parts["test"]()
     assert split.files("test")[:2] == ["test/0", "test/1"]
+
+
+def test_the_first_mistakes_show_what_mattered_in_them(digits_run: Run, source: Source) -> None:
+    asked: list[tuple[tuple[int, ...], int]] = []
+
+    def explain(
+        images: Sequence[NDArray[np.uint8]], labels: Sequence[int]
+    ) -> list[NDArray[np.float64]]:
+        asked.extend((image.shape, label) for image, label in zip(images, labels, strict=True))
+        return [np.eye(4), -np.ones((4, 4))]  # the time allowed two maps
+
+    plain = mistakes(RunEvidence(digits_run, source)).body
+    body = mistakes(RunEvidence(digits_run, source, explain)).body
+    assert len(asked) == EXPLAINED
+    assert body.count("<img") == plain.count("<img") + 2
+    assert "What mattered for" in body and "occlusion" in body
+    assert "occlusion" not in plain
+
+
+def test_a_map_is_bright_only_where_a_place_mattered() -> None:
+    falls = np.zeros((4, 4))
+    falls[0, 3] = 2.0
+    shown = heat(np.full((32, 32, 3), 128, np.uint8), falls)
+    assert shown.shape == (160, 160, 3)
+    assert shown[0, -1].tolist() == [181, 125, 74]  # 58 % of grey and 42 % of orange
+    assert shown[-1, 0].tolist() == [49, 49, 49]  # 38 % of grey

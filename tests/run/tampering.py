@@ -37,7 +37,8 @@ VALUES = {
     "digits": "9" * 5000,
     "deep": DEEP,
 }
-JSON = ("run.json", "scores.json", "model.json", "validation.json", "test.json")
+JSON = ("run.json", "scores.json", "model.json", "validation.json", "test.json",
+        "calibration.json", "corruptions.json", "unlike.json")  # fmt: skip
 ARRAYS = ("validation.logits", "validation.labels", "validation.rows", "test.logits", "test.labels",
           "test.rows", "test.unseen")  # fmt: skip
 FILES = (*JSON, *(f"{name}.npy" for name in ARRAYS), "recipe.toml", "curve.jsonl", "log.txt",

@@ -42,7 +42,7 @@ def make_runs(base: Path) -> None:
         "batch_size": 6, "precision": "fp32", "threads": 1, "out": base / "runs", "patience": 0,
     }  # fmt: skip
     whole = api.train(epochs=2, name="done", progress="none", **options)
-    whole.evaluate("test", threads=1)
+    whole.evaluate("test", threads=1, corruptions=True, unlike=True)
 
     def stop(event: Any) -> None:
         if event["event"] == "epoch" and event["epoch"] == 3:

@@ -146,6 +146,7 @@ def test_a_runs_weights_are_pinned_by_its_name(
     tmp_path: Path, source: Source, make_run: Callable[..., Run]
 ) -> None:
     run = make_run(tmp_path, Recipe(), name="mine")
+    run.save_info(run.info | {"status": "stopped"})
     given = Recipe(weights=str(run.folder))
     with pytest.raises(MissingError, match="has no weights yet") as caught:
         resolve_weights(given, source)

@@ -1,29 +1,32 @@
 """The Python API: train, study, evaluate, predict. The command line calls the same functions.
 
-Torch is imported only when something is computed.
+A name's module is imported when the name is first used; torch only when something is computed.
 """
 
-from hundredfold.api.answers import Predictions
-from hundredfold.api.images import check
-from hundredfold.api.networks import Network, list_models
-from hundredfold.api.runs import Run, evaluate, list_runs, load, predict
-from hundredfold.api.studying import Study, report, study
-from hundredfold.api.training import train
-from hundredfold.prediction import Prediction
+import importlib
+from typing import Any
 
-__all__ = [
-    "Network",
-    "Prediction",
-    "Predictions",
-    "Run",
-    "Study",
-    "check",
-    "evaluate",
-    "list_models",
-    "list_runs",
-    "load",
-    "predict",
-    "report",
-    "study",
-    "train",
-]
+_MODULES = {
+    "Network": "hundredfold.api.networks",
+    "Prediction": "hundredfold.prediction",
+    "Predictions": "hundredfold.api.answers",
+    "Run": "hundredfold.api.runs",
+    "Study": "hundredfold.api.studying",
+    "check": "hundredfold.api.images",
+    "evaluate": "hundredfold.api.calls",
+    "export": "hundredfold.api.calls",
+    "list_models": "hundredfold.api.networks",
+    "list_runs": "hundredfold.api.runs",
+    "load": "hundredfold.api.runs",
+    "predict": "hundredfold.api.calls",
+    "report": "hundredfold.api.studying",
+    "study": "hundredfold.api.studying",
+    "train": "hundredfold.api.training",
+}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)

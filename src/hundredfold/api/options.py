@@ -13,11 +13,12 @@ from hundredfold.errors import UsageError, shortened
 from hundredfold.paths import expanded, expanded_text
 from hundredfold.recipe import PACKAGES, Recipe
 from hundredfold.size import Size, SizeLike
-from hundredfold.spec import Range, Threads, limits_of, need
+from hundredfold.spec import Threads, limits_of, need
 
 File: TypeAlias = str | os.PathLike[str]
 Part: TypeAlias = str | Callable[..., Any]  # recipe text, or a function, class or module
 Data: TypeAlias = File | Indexed
+Tracker: TypeAlias = Literal["tensorboard", "mlflow", "wandb", "trackio"]
 
 _OTHER_WORDS = {
     "batch": "batch_size",
@@ -147,6 +148,11 @@ class CommandOptions(TypedDict, total=False):
         list[File] | None,
         "A .py file of your own that a recipe or a run names, and that may run.",
     ]
+    log: Annotated[
+        list[Tracker] | None,
+        "Log to an experiment tracker too, on this machine unless its own settings name a server; "
+        "may be given several times. Each needs the extra of its name.",
+    ]
     resume: Annotated[File, "Continue an interrupted run, by name or folder."]
     quick: Annotated[bool, "Two epochs on 2,048 images, to check that everything works."]
 
@@ -154,36 +160,6 @@ class CommandOptions(TypedDict, total=False):
 class TrainOptions(RecipeFields, CommandOptions, total=False):
     """Keywords of `train`: the recipe's fields, the command's options, and `progress`."""
 
-    progress: Progress
-
-
-class StudyOptions(RecipeFields, total=False):
-    """Keywords of `study`: the variants, recipe fields of every variant, and command options.
-
-    vary:   label -> the name of a recipe, or recipe fields.
-    grid:   recipe field -> values, in every combination.
-    base:   the recipe that the variants change.
-    seeds:  number of trainings per variant.
-    folds:  of cross-validation, 0 without: each seed has as many trainings.
-    metric: the score that is compared.
-    jobs:   number of concurrent trainings, which divide the threads.
-    """
-
-    vary: Mapping[str, str | Mapping[str, Any]] | None
-    grid: Mapping[str, Iterable[Any]] | None
-    base: str
-    seeds: Annotated[int, Range(1, 1000)] | None
-    folds: Annotated[int, Range(0, 1000)] | None
-    metric: str
-    name: str
-    jobs: Annotated[int, Range(1, 256)]
-    data_dir: File | None
-    weights: File | None
-    out: File
-    device: str
-    threads: Threads
-    quick: bool
-    trust: Iterable[File] | None
     progress: Progress
 
 
@@ -201,6 +177,7 @@ COMMAND_DEFAULTS: Mapping[str, Any] = {
     "compile": False,
     "out": "runs",
     "name": "",
+    "log": None,
     "resume": "",
     "quick": False,
 }
@@ -294,15 +271,3 @@ def path(value: File | None) -> Path | None:
 def home(text: File) -> str:
     """Return a name or a path as text, with a leading ~ expanded."""
     return expanded_text(text)
-
-
-def call_text(function: str, recipe: str, options: Mapping[str, Any]) -> str:
-    """Return a call as text for run.json: hf.train('simple-cnn', epochs=5)."""
-    arguments = [repr(recipe)] if recipe else []
-    arguments += [f"{key}={_short(value)}" for key, value in options.items() if key != "progress"]
-    return f"hf.{function}({', '.join(arguments)})"
-
-
-def _short(value: Any) -> str:
-    plain = isinstance(value, str | int | float | bool | os.PathLike | None)
-    return repr(os.fspath(value) if isinstance(value, os.PathLike) else value) if plain else "..."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hundredfold import data, displays, recipe, recipes, run, spec
+from hundredfold import data, displays, recipe, recipes, run, spec, trackers
 from hundredfold.api import images
 from hundredfold.api.options import (
     COMMAND_DEFAULTS,
@@ -28,7 +28,7 @@ from hundredfold.weights.locate import backbone_of, network_of_run, spelled_out
 _SIZE = "data.size"
 _MOST_DEVICES = 1024
 _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "devices",
-                "threads", "out", "name", "progress", "trust"}  # fmt: skip
+                "threads", "out", "name", "progress", "trust", "log"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
     options = {**COMMAND_DEFAULTS, **keywords, "out": out}
     options["devices"] = _devices(options["devices"])
     display = displays.choose(options.get("progress", "auto"))
+    trackers.choose(options["log"])  # refuse a missing one before anything is opened
     keywords = _merge_pretrained(keywords, out)
     if options["resume"]:
         return _to_resume(name, keywords, options, display)
@@ -236,3 +237,15 @@ def _need_several(recipe: Recipe, options: Mapping[str, Any]) -> None:
             f"{objects[0]} exists in this process only, and other processes cannot build it",
             remedy="a function in a file, such as --model my_nets.py:net",
         )
+
+
+def call_text(function: str, recipe: str, options: Mapping[str, Any]) -> str:
+    """Return a call as text for run.json: hf.train('simple-cnn', epochs=5)."""
+    arguments = [repr(recipe)] if recipe else []
+    arguments += [f"{key}={_short(value)}" for key, value in options.items() if key != "progress"]
+    return f"hf.{function}({', '.join(arguments)})"
+
+
+def _short(value: Any) -> str:
+    plain = isinstance(value, str | int | float | bool | os.PathLike | None)
+    return repr(os.fspath(value) if isinstance(value, os.PathLike) else value) if plain else "..."

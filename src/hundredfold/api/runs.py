@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from hundredfold import prediction, reports, wording
+from hundredfold import calibration, prediction, reports, wording
 from hundredfold import run as folders
-from hundredfold.api import images
+from hundredfold.api import exporting, images
 from hundredfold.api.answers import Predictions
+from hundredfold.api.explaining import explainer
 from hundredfold.api.options import Data, File, home, metric_parts, trusted
+from hundredfold.api.pictures import Picture, listed
 from hundredfold.recipe import Recipe
+from hundredfold.studies.two_runs import TwoRuns, two_runs
 
 if TYPE_CHECKING:  # importing torch takes a second, so it is imported with the first network
     from torch import nn
 
     from hundredfold.classifier import Classifier
 
-Picture: TypeAlias = File | NDArray[np.uint8] | Image.Image
 Score: TypeAlias = dict[str, Any]
 Metric: TypeAlias = str | Callable[..., Any]
 
@@ -92,6 +89,10 @@ class Run:
         metrics: Metric | Sequence[Metric] = (),
         device: str = "auto",
         threads: int = 0,
+        reject_at: str = "",
+        sets: float = 0.0,
+        corruptions: bool = False,
+        unlike: bool = False,
     ) -> dict[str, Score]:
         """Score the best weights on a split, and return its scores with 95 % intervals.
 
@@ -103,39 +104,122 @@ class Run:
             (n, classes) and labels (n,); a number it returns gets a bootstrap interval.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         threads: number of threads; 0 takes every core.
+        reject_at: bound of "unknown", chosen on validation: "accuracy=0.95" or "coverage=0.95".
+        sets: coverage of label sets, such as 0.9. Both are stored in calibration.json and are in
+            force from then on, until others are; `bounds` says what they do.
+        corruptions: score up to 2,000 of the images under noise, blur and more, at five strengths,
+            too: 41 times as many as they are. Written to corruptions.json, shown on the page.
+        unlike: score how well "unknown" tells other kinds of images from the run's, too. Written
+            to unlike.json, shown on the page.
 
-        Raises UsageError for another split or metric, and DataError where the images are missing
-        or are not those of the run.
+        Raises UsageError for another split or metric, for a bound that the validation images
+        cannot reach or that are not there, and DataError where the images are missing or are not
+        those of the run.
         """
-        from hundredfold import evaluation
+        from hundredfold import evaluation, robustness
 
         split = _SPLITS.get(split, split)
+        calibration.need_rules(reject_at, sets)
         source = images.source_of(
             self._files, data, data_dir, "test" if split == "test" else "train"
         )
-        classify = partial(self._open, device, threads)
-        return evaluation.evaluate(self._files, split, source, classify, metric_parts(metrics))
+        classify = cache(partial(self._open, device, threads))
+        if split == "test" and (reject_at or sets):  # refuse before the evaluation is counted
+            evaluation.renew_validation(self._files, source, classify)
+            calibration.fit(self._files, reject_at, sets)
+        scores = evaluation.evaluate(self._files, split, source, classify, metric_parts(metrics))
+        if reject_at or sets:
+            with self._files.writer():
+                calibration.store(self._files, calibration.fit(self._files, reject_at, sets))
+        if corruptions:
+            robustness.corruptions(self._files, split, source, classify)
+        if unlike:
+            robustness.unlike(self._files, split, source, classify)
+        return scores
+
+    def bounds(self, split: str = "test") -> dict[str, Any]:
+        """Return the temperature, and what the stored bounds do on a split that is scored.
+
+        "reject" has the coverage and accuracy of accepted images, "sets" how often the true class
+        is in its set and the mean size; each where `evaluate` has chosen it.
+        """
+        return calibration.effect(self._files, _SPLITS.get(split, split))
 
     def predict(
-        self, pictures: Picture | Iterable[Picture], *, device: str = "auto", threads: int = 0
+        self,
+        pictures: Picture | Iterable[Picture],
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        reject_at: str = "",
+        sets: float = 0.0,
     ) -> Predictions:
         """Predict images with the best weights, in their order.
 
         pictures: one or several files, folders of files, PIL images or uint8 arrays (height,
             width, 3); an array (n, height, width, 3) is n images.
+        reject_at, sets: bounds as for `evaluate`, fitted for this call; without them those that
+            are stored are in force. They fill `rejected` and `label_set`.
 
         A file that is not an image gets a prediction with an `error`. Raises UsageError where a
         path does not exist or an array is not an image.
         """
-        found = prediction.predict(self._open(device, threads), _pictures(pictures))
+        how = calibration.fit(self._files, reject_at, sets)
+        found = prediction.predict(self._open(device, threads), listed(pictures), how)
         return Predictions(found, found.passed_over)
+
+    def export(
+        self,
+        to: str = "onnx",
+        *,
+        file: File | None = None,
+        force: bool = False,
+        data: Data | None = None,
+        data_dir: File | None = None,
+        reject_at: str = "",
+        sets: float = 0.0,
+        min_agreement: float = 0.99,
+        max_drop: float = 0.005,
+    ) -> Path:
+        """Write the network as a file that others can run, and return its absolute path.
+
+        to: "onnx", "onnx-int8", "html", "torch" or "openvino". file: where to, instead of the run's
+            folder "export". force: replace a file that exists.
+        data, data_dir: source of the images that the file is checked with, if not that of training.
+        reject_at: what the bound of `unknown` is chosen for, "accuracy=0.95" or "coverage=0.95".
+        sets: how often label sets are to hold the true class, such as 0.9; 0 takes what is stored.
+        min_agreement, max_drop: of int8, the fraction of images of equal class at least, and what
+            the accuracy may lose.
+
+        FILE.check.json and a model card are written beside it. Raises CheckError where the file and
+        the network disagree, and UsageError for a file that exists.
+        """
+        source = images.source_of(self._files, data, data_dir)
+        bounds = min_agreement, max_drop
+        return exporting.export(self._files, to, file, force, source, reject_at, sets, bounds)
 
     def report(self, *, data: Data | None = None, data_dir: File | None = None) -> Path:
         """Write report.html and figures/*.svg into the run's folder; return the page.
 
         data, data_dir: source of the images of the worst mistakes, if not that of training.
         """
-        return reports.write_run(self._files, images.source_of(self._files, data, data_dir))
+        source = images.source_of(self._files, data, data_dir)
+        return reports.write_run(self._files, source, explainer(lambda: self._open("cpu", 0)))
+
+    def compare(self, other: Run | File, *, out: File = folders.RUNS) -> TwoRuns:
+        """Compare this run with another: recipes, scores, and a paired test on the same images.
+
+        other: a run, or the name or folder of one; out: the folder of runs, for names. Printing
+        the result gives its verdict. Raises UsageError for a run and itself.
+        """
+        return two_runs(self._files, opened(other, out)._files)
+
+    def remove(self) -> None:
+        """Delete the run's folder, and `latest` if it pointed there.
+
+        Raises UsageError where a process writes the run, and for a folder that is not a run.
+        """
+        folders.removal.delete(self._files)
 
     def model(self, *, device: str = "auto") -> nn.Module:
         """Return the network with its best weights, in evaluation mode.
@@ -194,45 +278,3 @@ def list_runs(out: File = folders.RUNS) -> list[Run]:
 def opened(run: Run | File, out: File = folders.RUNS) -> Run:
     """Return a run; open it if it is a name or a folder."""
     return run if isinstance(run, Run) else load(run, out=out)
-
-
-def evaluate(
-    run: Run | File,
-    split: str = "test",
-    *,
-    data: Data | None = None,
-    data_dir: File | None = None,
-    metrics: Metric | Sequence[Metric] = (),
-    device: str = "auto",
-    threads: int = 0,
-    out: File = folders.RUNS,
-) -> dict[str, Score]:
-    """Score a run on a split, as `Run.evaluate` does. out: the folder of runs, for names."""
-    opened_run = opened(run, out)
-    return opened_run.evaluate(
-        split, data=data, data_dir=data_dir, metrics=metrics, device=device, threads=threads
-    )
-
-
-def predict(
-    run: Run | File,
-    pictures: Picture | Iterable[Picture],
-    *,
-    device: str = "auto",
-    threads: int = 0,
-    out: File = folders.RUNS,
-) -> Predictions:
-    """Predict images with a run, as `Run.predict` does. out: the folder of runs, for names."""
-    return opened(run, out).predict(pictures, device=device, threads=threads)
-
-
-def _pictures(pictures: Picture | Iterable[Picture]) -> list[prediction.Item]:
-    if isinstance(pictures, str | os.PathLike | Image.Image):
-        return [_picture(pictures)]
-    if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
-        return [pictures]
-    return [_picture(picture) for picture in pictures]
-
-
-def _picture(picture: Picture) -> prediction.Item:
-    return Path(home(picture)) if isinstance(picture, str | os.PathLike) else picture

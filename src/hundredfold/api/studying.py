@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from hundredfold import displays, reports, run, studies
+from hundredfold import displays, files, reports, run, studies, trackers
 from hundredfold.api import images
 from hundredfold.api.options import (
     Data,
     File,
-    StudyOptions,
     home,
     path,
     recipe_changes,
@@ -19,9 +18,11 @@ from hundredfold.api.options import (
     with_values,
 )
 from hundredfold.api.runs import Metric, Run, Score, load
+from hundredfold.api.study_options import StudyOptions
 from hundredfold.comparison import System
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
+from hundredfold.executors import Executor, Place, Slurm, choose
 from hundredfold.recipe import QUICK
 from hundredfold.spec import OwnFiles
 from hundredfold.studies import cross_validated
@@ -30,16 +31,21 @@ from hundredfold.studies.plan import Plan, estimate
 from hundredfold.studies.runner import Result, carry_out, value_text
 
 __all__ = [
+    "Executor",
     "Plan",
     "Result",
+    "Slurm",
     "Study",
     "System",
     "carry_out",
+    "choose",
     "cross_validated",
     "estimate",
     "find",
+    "place",
     "prepare",
     "report",
+    "slurm_scripts",
     "study",
     "value_text",
 ]
@@ -142,16 +148,30 @@ def study(name: str = "", /, **options: Unpack[StudyOptions]) -> Study:
     Interrupted after a signal, once every state is saved; the same call resumes.
     """
     display = displays.choose(options.get("progress", "auto"))
+    executor = choose(place(options))
     plan = prepare(name, options)
     try:
         with shown_progress(display is not None):
-            result = carry_out(plan, options.get("jobs", 1), display)
+            result = carry_out(plan, executor, display)
     except Interrupted as error:
         error.remedy = "make the same call to resume"
         raise
     if result.failed:
         warnings.warn(str(result.failed), HundredfoldWarning, stacklevel=2)
     return Study(plan.folder, trusted=plan.trusted)
+
+
+def place(options: Mapping[str, Any]) -> Place:
+    """Return where the trainings of a study run. Raises UsageError for a number out of range."""
+    keywords = with_values(options, StudyOptions)
+    return Place(
+        keywords.get("cluster", ""),
+        keywords.get("jobs", 1),
+        keywords.get("cpus_per_run", 0),
+        keywords.get("gpus_per_run", 0.0),
+        path(keywords.get("shared")),
+        bool(keywords.get("insecure")),
+    )
 
 
 def prepare(name: str, options: Mapping[str, Any]) -> Plan:
@@ -173,14 +193,35 @@ def prepare(name: str, options: Mapping[str, Any]) -> Plan:
     settings = plans.options(
         source.images or source.folder if "data" in keywords else path(keywords.get("data_dir")),
         keywords.get("device", "auto"),
-        keywords.get("threads", 0),
+        keywords.get("threads", 0) or place(options).threads,
         keywords.get("jobs", 1),
     )
+    settings += _logging(keywords.get("log"))
     out = Path(home(keywords.get("out", run.RUNS)))
     wanted = (QUICK if quick else {}) | (changes if name else {})
-    files = OwnFiles(Path(definition.file).parent, trusted(keywords.get("trust")) if name else None)
+    modules = OwnFiles(
+        Path(definition.file).parent, trusted(keywords.get("trust")) if name else None
+    )
     weights = path(keywords.get("weights"))
-    return plans.make(definition, wanted, source, out, settings, weights=weights, files=files)
+    elsewhere = bool(keywords.get("cluster"))
+    return plans.make(
+        definition, wanted, source, out, settings,
+        weights=weights, own=modules, elsewhere=elsewhere,
+    )  # fmt: skip
+
+
+def slurm_scripts(plan: Plan, executor: Slurm) -> list[str]:
+    """Return the scripts that would train the missing runs; nothing is written."""
+    with files.temporary_folder() as scratch:
+        jobs = {m: plan.job(m, plan.run_folder(m), scratch) for m in plan.missing}
+        return executor.scripts(jobs, plan.study.name)
+
+
+def _logging(log: str | Iterable[str] | None) -> list[str]:
+    """Return the command-line options that log a training. Raises MissingError for an extra."""
+    trackers.choose(log)
+    chosen = [log] if isinstance(log, str) else [*(log or ())]
+    return [word for name in chosen for word in ("--log", name)]
 
 
 def _sized(definition: studies.Study, keywords: Mapping[str, Any]) -> studies.Study:

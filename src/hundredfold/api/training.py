@@ -6,12 +6,13 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
-from hundredfold import machine, reports, run
-from hundredfold.api.options import TrainOptions, call_text
-from hundredfold.api.request import Request, read, source_of_options
+from hundredfold import machine, reports, run, trackers
+from hundredfold.api.options import TrainOptions
+from hundredfold.api.request import Request, call_text, read, source_of_options
 from hundredfold.api.runs import Run
 from hundredfold.compute import torchrun
 from hundredfold.errors import HundredfoldError, HundredfoldWarning, Interrupted, UsageError
@@ -56,7 +57,7 @@ def train(recipe: str = "", /, **options: Unpack[TrainOptions]) -> Run:
 
 def begin(recipe: str, options: Mapping[str, Any], command: str) -> Run:
     """Train as `train` does. command: the call or command line, for run.json."""
-    began = time.monotonic()
+    began, today = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     machine.wait_briefly()
     placed = torchrun.rank()
     if placed and placed.rank:
@@ -64,7 +65,8 @@ def begin(recipe: str, options: Mapping[str, Any], command: str) -> Run:
     request = read(recipe, options)
     with shown_progress(request.display is not None):
         run = _train(request, command, began)
-        _write_page(run, request)
+        if not _has_page(run, today):
+            _write_page(run, request)
     own = request.recipe.model.own
     return Run(run.folder, model=own.value if own else None, trusted=request.recipe.trusted)
 
@@ -117,7 +119,10 @@ def _train_within(
     seconds = planner.parse_duration(request.options["budget"])
     if request.named:
         return planner.train_epochs(request.recipe, seconds, settings, progress, began)
-    return planner.train(_wishes(request), seconds, settings, progress, began)
+    best = planner.train(_wishes(request), seconds, settings, progress, began)
+    if followers := trackers.choose(request.options["log"]):
+        followers.replay(best)  # of all that were tried, it is the run that stays
+    return best
 
 
 def _planned(
@@ -164,7 +169,13 @@ def _settings(request: Request, command: str) -> "Options":
 def _progress(request: Request) -> "Progress":
     from hundredfold import training
 
-    return training.Progress(request.display)
+    return training.Progress(request.display, follower=trackers.choose(request.options["log"]))
+
+
+def _has_page(trained: run.Run, began: str) -> bool:
+    """Return whether a run ended before a time, and has its page: nothing has changed since."""
+    ended = str(trained.info.get("finished", ""))
+    return "" < ended < began and (trained.folder / reports.PAGE).exists()
 
 
 def _write_page(trained: run.Run, request: Request) -> None:

@@ -28,16 +28,19 @@ _LOOK = Group("Look", sort_key=2)
 _VERBS = (
     ("train", _LEARN, "Train one recipe and leave a run."),
     ("study", _LEARN, "Train what is missing of a study, compare, and write its report."),
+    ("watch", _LEARN, "Follow a training or a study on a page that renews itself."),
     ("evaluate", _LEARN, "Score a run on a split, with 95 % intervals."),
     ("predict", _USE, "Predict the classes of image files."),
+    ("export", _USE, "Write a file that others can run, checked on images of the run."),
+    ("serve", _USE, "Answer requests with predictions over HTTP."),
     ("report", _USE, "Write the HTML page of a run or a study."),
     ("data", _USE, "Fetch data sets, and check them before training."),
-    ("runs", _LOOK, "List runs, or show one."),
+    ("runs", _LOOK, "List runs, show one, compare two, delete, free space."),
     ("models", _LOOK, "List models with their parameters, show one, or fetch weights."),
     ("recipes", _LOOK, "List the recipes and studies that ship, or show one."),
     ("doctor", _LOOK, "Check this machine: cores, precision, memory, disk, data."),
 )
-_APPS = ("data", "models")  # verbs with verbs of their own
+_APPS = ("data", "models", "runs")  # verbs with verbs of their own
 _PLAIN = ("train",)  # <model> in its help is not a tag
 
 

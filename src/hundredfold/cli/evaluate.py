@@ -1,5 +1,6 @@
 """`hundredfold evaluate`: score runs; nothing else reads the test split."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from rich.text import Text
 from hundredfold import metrics, wording
 from hundredfold.api.runs import Run, Score, load
 from hundredfold.api.studying import find
+from hundredfold.cli._bounds import Bounds, sentences
 from hundredfold.wording import visible
 
 _SPLIT = (
@@ -21,12 +23,36 @@ _SPLIT = (
 )
 
 
+_CORRUPTIONS = (
+    "Score up to 2,000 of the images under noise, blur, JPEG, contrast, brightness, fog, "
+    "pixelation and occlusion at five strengths too; the report page shows them."
+)
+_UNLIKE = (
+    'Score how well "unknown" tells noise, textures, digits, shapes and CIFAR-10, where it is '
+    "cached, from the run's images too; the report page shows it."
+)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Further:
+    """What is scored beside the split."""
+
+    corruptions: Annotated[bool, Parameter(negative="", help=_CORRUPTIONS)] = False
+    unlike: Annotated[bool, Parameter(negative="", help=_UNLIKE)] = False
+
+
+_AS_STORED, _NOTHING = Bounds(), Further()
+
+
 def evaluate(
     run: str = "latest",
     *,
     split: Annotated[str, Parameter(help=_SPLIT)] = "test",
     data_dir: Annotated[Path | None, Parameter(show_default="the folder of training")] = None,
     metric: Annotated[list[str] | None, Parameter(negative="", show_default="none")] = None,
+    bounds: Bounds = _AS_STORED,
+    further: Further = _NOTHING,
     device: str = "auto",
     threads: int = 0,
     out: Path = Path("runs"),
@@ -61,9 +87,8 @@ def evaluate(
     many = study.members if study else [load(run, out=out, trust=trust)]
     by_run = {}
     for opened in many:
-        scores = opened.evaluate(
-            split, data_dir=data_dir, metrics=metric or (), device=device, threads=threads
-        )
+        scores = opened.evaluate(split, data_dir=data_dir, metrics=metric or (), device=device,
+                                 threads=threads, **asdict(bounds), **asdict(further))  # fmt: skip
         by_run[opened.name] = scores
         if not json:
             _show(opened, scores)
@@ -71,7 +96,8 @@ def evaluate(
         return {"runs": by_run}
     (only,) = many
     evaluations = only.info["test_evaluations"]
-    return {"run": str(only.folder), "test_evaluations": evaluations, "scores": by_run[only.name]}
+    return {"run": str(only.folder), "test_evaluations": evaluations, "scores": by_run[only.name],
+            "calibration": only.bounds(split)}  # fmt: skip
 
 
 def _show(run: Run, scores: dict[str, Score]) -> None:
@@ -92,3 +118,5 @@ def _show(run: Run, scores: dict[str, Score]) -> None:
     if split == "test":
         times = wording.times(run.info["test_evaluations"])
         console.print(f"the test split of this run was evaluated {times}")
+    for sentence in sentences(run.bounds(split), split):
+        console.print(sentence)

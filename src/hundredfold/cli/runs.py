@@ -1,23 +1,35 @@
-"""`hundredfold runs`: list runs, or show one in full."""
+"""`hundredfold runs`: list runs, show one in full, or look after them."""
 
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import cyclopts
 from cyclopts import Parameter
 
 from hundredfold import wording
+from hundredfold.api import housekeeping
 from hundredfold.api.runs import Run, list_runs, load
+from hundredfold.cli._runs_compare import compare
+from hundredfold.cli._runs_upkeep import prune, rm
 from hundredfold.cli._table import table
 from hundredfold.errors import HundredfoldError
 
+app = cyclopts.App(name="runs", help="List runs, show one, or look after them.")
+app.command(compare)
+app.command(rm)
+app.command(prune)
+
+_OPTIONAL = Parameter(consume_multiple=(0, 1), negative=(), show_default="none")
 _HEAD = ("run", "status", "model", "data", "epochs", "validation", "test", "time", "size")
 
 
+@app.default
 def runs(
     name: Annotated[str | None, Parameter(show_default="all")] = None,
     *,
     out: Path = Path("runs"),
+    html: Annotated[list[Path] | None, _OPTIONAL] = None,
     json: bool = False,
 ) -> dict[str, Any]:
     """List the runs in a folder, or show one: its recipe, status and scores.
@@ -28,16 +40,27 @@ def runs(
         A run to show, by name or folder, or "latest".
     out
         The folder of the runs.
+    html
+        Write a page with a table of all runs; index.html in their folder unless a path follows.
     json
         Print one JSON object.
     """
     if name is not None:
         return _one(load(name, out=out), json)
+    if html is not None:
+        return _page(out, html[0] if html else None, json)
     listed = [_facts(run) for run in list_runs(out)]
     if not json:
         text = table(_HEAD, [_row(facts) for facts in listed], left=4)
         sys.stdout.write(text if listed else f"no runs in {out}; hundredfold train makes one\n")
     return {"out": str(out), "runs": listed}
+
+
+def _page(out: Path, file: Path | None, json: bool) -> dict[str, Any]:
+    page = housekeeping.index(out, file)
+    if not json:
+        sys.stdout.write(f"{page}\n")
+    return {"out": str(out), "page": str(page)}
 
 
 def _one(run: Run, json: bool) -> dict[str, Any]:

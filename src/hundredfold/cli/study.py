@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from hundredfold.api import studying
+from hundredfold.api.options import Tracker
 from hundredfold.cli._study_words import say_estimate, say_plan, say_result
 from hundredfold.displays import Terminal
 from hundredfold.errors import Interrupted
@@ -35,7 +36,51 @@ class Repeats:
     ] = None
 
 
-_AS_DEFINED = Repeats()
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Where:
+    """Where the trainings run, and where they are logged."""
+
+    jobs: Annotated[
+        int, Parameter(help="Number of runs that train concurrently here; they divide the threads.")
+    ] = 1
+    log: Annotated[
+        list[Tracker] | None,
+        Parameter(
+            negative="",
+            show_default="none",
+            help="Log every training to an experiment tracker too; may be given several times.",
+        ),
+    ] = None
+    cluster: Annotated[
+        str,
+        Parameter(
+            show_default="none",
+            help="Train on a cluster: auto (RAY_ADDRESS, or the Ray cluster here), local (a Ray "
+            "cluster for this command alone), HOST:PORT of a Ray cluster, or slurm.",
+        ),
+    ] = ""
+    cpus_per_run: Annotated[
+        int | None, Parameter(show_default="1", help="CPUs, and threads, of a run on a cluster.")
+    ] = None
+    gpus_per_run: Annotated[
+        float | None,
+        Parameter(show_default="0", help="GPUs of a run on a cluster; 0.5 lets two share one."),
+    ] = None
+    shared: Annotated[
+        Path | None,
+        Parameter(
+            show_default="none",
+            help="A folder that every node sees: there a lost node's run is resumed from its save.",
+        ),
+    ] = None
+    insecure: Annotated[
+        bool,
+        Parameter(help="Use a Ray cluster on other machines without authentication."),
+    ] = False
+
+
+_AS_DEFINED, _HERE = Repeats(), Where()
 
 
 def study(
@@ -43,7 +88,7 @@ def study(
     /,
     *,
     repeats: Repeats = _AS_DEFINED,
-    jobs: int = 1,
+    where: Where = _HERE,
     data_dir: Annotated[Path | None, Parameter(show_default="none")] = None,
     weights: Annotated[Path | None, Parameter(show_default="none")] = None,
     out: Path = Path("runs"),
@@ -63,8 +108,6 @@ def study(
     ----------
     name
         A study that ships (see `hundredfold recipes`) or a .toml file.
-    jobs
-        Number of runs that train concurrently; they divide the threads.
     data_dir
         Folder of the data set, if not in the cache.
     weights
@@ -82,16 +125,27 @@ def study(
         Two epochs on 2,048 images, to check that everything works.
     dry_run
         Print the missing runs, and their cost in time and disk space; train and write nothing.
+        With --cluster slurm, print the scripts that would be submitted.
     json
         Print one JSON object.
     """
-    options = {**asdict(repeats), "jobs": jobs, "data_dir": data_dir,
+    options = {**asdict(repeats), **asdict(where), "data_dir": data_dir,
              "weights": weights, "out": out, "device": device, "threads": threads, "quick": quick,
              "trust": trust}  # fmt: skip
+    executor = studying.choose(studying.place(options))
     plan = studying.prepare(name, options)
+    if dry_run and isinstance(executor, studying.Slurm):
+        return _scripts(plan, executor, json)
     if not json:
         say_plan(plan)
-    return _estimate(plan, jobs, json) if dry_run else _carry_out(name, plan, jobs, json)
+    return _estimate(plan, where.jobs, json) if dry_run else _carry_out(name, plan, executor, json)
+
+
+def _scripts(plan: studying.Plan, executor: studying.Slurm, json: bool) -> dict[str, Any]:
+    scripts = studying.slurm_scripts(plan, executor)
+    if not json:
+        sys.stdout.write("\n".join(scripts))
+    return {"study": str(plan.folder), "scripts": scripts}
 
 
 def _estimate(plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
@@ -101,9 +155,11 @@ def _estimate(plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
     return cost
 
 
-def _carry_out(name: str, plan: studying.Plan, jobs: int, json: bool) -> dict[str, Any]:
+def _carry_out(
+    name: str, plan: studying.Plan, executor: studying.Executor, json: bool
+) -> dict[str, Any]:
     try:
-        result = studying.carry_out(plan, jobs, Terminal(sys.stderr))
+        result = studying.carry_out(plan, executor, Terminal(sys.stderr))
     except Interrupted as error:
         error.remedy = f"to resume: hundredfold study {name}"
         raise

@@ -93,8 +93,7 @@ def choose(
     """
     layers = {layer.key: layer for size in sizes for layer in _layers(model, size)}
     store = Store(cache, "algorithms", version=_VERSION, keep=_KEPT)
-    chip = [machine.processor(), *machine.instruction_sets()]
-    facts = [chip, torch.__version__, work.threads, work.micro_batch, precision]
+    facts = [machine.chip(), torch.__version__, work.threads, work.micro_batch, precision]
     key = store.key(*facts)
     measured = _remembered(store, key)
     lacking = [layer for key, layer in layers.items() if key not in measured]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
+SHARED = "shared"  # attribute of a layer: what takes the place of `batch_norm`, see `synchronised`
 _SUM = 2**-16  # rounding of a mean of up to a million numbers in fp32, relative to the mean
 _RESOLUTION = 2**-20  # of eps: 1 / sqrt(variance + eps) does not tell smaller variances from 0
 
@@ -92,6 +93,8 @@ def protect(network: nn.Module) -> nn.Module:
 def batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     """Return x normalised by the statistics of the batch, which a layer's buffers follow."""
     norm._check_input_dim(x)  # type: ignore[no-untyped-call]
+    if shared := norm.__dict__.get(SHARED):
+        return shared(norm, x)  # type: ignore[no-any-return]
     momentum = momentum_of(norm)
     result: Tensor = _BatchNormTraining.apply(  # type: ignore[no-untyped-call]
         x, norm.weight, norm.bias, norm.running_mean, norm.running_var, momentum, norm.eps

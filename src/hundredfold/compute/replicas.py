@@ -100,7 +100,7 @@ def computed_apart(model: nn.Module, *, sequential: bool) -> bool:
     """
     layers = [module for module in model.modules() if module.training]
     draws = any(is_dropout(module) or not _in_package(module) for module in layers)
-    return all(map(_is_known, layers)) if not sequential or not draws else False
+    return not (sequential and draws) and all(map(_is_known, layers))
 
 
 def _in_package(module: nn.Module) -> bool:

@@ -26,7 +26,7 @@ _KINDS = (norms.BatchNorm1d, norms.BatchNorm2d, norms.BatchNorm3d)
 def need_known(model: nn.Module) -> None:
     """Raise UsageError for a BatchNorm whose statistics cannot be synchronised."""
     for module in model.modules():
-        if isinstance(module, _BatchNorm) and module.training and type(module) not in _KINDS:
+        if isinstance(module, _BatchNorm) and module.training and not isinstance(module, _KINDS):
             raise UsageError(
                 f"the statistics of {type(module).__name__} cannot be synchronised",
                 found="it is no BatchNorm of torch's",
@@ -39,21 +39,20 @@ def synchronised(model: nn.Module, group: ProcessGroup) -> Iterator[None]:
     """Let every BatchNorm in training use the statistics of all processes in this context."""
     layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.training]
     for layer in layers:
-        layer.forward = partial(batch_norm, layer, group)  # type: ignore[method-assign]
+        setattr(layer, norms.SHARED, partial(batch_norm, group))
     try:
         yield
     finally:
         for layer in layers:
-            del layer.forward
+            delattr(layer, norms.SHARED)
 
 
-def batch_norm(norm: _BatchNorm, group: ProcessGroup, x: Tensor) -> Tensor:
+def batch_norm(group: ProcessGroup, norm: _BatchNorm, x: Tensor) -> Tensor:
     """Return x normalised by the statistics of all processes, which a layer's buffers follow."""
-    norm._check_input_dim(x)  # type: ignore[no-untyped-call]
     momentum = norms.momentum_of(norm)
     weight, bias = norm.weight, norm.bias
     if weight is None:
-        weight = torch.ones(x.shape[1], device=x.device)
+        weight = torch.ones(x.shape[1], device=x.device, dtype=_at_least_fp32(x))
         bias = torch.zeros_like(weight)
     buffers = norm.running_mean, norm.running_var
     result: Tensor = _Synchronised.apply(  # type: ignore[no-untyped-call]
@@ -63,9 +62,12 @@ def batch_norm(norm: _BatchNorm, group: ProcessGroup, x: Tensor) -> Tensor:
 
 
 def _statistics(x: Tensor, group: ProcessGroup) -> tuple[Tensor, Tensor, int]:
-    """Return means and biased variances of channels over all processes, and the count."""
-    kind = sum_type(x.device)
-    mean, variance = torch.batch_norm_update_stats(x.float(), None, None, 0.0)
+    """Return means and biased variances of channels over all processes, and the count.
+
+    They are float64 where x is, else float32.
+    """
+    kind, result = sum_type(x.device), _at_least_fp32(x)
+    mean, variance = torch.batch_norm_update_stats(x.to(result), None, None, 0.0)
     own = x.numel() // x.shape[1]
     count = mean.new_full((1,), own, dtype=kind)
     mean, variance = mean.to(kind), variance.to(kind)
@@ -80,7 +82,11 @@ def _statistics(x: Tensor, group: ProcessGroup) -> tuple[Tensor, Tensor, int]:
         squares = squares + deviations + difference.square() * (total * n / both)
         total = both
     assert total is not None
-    return middle.float(), (squares / total).float(), int(total)
+    return middle.to(result), (squares / total).to(result), int(total)
+
+
+def _at_least_fp32(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 class _Synchronised(torch.autograd.Function):
@@ -122,7 +128,7 @@ class _Synchronised(torch.autograd.Function):
         of_weight = of_weight.masked_fill(flat, 0)
         inverse = (variance + ctx.eps).rsqrt()
         sums = ctx.group.sum_(torch.cat((of_weight, of_bias)).to(sum_type(x.device)))
-        all_weight, all_bias = (sums / ctx.count).float().chunk(2)
+        all_weight, all_bias = (sums / ctx.count).to(mean.dtype).chunk(2)
         # of x: weight * inverse * (gradient - mean(gradient) - normalised * mean(g * normalised))
         slope = -weight * inverse.square() * all_weight
         offset = -weight * inverse * all_bias - slope * mean

@@ -20,6 +20,7 @@ from hundredfold.data._split import limited, split, training
 from hundredfold.data._subset import for_validation
 from hundredfold.data._survey import Survey, decode_rate, survey
 from hundredfold.data._suspects import Suspect, write_suspects
+from hundredfold.data._tables import is_table
 from hundredfold.data._types import DataSet, InMemory, Source, Split
 from hundredfold.data._unseen import unseen
 from hundredfold.errors import UsageError
@@ -51,6 +52,7 @@ __all__ = [
     "images_below",
     "in_memory",
     "is_own_images",
+    "is_table",
     "limited",
     "listing_of",
     "load",

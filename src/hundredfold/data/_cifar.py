@@ -40,6 +40,7 @@ def cifar(source: Source, official: Official) -> DataSet:
             "train": train.open,
             "test": lambda: _part(source, official, copy, "test").open(),
         },
+        copy=copy.path,
     )
 
 

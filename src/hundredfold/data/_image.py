@@ -50,7 +50,7 @@ Resize: TypeAlias = Literal["crop", "pad", "stretch"]
 
 
 def decode(
-    file: Picture, size: SizeLike, name: str = "", resize: Resize = "crop"
+    file: Picture, size: SizeLike, name: str = "", resize: Resize = "crop", *, full: bool = False
 ) -> NDArray[np.uint8]:
     """Return an image as (height, width, 3) uint8.
 
@@ -60,6 +60,8 @@ def decode(
     name: the image's name in errors; "" takes the path.
     resize: what becomes of an image of another aspect: "crop" the largest centred part of the
           wanted one, "pad" the whole with black, "stretch" it.
+    full: decode every pixel before the resize. Else a large JPEG is decoded at a half, a quarter or
+          an eighth of its size, at least twice the wanted one: faster, and not quite the same.
 
     Raises DataError for an image that is in none of FORMATS, that has more than MOST_PIXELS
     pixels, or whose file has more than MOST_BYTES bytes.
@@ -71,7 +73,7 @@ def decode(
             return _resized(_from_array(file), size, resize)
         if isinstance(file, Image.Image):
             return _resized(file, size, resize)
-        return _decoded(file, size, resize)
+        return _decoded(file, size, resize, full)
     except Exception as error:  # decoders raise anything, SyntaxError and struct.error included
         raise _unreadable(name, error) from None
 
@@ -145,14 +147,17 @@ def _header(file: Path | Member) -> Iterator[Image.Image]:
         yield image
 
 
-def _decoded(file: Path | Member | bytes, size: Size, resize: Resize) -> NDArray[np.uint8]:
+def _decoded(
+    file: Path | Member | bytes, size: Size, resize: Resize, full: bool
+) -> NDArray[np.uint8]:
     data = read_bytes(file)
     _bounds.need_little(data)
     with _pillow(io.BytesIO(data)) as image:
         _need_few_pixels(image)
         whole = _pixels(image)
         _bounds.need_few_scans(data, whole)
-        image.draft(None, (2 * size.most, 2 * size.most))  # a JPEG: half, quarter ...
+        if not full:
+            image.draft(None, (2 * size.most, 2 * size.most))  # a JPEG: half, quarter ...
         need_known_planes(image)
         memory = _memory(image, whole)
         if memory < _bounds.LARGE:

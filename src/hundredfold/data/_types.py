@@ -131,6 +131,7 @@ class DataSet:
     notes:         a sentence on each file left out of, or oddity in, the training data.
     resolved:      options that were automatic, with the values they became.
     paths:         "images" and "labels" of the source, absolute, where it has them.
+    copy:          the folder or archive that a published data set is read from.
     """
 
     name: str
@@ -145,3 +146,4 @@ class DataSet:
     notes: tuple[str, ...] = ()
     resolved: Mapping[str, Any] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+    copy: Path | None = None

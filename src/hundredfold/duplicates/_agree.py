@@ -30,9 +30,17 @@ def agree(images: Floats, references: Floats, overlap: Floats) -> Floats:
     detail, other = (x - blurred(x) for x in (images, references))
     fine = correlation(detail, other, overlap)
     alike = _DETAIL * fine + (1 - _DETAIL) * _changes(images, references, overlap)
+    filled = filled_share(detail, other, images, references, overlap)
+    return np.asarray(1 - (1 - alike) / np.sqrt(filled * _RATIO), np.float32)
+
+
+def filled_share(
+    detail: Floats, other: Floats, images: Floats, references: Floats, overlap: Floats
+) -> Floats:
+    """Return (n,): pixels that details fill, by those that the images' brightness fills."""
     filled = np.minimum(*(_pixels(x * overlap) for x in (detail, other)))
-    whole = np.minimum(*(_pixels(_centred(x, overlap)) for x in (images, references)))
-    return np.asarray(1 - (1 - alike) * np.sqrt(whole / filled / _RATIO), np.float32)
+    whole = np.minimum(*(_pixels(centred(x, overlap)) for x in (images, references)))
+    return np.asarray(filled / whole, np.float32)
 
 
 def unlike_colours(images: Floats, references: Floats, overlap: Floats) -> Floats:
@@ -40,7 +48,7 @@ def unlike_colours(images: Floats, references: Floats, overlap: Floats) -> Float
 
     Where either is grey, as many copies are, nothing is lost.
     """
-    one, other = (_centred(x, overlap[:, None]) for x in (images, references))
+    one, other = (centred(x, overlap[:, None]) for x in (images, references))
     pixels = np.maximum(overlap.sum((1, 2)), 1)
     product, first, second = (
         (x * y).sum((1, 2, 3)) / pixels for x, y in ((one, other), (one, one), (other, other))
@@ -51,7 +59,7 @@ def unlike_colours(images: Floats, references: Floats, overlap: Floats) -> Float
 
 def correlation(a: Floats, b: Floats, overlap: Floats) -> Floats:
     """Return the correlation (n,) of images (n, size, size) over the overlap."""
-    a, b = _centred(a, overlap), _centred(b, overlap)
+    a, b = centred(a, overlap), centred(b, overlap)
     power = (a * a).sum((1, 2)) * (b * b).sum((1, 2))
     return np.asarray((a * b).sum((1, 2)) / np.sqrt(power + 1), np.float32)
 
@@ -77,7 +85,7 @@ def _pixels(images: Floats) -> Floats:
     return np.asarray(power.sum((1, 2)) ** 2 / (power * power).sum((1, 2)), np.float32)
 
 
-def _centred(images: Floats, overlap: Floats) -> Floats:
+def centred(images: Floats, overlap: Floats) -> Floats:
     """Return images (..., size, size) of mean 0 over the overlap, and 0 outside it."""
     total = np.maximum(overlap.sum((-2, -1), keepdims=True), 1)
     mean = (images * overlap).sum((-2, -1), keepdims=True) / total

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold.duplicates._candidates import KEPT, Candidates
-from hundredfold.duplicates._compare import compared, registered
+from hundredfold.duplicates._compare import Compared, compared, registered
 from hundredfold.duplicates._pictures import Pictures, chosen, upside_down
 from hundredfold.duplicates._thumbnails import Floats
 
@@ -24,7 +24,7 @@ MOST = 0.99  # agreement above which even encoding an image again is not recogni
 _UNALIGNED_MOST = 0.95  # largest threshold from upside-down images
 _CHANCE = 0.003  # fraction of upside-down images that may find a partner
 _FALSE_PAIRS = 0.5  # pairs of different pictures that may pass by chance
-_UPSIDE_DOWN = 1000  # upside-down images
+_UPSIDE_DOWN = 2000  # upside-down images
 _PAIRS = 3000  # random pairs
 _SAMPLE = 300  # images whose neighbours are compared
 _NEAREST = 4  # neighbours that may be near-duplicates, such as a burst of photos
@@ -35,35 +35,42 @@ _TAIL = (0.1, 0.02)  # shares of pairs between which the decay is measured
 _FEWEST = 20  # pairs in the tail
 
 
-def threshold(
-    images: Pictures, references: Pictures, not_row: NDArray[np.int64] | None, most: float
-) -> float:
-    """Return the agreement in [LEAST, 1] from which a pair is a near-duplicate.
+def judged(
+    images: Pictures, references: Pictures, not_row: NDArray[np.int64] | None, found: Compared
+) -> tuple[Floats, float]:
+    """Return a value (pairs,) of each pair found, and the value from which it is a near-duplicate.
+
+    The value is how likely a pair shows the same shot; where pictures have one layout, it is the
+    agreement, whose size by chance is known. The limit is in [LEAST, 1]. What no pair reaches is
+    not estimated further.
 
     not_row: (n,), for each image a reference row that is excluded, such as the image itself.
-    most: the largest agreement of a pair. What no pair reaches is not estimated further.
     """
+    most = max(found.agreed.max(initial=-1), found.same.max(initial=-1))
     if most < LEAST:
-        return LEAST
-    turned = _upside_down(references)
-    if most < turned:
-        return turned
+        return found.same, LEAST
+    aligned_least, least = _upside_down(references)
+    if found.agreed.max() < aligned_least and found.same.max() < least:
+        return found.same, least
     neighbours = _neighbours(images, references, not_row)
     if len(neighbours) < _FEWEST or np.mean(neighbours > -1) < _ALIKE:
-        return turned
+        return found.same, least
     pairs = len(images) * len(references) / (1 if not_row is None else 2)
     near_pairs = min(pairs, 10.0 * KEPT * len(images))  # those about as alike as neighbours
     by_chance = _random_pairs(images, references, not_row)
-    return max(turned, _extrapolated(by_chance, pairs), _extrapolated(neighbours, near_pairs))
+    chance = _extrapolated(by_chance, pairs), _extrapolated(neighbours, near_pairs)
+    return found.agreed, max(aligned_least, *chance)
 
 
-def _upside_down(references: Pictures) -> float:
-    """Return the agreement that a fraction _CHANCE of upside-down images exceeds."""
+def _upside_down(references: Pictures) -> tuple[float, float]:
+    """Return the agreement and the value of `same` that _CHANCE of upside-down images exceed."""
     rows = _spread(len(references), _UPSIDE_DOWN)
-    pairs, agreed = compared(upside_down(references, rows), references, rows)
-    best = np.full(len(rows), -1, np.float32)
-    np.maximum.at(best, pairs.rows, agreed)
-    return float(np.clip(np.quantile(best, 1 - _CHANCE), LEAST, _UNALIGNED_MOST))
+    found = compared(upside_down(references, rows), references, rows)
+    best = np.full((2, len(rows)), -1, np.float32)
+    for kind, values in zip(best, (found.agreed, found.same), strict=True):
+        np.maximum.at(kind, found.pairs.rows, values)
+    agreed, same = np.clip(np.quantile(best, 1 - _CHANCE, axis=1), LEAST, _UNALIGNED_MOST)
+    return float(agreed), float(same)
 
 
 def _neighbours(
@@ -72,11 +79,11 @@ def _neighbours(
     """Return the agreement of a sample of images with their neighbours after the nearest few."""
     rows = _spread(len(images), _SAMPLE)
     excluded = None if not_row is None else not_row[rows]
-    pairs, agreed = compared(chosen(images, rows), references, excluded, tried=KEPT)
-    order = np.lexsort((-agreed, pairs.rows))
-    sorted_rows = pairs.rows[order]
+    found = compared(chosen(images, rows), references, excluded, tried=KEPT)
+    order = np.lexsort((-found.agreed, found.pairs.rows))
+    sorted_rows = found.pairs.rows[order]
     rank = np.arange(len(order)) - np.searchsorted(sorted_rows, sorted_rows)
-    later = agreed[order][rank >= _NEAREST]
+    later = found.agreed[order][rank >= _NEAREST]
     unregistered = max(0, len(rows) * (min(KEPT, len(references)) - _NEAREST) - len(later))
     return np.concatenate([later, np.full(unregistered, -1, np.float32)])
 
@@ -94,7 +101,7 @@ def _random_pairs(
     count = len(rows)
     zoom, shift = np.ones((count, 2), np.float32), np.zeros((count, 2), np.float32)
     pairs = Candidates(rows, partners, np.zeros(count, bool), zoom, shift)
-    agreed = registered(images, references, pairs, tried=_PAIRS)[1]
+    agreed = registered(images, references, pairs, tried=_PAIRS).agreed
     return np.concatenate([agreed, np.full(count - len(agreed), -1, np.float32)])
 
 

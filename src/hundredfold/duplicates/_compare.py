@@ -3,14 +3,16 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold.duplicates._candidates import Candidates, candidates
-from hundredfold.duplicates._pictures import Pictures
-from hundredfold.duplicates._register import agreement, aligned
+from hundredfold.duplicates._pictures import Pictures, planes
+from hundredfold.duplicates._register import agreement, aligned, laid, overlap
+from hundredfold.duplicates._same import same
 from hundredfold.duplicates._thumbnails import Floats
 from hundredfold.machine import cores
 
@@ -19,7 +21,21 @@ R = TypeVar("R")
 
 TRIED = 4  # candidates per image, mirrored or not, that are registered fully
 HOPELESS = 0.6  # correlation at 16 pixels below which a candidate is dropped
+_DOUBTFUL = 0.35  # agreement up to which a pair is not judged further
 _CHUNK = 1000  # pairs registered at a time
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Pairs that were registered.
+
+    agreed: (pairs,), in [-1, 1]. same: (pairs,), in [-1, 1], how likely they show the same shot;
+    -1 where they hardly agree.
+    """
+
+    pairs: Candidates
+    agreed: Floats
+    same: Floats
 
 
 def compared(
@@ -28,8 +44,8 @@ def compared(
     not_row: NDArray[np.int64] | None,
     tried: int = TRIED,
     advance: Callable[[int], object] = lambda _done: None,
-) -> tuple[Candidates, Floats]:
-    """Return the best candidate pairs, and the agreement (pairs,) of each.
+) -> Compared:
+    """Return the best candidate pairs.
 
     not_row: (n,), for each image a reference row that is excluded, such as the image itself.
     tried: candidates per image that are registered fully.
@@ -47,13 +63,14 @@ def registered(
     pairs: Candidates,
     tried: int,
     advance: Callable[[int], object] = lambda _done: None,
-) -> tuple[Candidates, Floats]:
-    """Return the best `tried` pairs of each image, and the agreement (pairs,) of each.
+) -> Compared:
+    """Return the best `tried` pairs of each image.
 
     advance: is called with the number of pairs that were aligned.
     """
+    nothing = np.zeros(0, np.float32)
     if not len(pairs.rows):
-        return pairs, np.zeros(0, np.float32)
+        return Compared(pairs, nothing, nothing)
 
     def align(chunk: slice) -> tuple[Floats, Floats, Floats]:
         part = pairs[chunk]
@@ -67,15 +84,30 @@ def registered(
     best = _best(pairs.rows, fits, tried)
     kept, zooms, shifts = pairs[best], zooms[best], shifts[best]
     if not len(best):
-        return kept, np.zeros(0, np.float32)
+        return Compared(kept, nothing, nothing)
 
-    def agree(chunk: slice) -> Floats:
-        grey = _taken(kept[chunk], images.grey, references.grey)
-        coarse = _taken(kept[chunk], images.coarse, references.coarse)
+    def agree(chunk: slice) -> tuple[Floats, Floats]:
+        part = kept[chunk]
+        grey = _taken(part, images.grey, references.grey)
+        coarse = _taken(part, images.coarse, references.coarse)
         image, reference = zip(grey, coarse, strict=True)
-        return agreement(image, reference, zooms[chunk], shifts[chunk])
+        agreed, zoom, shift = agreement(image, reference, zooms[chunk], shifts[chunk])
+        judged, close = np.full(len(agreed), -1, np.float32), np.flatnonzero(agreed > _DOUBTFUL)
+        if len(close):
+            judged[close] = _judged(images, references, part[close], zoom[close], shift[close])
+        return agreed, judged
 
-    return kept, np.concatenate(_each(len(best), agree))
+    both = zip(*_each(len(best), agree), strict=True)
+    return Compared(kept, *(np.concatenate(kind) for kind in both))
+
+
+def _judged(
+    images: Pictures, references: Pictures, pairs: Candidates, zoom: Floats, shift: Floats
+) -> Floats:
+    """Return how likely aligned pairs show the same shot, (n,) in [-1, 1]."""
+    image, reference = planes(images.pixels[pairs.rows]), planes(references.pixels[pairs.reference])
+    image[pairs.mirrored] = image[pairs.mirrored][..., ::-1]
+    return same(image, laid(reference, zoom, shift), overlap(zoom, shift, 32))
 
 
 def _best(rows: NDArray[np.int64], fits: Floats, tried: int) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from hundredfold.progress_bar import progress
 MOST_PAIRS = 4 * 10**10  # images x references; more takes over ten minutes on two cores
 _SHOWN = 10**7  # pairs from which progress is shown
 _KEPT = 50  # searches in the cache
-_VERSION = 7  # raise it when results or their format may change
+_VERSION = 8  # raise it when results or their format may change
 _TYPES = {"rows": np.int64, "reference": np.int64, "agreement": np.float32}
 
 Thumbnails = NDArray[np.uint8]

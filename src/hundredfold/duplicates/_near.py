@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hundredfold.duplicates._chance import MOST, threshold
+from hundredfold.duplicates._chance import MOST, judged
 from hundredfold.duplicates._compare import compared
 from hundredfold.duplicates._pictures import Pictures
 from hundredfold.duplicates._thumbnails import Floats
@@ -22,7 +22,7 @@ class Near:
     """Pairs of near-duplicates.
 
     rows, reference: (pairs,), rows of the images and of the reference images.
-    agreement:       (pairs,), in [-1, 1].
+    agreement:       (pairs,), in [-1, 1]; in a set of mixed pictures, how likely one shot is.
     threshold:       agreement from which a pair counts.
     """
 
@@ -86,7 +86,8 @@ def pairs(
     """
     if not len(images) or not len(references):
         return _NONE
-    tried, agreed = compared(images, references, not_row, advance=advance)
-    limit = threshold(images, references, not_row, float(agreed.max(initial=-1)))
-    good = (agreed >= limit) & (limit <= MOST)
-    return joined(Near(tried.rows[good], tried.reference[good], agreed[good], limit), _NONE)
+    found = compared(images, references, not_row, advance=advance)
+    values, limit = judged(images, references, not_row, found)
+    good = (values >= limit) & (limit <= MOST)
+    kept = found.pairs[np.flatnonzero(good)]
+    return joined(Near(kept.rows, kept.reference, values[good], limit), _NONE)

@@ -33,8 +33,10 @@ def aligned(
 
 def agreement(
     images: tuple[Floats, Floats], references: tuple[Floats, Floats], zoom: Floats, shift: Floats
-) -> Floats:
+) -> tuple[Floats, Floats, Floats]:
     """Return the agreement (n,) in [-1, 1] of pairs of images; -1 where they do not fit.
+
+    Beside it, return their zoom and shift (n, 2) at 32 pixels.
 
     images, references: brightness (n, 32, 32), and coarse planes (n, 3, 16, 16).
     zoom, shift: (n, 2), from `aligned`.
@@ -47,12 +49,13 @@ def agreement(
         (image, planes), (reference, reference_planes) = (
             [kind[live] for kind in pair] for pair in (images, references)
         )
-        zoom, shift, _ = _moved(image, reference, zoom[live], shift[live], 4)
-        alike = agree(image, _laid(reference, zoom, shift), _overlap(zoom, shift, 32))
-        colours, both = _laid(reference_planes[:, 1:], zoom, shift), _overlap(zoom, shift, 16)
+        zooms, shifts, _ = _moved(image, reference, zoom[live], shift[live], 4)
+        zoom[live], shift[live] = zooms, shifts
+        alike = agree(image, laid(reference, zooms, shifts), overlap(zooms, shifts, 32))
+        colours, both = laid(reference_planes[:, 1:], zooms, shifts), overlap(zooms, shifts, 16)
         alike -= unlike_colours(planes[:, 1:], colours, both)
         agreed[live] = np.maximum(alike, -1)
-    return agreed
+    return agreed, zoom, shift
 
 
 def _moved(
@@ -60,7 +63,7 @@ def _moved(
 ) -> tuple[Floats, Floats, Floats]:
     """Take Gauss-Newton steps; return zoom and shift (n, 2: down, across), correlation (n,)."""
     count, size = images.shape[:2]
-    weights = _overlap(zoom, shift, size)
+    weights = overlap(zoom, shift, size)
     border = round(size * _BORDER)
     for edge in (slice(border), slice(size - border, size)):
         weights[:, edge], weights[:, :, edge] = 0, 0
@@ -70,13 +73,13 @@ def _moved(
     flat, goal = weights.reshape(count, 1, -1), (standard * weights).reshape(count, -1, 1)
     solve = _solver(changes.reshape(count, 4, -1), goal, flat)
     for _ in range(steps):
-        laid = _standard(_laid(references, zoom, shift), weights) * weights
-        step = np.clip((solve @ (laid.reshape(count, -1, 1) - goal))[:, :, 0], -0.12, 0.12)
+        over = _standard(laid(references, zoom, shift), weights) * weights
+        step = np.clip((solve @ (over.reshape(count, -1, 1) - goal))[:, :, 0], -0.12, 0.12)
         grown = 1 + step[:, 2:]
         shift = shift - zoom / grown * step[:, :2]
         shift = np.clip(shift, -_FARTHEST, _FARTHEST).astype(np.float32)
         zoom = np.clip(zoom / grown, *_ZOOMS).astype(np.float32)
-    return zoom, shift, correlation(images, _laid(references, zoom, shift), weights)
+    return zoom, shift, correlation(images, laid(references, zoom, shift), weights)
 
 
 def _solver(changes: Floats, goal: Floats, weights: Floats) -> Floats:
@@ -91,7 +94,7 @@ def _solver(changes: Floats, goal: Floats, weights: Floats) -> Floats:
     return np.asarray(np.linalg.inv(normal) @ changes, np.float32)
 
 
-def _laid(references: Floats, zoom: Floats, shift: Floats) -> Floats:
+def laid(references: Floats, zoom: Floats, shift: Floats) -> Floats:
     """Return references (n, ..., size, size) laid over their images."""
     size = references.shape[-1]
     down, across = (sampled(zoom[:, k], shift[:, k], size) for k in (0, 1))
@@ -100,7 +103,7 @@ def _laid(references: Floats, zoom: Floats, shift: Floats) -> Floats:
     return np.asarray(down @ references @ across.swapaxes(-2, -1), np.float32)
 
 
-def _overlap(zoom: Floats, shift: Floats, size: int) -> Floats:
+def overlap(zoom: Floats, shift: Floats, size: int) -> Floats:
     """Return (n, size, size), 1 where the reference shows the pixel too, else 0."""
     inside = [np.abs(zoom[:, k, None] * grid(size) + shift[:, k, None]) < 1 for k in (0, 1)]
     return np.asarray(inside[0][:, :, None] & inside[1][:, None, :], np.float32)

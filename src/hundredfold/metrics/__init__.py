@@ -4,7 +4,7 @@ A file is a metric: `top_k.py` defines `top_k(logits, labels, *, k=1) -> Score`.
 any of logits (n, classes), labels (n,) and superclass_of (classes,), by name. Constants of the
 file describe it: TITLE, FORMAT ("percent" or "number"), BEST (1 or 0), RANGE, and ORDER in tables.
 It is computed by default under its own name, or under the names in SCORES with their options;
-SCORES = {} leaves it out.
+SCORES = {} leaves it out. CLASSES says of how many classes it is, if not of any number.
 
 A user adds metrics for one evaluation, such as "top_k(k=3)" or "my.py:kappa": see `own`.
 
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from hundredfold import spec, wording
 from hundredfold.errors import UsageError, did_you_mean
+from hundredfold.metrics._auroc import auroc
 from hundredfold.metrics._logits import checked, softmax
 from hundredfold.metrics._metric import Metric
 from hundredfold.metrics._own import compute, own
@@ -32,6 +33,7 @@ __all__ = [
     "Metric",
     "Score",
     "about",
+    "auroc",
     "default",
     "majority",
     "own",
@@ -103,9 +105,9 @@ def scores(
 
     metrics: name -> call or part, such as {"top_3": "top_k(k=3)"}; None takes the default ones.
 
-    Metrics of superclasses are left out without superclass_of, and top k where k >= classes, as
-    it is always 1. Raises DataError for arrays that do not fit, CheckError for logits that are not
-    finite, and UsageError for an unknown metric.
+    Metrics of superclasses are left out without superclass_of, those of so many classes for
+    others, and top k where k >= classes, as it is always 1. Raises DataError for arrays that do not
+    fit, CheckError for logits that are not finite, and UsageError for an unknown metric.
     """
     values, truth = checked(logits, labels)
     arguments: dict[str, Any] = {"logits": values, "labels": truth}
@@ -116,9 +118,15 @@ def scores(
         names = part.signature.handed
         if part.own is not None:
             scored[key] = compute(part, arguments)
-        elif set(names) <= set(arguments) and part.options.get("k", 1) < values.shape[1]:
+        elif set(names) <= set(arguments) and _fits(part, values.shape[1]):
             scored[key] = part.resolve()(**{name: arguments[name] for name in names})
     return scored
+
+
+def _fits(part: Part, classes: int) -> bool:
+    """Return whether a metric is of so many classes."""
+    wanted = spec.constants(part.name, __name__).get("CLASSES", classes)
+    return bool(wanted == classes and part.options.get("k", 1) < classes)
 
 
 def _parts(metrics: Mapping[str, str | Part] | None) -> dict[str, Part]:

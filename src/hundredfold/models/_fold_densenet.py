@@ -92,6 +92,10 @@ class FoldedDenseNet(nn.Module):
 
 def _block(x: Tensor, reduced: nn.ModuleList, grown: nn.ModuleList) -> Tensor:
     """(b, channels, h, w) -> (b, channels + sum of the layers' growth, h, w)."""
+    if torch.compiler.is_exporting():  # writing in place would become a scatter in the graph
+        for reduce, grow in zip(reduced, grown, strict=True):
+            x = torch.cat((x, grow(F.relu(reduce(x)))), 1)
+        return x
     count, channels, height, width = x.shape
     widths = [int(layer.out_channels) for layer in grown]  # type: ignore[arg-type]
     maps = x.new_empty((count, height, width, channels + sum(widths))).permute(0, 3, 1, 2)

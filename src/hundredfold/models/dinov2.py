@@ -151,7 +151,7 @@ class DINOv2(Grouped):
         if (height, width) != tuple(x.shape[2:]):
             x = F.interpolate(x, (height, width), mode="bilinear", antialias=True)
         x = self.patch_embed(x)
-        first = self.cls_token.expand(len(x), -1, -1).to(x.dtype)
+        first = self.cls_token.expand(x.shape[0], -1, -1).to(x.dtype)
         return _maps(torch.cat([first, x], 1) + self.positions(height // _PATCH, width // _PATCH))
 
     def positions(self, rows: int, columns: int) -> Tensor:

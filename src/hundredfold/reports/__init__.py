@@ -10,6 +10,7 @@ from pathlib import Path
 from hundredfold import files
 from hundredfold.data import Source
 from hundredfold.errors import UsageError
+from hundredfold.reports import live_page
 from hundredfold.reports.charts import standalone
 from hundredfold.reports.data_page import write_check
 from hundredfold.reports.exhibits import Section, sections
@@ -20,31 +21,39 @@ from hundredfold.reports.inline import (
     study_html,
 )
 from hundredfold.reports.layout import page
+from hundredfold.reports.live_page import Member, beat, write_live_run, write_live_study
 from hundredfold.reports.pictures import from_file
-from hundredfold.reports.run_evidence import RunEvidence
+from hundredfold.reports.run_evidence import Explain, RunEvidence
+from hundredfold.reports.runs_page import write_runs
 from hundredfold.reports.study_evidence import StudyEvidence
 from hundredfold.run import Run, plain
 
 __all__ = [
+    "Member",
+    "beat",
     "from_file",
     "predictions_html",
     "progress_html",
     "run_html",
     "study_html",
     "write_check",
+    "write_live_run",
+    "write_live_study",
     "write_run",
+    "write_runs",
     "write_study",
 ]
 
-PAGE = "report.html"
+PAGE, LIVE = "report.html", live_page.PAGE
 
 
-def write_run(run: Run, source: Source) -> Path:
+def write_run(run: Run, source: Source, explain: Explain | None = None) -> Path:
     """Write report.html and figures/*.svg into a run's folder; return the page.
 
-    source: of the images of the most confident mistakes; nothing is downloaded.
+    source: of the images of the most confident mistakes; nothing is downloaded. explain: computes
+    what mattered in some of them.
     """
-    evidence = RunEvidence(run, source)
+    evidence = RunEvidence(run, source, explain)
     return _write(run.folder, "run", evidence.title, sections(evidence))
 
 

@@ -11,8 +11,19 @@ from hundredfold.reports.html import Markup, tag
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
-def page(kind: str, name: str, title: str, sections: Sequence[Section]) -> str:
-    """Return the page of a "run" or a "study"; sections without a title are under the page's."""
+def page(
+    kind: str,
+    name: str,
+    title: str,
+    sections: Sequence[Section],
+    *,
+    live: str | None = None,
+    own: str = "",
+) -> str:
+    """Return the page of a "run" or a "study"; sections without a title are under the page's.
+
+    live: JSON for the script `own` of a page that renews itself, which may read files beside it.
+    """
     headed = [section for section in sections if section.title]
     main = tag(
         "main",
@@ -26,16 +37,18 @@ def page(kind: str, name: str, title: str, sections: Sequence[Section]) -> str:
         ),
         *map(_section, headed),
     )
-    body = tag("body", {}, _contents(headed), main, tag("script", {}, Markup(_read("page.js"))))
-    return f"<!doctype html>\n{tag('html', {'lang': 'en'}, _head(title), body)}\n"
+    script = tag("script", {}, Markup(_read("page.js") + own))
+    body = tag("body", {"data-live": live}, _contents(headed), main, script)
+    head = _head(title, POLICY if live is None else f"{POLICY} 'self' file:")
+    return f"<!doctype html>\n{tag('html', {'lang': 'en'}, head, body)}\n"
 
 
-def _head(title: str) -> Markup:
+def _head(title: str, policy: str) -> Markup:
     return tag(
         "head",
         {},
         tag("meta", {"charset": "utf-8"}),
-        tag("meta", {"http-equiv": "Content-Security-Policy", "content": POLICY}),
+        tag("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
         tag("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
         tag("meta", {"name": "color-scheme", "content": "light dark"}),
         tag("title", {}, f"{title} – Hundredfold"),

@@ -15,6 +15,8 @@ from hundredfold.reports.html import Markup, tag
 LARGEST = 256  # pixels; larger images are reduced, so that a page stays small
 _SMALL = 64  # pixels up to which an image is shown pixel by pixel, without loss
 _QUALITY = 85  # of JPEG
+_HEATED = 160  # pixels of the longer side of a map, at least
+_DARK, _WARMTH, _WARM = 0.62, 0.42, (255, 120, 0)  # as on the page of exporters.html
 
 
 def picture(pixels: NDArray[np.uint8], alternative: str, most: int = LARGEST) -> Markup:
@@ -41,6 +43,23 @@ def data_uri(pixels: NDArray[np.uint8], most: int = LARGEST) -> str:
         image.save(buffer, "JPEG", quality=_QUALITY)
     kind = "png" if small else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def heat(pixels: NDArray[np.uint8], falls: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return an image that is dark where nothing mattered, and warm where most did.
+
+    pixels: (height, width, 3). falls: (rows, columns), what covering a place takes away.
+    """
+    shown = Image.fromarray(np.ascontiguousarray(pixels))
+    factor = -(-_HEATED // max(shown.size))  # so large that the map is smooth
+    shown = shown.resize((factor * shown.width, factor * shown.height), Image.Resampling.NEAREST)
+    most = float(falls.max())
+    share = (falls / most).clip(0, 1) if most > 0 else np.zeros_like(falls)
+    small = Image.fromarray(share.astype(np.float32))
+    smooth = np.asarray(small.resize(shown.size, Image.Resampling.BILINEAR))[..., None]
+    dark = np.asarray(shown) * (1 - _DARK * (1 - smooth) ** 1.5)
+    warmth = _WARMTH * smooth**2
+    return np.asarray((dark * (1 - warmth) + warmth * np.array(_WARM)).round(), np.uint8)
 
 
 def from_file(folder: Path | None, name: str) -> NDArray[np.uint8] | None:

@@ -4,25 +4,37 @@ A recipe is read as plain values, so that a run has a report even if a part in i
 renamed since.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hundredfold import calibration
+from hundredfold.calibration import Calibration
 from hundredfold.data import Source
 from hundredfold.metrics.tables.confusion import confusion
 from hundredfold.run import Run
 
+# images (height, width, 3) at the network's size, and a class for each -> maps of what mattered
+# (rows, columns), for as many images as the time allows
+Explain: TypeAlias = Callable[
+    [Sequence[NDArray[np.uint8]], Sequence[int]], Sequence[NDArray[np.float64]]
+]
+
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """The data of a run for its exhibits; each file is read once, on first access."""
+    """The data of a run for its exhibits; each file is read once, on first access.
+
+    explain: computes maps with the run's network; without it there are none.
+    """
 
     run: Run
     source: Source
+    explain: Explain | None = None
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -66,6 +78,16 @@ class RunEvidence:
     def labels(self) -> NDArray[np.int64]:
         stored = self.run.labels(self.split) if self.split else None
         return np.zeros(0, np.int64) if stored is None else stored
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Temperature and bounds; temperature 1 where validation has not been scored."""
+        return calibration.of(self.run)
+
+    def is_of_weights(self, found: Mapping[str, Any]) -> bool:
+        """Return whether an evaluation is of the weights of its split's stored logits."""
+        known = self.run.scored(str(found["split"])).get("weights", "")
+        return not known or bool(found.get("weights", "") == known)
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:

@@ -9,6 +9,8 @@ log.txt               the logged lines
 weights/{best,last}.safetensors
 state/                checkpoints for --resume; empty once the run is done
 scores.json           scores with intervals
+calibration.json      the temperature of the logits, and the bounds chosen on validation images
+corruptions.json      accuracy under corruptions; unlike.json: AUROC against unlike images
 <split>.logits.npy    the logits behind the scores; with labels.npy and rows.npy
 <split>.json          digests of the images and of the weights of the logits
 test.unseen.npy       for each test image, whether the training data have no near-duplicate
@@ -20,21 +22,25 @@ A run may come from anybody: `plain` opens its files without following a link ou
 and `reading` checks what they contain by `schema`. Every reader goes through these.
 """
 
-from hundredfold.run import plain, reading
-from hundredfold.run._create import create, default_name, need_free, remove, rename
+from hundredfold.run import digests, plain, reading, removal, surplus
+from hundredfold.run._create import adopt, create, default_name, need_free, remove, rename
 from hundredfold.run._find import all_runs, open_run
 from hundredfold.run._folder import RUNS, Run
 
 __all__ = [
     "RUNS",
     "Run",
+    "adopt",
     "all_runs",
     "create",
     "default_name",
+    "digests",
     "need_free",
     "open_run",
     "plain",
     "reading",
+    "removal",
     "remove",
     "rename",
+    "surplus",
 ]

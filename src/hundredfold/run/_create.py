@@ -7,8 +7,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.run._folder import LATEST, Run
 
-_STAGE, _RUN, _HOUR = ".new-", "run", 3600.0
+_STAGE, _RUN, _FORMER, _HOUR = ".new-", "run", "former", 3600.0
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)  # raised by a rename onto another run
 _LONGEST = 100  # characters of the names of model and data set in the name of a run
 _LOG = logging.getLogger(__name__)
@@ -104,16 +104,52 @@ def _is_left(stage: Path) -> bool:
     """Return whether a folder is one of `_stage` over an hour old; a run of that name is not."""
     try:
         old = time.time() - stage.lstat().st_mtime > _HOUR
-        own = {path.name for path in stage.iterdir()} <= {_RUN, LATEST}
+        own = {path.name for path in stage.iterdir()} <= {_RUN, _FORMER, LATEST}
     except OSError:  # another process removes it
         return False
     return old and own and not stage.is_symlink()
 
 
+def adopt(folder: Path, fill: Callable[[Path], None]) -> Run:
+    """Put a run that comes from another machine in place, whole or not at all.
+
+    folder: of the run; an unfinished run that is there is replaced.
+    fill:   writes the run into the folder that it gets.
+
+    Raises UsageError where the folder cannot be written or the run there is finished.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _stage(folder.parent) as stage:
+            fill(stage / _RUN)
+            if folder.exists():
+                _need_unfinished(folder)
+                files.move(folder, stage / _FORMER)
+            files.move(stage / _RUN, folder)
+            _make_durable(folder)
+            _point_latest(folder.parent, folder.name, stage)
+    except OSError as error:
+        raise UsageError(f"cannot write the run {str(folder)!r}", found=str(error)) from None
+    return Run(folder)
+
+
+def _need_unfinished(folder: Path) -> None:
+    if Run(folder).info["status"] == "done":
+        raise _taken(folder)
+
+
 def remove(run: Run) -> None:
-    """Delete a run's folder with all that is in it, and `latest` if it pointed there."""
-    shutil.rmtree(run.folder)
-    latest = run.folder.parent / LATEST
+    """Delete a run's folder with all that is in it, and `latest` if it pointed there.
+
+    The folder disappears from the runs at once; a kill leaves files that `create` deletes later.
+    Links within are deleted, and never what they lead to.
+    """
+    out, folder = run.folder.parent, run.folder
+    with _stage(out) as stage:
+        with suppress(OSError):  # a disk that cannot rename folders: delete it where it is
+            folder = folder.replace(stage / _RUN)
+        shutil.rmtree(folder)
+    latest = out / LATEST
     if latest.is_symlink() and not latest.exists():
         latest.unlink(missing_ok=True)
 

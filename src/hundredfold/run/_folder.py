@@ -1,8 +1,7 @@
 """A run's folder: read and write each of its files, and lock it for one writer."""
 
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from hundredfold import files, locks, recipe, recipes
+from hundredfold import files, recipe, recipes
 from hundredfold.errors import MissingError, UsageError
 from hundredfold.recipe import Recipe
-from hundredfold.run import commits, plain, reading, schema
+from hundredfold.run import _lock, commits, evaluation_schema, plain, reading, schema
 from hundredfold.wording import visible
 
 RUNS, LATEST = Path("runs"), "latest"
-_TRIES, _PAUSE = 5, 0.05  # attempts, seconds; a reader of `info` may hold the lock for a moment
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Run:
         A run that is "running" in the file but has no writer was killed: it is "stopped".
         """
         info = self._record
-        if info["status"] == "running" and not self._is_written:
+        if info["status"] == "running" and not self.is_written:
             info |= {"status": "stopped", "reason": "process gone"}
         return info
 
@@ -54,9 +52,9 @@ class Run:
         return reading.table(self.folder, "run.json", schema.Info)
 
     @property
-    def _is_written(self) -> bool:
-        lock = self.folder / ".lock"
-        return plain.exists(lock) and locks.is_held(plain.need_file(self.folder, ".lock"))
+    def is_written(self) -> bool:
+        """Whether a process holds the lock of the writer."""
+        return _lock.is_held(self.folder)
 
     @property
     def stated(self) -> tuple[str, dict[str, Any]]:
@@ -88,6 +86,10 @@ class Run:
     def scores(self) -> dict[str, dict[str, Any]]:
         """scores.json: "test.top_1" -> value, low, high, n; {} before any evaluation."""
         return self._table("scores.json", schema.Scores)
+
+    def stored(self, name: str) -> dict[str, Any]:
+        """Return calibration.json, corruptions.json or unlike.json by its stem; {} if absent."""
+        return self._table(f"{name}.json", evaluation_schema.STORED[name])
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -150,9 +152,11 @@ class Run:
             return file, f"training has not ended; using its best weights so far, of epoch {epoch}"
         if self._has(best):
             return plain.need_file(self.folder, best), ""
+        over = ended and self._has("run.json") and self._record["status"] == "done"
         raise MissingError(
-            f"the run {str(self.folder)!r} has no weights yet",
-            remedy=f"hundredfold train --resume {self.folder}",
+            f"the run {str(self.folder)!r} has no weights{'' if over else ' yet'}",
+            remedy=f"hundredfold train {'' if over else '--resume '}{self.folder}"
+            f"{'/recipe.toml --name OTHER' if over else ''}",
         )
 
     def scored(self, split: str) -> dict[str, str]:
@@ -201,8 +205,19 @@ class Run:
 
     def delete_scores(self) -> None:
         """Delete scores and logits, because the weights are about to change."""
-        for pattern in ("scores.json", "test.json", "validation.json", "*.npy", "*.csv"):
+        stored = ("scores", "test", "validation", *evaluation_schema.STORED)
+        for pattern in (*(f"{name}.json" for name in stored), "*.npy", "*.csv"):
             for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def delete_split(self, split: str) -> None:
+        """Delete the scores and logits of a split; with validation goes its calibration."""
+        self.replace_scores(split, {})
+        (self.folder / f"{split}.json").unlink(missing_ok=True)
+        if split == "validation":
+            (self.folder / "calibration.json").unlink(missing_ok=True)
+        for ending in ("npy", "csv"):
+            for path in self.folder.glob(f"{split}.*.{ending}"):
                 path.unlink()
 
     def delete_state(self) -> None:
@@ -233,29 +248,8 @@ class Run:
         Raises UsageError, within 0.25 s, where another process writes this run, and where the
         folder cannot be written or locked. Raises DataError where it contains a link.
         """
-        plain.need_own(self.folder)
-        try:
-            file = (self.folder / ".lock").open("a")
-        except OSError as error:
-            raise UsageError(
-                f"cannot write in the run {str(self.folder)!r}", found=error.strerror
-            ) from None
-        with file, ExitStack() as lock:
-            for last in (*[False] * _TRIES, True):
-                try:
-                    lock.enter_context(locks.exclusive(file, wait=False))
-                    break
-                except BlockingIOError:
-                    if last:
-                        raise self._written_elsewhere() from None
-                    time.sleep(_PAUSE)
+        with _lock.writer(self.folder):
             yield
-
-    def _written_elsewhere(self) -> UsageError:
-        return UsageError(
-            f"another process is writing the run {str(self.folder)!r}",
-            remedy="wait for it, or choose another --name",
-        )
 
     @property
     def _classes(self) -> int:

@@ -108,16 +108,20 @@ def need_own(folder: Path) -> None:
 
 
 def size(folder: Path) -> int:
-    """Return the bytes of all regular files below a folder; links are not followed."""
-    total = 0
+    """Return the bytes of all regular files below a folder; links are not followed.
+
+    Files that share an inode, as equal weights do, are counted once.
+    """
+    sizes: dict[tuple[int, int], int] = {}
     for parent, _, names in os.walk(folder):
         for name in names:
             try:
                 about = Path(parent, name).lstat()
             except OSError:  # deleted meanwhile
                 continue
-            total += about.st_size if stat.S_ISREG(about.st_mode) else 0
-    return total
+            if stat.S_ISREG(about.st_mode):
+                sizes[about.st_dev, about.st_ino] = about.st_size
+    return sum(sizes.values())
 
 
 def append(path: Path, text: str) -> None:

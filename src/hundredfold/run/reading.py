@@ -68,6 +68,11 @@ def comparison(folder: Path) -> Facts:
     return table(folder, "comparison.json", study_schema.Comparison)
 
 
+def plan(folder: Path) -> Facts:
+    """Return plan.json of a study's folder."""
+    return table(folder, "plan.json", study_schema.Plan)
+
+
 def rows(content: bytes, where: str) -> list[dict[str, float]]:
     """Return the rows of a curve from its text; where: the file, for errors."""
     lines = content.splitlines(keepends=True)

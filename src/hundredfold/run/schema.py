@@ -14,6 +14,7 @@ from hundredfold import metrics
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Positive = Annotated[int, Field(ge=1, le=2**53)]
 Number = Annotated[float, Field(ge=-1e300, le=1e300)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=-1e10, le=1e10)]
 Duration = Annotated[float, Field(ge=-1e7, le=1e7)]  # of a time budget, 115 days; below 0 if spent
 Text = Annotated[str, Field(max_length=20_000)]
@@ -91,6 +92,13 @@ class Git(Table):
     changed: bool = False
 
 
+class Writer(Table):
+    """The process that trains a run, until its end: `writer` in run.json and plan.json."""
+
+    host: Line = ""
+    pid: Count = 0
+
+
 class Info(Table):
     """run.json: status, cost, device, data, versions."""
 
@@ -133,6 +141,8 @@ class Info(Table):
     budget: Budget = Absent
     weights: Weights = Absent
     plan: Annotated[list[dict[str, Any]], Field(max_length=1000)] = Absent
+    search: Literal["won", "lost"] = Absent
+    writer: Writer = Absent
 
 
 class Score(Table):

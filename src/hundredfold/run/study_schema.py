@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hundredfold.run.schema import Absent, Count, Line, Number, Table, Text
+from hundredfold.run.schema import Absent, Count, Line, Number, Table, Text, Writer
 
 RunName = Annotated[str, Field(max_length=255, pattern=r"^[^./\\\x00][^/\\\x00]*$")]
 Members = Annotated[int, Field(ge=0, le=10**6)]
@@ -93,3 +93,24 @@ class Comparison(Table):
     percent: bool = True
     systems: Annotated[list[System], Field(max_length=10_000)]
     pairs: Annotated[list[Pair], Field(max_length=10_000)]
+
+
+class Planned(Table):
+    """A training of a study: an entry of `members` in plan.json."""
+
+    run: RunName
+    label: Line
+    seed: Count
+    fold: Members = 0
+
+
+class Plan(Table):
+    """plan.json: the trainings of a study, from its start on, and how far the command is."""
+
+    name: Line = ""
+    title: Text = ""
+    metric: Line = "top_1"
+    status: Literal["running", "done", "stopped"]
+    started: Line = ""
+    writer: Writer = Absent
+    members: Annotated[list[Planned], Field(max_length=10_000)]

@@ -1,18 +1,18 @@
-"""Run a study: train the missing members in processes, compare, write the pages."""
+"""Run a study: have the missing members trained, compare, write the pages."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hundredfold import metrics, reports, wording
+from hundredfold import files, metrics, reports, wording
 from hundredfold.comparison import Comparison
 from hundredfold.errors import CheckError, MissingError
 from hundredfold.events import Display
+from hundredfold.executors import Executor, JobProgress, Outcome
 from hundredfold.run import Run
 from hundredfold.studies import LeftOut, Member, conclude
-from hundredfold.studies.plan import Plan
-from hundredfold.studies.processes import Children, Outcome
+from hundredfold.studies.ongoing import recorded
+from hundredfold.studies.plan import Plan, choose
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,17 @@ class Result:
     left_out: Sequence[LeftOut] = ()
 
 
-def carry_out(plan: Plan, jobs: int, display: Display | None) -> Result:
+def carry_out(plan: Plan, executor: Executor, display: Display | None) -> Result:
     """Train the members without a finished run, compare all, write the pages.
 
-    jobs: how many train concurrently.
+    executor: where they are trained.
 
     Raises Interrupted after a signal, once every state is saved, and UsageError where no run can
     be compared. Members without weights are left out; where no other is left, it raises
     MissingError.
     """
-    outcomes = _train(plan, jobs, display)
+    with recorded(plan):
+        outcomes = _train(plan, executor, display)
     lacking = {m: o for m, o in outcomes.items() if m.recipe.weights and _lacks_weights(o)}
     failures = {m: outcome for m, outcome in outcomes.items() if m not in lacking}
     without = [*plan.left_out, *_left_out(plan, lacking)]
@@ -66,18 +67,22 @@ def value_text(metric: str, number: float | None) -> str:
     return "-" if number is None else metrics.about(metric).text(number, 4)
 
 
-def _train(plan: Plan, jobs: int, display: Display | None) -> dict[Member, Outcome]:
+def _train(plan: Plan, executor: Executor, display: Display | None) -> dict[Member, Outcome]:
     """Train the missing members; return the outcomes of those that failed."""
     failures: dict[Member, Outcome] = {}
     folders = {member: plan.run_folder(member) for member in plan.missing}
     try:
-        with tempfile.TemporaryDirectory() as scratch:
-            commands = {m: plan.command(m, folder, Path(scratch)) for m, folder in folders.items()}
+        if plan.elsewhere:
+            _show(display, "status", "choosing precision and convolution algorithms")
+            choose(plan)
+        with files.temporary_folder() as scratch:
+            jobs = {m: plan.job(m, folder, scratch) for m, folder in folders.items()}
 
-            def watch(running: tuple[Member, ...]) -> None:
-                _show(display, "status", _standings(plan, running, folders))
+            def watch(running: Mapping[Member, JobProgress]) -> tuple[Member, ...]:
+                _show(display, "status", _progress_of_all(plan, running))
+                return ()
 
-            for member, outcome in Children(commands, jobs, plan.environment).outcomes(watch):
+            for member, outcome in executor.outcomes(jobs, watch):
                 if outcome.code:
                     failures[member] = outcome
                     _show(display, "message", f"failed   {member}: {outcome.reason}")
@@ -94,20 +99,23 @@ def _show(display: Display | None, kind: str, text: str) -> None:
         display.show({"event": kind, "text": text})
 
 
-def _standings(plan: Plan, running: tuple[Member, ...], folders: Mapping[Member, Path]) -> str:
-    now = "  ".join(f"{m}: {standing(m, folders[m])}" for m in running)
+def _progress_of_all(plan: Plan, running: Mapping[Member, JobProgress]) -> str:
+    now = "  ".join(f"{m}: {progress_text(m, job)}" for m, job in running.items())
     return f"{len(plan.done)} of {len(plan.members)} done  {now}"
 
 
-def standing(member: Member, folder: Path) -> str:
-    """Return the progress of the training in a folder: its epoch and accuracy."""
-    curve = Run(folder).curve
-    if not curve:
-        return "starting"
-    last = curve[-1]
+def progress_text(member: Member, job: JobProgress) -> str:
+    """Return the progress of a training: its node, epoch, accuracy, and seconds to its end."""
+    node = f"{job.node}, " if job.node else ""
+    if not job.curve:
+        return f"{node}starting"
+    last = job.curve[-1]
     accuracy = wording.percent(last.get("validation.top_1", last.get("train.top_1")), 1)
     seen = "" if "validation.top_1" in last else " of the training images"
-    return f"epoch {last['epoch']:.0f} of {member.recipe.epochs}, {accuracy}{seen}"
+    left = last.get("seconds", 0.0) * max(member.recipe.epochs / last["epoch"] - 1, 0.0)
+    remaining = f", {wording.seconds(left)} left" if left else ""
+    text = f"epoch {last['epoch']:.0f} of {member.recipe.epochs}, {accuracy}{seen}"
+    return f"{node}{text}{remaining}"
 
 
 def _trained(plan: Plan, member: Member) -> str:

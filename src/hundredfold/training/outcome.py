@@ -8,7 +8,7 @@ from typing import Any
 
 from hundredfold import data, evaluation, machine, metrics, wording
 from hundredfold.errors import CheckError, HundredfoldError, Interrupted, Terminated
-from hundredfold.run import Run
+from hundredfold.run import Run, surplus
 from hundredfold.shortage import is_shortage, shortage
 from hundredfold.training import record
 from hundredfold.training.early_stopping import Best
@@ -119,6 +119,7 @@ def _keep_weights(run: Run, job: Job, loop: Loop) -> None:
         weight_files.write(run.last(), last, metadata)
     if loop.best.weights:
         keep_best(run, job, loop.best)
+        surplus.link_equal_weights(run)
 
 
 def _metadata(run: Run, job: Job) -> dict[str, str]:
@@ -154,7 +155,8 @@ def _score(run: Run, job: Job, loop: Loop) -> None:
 
 
 def _note(run: Run, loop: Loop, status: str, reason: str) -> None:
-    run.save_info(run.info | end_facts(loop, status, reason))
+    info = {key: value for key, value in run.info.items() if key != "writer"}
+    run.save_info(info | end_facts(loop, status, reason))
 
 
 def _best_epoch(run: Run) -> str:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from hundredfold import wording
 from hundredfold.data import DataSet, Packed, Split
 from hundredfold.events import Display, Event
+from hundredfold.run import Run
 
 _DECODED = 128  # packed images whose decoding is timed
 _FEW = 100  # validation images below which the log says how uncertain a score is
@@ -39,15 +40,30 @@ class Status(NamedTuple):
         )
 
 
+class Follower(Protocol):
+    """Receives each training: as it begins, after each epoch, and once its record is written."""
+
+    def begin(self, run: Run) -> None: ...
+    def epoch(self, row: Mapping[str, float]) -> None: ...
+    def end(self) -> None: ...
+
+
 class Progress:
     """Log lines of a run, and show them and the progress of an epoch.
 
     display: shows events; None shows nothing. keeps: whether a run's log begins with all lines
     since the start, those of earlier runs included; else with those since the run before ended.
+    follower: receives each run, unless it is one of several from `keeping`.
     """
 
-    def __init__(self, display: Display | None = None, *, keeps: bool = False) -> None:
-        self._display, self._keeps = display, keeps
+    def __init__(
+        self,
+        display: Display | None = None,
+        *,
+        keeps: bool = False,
+        follower: Follower | None = None,
+    ) -> None:
+        self._display, self._keeps, self._follower = display, keeps, follower
         self._log: Callable[[str], None] | None = None
         self._unlogged: list[str] = []
         self._shown = 0.0
@@ -71,6 +87,11 @@ class Progress:
         if not self._keeps:
             self._unlogged = []
 
+    def begin(self, run: Run) -> None:
+        """Tell the follower of a run whose curve is that of its save, or empty."""
+        if self._follower:
+            self._follower.begin(run)
+
     def step(self, status: Callable[[], Status]) -> None:
         """Show the progress of the epoch, at most five times a second."""
         now = time.monotonic()
@@ -86,11 +107,15 @@ class Progress:
         self._keep(line)
         facts = {"epochs": epochs, "images_per_second": round(speed, 1), "best": best}
         self._show({"event": "epoch", "text": line, **row, **facts})
+        if self._follower:
+            self._follower.epoch(row)
 
     def close(self) -> None:
         """End the log and the display; later lines belong to another run."""
         self._log = None
         self._show({"event": "end"})
+        if self._follower:
+            self._follower.end()
 
     def _keep(self, line: str) -> None:
         if self._log:

@@ -11,6 +11,7 @@ from hundredfold.errors import CheckError, DataError, MissingError, UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
+from hundredfold.run.standing import writer
 from hundredfold.training import checkpoint, outcome, record, resolve, time_budget
 from hundredfold.training.disk import need_room, run_bytes
 from hundredfold.training.loop import Loop
@@ -228,10 +229,11 @@ def _train(
         job.feed,
         job.processes(run, learner),
     ):
-        run.save_info(run.info | {"status": "running", "reason": ""})
+        run.save_info(run.info | {"status": "running", "reason": "", "writer": writer()})
         progress.log_to(run.log)
         progress.say(f"run        {run.folder}")
         loop.restore(saved)
+        progress.begin(run)
         if saved:
             progress.say(
                 f"resumed    in epoch {loop.position.epoch + 1}, step {loop.position.step}"

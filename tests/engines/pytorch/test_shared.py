@@ -36,7 +36,7 @@ def _in_ranks(world: int, work: Callable[[ProcessGroup], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(world) as threads:
         running = [threads.submit(rank_of, rank) for rank in range(world)]
-        return [future.result(timeout=60) for future in running]
+        return [future.result(timeout=900) for future in running]
 
 
 def _batches(count: int, steps: int = STEPS) -> Iterator[tuple[Tensor, Tensor]]:

@@ -113,7 +113,7 @@ def _callers(chance: random.Random) -> Iterator[Case]:
 _VARIABLES: dict[str, dict[str, str]] = {
     "no home": {"HOME": "-", "HUNDREDFOLD_CACHE": "-"},
     "a home that is empty": {"HOME": "", "HUNDREDFOLD_CACHE": "-"},
-    "a home that is nowhere": {"HOME": "/nonexistent/home", "HUNDREDFOLD_CACHE": "-"},
+    "a home that is nowhere": {"HOME": "/proc/nonexistent/home", "HUNDREDFOLD_CACHE": "-"},
     "a home that is a device": {"HOME": "/dev/null", "HUNDREDFOLD_CACHE": "-"},
     "a home that is relative": {"HOME": "x/y", "HUNDREDFOLD_CACHE": "-", "XDG_STATE_HOME": "-"},
     "a cache that is empty": {"HUNDREDFOLD_CACHE": "", "HOME": "/dev/null"},
@@ -124,7 +124,7 @@ _VARIABLES: dict[str, dict[str, str]] = {
     "a cache that is no UTF-8": {"HUNDREDFOLD_CACHE": "/dev/null/\udcff"},
     "a cache of 5,000 letters": {"HUNDREDFOLD_CACHE": "/tmp/" + "x" * 5000},
     "a state that is a device": {"XDG_STATE_HOME": "/dev/null"},
-    "a temporary folder that is nowhere": {"TMPDIR": "/nonexistent"},
+    "a temporary folder that is nowhere": {"TMPDIR": "/proc/nonexistent"},
     "no columns": {"COLUMNS": "0", "LINES": "0"},
     "columns of letters": {"COLUMNS": "x", "LINES": "-5"},
     "a million columns": {"COLUMNS": "1000000"},
@@ -136,7 +136,7 @@ _VARIABLES: dict[str, dict[str, str]] = {
     "Slurm with letters": {"SLURM_CPUS_PER_TASK": "x"},
     "Slurm with none": {"SLURM_CPUS_PER_TASK": "0"},
     "Slurm with 2(x3)": {"SLURM_CPUS_PER_TASK": "2(x3)"},
-    "data that are nowhere": {"HUNDREDFOLD_DATA": "/nonexistent"},
+    "data that are nowhere": {"HUNDREDFOLD_DATA": "/proc/nonexistent"},
     "data that are empty": {"HUNDREDFOLD_DATA": ""},
     "an odd terminal": {"TERM": "x\x1b[2J", "COLORTERM": "x"},
     "an odd language": {"LANG": "xx_YY.ZZZ", "LC_ALL": "x"},
@@ -252,7 +252,9 @@ def _read_only(where: str) -> Callable[[], None]:
 def _disks(chance: random.Random) -> Iterator[Case]:
     for size in ("4k", "64k", "120k", "200k", "400k", "1m"):
         yield _case(f"a disk of {size} for runs", "train", before=_mounted("runs", size))
-        yield _case(f"a disk of {size} for runs", "study", before=_mounted("runs", size))
+        fresh = (*VERBS["study"][0], "--out", "fresh")  # as no run is there, on the small disk
+        mounted = _mounted("runs", size)
+        yield _case(f"a disk of {size} for runs", "study", before=mounted, twin=fresh)
         cache = Path("..", "..", "cache")
         yield _case(f"a disk of {size} for the cache", "check", before=_mounted(str(cache), size))
         yield _case(f"a disk of {size} for the cache", "train", before=_mounted(str(cache), size))

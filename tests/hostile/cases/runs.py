@@ -53,7 +53,8 @@ FILES = {
     "test.json": 1, "validation.json": 1, "test.logits.npy": 2, "test.labels.npy": 2,
     "test.rows.npy": 1, "test.unseen.npy": 1, "validation.logits.npy": 2,
     "validation.labels.npy": 2, "weights/best.safetensors": 3, "weights/last.safetensors": 1,
-    "test.classes.csv": 1, "log.txt": 1,
+    "test.classes.csv": 1, "log.txt": 1, "calibration.json": 2,
+    "corruptions.json": 1, "unlike.json": 1,
 }  # fmt: skip
 FOLDERS = ("figures", "weights", "state", "source", ".lock", "report.html", "log.txt", "run.json",
            "figures/network.svg", "figures/curve-loss.svg", "validation.predictions.csv",
@@ -72,7 +73,7 @@ def furnish(world: World) -> None:
     )
     train = ("train", "--data", "data", *TRAIN)
     _must(world, (*train, "--name", "done"))
-    _must(world, ("evaluate", "done", "--threads", "1"))
+    _must(world, ("evaluate", "done", "--corruptions", "--unlike", "--threads", "1"))
     _must(world, ("study", "lab.toml", "--data-dir", "data", "--threads", "1"))
     _must(world, (*train, "--name", "stopped"), 143, _stop_after_two_epochs)
 

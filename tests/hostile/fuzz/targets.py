@@ -163,7 +163,8 @@ def _tomls() -> list[bytes]:
 
 RUN_FILES = ("run.json", "recipe.toml", "scores.json", "curve.jsonl", "model.json", "test.json",
              "test.logits.npy", "test.labels.npy", "test.rows.npy", "test.unseen.npy",
-             "validation.logits.npy", "validation.labels.npy", "log.txt")  # fmt: skip
+             "validation.logits.npy", "validation.labels.npy", "log.txt",
+             "calibration.json")  # fmt: skip
 
 
 @cache

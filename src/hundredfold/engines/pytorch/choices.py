@@ -1,18 +1,38 @@
-"""Choose precision and convolution algorithms of a job, or take those of the run to resume."""
+"""Choose precision and convolution algorithms of a job, or take those of the run to resume.
 
+A study on a cluster chooses once, and sends its choices to every node (`machine.CHOICES`).
+"""
+
+import json
+import os
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from hundredfold import models
+from hundredfold import machine, models
 from hundredfold.compute import autotune, precision
 from hundredfold.compute.replicas import split_work
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.recipe import Recipe
 from hundredfold.size import Size, SizeLike
 from hundredfold.training.options import Options
+
+
+def sent_choices(device: torch.device, threads: int) -> dict[str, Any] | None:
+    """Return "precision" and "algorithms" that another process has chosen for this kind of machine.
+
+    None where there are none, and on a GPU, another processor, or with other threads.
+    """
+    path = os.environ.get(machine.CHOICES)
+    if not path or device.type != "cpu":
+        return None
+    choices: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    here = {"chip": machine.chip(), "torch": version("torch"), "threads": threads}
+    return choices if all(choices.get(key) == value for key, value in here.items()) else None
 
 
 def choose_precision(

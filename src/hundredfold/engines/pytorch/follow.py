@@ -37,7 +37,7 @@ from hundredfold.engines.pytorch.lead import (
     torchrun_store,
     versions,
 )
-from hundredfold.engines.pytorch.shared import Ended, Follower, Order
+from hundredfold.engines.pytorch.orders import Ended, Follower, Order
 from hundredfold.errors import CheckError, DataError, HundredfoldError, UsageError
 from hundredfold.training import resolve
 from hundredfold.training.options import Options

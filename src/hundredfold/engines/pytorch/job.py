@@ -1,6 +1,5 @@
 """Prepare a recipe's data, model and feed on the device."""
 
-import copy
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -15,10 +14,11 @@ from hundredfold import augment, data, models
 from hundredfold.compute import autotune, device
 from hundredfold.compute.contention import ThreadLimit
 from hundredfold.data import DataSet, Source, Split
-from hundredfold.engines.pytorch import devices, network
+from hundredfold.engines.pytorch import devices, first_layers, network, size_checks
 from hundredfold.engines.pytorch.choices import (
     choose_algorithms,
     choose_precision,
+    sent_choices,
     size_at,
     training_sizes,
 )
@@ -27,8 +27,8 @@ from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.held import Held
 from hundredfold.engines.pytorch.lead import leading
 from hundredfold.engines.pytorch.learner import Learner, Loss
+from hundredfold.engines.pytorch.orders import Leader
 from hundredfold.engines.pytorch.pretrained import need_fitting
-from hundredfold.engines.pytorch.shared import Leader
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
 from hundredfold.optim import weighted
@@ -41,9 +41,6 @@ from hundredfold.training.position import total_steps
 from hundredfold.training.progress import Progress, describe_data
 from hundredfold.weights.load import load_weights
 from hundredfold.weights.locate import WeightsFile
-
-_FITTED_ON = 10_000  # training images, approximately, that the first layer's scaling is fitted on
-_FITTED_PIXELS = 20_000 * 32**2  # at most: fitting takes 100 bytes for each
 
 
 @dataclass(frozen=True)
@@ -194,10 +191,11 @@ def prepare(
     training, validation = data.split(dataset, recipe)
     training = data.limited(training, recipe.limit, recipe.seed)
     model, transfer = _model(recipe, dataset, training, weights)
-    summary = _summary(recipe, model, dataset.size)
-    _need_more_than_one(recipe, model, summary.size)
+    summary = size_checks.summary(recipe, model, dataset.size)
+    size_checks.need_several_images(recipe, model, summary.size)
     model = model.to(chosen_device)
     feed = _feed(recipe, dataset, training, chosen)
+    before = before or sent_choices(chosen_device, threads)
     precision, reason = choose_precision(recipe, before, model, feed, options.source.cache)
     algorithms = before.get("algorithms", {}) if before else {}
     if not before and not strategy.frozen and not options.compiled:
@@ -238,7 +236,7 @@ def _model(
     classes, size = len(dataset.classes), dataset.size
     if weights is None:
         model = network.build(recipe, classes=classes, size=size)
-        _fit_layers(model, _sample(training))
+        first_layers.fit(model, training)
         return model, {}
     input_size = network.input_size_for(recipe, size, weights)
     model = network.build(
@@ -261,60 +259,3 @@ def _report(job: Job, progress: Progress, reason: str) -> None:
         f"model      {job.recipe.model}: {job.summary.parameters:,} parameters, "
         f"{job.summary.macs / 1e6:,.1f} M multiply-accumulates per image"
     )
-
-
-def _summary(recipe: Recipe, model: nn.Module, size: Size) -> models.Summary:
-    """Count the model. Raises UsageError if it does not accept a size of the training images."""
-    for small in sorted(training_sizes(recipe, size) - {size}, key=lambda s: s.area):
-        try:
-            models.summary(model, small)
-        except RuntimeError:
-            raise UsageError(
-                f"{recipe.model} does not take {small} pixels, where {recipe.resolution} begins",
-                remedy='--resolution full, or a model with global pooling such as "resnet"',
-            ) from None
-    return models.summary(model, size)
-
-
-def _need_more_than_one(recipe: Recipe, model: nn.Module, size: Size) -> None:
-    """Raise UsageError where a step sees one image at a time and a layer normalises over images."""
-    if min(recipe.batch_size, recipe.micro_batch or recipe.batch_size) > 1:
-        return
-    trial = copy.deepcopy(model).train()
-    for module in trial.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.register_forward_pre_hook(_need_values)
-    try:
-        with torch.no_grad():
-            for small in training_sizes(recipe, size):
-                trial(torch.zeros(1, 3, *small, dtype=torch.uint8))
-    except ValueError as error:
-        raise UsageError(
-            f"{recipe.model} cannot be trained on one image at a time",
-            found=str(error)[:200],
-            remedy="--batch-size and micro_batch of 2 or more",
-        ) from None
-
-
-def _need_values(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-    """Raise ValueError where BatchNorm would take statistics of one value per channel."""
-    if norm.training and inputs[0].numel() == inputs[0].shape[1]:
-        raise ValueError(f"{type(norm).__name__} needs more than one value per channel")
-
-
-def _sample(split: Split) -> torch.Tensor:
-    """Return up to twice `_FITTED_ON` training images, spread over the split; large ones fewer."""
-    count, (height, width) = len(split.indices), split.pixels.shape[1:3]
-    affordable = -(-count * height * width // _FITTED_PIXELS)
-    rows = split.indices[:: max(1, count // _FITTED_ON, affordable)]
-    return torch.from_numpy(np.asarray(split.pixels[rows])).permute(0, 3, 1, 2)
-
-
-def _fit_layers(module: nn.Module, images: torch.Tensor) -> None:
-    """Call `fit` on the outermost modules of this package that have one."""
-    fit = getattr(module, "fit", None)
-    if callable(fit) and type(module).__module__.startswith("hundredfold."):
-        fit(images)
-        return
-    for child in module.children():
-        _fit_layers(child, images)

@@ -17,7 +17,7 @@ from hundredfold.compute.process_group import LostProcess, ProcessGroup
 from hundredfold.data import Source
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.launch import Workers
-from hundredfold.engines.pytorch.shared import Leader
+from hundredfold.engines.pytorch.orders import Leader
 from hundredfold.errors import CheckError
 from hundredfold.run import Run
 

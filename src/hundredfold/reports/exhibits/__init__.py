@@ -3,7 +3,7 @@
 `curves.py` defines `curves(evidence) -> Exhibit`, the heading TITLE, and ORDER: exhibits are
 sorted by it. An exhibit without a title is placed under the title of the page. A function with
 the parameter `evidence` shows a run, one with `study` a study. Where its files are missing, an
-exhibit is one sentence.
+exhibit is one sentence. One with CLASSES is left out for runs of another number of classes.
 """
 
 import importlib
@@ -27,10 +27,12 @@ class Section:
 def sections(shown: RunEvidence | StudyEvidence) -> list[Section]:
     """Return the sections of a run or a study, in the order of the page."""
     kind = "study" if isinstance(shown, StudyEvidence) else "evidence"
+    classes = 0 if isinstance(shown, StudyEvidence) else len(shown.classes)
     listed = []
     for name in spec.names(__name__):
-        if spec.describe(name, __name__).handed == (kind,):
-            constants = spec.constants(name, __name__)
+        constants = spec.constants(name, __name__)
+        fits = not classes or constants.get("CLASSES", classes) == classes
+        if fits and spec.describe(name, __name__).handed == (kind,):
             listed.append((constants["ORDER"], name, constants["TITLE"]))
     return [Section(name, title, _show(name, shown)) for _, name, title in sorted(listed)]
 

@@ -7,7 +7,6 @@ import numpy as np
 from hundredfold import wording
 from hundredfold.metrics import wilson
 from hundredfold.metrics.tables.reliability import Reliability, reliability
-from hundredfold.metrics.tables.temperature import temperature
 from hundredfold.reports import charts
 from hundredfold.reports.charts import Frame, Scale
 from hundredfold.reports.exhibit import Exhibit, missing
@@ -71,15 +70,19 @@ def _sentence(evidence: RunEvidence, bins: Reliability) -> str:
 
 
 def _rescaled(evidence: RunEvidence) -> str:
-    """Return a sentence on the error with a temperature that is fitted on validation images."""
-    logits, labels = evidence.run.logits("validation"), evidence.run.labels("validation")
-    if evidence.split != "test" or logits is None or labels is None:
+    """Return a sentence on the error after the temperature that fits the validation images."""
+    how = evidence.calibration
+    if how.reason:
+        return f" The temperature stays at 1: {how.reason}."
+    if not how.n:
         return ""
-    degrees = temperature(logits, labels)
-    after = error(reliability(evidence.logits / degrees, evidence.labels, bins=BINS))
+    after = error(reliability(evidence.logits / how.temperature, evidence.labels, bins=BINS))
+    of_itself = ", the images it was fitted on" if evidence.split == "validation" else ""
     return (
-        f" With logits divided by {degrees:.2f}, the temperature that fits the validation images, "
-        f"it would be {wording.percent(after)}."
+        " These numbers and the diagram are of the logits as they are, as all scores are, so that "
+        f"runs stay comparable. Predictions divide logits by {how.temperature:.2f}, the "
+        "temperature that fits the validation images: the error is then "
+        f"{wording.percent(after)}{of_itself}."
     )
 
 

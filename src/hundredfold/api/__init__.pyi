@@ -1,0 +1,15 @@
+from hundredfold.api.answers import Predictions as Predictions
+from hundredfold.api.calls import evaluate as evaluate
+from hundredfold.api.calls import export as export
+from hundredfold.api.calls import predict as predict
+from hundredfold.api.images import check as check
+from hundredfold.api.networks import Network as Network
+from hundredfold.api.networks import list_models as list_models
+from hundredfold.api.runs import Run as Run
+from hundredfold.api.runs import list_runs as list_runs
+from hundredfold.api.runs import load as load
+from hundredfold.api.studying import Study as Study
+from hundredfold.api.studying import report as report
+from hundredfold.api.studying import study as study
+from hundredfold.api.training import train as train
+from hundredfold.prediction import Prediction as Prediction

@@ -1,0 +1,17 @@
+from hundredfold.calibration._calibration import GAMMA as GAMMA
+from hundredfold.calibration._calibration import MOST as MOST
+from hundredfold.calibration._calibration import Calibration as Calibration
+from hundredfold.calibration._calibration import LabelSets as LabelSets
+from hundredfold.calibration._calibration import Rejection as Rejection
+from hundredfold.calibration._calibration import unknown as unknown
+from hundredfold.calibration._effect import effect as effect
+from hundredfold.calibration._sets import label_sets as label_sets
+from hundredfold.calibration._stored import fit as fit
+from hundredfold.calibration._stored import need_rules as need_rules
+from hundredfold.calibration._stored import of as of
+from hundredfold.calibration._stored import refresh as refresh
+from hundredfold.calibration._stored import store as store
+from hundredfold.calibration._temperature import scaled as scaled
+from hundredfold.calibration._unknown import Selective as Selective
+from hundredfold.calibration._unknown import rejection as rejection
+from hundredfold.calibration._unknown import selective as selective
