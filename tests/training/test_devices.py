@@ -1,17 +1,25 @@
-"""A training on two devices: two processes, one run, the weights of one process."""
+"""A training on two devices: two processes, one run, the weights of one process.
+
+Where a test trains in its own process, that is process 0.
+"""
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
+import torch
 
+import hundredfold as hf
 from hundredfold import cli, run
+from hundredfold.api.options import CommandOptions
+from hundredfold.compute import device
 
 PLAIN = ["train", "--data", "digits", "--model", "simple_cnn(dropout=0.2)", "--batch-size", "128",
          "--augment", "shift | mixup", "--precision", "fp32", "--threads", "1"]  # fmt: skip
@@ -55,16 +63,38 @@ def _children(process: int) -> list[int]:
     return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to find a process")
+def _ended(process: int, limit: float) -> bool:
+    """Return whether a process has ended, and has been waited for, within so many seconds."""
+    end = time.monotonic() + limit
+    while Path(f"/proc/{process}").exists():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="needs /proc to find a process"
+)
+
+
+def _begun(out: Path) -> tuple[Any, int]:
+    """Start a training on two devices; return it after its first epoch, and the other process."""
+    process = _start(out, "two", *PLAIN, "--epochs", "3", "--devices", "2")
+    curve, limit = out / "two" / "curve.jsonl", time.monotonic() + PATIENCE
+    while not (curve.is_file() and curve.read_text()):
+        assert time.monotonic() < limit
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    (worker,) = _children(process.pid)
+    return process, worker
+
+
+@needs_proc
 def test_a_lost_process_ends_the_command_and_one_device_resumes_to_the_same_bits(
     alone: Path, tmp_path: Path
 ) -> None:
-    process = _start(tmp_path, "two", *PLAIN, "--epochs", "3", "--devices", "2")
-    curve, limit = tmp_path / "two" / "curve.jsonl", time.monotonic() + PATIENCE
-    while not (curve.is_file() and curve.read_text()):
-        assert time.monotonic() < limit
-        time.sleep(0.02)
-    (worker,) = _children(process.pid)
+    process, worker = _begun(tmp_path)
     os.kill(worker, signal.SIGKILL)
     _, errors = process.communicate(timeout=LOST)
     assert process.returncode == 5
@@ -74,9 +104,63 @@ def test_a_lost_process_ends_the_command_and_one_device_resumes_to_the_same_bits
     assert "SIGKILL" in errors
     assert "Traceback" not in errors
     assert run.Run(tmp_path / "two").info["status"] == "failed"
-    assert cli.main(["train", "--resume", str(tmp_path / "two"), "--devices", "1",
-                     "--threads", "1"]) == 0  # fmt: skip
+    shutil.copytree(tmp_path / "two", tmp_path / "again")
+    one_device = ["--devices", "1", "--threads", "1"]
+    assert cli.main(["train", "--resume", str(tmp_path / "two"), *one_device]) == 0
     _same(alone, tmp_path / "two")
+    assert run.Run(tmp_path / "two").info["devices"] == 1
+    assert cli.main(["train", "--resume", str(tmp_path / "again")]) == 0
+    _same(alone, tmp_path / "again")
+    assert run.Run(tmp_path / "again").info["devices"] == 2
+
+
+@needs_proc
+def test_the_others_end_where_process_0_is_lost(tmp_path: Path) -> None:
+    process, worker = _begun(tmp_path)
+    process.kill()
+    began = time.monotonic()
+    _, errors = process.communicate(timeout=LOST)
+    assert _ended(worker, LOST - (time.monotonic() - began))
+    assert re.findall("^.*error: .*", errors, re.M) == [
+        "error: a process of this training has ended: process 0 is lost; the run can be resumed"
+    ]
+    assert "Traceback" not in errors
+
+
+def test_python_trains_on_two_devices_to_the_bits_of_one(alone: Path, tmp_path: Path) -> None:
+    trained = hf.train(
+        data="digits", model="simple_cnn(dropout=0.2)", batch_size=128, epochs=3, threads=1,
+        augment="shift | mixup", precision="fp32", out=tmp_path, name="two", devices=2,
+        progress="none",
+    )  # fmt: skip
+    _same(alone, trained.folder)
+    assert trained.info["devices"] == 2
+    assert "devices=2" in trained.info["command"]
+
+
+NET = """
+from torch import nn
+from hundredfold.models import build
+
+def net(classes):
+    return nn.Sequential(build("simple_cnn", classes=32, size=32, seed=0), nn.Dropout(0.4),
+                         nn.Linear(32, classes))
+"""
+
+
+@pytest.mark.parametrize("model", ["wrn(depth=10, width=1, dropout=0.4)", "net.py:net"])
+def test_dropout_is_that_of_one_process_where_images_of_a_micro_batch_are_divided(
+    model: str, elsewhere: Path
+) -> None:
+    """The loss of one step shows which units were dropped, and no rounding of earlier steps."""
+    (elsewhere / "net.py").write_text(NET)
+    losses = []
+    for count in ("1", "2"):
+        options = ["--model", model, "--batch-size", "128", "--epochs", "0.1", "--devices", count]
+        assert cli.main(["train", "--data", "digits", "--precision", "fp32", "--threads", "1",
+                         *options, "--name", count]) == 0  # fmt: skip
+        losses.append(run.Run(elsewhere / "runs" / count).curve[0]["train.loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
 def test_torchrun_trains_one_run_to_the_bits_of_one_process(alone: Path, tmp_path: Path) -> None:
@@ -108,3 +192,53 @@ def test_devices_that_cannot_train_are_refused_before_anything_starts(
     assert cli.main([*chosen, *options]) == 2
     assert words in capfd.readouterr().err
     assert not (elsewhere / "runs").exists()
+
+
+def _says(capfd: pytest.CaptureFixture[str], *options: str) -> str:
+    """Return what a refused command says: one sentence, and nothing starts."""
+    assert cli.main([*PLAIN, *options]) == 2
+    errors = capfd.readouterr().err
+    assert errors.count("error:") == 1
+    return errors
+
+
+def test_a_number_beside_torchrun_is_refused(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = {"RANK": "0", "WORLD_SIZE": "3", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "3",
+             "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    said = _says(capfd, "--devices", "2")
+    assert "torchrun has started 3 processes, and --devices 2 would start others" in said
+    assert "torchrun starts the processes of one training" in _says(capfd, "--dry-run")
+    assert cli.main(["study", "quickstart", "--out", "runs"]) == 2
+    assert "not of a study" in capfd.readouterr().err
+    assert not (elsewhere / "runs").exists()
+
+
+def test_more_gpus_than_there_are_are_refused(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(device, "choose", lambda name: torch.device(name))
+    assert "3 GPUs are asked for, and 2 are there" in _says(
+        capfd, "--device", "cuda", "--devices", "3"
+    )
+    assert "--device cuda:1 is one GPU, and 2 devices are asked for" in _says(
+        capfd, "--device", "cuda:1", "--devices", "2"
+    )
+    assert "there is one MPS device" in _says(capfd, "--device", "mps", "--devices", "2")
+    assert not (elsewhere / "runs").exists()
+
+
+def test_all_devices_are_gpus(elsewhere: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = _says(capfd, "--device", "cpu", "--devices", "all")
+    assert "--devices all takes every GPU, and this training is on cpu" in said
+    assert not (elsewhere / "runs").exists()
+
+
+def test_the_help_of_device_and_of_devices_names_the_other() -> None:
+    help_of = get_type_hints(CommandOptions, include_extras=True)
+    assert "--devices" in help_of["device"].__metadata__[0]
+    assert "--device " in help_of["devices"].__metadata__[0]

@@ -77,6 +77,7 @@ def estimate(recipe: str = "", /, **options: Unpack[TrainOptions]) -> dict[str, 
     Returns seconds, bytes of disk, steps, parameters and more. Raises UsageError for `resume`.
     """
     began = time.monotonic()
+    torchrun.refuse("an estimate")
     request = read(recipe, options)
     if request.begun:
         raise UsageError("the rest of a resumed run cannot be estimated")
@@ -94,7 +95,8 @@ def _follow(options: Mapping[str, Any]) -> NoReturn:
     """Follow torchrun's process 0 and leave with SystemExit: it alone writes and goes on."""
     from hundredfold.engines.pytorch.follow import follow_torchrun
 
-    raise SystemExit(follow_torchrun(source_of_options(options)))
+    device = str(options.get("device") or "auto")
+    raise SystemExit(follow_torchrun(source_of_options(options), device))
 
 
 def _train(request: Request, command: str, began: float) -> run.Run:

@@ -18,9 +18,11 @@ from safetensors.torch import load, save
 from torch import Tensor, distributed
 from torch._C._distributed_c10d import PrefixStore, Store
 
-from hundredfold.errors import CheckError
+from hundredfold.errors import CheckError, UsageError
 
 _PATIENCE = timedelta(hours=24)  # a process waits while another validates, or computes features
+_CONNECT = timedelta(minutes=2)  # until processes of one machine, which have started, are connected
+_CONNECT_FAR = timedelta(minutes=10)  # until those of several machines have started too
 _ADDRESS = "127.0.0.1"  # of processes on one machine: no other machine can connect
 
 
@@ -33,7 +35,8 @@ class ProcessGroup:
 
     device: of the tensors of `sum_`. store: where the processes find each other.
     local: whether all run on this machine; they are reached over loopback only then.
-    Raises LostProcess where the others cannot be reached.
+    Raises LostProcess where the others cannot be reached, and UsageError where some compute on a
+    CPU and others on a GPU.
     """
 
     def __init__(
@@ -50,13 +53,24 @@ class ProcessGroup:
         make = distributed.ProcessGroupGloo.create_device
         default = distributed.ProcessGroupGloo.create_default_device
         options._devices = [make(hostname=_ADDRESS) if local else default()]
-        options._timeout = _PATIENCE
+        options._timeout = _CONNECT if local else _CONNECT_FAR
         gloo = PrefixStore("gloo", store)
         try:
             self._gloo: Any = distributed.ProcessGroupGloo(gloo, rank, world, options)
-            self._sums = self._gloo if device.type == "cpu" else self._nccl()
+            self._gloo._set_default_timeout(_PATIENCE)
+            self._sums = self._gloo if not self._on_gpus() else self._nccl()
         except RuntimeError as error:
             raise _lost(error) from None
+
+    def _on_gpus(self) -> bool:
+        """Return whether all processes compute on a GPU. Raises UsageError where some do."""
+        count = int(self.count(torch.tensor([self.device.type == "cuda"], dtype=torch.int64)))
+        if count not in (0, self.world):
+            raise UsageError(
+                f"{count} of {self.world} processes have a GPU",
+                remedy="--device cpu, or machines with as many GPUs as processes",
+            )
+        return count > 0
 
     def _nccl(self) -> Any:
         store = PrefixStore("nccl", self.store)

@@ -12,18 +12,29 @@ import torch
 from torch import Tensor, nn
 
 from hundredfold.compute.portions import Portion
+from hundredfold.errors import UsageError
 
 
-def is_dropout(module: nn.Module) -> bool:
+def draws(module: nn.Module) -> bool:
     """Return whether a layer of torch's or of this package draws random numbers."""
     return isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU)
+
+
+def need_by_index(model: nn.Module) -> None:
+    """Raise UsageError for a layer whose draws depend on the values of other images."""
+    if any(isinstance(m, nn.RReLU) and m.training for m in model.modules()):
+        raise UsageError(
+            "RReLU cannot be divided among devices",
+            found="it draws numbers for negative values only",
+            remedy="--devices 1, or another activation",
+        )
 
 
 @contextmanager
 def rows_of(model: nn.Module, portion: Portion) -> Iterator[None]:
     """Let the layers that draw see the images of a portion of a micro-batch."""
     drawing = not portion.whole
-    layers = [m for m in model.modules() if drawing and m.training and is_dropout(m)]
+    layers = [m for m in model.modules() if drawing and m.training and draws(m)]
     for layer in layers:
         layer.forward = partial(_forward, layer, portion)
     try:

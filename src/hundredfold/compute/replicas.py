@@ -21,7 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from hundredfold.compute.dropout import Dropout
 from hundredfold.compute.portions import Portion, whole_pieces
-from hundredfold.compute.random_rows import is_dropout, rows_of
+from hundredfold.compute.random_rows import draws, rows_of
 
 LossFn = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 Pair = tuple[Tensor, Tensor]  # images and targets
@@ -83,7 +83,7 @@ def can_replicate(model: nn.Module) -> bool:
 def _is_known(module: nn.Module) -> bool:
     if isinstance(module, Dropout):
         return True
-    known = _in_package(module) and not is_dropout(module)
+    known = _in_package(module) and not draws(module)
     return known and getattr(module, "momentum", 0.0) is not None
 
 
@@ -99,8 +99,8 @@ def computed_apart(model: nn.Module, *, sequential: bool) -> bool:
     from which layers in training may draw, and the user's own.
     """
     layers = [module for module in model.modules() if module.training]
-    draws = any(is_dropout(module) or not _in_package(module) for module in layers)
-    return not (sequential and draws) and all(map(_is_known, layers))
+    one_stream = sequential and any(draws(m) or not _in_package(m) for m in layers)
+    return not one_stream and all(map(_is_known, layers))
 
 
 def _in_package(module: nn.Module) -> bool:

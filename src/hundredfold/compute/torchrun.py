@@ -3,6 +3,8 @@
 import os
 from typing import NamedTuple
 
+from hundredfold.errors import UsageError
+
 _NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -26,3 +28,13 @@ def rank() -> Rank | None:
         return None
     local_rank, local_world = (int(t) if t.isdecimal() else 0 for t in local)
     return Rank(own, world, local_rank, local_world or 1)
+
+
+def refuse(what: str) -> None:
+    """Raise UsageError where torchrun has started this process, for what is no training."""
+    if placed := rank():
+        raise UsageError(
+            f"torchrun starts the processes of one training, not of {what}",
+            found=f"it has started {placed.world} processes",
+            remedy="the same command without torchrun",
+        )

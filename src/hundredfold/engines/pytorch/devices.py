@@ -47,9 +47,14 @@ def choose(options: Options, recipe: Recipe) -> Devices:
             f"{count} devices cannot share a batch of {recipe.batch_size} images",
             remedy=f"--devices {recipe.batch_size}, or a larger --batch-size",
         )
-    if count > 1 and own.type == "cuda":
-        own = torch.device("cuda", 0)
+    own = of_rank(options.device, 0) if count > 1 else own
     return Devices(own, count, local or count)
+
+
+def of_rank(name: str, local_rank: int) -> torch.device:
+    """Return the device of a process on its machine, one of several. Raises UsageError."""
+    own = device.choose(name)
+    return torch.device("cuda", local_rank) if own.type == "cuda" else own
 
 
 def threads(options: Options, devices: Devices) -> int:

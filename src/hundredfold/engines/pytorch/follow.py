@@ -26,8 +26,8 @@ from hundredfold import data, run
 from hundredfold.compute import torchrun
 from hundredfold.compute.process_group import LostProcess, ProcessGroup
 from hundredfold.data import Source
+from hundredfold.engines.pytorch import devices, on_features
 from hundredfold.engines.pytorch import job as jobs
-from hundredfold.engines.pytorch import on_features
 from hundredfold.engines.pytorch.job import Job
 from hundredfold.engines.pytorch.launch import STARTED, Beginning
 from hundredfold.engines.pytorch.lead import (
@@ -48,15 +48,20 @@ _GRACE = 10.0  # seconds in which a process ends by itself after process 0 has g
 _SPEAKS = 5.0  # seconds in which process 0 says that a process is lost, if it lives
 
 
-def follow_torchrun(source: Source) -> int:
-    """Follow process 0 of torchrun's processes to the end; return the exit code."""
+def follow_torchrun(source: Source, device: str) -> int:
+    """Follow process 0 of torchrun's processes to the end; return the exit code.
+
+    device: as in `Options`.
+    """
     placed = torchrun.rank()
     assert placed is not None
     for number in (signal.SIGINT, signal.SIGTERM):  # torchrun ends those that wait for process 0
         signal.signal(number, signal.SIG_DFL)
-    cuda = torch.cuda.is_available()
-    device = torch.device("cuda", placed.local_rank) if cuda else torch.device("cpu")
-    return _follow(torchrun_store(), lambda: torchrun_group(device), source)
+    return _follow(
+        torchrun_store(),
+        lambda: torchrun_group(devices.of_rank(device, placed.local_rank)),
+        source,
+    )
 
 
 def main() -> int:
@@ -156,14 +161,16 @@ def _prepared(begun: run.Run, facts: dict[str, Any], device: torch.device, sourc
 
 
 def _report(store: Store, group: ProcessGroup | None, error: Exception) -> None:
-    """Leave the reason of a failure for process 0."""
+    """Leave the reason of a failure for process 0, or say it where there is no connection."""
     own = isinstance(error, HundredfoldError)
     text = error.message if isinstance(error, HundredfoldError) else " ".join(str(error).split())
     found = f": {error.found}" if isinstance(error, HundredfoldError) and error.found else ""
     kind = "" if own else f"{type(error).__name__}: "
+    if group is None:
+        sys.stderr.write(f"error: a process cannot join the training: {kind}{text}{found}\n")
+        return
     with suppress(RuntimeError):
-        rank = group.rank if group else 0
-        store.set(f"{FAILED}reason", f"{rank} {kind}{text}{found}")
+        store.set(f"{FAILED}reason", f"{group.rank} {kind}{text}{found}")
 
 
 def _speak(store: Store, error: LostProcess) -> None:

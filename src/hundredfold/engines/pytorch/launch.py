@@ -76,6 +76,7 @@ class Workers:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env=os.environ | {"TORCH_CPP_LOG_LEVEL": "ERROR"},
+            start_new_session=True,  # Ctrl-C is for process 0, which tells the others
         )
         self._processes.append(process)
         content = pickle.dumps(beginning)

@@ -15,6 +15,7 @@ import hundredfold
 from hundredfold.compute import torchrun
 from hundredfold.compute.process_group import LostProcess, ProcessGroup
 from hundredfold.data import Source
+from hundredfold.engines.pytorch.devices import of_rank
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.launch import Workers
 from hundredfold.engines.pytorch.orders import Leader
@@ -36,7 +37,7 @@ def leading(run: Run, learner: Any, feed: Feed, source: Source) -> Iterator[None
         yield
         return
     placed = torchrun.rank()
-    devices = [_device(learner.device, rank) for rank in range(learner.world)]
+    devices = [of_rank(learner.device.type, rank) for rank in range(learner.world)]
     with nullcontext(None) if placed else Workers(devices, source) as workers:
         store = workers.store if workers else torchrun_store()
         group = None
@@ -79,10 +80,6 @@ def _end(learner: Leader, group: ProcessGroup, workers: Workers | None) -> None:
         if learner.end() and workers:
             workers.in_order = True
     group.close()
-
-
-def _device(own: torch.device, rank: int) -> torch.device:
-    return torch.device(own.type, rank) if own.type == "cuda" else own
 
 
 def _facts(run: Run, world: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hundredfold.compute import gradient_sums, replicas
 from hundredfold.compute.device import sum_type
 from hundredfold.compute.portions import Division, Portion, divide
 from hundredfold.compute.process_group import ProcessGroup
-from hundredfold.compute.random_rows import rows_of
+from hundredfold.compute.random_rows import need_by_index, rows_of
 from hundredfold.compute.synchronised import need_known, synchronised
 from hundredfold.engines.pytorch.learner import Learner
 from hundredfold.errors import UsageError
@@ -49,6 +49,8 @@ class SharedLearner(Learner):
             )
         if division.shared and together:
             need_known(self.model)
+        if division.shared:
+            need_by_index(self.model)
         return division
 
     def _step(self, images: Tensor, targets: Tensor, progress: float, key: int) -> Tensor:
