@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ PLAIN = ["train", "--data", "digits", "--model", "simple_cnn(dropout=0.2)", "--b
          "--augment", "shift | mixup", "--precision", "fp32", "--threads", "1"]  # fmt: skip
 PATIENCE = 600  # seconds of a command, on a machine that others use
 LOST = 30  # seconds until a lost process has ended the command
+NAP = 0.05  # seconds between looks
 
 
 def _start(out: Path, name: str, *options: str, launcher: tuple[str, ...] = ()) -> Any:
@@ -56,21 +58,13 @@ def _same(one: Path, other: Path) -> None:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the run of one process."""
-    return _train(tmp_path_factory.mktemp("alone"), "one", *PLAIN, "--epochs", "3")
+    out = tmp_path_factory.mktemp("alone")
+    assert cli.main([*PLAIN, "--epochs", "3", "--out", str(out), "--name", "one"]) == 0
+    return out / "one"
 
 
 def _children(process: int) -> list[int]:
     return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-def _ended(process: int, limit: float) -> bool:
-    """Return whether a process has ended, and has been waited for, within so many seconds."""
-    end = time.monotonic() + limit
-    while Path(f"/proc/{process}").exists():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 needs_proc = pytest.mark.skipif(
@@ -78,53 +72,91 @@ needs_proc = pytest.mark.skipif(
 )
 
 
-def _begun(out: Path) -> tuple[Any, int]:
-    """Start a training on two devices; return it after its first epoch, and the other process."""
+def _wait(ended: Callable[[], bool], limit: float) -> None:
+    """Wait so many seconds, of which those count in which this process runs too."""
+    for _ in range(round(limit / NAP)):
+        if ended():
+            return
+        time.sleep(NAP)
+    raise AssertionError(f"nothing ended within {limit} seconds")
+
+
+class Killed(NamedTuple):
+    """A command of which a process was killed: its run, exit code and errors."""
+
+    run: Path
+    code: int
+    errors: str
+
+
+def _kill_one(out: Path, *, leader: bool) -> Killed:
+    """Kill process 0 or the other of a training on two devices, after its first epoch.
+
+    Both end within the seconds that are promised.
+    """
     process = _start(out, "two", *PLAIN, "--epochs", "3", "--devices", "2")
-    curve, limit = out / "two" / "curve.jsonl", time.monotonic() + PATIENCE
-    while not (curve.is_file() and curve.read_text()):
-        assert time.monotonic() < limit
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-    (worker,) = _children(process.pid)
-    return process, worker
+    curve = out / "two" / "curve.jsonl"
+    _wait(lambda: process.poll() is not None or _has_lines(curve), PATIENCE)
+    others = _children(process.pid) if process.poll() is None else []
+    if others:
+        os.kill(process.pid if leader else others[0], signal.SIGKILL)
+        _wait(lambda: process.poll() is not None and _gone(others[0]), LOST)
+    _, errors = process.communicate(timeout=PATIENCE)
+    return Killed(out / "two", process.returncode, errors)
+
+
+def _killed(out: Path, *, leader: bool) -> Killed:
+    """Return a command of which a process was killed before its training ended."""
+    for attempt in range(8):
+        killed = _kill_one(out / str(attempt), leader=leader)
+        if killed.code:
+            return killed
+    raise AssertionError("every training ended before its process could be killed")
+
+
+def _has_lines(file: Path) -> bool:
+    return file.is_file() and bool(file.read_text())
+
+
+def _gone(process: int) -> bool:
+    """Return whether a process has ended, waited for or not."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return True
 
 
 @needs_proc
 def test_a_lost_process_ends_the_command_and_one_device_resumes_to_the_same_bits(
     alone: Path, tmp_path: Path
 ) -> None:
-    process, worker = _begun(tmp_path)
-    os.kill(worker, signal.SIGKILL)
-    _, errors = process.communicate(timeout=LOST)
-    assert process.returncode == 5
-    assert re.findall("^error: .*", errors, re.M) == [
+    killed = _killed(tmp_path, leader=False)
+    assert killed.code == 5
+    assert re.findall("^error: .*", killed.errors, re.M) == [
         "error: process 1 of this training has ended, so the training has stopped"
     ]
-    assert "SIGKILL" in errors
-    assert "Traceback" not in errors
-    assert run.Run(tmp_path / "two").info["status"] == "failed"
-    shutil.copytree(tmp_path / "two", tmp_path / "again")
+    assert "SIGKILL" in killed.errors
+    assert "Traceback" not in killed.errors
+    assert run.Run(killed.run).info["status"] == "failed"
+    again = tmp_path / "again"
+    shutil.copytree(killed.run, again)
     one_device = ["--devices", "1", "--threads", "1"]
-    assert cli.main(["train", "--resume", str(tmp_path / "two"), *one_device]) == 0
-    _same(alone, tmp_path / "two")
-    assert run.Run(tmp_path / "two").info["devices"] == 1
-    assert cli.main(["train", "--resume", str(tmp_path / "again")]) == 0
-    _same(alone, tmp_path / "again")
-    assert run.Run(tmp_path / "again").info["devices"] == 2
+    assert cli.main(["train", "--resume", str(killed.run), *one_device]) == 0
+    _same(alone, killed.run)
+    assert run.Run(killed.run).info["devices"] == 1
+    assert cli.main(["train", "--resume", str(again)]) == 0
+    _same(alone, again)
+    assert run.Run(again).info["devices"] == 2
 
 
 @needs_proc
 def test_the_others_end_where_process_0_is_lost(tmp_path: Path) -> None:
-    process, worker = _begun(tmp_path)
-    process.kill()
-    began = time.monotonic()
-    _, errors = process.communicate(timeout=LOST)
-    assert _ended(worker, LOST - (time.monotonic() - began))
-    assert re.findall("^.*error: .*", errors, re.M) == [
+    killed = _killed(tmp_path, leader=True)
+    assert killed.code == -signal.SIGKILL
+    assert re.findall("^.*error: .*", killed.errors, re.M) == [
         "error: a process of this training has ended: process 0 is lost; the run can be resumed"
     ]
-    assert "Traceback" not in errors
+    assert "Traceback" not in killed.errors
 
 
 def test_python_trains_on_two_devices_to_the_bits_of_one(alone: Path, tmp_path: Path) -> None:
