@@ -1,6 +1,6 @@
 """One training on two devices against one device, or on a CPU against one process of two threads.
 
-    python benchmarks/devices.py [--rounds 3]
+    python benchmarks/devices.py [--case simple-cnn|wrn|wrn-pieces] [--rounds 3]
 
 Every training is a command of its own. The sides of a round follow each other, every other round
 in reverse. A rate is that of run.json: training images a second, validation included; starting the
@@ -12,6 +12,7 @@ import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import _common
 import _runs
@@ -22,12 +23,25 @@ SIDES = {
     "1 process, 2 threads": ["--threads", "2"],
     "2 processes, 1 thread each": ["--threads", "1", "--devices", "2"],
 }
+
+
+class Case(NamedTuple):
+    """What is trained. words: the same, for a table."""
+
+    words: str
+    arguments: list[str]
+
+
+_WRN = ["--model", "wrn(depth=10, width=1)", "--epochs", "2"]
 CASES = {
-    "simple_cnn": ["--model", "simple_cnn", "--epochs", "15", "--batch-size", "128"],
-    "wrn_10_1": ["--model", "wrn(depth=10, width=1)", "--epochs", "5", "--batch-size", "128"],
+    "simple-cnn": Case("`simple_cnn`, no BatchNorm", ["--model", "simple_cnn", "--epochs", "12"]),
+    "wrn": Case("`wrn(depth=10, width=1)`, BatchNorm over the batch of 128", _WRN),
+    "wrn-pieces": Case(
+        "`wrn(depth=10, width=1)`, micro-batches of 64", [*_WRN, "--set", "micro_batch=64"]
+    ),
 }
-SAME = ["--data", "digits", "--optimizer", "sgd(lr=0.001)", "--precision", "fp32",
-        "--patience", "0"]  # fmt: skip
+SAME = ["--data", "digits", "--batch-size", "128", "--optimizer", "sgd(lr=0.001)",
+        "--precision", "fp32", "--patience", "0"]  # fmt: skip
 
 
 def compare(
@@ -35,7 +49,7 @@ def compare(
 ) -> Facts:
     """Train with the arguments of each of two sides, and return rates and their ratio.
 
-    The ratio is that of the second side over the first.
+    blocks: images a second of each round. ratio: of the second side over the first.
     """
     rates: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
@@ -45,7 +59,7 @@ def compare(
             rates[name].append(run["images_per_second"])
     one, two = rates.values()
     return {
-        "images_per_second": rates,
+        "blocks": rates,
         "ratio": _common.ratio(two, one),
         "difference": difference(*(out / f"0-{side}" for side in range(2))),
     }
@@ -63,22 +77,23 @@ def difference(one: Path, other: Path) -> float:
 
 def _options() -> argparse.Namespace:
     parser = _common.base_parser(__doc__)
+    parser.add_argument("--case", choices=CASES, default="simple-cnn")
     parser.add_argument("--rounds", type=int, default=3)
     return parser.parse_args()
 
 
 def main() -> None:
-    options, rows, found = _options(), [["model", *SIDES, "ratio", "difference"]], {}
-    for name, arguments in CASES.items():
-        with tempfile.TemporaryDirectory() as out:
-            facts = compare([*SAME, *arguments], SIDES, options.rounds, Path(out))
-        found[name] = facts
-        medians = [f"{sorted(r)[len(r) // 2]:,.0f}" for r in facts["images_per_second"].values()]
-        rows.append(
-            [name, *medians, f"{facts['ratio']['value']:.2f}", f"{facts['difference']:.1g}"]
-        )
-    facts = {"n": options.rounds, "precision": "fp32", "cases": found}
-    _common.report("devices", rows, facts, options.record)
+    options = _options()
+    case = CASES[options.case]
+    with tempfile.TemporaryDirectory() as out:
+        facts = compare([*SAME, *case.arguments], SIDES, options.rounds, Path(out))
+    rates = {name: sorted(many)[len(many) // 2] for name, many in facts["blocks"].items()}
+    cells = [options.case, *(f"{rate:,.0f}" for rate in rates.values())]
+    cells += [f"{facts['ratio']['value']:.2f}", f"{facts['difference']:.1g}"]
+    facts |= {"n": options.rounds, "threads": 2, "precision": "fp32", "case": case.words}
+    facts["images_per_second"] = dict(zip(("one", "two"), rates.values(), strict=True))
+    _common.report("devices", [["case", *SIDES, "ratio", "difference"], cells], facts,
+                   options.record)  # fmt: skip
 
 
 if __name__ == "__main__":
