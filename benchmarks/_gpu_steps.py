@@ -20,6 +20,7 @@ import _common
 import _ours
 import _plain
 import _runs
+import devices
 import time_to_75
 import torch
 from _common import Facts
@@ -202,10 +203,25 @@ def budget(options: Options) -> Iterator[Facts]:
     yield {"status": "done", "n": 1, "budget": asked, "data": data, "over": over, "run": run}
 
 
+def two_devices(options: Options) -> Iterator[Facts]:
+    """Train on one GPU and on two, and compare rates and weights."""
+    there = torch.cuda.device_count()
+    if there < 2 and not options.toy:
+        yield {"status": "skipped", "reason": f"two GPUs are needed, and {there} is there"}
+        return
+    sides = {"1 device": [], "2 devices": ["--devices", "2"]}
+    arguments = ["--data", "digits", "--precision", "fp32", "--optimizer", "sgd(lr=0.001)",
+                 "--epochs", "1" if options.toy else "20", "--patience", "0"]  # fmt: skip
+    with tempfile.TemporaryDirectory() as out:
+        facts = devices.compare(arguments, sides, 1, Path(out))
+    yield {"status": "done", "n": 1, "precision": "fp32", **facts}
+
+
 STEPS: dict[str, Callable[[Options], Iterator[Facts]]] = {
     "laws": laws,
     "train": train,
     "graph": graph,
     **{name: partial(speed, name) for name in ("speednet", *MODELS)},
     "budget": budget,
+    "two_devices": two_devices,
 }

@@ -26,7 +26,8 @@ Options = argparse.Namespace
 REPOSITORY = Path(__file__).resolve().parent.parent
 LINES = 15  # of a log
 STOPPED = (124, 137)  # exit codes of timeout(1)
-STEPS = ("laws", "train", "graph", "speednet", "resnet_18", "wrn_28_10", "budget")
+STEPS = ("laws", "train", "graph", "speednet", "resnet_18", "wrn_28_10", "budget",
+         "two_devices")  # fmt: skip
 
 
 def start(options: Options) -> None:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measure what needs a GPU, in under eight minutes; docs/benchmarks.md says what and how.
+# Measure what needs a GPU, in under nine minutes; docs/benchmarks.md says what and how.
 #
 #   benchmarks/on_gpu.sh [OUT] [--toy] [--data-dir DIR]
 #
@@ -36,4 +36,5 @@ step speednet 40 "$@"
 step resnet_18 40 "$@"
 step wrn_28_10 50 "$@"
 step budget 80 "$@"
+step two_devices 60 "$@"
 "$python" benchmarks/on_gpu.py summary --folder "$out"

@@ -68,7 +68,7 @@ def delayed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]
             pair: replicas.Pair,
             weight: float,
             key: int,
-        ) -> replicas._Result:
+        ) -> replicas.Result:
             computing.append(threading.get_ident())
             time.sleep(seconds(key % 1000))
             return compute(self, loss_fn, pair, weight, key)

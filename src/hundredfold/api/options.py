@@ -122,10 +122,19 @@ class CommandOptions(TypedDict, total=False):
         "recipe or a model, only the epochs are chosen. Computing pretrained features counts; "
         "a head on frozen features keeps the recipe's epochs.",
     ]
-    device: Annotated[str, "auto, cpu, cuda, cuda:1 or mps."]
+    device: Annotated[
+        str, "Kind of device: auto, cpu, cuda, cuda:1 or mps. --devices says how many."
+    ]
+    devices: Annotated[
+        int | str,
+        "Number of devices that compute one training, or all for every GPU; --device says of which "
+        "kind. On a CPU, so many processes share its cores. Also applies to --resume, which "
+        "takes the run's number otherwise. Not beside torchrun, which starts processes itself.",
+    ]
     threads: Annotated[
         Threads,
-        "Threads to compute with; 0 takes every core. Also applies to --resume, where another "
+        "Threads to compute with; 0 takes every core. With --devices each process has as many, and "
+        "0 divides the cores. Also applies to --resume, where another "
         "number may change the last bits.",
     ]
     compile: Annotated[
@@ -163,6 +172,7 @@ COMMAND_DEFAULTS: Mapping[str, Any] = {
     "set": None,
     "budget": "",
     "device": "auto",
+    "devices": "",
     "threads": 0,
     "compile": False,
     "out": "runs",

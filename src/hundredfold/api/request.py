@@ -17,16 +17,18 @@ from hundredfold.api.options import (
     trusted,
     with_values,
 )
+from hundredfold.compute import torchrun
 from hundredfold.data import Source
-from hundredfold.errors import UsageError
+from hundredfold.errors import UsageError, shortened
 from hundredfold.recipe import Recipe
 from hundredfold.size import Size
 from hundredfold.spec import OwnFiles
 from hundredfold.weights.locate import backbone_of, network_of_run, spelled_out
 
 _SIZE = "data.size"
-_WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "threads", "out",
-                "name", "progress", "trust", "log"}  # fmt: skip
+_MOST_DEVICES = 1024
+_WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "devices",
+                "threads", "out", "name", "progress", "trust", "log"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
     keywords = with_values(keywords, TrainOptions)
     out = Path(home(keywords.get("out", run.RUNS)))
     options = {**COMMAND_DEFAULTS, **keywords, "out": out}
+    options["devices"] = _devices(options["devices"])
     display = displays.choose(options.get("progress", "auto"))
     trackers.choose(options["log"])  # refuse a missing one before anything is opened
     keywords = _merge_pretrained(keywords, out)
@@ -83,6 +86,25 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
     return Request(
         chosen, source, changes, bool(name), options, display, sets, files, sized, explicit
     )
+
+
+def source_of_options(options: Mapping[str, Any]) -> Source:
+    """Return the source of data that a call names, for a process that follows another."""
+    source, chosen = images.source_in(options.get("data_dir")), options.get("data")
+    return source if chosen is None else images.resolve_data(chosen, source)[1]
+
+
+def _devices(value: int | str) -> str:
+    """Return a number of devices as text, "" for one. Raises UsageError."""
+    text = str(value).strip()
+    if text in ("", "all"):
+        return text
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _MOST_DEVICES):
+        raise UsageError(
+            f"--devices {shortened(text)} is no number of devices",
+            remedy="--devices 2, or --devices all for every GPU",
+        )
+    return str(int(text))
 
 
 def _sets(options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -182,6 +204,8 @@ def _need_agreement(recipe: Recipe, options: Mapping[str, Any], epochs: bool) ->
             f"--compile is for PyTorch; {recipe.engine} always compiles the step",
             remedy="the same command without --compile",
         )
+    if options["devices"] not in ("", "1") or torchrun.rank():
+        _need_several(recipe, options)
     if not options["budget"]:
         return
     if epochs or options["quick"]:
@@ -194,6 +218,24 @@ def _need_agreement(recipe: Recipe, options: Mapping[str, Any], epochs: bool) ->
     if options["compile"]:
         raise UsageError(
             "--budget does not count the time of --compile", remedy="one of them alone"
+        )
+
+
+def _need_several(recipe: Recipe, options: Mapping[str, Any]) -> None:
+    """Raise UsageError for options that train on one device only."""
+    several = f"--devices {options['devices']}" if options["devices"] else "torchrun"
+    alone = {
+        f"the engine {recipe.engine}": recipe.engine != "pytorch",
+        "--compile": options["compile"],
+        "--budget": options["budget"],
+    }
+    for name in (name for name, is_set in alone.items() if is_set):
+        raise UsageError(f"{name} trains on one device", found=several, remedy="one of them alone")
+    objects = [p.name for p in recipe.parts if p.own is not None and p.own.file == "python"]
+    if objects:
+        raise UsageError(
+            f"{objects[0]} exists in this process only, and other processes cannot build it",
+            remedy="a function in a file, such as --model my_nets.py:net",
         )
 
 

@@ -20,6 +20,7 @@ from hundredfold.api.options import (
 from hundredfold.api.runs import Metric, Run, Score, load
 from hundredfold.api.study_options import StudyOptions
 from hundredfold.comparison import System
+from hundredfold.compute import torchrun
 from hundredfold.errors import HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
 from hundredfold.executors import Executor, Place, Slurm, choose
@@ -176,6 +177,7 @@ def place(options: Mapping[str, Any]) -> Place:
 
 def prepare(name: str, options: Mapping[str, Any]) -> Plan:
     """Return the plan of a study: its members, and their runs in `out`."""
+    torchrun.refuse("a study")
     keywords = with_values(options, StudyOptions)
     source = images.source_in(keywords.get("data_dir"))
     own = ("weights", "folds")  # fields of a recipe that mean another thing here

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 from hundredfold import machine, reports, run, trackers
 from hundredfold.api.options import TrainOptions
-from hundredfold.api.request import Request, call_text, read
+from hundredfold.api.request import Request, call_text, read, source_of_options
 from hundredfold.api.runs import Run
+from hundredfold.compute import torchrun
 from hundredfold.errors import HundredfoldError, HundredfoldWarning, Interrupted, UsageError
 from hundredfold.events import shown_progress
 from hundredfold.size import Size
@@ -39,7 +40,8 @@ def train(recipe: str = "", /, **options: Unpack[TrainOptions]) -> Run:
 
     The page report.html is written at the end. An interrupt saves the state. In a notebook or
     another interactive session it returns the run with the status "stopped"; elsewhere it raises
-    Interrupted. `train(resume=run.folder)` continues the run.
+    Interrupted. `train(resume=run.folder)` continues the run. Under torchrun only process 0
+    returns; the others leave with SystemExit at the end of the training.
 
     Raises UsageError, DataError, MissingError or CheckError, each with a remedy and the exit code
     of the command.
@@ -57,6 +59,9 @@ def begin(recipe: str, options: Mapping[str, Any], command: str) -> Run:
     """Train as `train` does. command: the call or command line, for run.json."""
     began, today = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     machine.wait_briefly()
+    placed = torchrun.rank()
+    if placed and placed.rank:
+        _follow(options)
     request = read(recipe, options)
     with shown_progress(request.display is not None):
         run = _train(request, command, began)
@@ -72,6 +77,7 @@ def estimate(recipe: str = "", /, **options: Unpack[TrainOptions]) -> dict[str, 
     Returns seconds, bytes of disk, steps, parameters and more. Raises UsageError for `resume`.
     """
     began = time.monotonic()
+    torchrun.refuse("an estimate")
     request = read(recipe, options)
     if request.begun:
         raise UsageError("the rest of a resumed run cannot be estimated")
@@ -83,6 +89,14 @@ def estimate(recipe: str = "", /, **options: Unpack[TrainOptions]) -> dict[str, 
         if request.options["budget"]:
             trained_recipe, settings = _planned(request, settings, progress, began)
         return training.estimate(trained_recipe, settings, progress, engine_for(trained_recipe))
+
+
+def _follow(options: Mapping[str, Any]) -> NoReturn:
+    """Follow torchrun's process 0 and leave with SystemExit: it alone writes and goes on."""
+    from hundredfold.engines.pytorch.follow import follow_torchrun
+
+    device = str(options.get("device") or "auto")
+    raise SystemExit(follow_torchrun(source_of_options(options), device))
 
 
 def _train(request: Request, command: str, began: float) -> run.Run:
@@ -143,6 +157,7 @@ def _settings(request: Request, command: str) -> "Options":
     return training.Options(
         request.source,
         device=options["device"],
+        devices=options["devices"],
         threads=options["threads"],
         out=options["out"],
         name=options["name"],

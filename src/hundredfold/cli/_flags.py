@@ -58,6 +58,8 @@ def _of_command() -> list[Argument]:
             kind = Path | None
         elif kind == SizeLike | None:
             kind = str | None
+        elif kind == int | str:
+            kind = str
         flags.append(_flag(name, kind, default, words, default, _OPTIONS))
     return flags
 

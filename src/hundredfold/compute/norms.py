@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from hundredfold.compute.batch_norm import Layer, constant, normalise
 
+SHARED = "shared"  # attribute of a layer: what takes the place of `batch_norm`, see `synchronised`
 _AUTOCAST = ("cuda", "mps")  # devices where autocast computes normalisations in float32
 
 
@@ -79,6 +80,8 @@ def protect(network: nn.Module) -> nn.Module:
 def batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     """Return x normalised by the statistics of the batch, which a layer's buffers follow."""
     norm._check_input_dim(x)  # type: ignore[no-untyped-call]
+    if shared := norm.__dict__.get(SHARED):
+        return shared(norm, x)  # type: ignore[no-any-return]
     return normalise(x, _given(norm), relu=False)
 
 
@@ -96,16 +99,17 @@ def rectified(norm: nn.Module, x: Tensor, shortcut: Tensor | None = None) -> Ten
 def _fuses(norm: nn.Module) -> TypeGuard[BatchNorm2d]:
     """Return whether a layer trains, and nothing else is to see its result."""
     watched = norm._forward_hooks or norm._forward_pre_hooks or norm._backward_hooks
-    fused = type(norm) is BatchNorm2d and norm.training and not watched
+    alone = SHARED not in norm.__dict__
+    fused = type(norm) is BatchNorm2d and norm.training and alone and not watched
     return fused and not torch.compiler.is_compiling()
 
 
 def _given(norm: _BatchNorm) -> Layer:
     statistics = norm.running_mean, norm.running_var
-    return Layer(norm.weight, norm.bias, *statistics, _momentum(norm), norm.eps)
+    return Layer(norm.weight, norm.bias, *statistics, momentum_of(norm), norm.eps)
 
 
-def _momentum(norm: _BatchNorm) -> float:
+def momentum_of(norm: _BatchNorm) -> float:
     """Count the batch; return the weight of its statistics. Without a momentum it is 1 / count."""
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)

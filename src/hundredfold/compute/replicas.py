@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hundredfold.compute.dropout import Dropout
+from hundredfold.compute.portions import Portion, whole_pieces
+from hundredfold.compute.random_rows import draws, rows_of
 
 LossFn = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
 Pair = tuple[Tensor, Tensor]  # images and targets
@@ -80,12 +83,31 @@ def can_replicate(model: nn.Module) -> bool:
 def _is_known(module: nn.Module) -> bool:
     if isinstance(module, Dropout):
         return True
-    in_package = type(module).__module__.startswith(_KNOWN)
-    draws = isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU)
-    return in_package and not draws and getattr(module, "momentum", 0.0) is not None
+    known = _in_package(module) and not draws(module)
+    return known and getattr(module, "momentum", 0.0) is not None
 
 
-class _Result(NamedTuple):
+def normalises(model: nn.Module) -> bool:
+    """Return whether a layer normalises over the images of a micro-batch."""
+    return any(isinstance(m, _BatchNorm) and m.training for m in model.modules())
+
+
+def computed_apart(model: nn.Module, *, sequential: bool) -> bool:
+    """Return whether a micro-batch can be computed without those before it, to the same result.
+
+    Replicas seed each micro-batch. Computed sequentially, they share one stream of random numbers,
+    from which layers in training may draw, and the user's own.
+    """
+    layers = [module for module in model.modules() if module.training]
+    one_stream = sequential and any(draws(m) or not _in_package(m) for m in layers)
+    return not one_stream and all(map(_is_known, layers))
+
+
+def _in_package(module: nn.Module) -> bool:
+    return type(module).__module__.startswith(_KNOWN)
+
+
+class Result(NamedTuple):
     """Result of a micro-batch.
 
     sums: [loss, number correct] in float64. statistics: BatchNorm's means and variances.
@@ -94,6 +116,9 @@ class _Result(NamedTuple):
     sums: Tensor
     gradients: Sequence[Tensor | None]
     statistics: Sequence[Tensor]
+
+
+Take = Callable[[Result], None]
 
 
 class _Replica:
@@ -116,53 +141,72 @@ class _Replica:
             norm.momentum = 1.0
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
 
-    def compute(self, loss_fn: LossFn, pair: Pair, weight: float, key: int) -> _Result:
-        """Compute a micro-batch; weight: its fraction of the batch's images. key: seeds dropout."""
+    def compute(
+        self, loss_fn: LossFn, pair: Pair, weight: float, key: int, portion: Portion
+    ) -> Result:
+        """Compute a portion; weight: its fraction of the batch's images. key: seeds dropout."""
         self.generator.manual_seed(key)
-        loss, correct = loss_fn(self.model, *pair)
+        with rows_of(self.model, portion):
+            loss, correct = loss_fn(self.model, *pair)
         loss = loss * weight
         gradients = torch.autograd.grad(loss, self.trained, allow_unused=True)
         statistics = [buffer.clone() for norm in self.norms for buffer in _statistics(norm)]
-        return _Result(
+        return Result(
             torch.stack((loss.detach().double(), correct.double())), gradients, statistics
         )
 
 
 class _Total:
-    """Add results to a model in the order of the micro-batches, in whatever order they arrive."""
+    """Take results in the order of the micro-batches, in whatever order they arrive."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, take: Take) -> None:
         self.sums: list[Tensor] = []
-        self._trained = [p for p in model.parameters() if p.requires_grad]
-        self._norms = _norms_of(model)
-        self._waiting: dict[int, _Result] = {}
+        self._take = take
+        self._waiting: dict[int, Result] = {}
         self._lock = threading.Lock()
 
-    def add(self, number: int, result: _Result) -> None:
+    def add(self, number: int, result: Result) -> None:
         with self._lock:
             self._waiting[number] = result
             while ready := self._waiting.pop(len(self.sums), None):
                 self._add(ready)
 
-    @torch.no_grad()
-    def _add(self, result: _Result) -> None:
+    def _add(self, result: Result) -> None:
         self.sums.append(result.sums)
-        for parameter, gradient in zip(self._trained, result.gradients, strict=True):
-            if gradient is None:
-                continue
-            if parameter.grad is not None:
-                parameter.grad.add_(gradient)
-            elif gradient.stride() == parameter.stride():
-                parameter.grad = gradient
-            else:  # in the parameter's memory order, which fused updates walk
-                parameter.grad = torch.empty_like(parameter).copy_(gradient)
-        statistics = iter(result.statistics)
-        for norm in self._norms:
-            assert norm.momentum is not None
-            assert norm.num_batches_tracked is not None
-            for buffer in _statistics(norm):
-                buffer.mul_(1 - norm.momentum).add_(next(statistics), alpha=norm.momentum)
-            norm.num_batches_tracked.add_(1)
+        self._take(result)
+
+
+def add_result(model: nn.Module, result: Result) -> None:
+    """Add a micro-batch's gradients to a model's, and let its BatchNorm follow the statistics."""
+    add_gradients(model, result.gradients)
+    follow_statistics(model, result.statistics)
+
+
+@torch.no_grad()
+def add_gradients(model: nn.Module, gradients: Sequence[Tensor | None]) -> None:
+    """Add gradients, one for each parameter that is trained, to a model's."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    for parameter, gradient in zip(trained, gradients, strict=True):
+        if gradient is None:
+            continue
+        if parameter.grad is not None:
+            parameter.grad.add_(gradient)
+        elif gradient.stride() == parameter.stride():
+            parameter.grad = gradient
+        else:  # in the parameter's memory order, which fused updates walk
+            parameter.grad = torch.empty_like(parameter).copy_(gradient)
+
+
+@torch.no_grad()
+def follow_statistics(model: nn.Module, statistics: Sequence[Tensor]) -> None:
+    """Let a model's BatchNorm follow the means and variances of a micro-batch."""
+    parts = iter(statistics)
+    for norm in _norms_of(model):
+        assert norm.momentum is not None
+        assert norm.num_batches_tracked is not None
+        for buffer in _statistics(norm):
+            buffer.mul_(1 - norm.momentum).add_(next(parts), alpha=norm.momentum)
+        norm.num_batches_tracked.add_(1)
 
 
 class ReplicaPool:
@@ -181,27 +225,46 @@ class ReplicaPool:
 
         key: `key` plus a micro-batch's index seeds its dropout.
         """
-        workers = min(torch.get_num_threads(), len(micro_batches))
+        portions = whole_pieces(len(pair[0]) for pair in micro_batches)
+        images = sum(portion.images for portion in portions)
+        take = partial(add_result, self._model)
+        return self.compute(list(zip(micro_batches, portions, strict=True)), images, key, take)
+
+    def compute(
+        self,
+        work: Sequence[tuple[Pair, Portion]],
+        images: int,
+        key: int,
+        take: Take,
+        *,
+        most: int = 0,
+    ) -> Tensor:
+        """Compute portions of a batch of `images`; return their [mean loss, number correct].
+
+        take: takes the result of each, in their order. most: workers at most; 0 is one a thread.
+        """
+        workers = min(most or torch.get_num_threads(), len(work))
         if len(self._replicas) < workers:
             lacking = workers - len(self._replicas)
             self._replicas += [_Replica(self._model) for _ in range(lacking)]
             self._threads = ThreadPoolExecutor(workers)
-        images = sum(len(pair[0]) for pair in micro_batches)
-        total, waiting = _Total(self._model), deque(enumerate(micro_batches))
+        total, waiting = _Total(take), deque(enumerate(work))
 
-        def work(replica: _Replica) -> None:
+        def run(replica: _Replica) -> None:
             while True:
                 try:
-                    number, pair = waiting.popleft()
+                    number, (pair, portion) = waiting.popleft()
                 except IndexError:
                     return
                 weight = len(pair[0]) / images
-                total.add(number, replica.compute(self._loss_fn, pair, weight, key + number))
+                seed = key + portion.number
+                result = replica.compute(self._loss_fn, pair, weight, seed, portion)
+                total.add(number, result)
 
         if workers == 1:
-            work(self._replicas[0])
+            run(self._replicas[0])
         else:
-            self._run_concurrently(work, workers)
+            self._run_concurrently(run, workers)
         return torch.stack(total.sums).sum(0)
 
     def _run_concurrently(self, work: Callable[[_Replica], None], workers: int) -> None:

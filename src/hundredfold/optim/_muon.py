@@ -4,12 +4,13 @@ The momentum of a layer's filters is a matrix with one row per filter. Muon repl
 nearest matrix with orthonormal rows (or columns), so all singular values become about 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from hundredfold.optim._optimizer import Buffers, Group
+from hundredfold.compute.process_group import ProcessGroup
+from hundredfold.optim._optimizer import PROCESSES, Buffers, Group, Optimizer
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan 2024: steepest at 0, between 0.7 and 1.2 near 1
 
@@ -22,7 +23,8 @@ def update(
 ) -> None:
     """Update filters (o, c, kh, kw) in place; each layer is first rescaled to the norm sqrt(o).
 
-    Matrices of equal shape are orthogonalised as one batch.
+    Matrices of equal shape are orthogonalised as one batch. The processes of a group divide the
+    matrices among them, and add up the results: zeros but for one.
     """
     for own, gradient in zip(buffers, gradients, strict=True):
         if not own:
@@ -34,16 +36,74 @@ def update(
     norms = torch._foreach_norm(list(parameters))
     for parameter, norm in zip(parameters, norms, strict=True):
         parameter.mul_(len(parameter) ** 0.5 / norm.clamp_(min=1e-7))
-    by_shape: dict[tuple[int, int], list[int]] = {}
+    processes: ProcessGroup | None = group.get(PROCESSES)
+    matrices = [_matrix(gradient) for gradient in nesterov]
+    if processes is None:
+        updates = _orthogonal(dict(enumerate(matrices)), group["steps"])
+    else:
+        updates = _shared(matrices, group["steps"], processes)
     for index, parameter in enumerate(parameters):
-        by_shape.setdefault(_matrix(parameter).shape, []).append(index)  # type: ignore[arg-type]
-    for indices in by_shape.values():
-        matrices = torch.stack([_matrix(nesterov[i]) for i in indices])
-        updates = orthogonal(matrices, group["steps"])
-        for index, matrix in zip(indices, updates, strict=True):
-            count, channels, *kernel = parameters[index].shape
-            filters = matrix.view(count, *kernel, channels).permute(0, 3, 1, 2)
-            parameters[index].add_(filters, alpha=-group["lr"])
+        count, channels, *kernel = parameter.shape
+        filters = updates[index].view(count, *kernel, channels).permute(0, 3, 1, 2)
+        parameter.add_(filters, alpha=-group["lr"])
+
+
+def share_work(optimizer: Optimizer, processes: ProcessGroup) -> None:
+    """Let the processes of a group divide the work of Muon's updates among them."""
+    for group in optimizer.param_groups:
+        if group["update"] is update:
+            group[PROCESSES] = processes
+
+
+def _orthogonal(matrices: Mapping[int, Tensor], steps: int) -> dict[int, Tensor]:
+    """Return index -> orthogonalised matrix."""
+    by_shape: dict[torch.Size, list[int]] = {}
+    for index, matrix in matrices.items():
+        by_shape.setdefault(matrix.shape, []).append(index)
+    return {
+        index: updated
+        for indices in by_shape.values()
+        for index, updated in zip(
+            indices, orthogonal(torch.stack([matrices[i] for i in indices]), steps), strict=True
+        )
+    }
+
+
+def _shared(matrices: Sequence[Tensor], steps: int, processes: ProcessGroup) -> dict[int, Tensor]:
+    """Return index -> orthogonalised matrix, each computed by one process of a group."""
+    own = divide_by_cost([_cost(matrix) for matrix in matrices], processes.world)[processes.rank]
+    updates = _orthogonal({index: matrices[index] for index in own}, steps)
+    kind = next(iter(updates.values())).dtype if updates else _product_type(matrices[0])
+    parts = [
+        updates[index].reshape(-1)
+        if index in updates
+        else matrix.new_zeros(matrix.numel(), dtype=kind)
+        for index, matrix in enumerate(matrices)
+    ]
+    total = processes.sum_(torch.cat(parts))
+    parts = list(torch.split(total, [matrix.numel() for matrix in matrices]))
+    return {k: part.view_as(m) for k, (part, m) in enumerate(zip(parts, matrices, strict=True))}
+
+
+def divide_by_cost(costs: Sequence[float], parts: int) -> list[list[int]]:
+    """Divide indices into parts of nearly equal cost: the dearest first, to the lightest part."""
+    divided: list[list[int]] = [[] for _ in range(parts)]
+    loads = [0.0] * parts
+    for index in sorted(range(len(costs)), key=lambda k: (-costs[k], k)):
+        lightest = loads.index(min(loads))
+        divided[lightest].append(index)
+        loads[lightest] += costs[index]
+    return [sorted(part) for part in divided]
+
+
+def _cost(matrix: Tensor) -> float:
+    return float(matrix.numel() * min(matrix.shape))
+
+
+def _product_type(matrix: Tensor) -> torch.dtype:
+    """Return the dtype of a matrix product, which autocast may change."""
+    small = matrix[:1, :1]
+    return (small @ small.mT).dtype
 
 
 def orthogonal(matrices: Tensor, steps: int) -> Tensor:

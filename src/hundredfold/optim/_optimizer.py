@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 Group = dict[str, Any]
 Buffers = dict[str, Tensor]
+PROCESSES = "processes"  # key of a group: the processes among which an update divides its work
 Update = Callable[[Sequence[Tensor], Sequence[Tensor], Sequence[Buffers], Group], None]
 
 
@@ -71,7 +72,8 @@ class Optimizer:
             stand_ins = [torch.zeros([1] * p.ndim, dtype=p.dtype) for p in group["params"]]
             buffers: list[Buffers] = [{} for _ in stand_ins]
             with torch.no_grad():
-                group["update"](stand_ins, [torch.zeros_like(p) for p in stand_ins], buffers, group)
+                alone = {key: value for key, value in group.items() if key != PROCESSES}
+                group["update"](stand_ins, [torch.zeros_like(p) for p in stand_ins], buffers, alone)
             for parameter, stand_in, own in zip(group["params"], stand_ins, buffers, strict=True):
                 for name, buffer in own.items():
                     shape = parameter.shape if buffer.shape == stand_in.shape else buffer.shape

@@ -114,6 +114,7 @@ class Info(Table):
     macs: Count = Absent
     device: Line = Absent
     threads: Annotated[int, Field(ge=1, le=65536)] = 1
+    devices: Annotated[int, Field(ge=1, le=65536)] = 1
     precision: Literal["fp32", "bf16"] = "fp32"
     algorithms: Annotated[
         dict[Line, Annotated[list[Algorithm], Field(min_length=3, max_length=3)]],

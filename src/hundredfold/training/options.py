@@ -12,8 +12,10 @@ from hundredfold.data import Source
 class Options:
     """Where data are, on which device to train, and where to write the run.
 
-    device: "auto", "cpu", "cuda", "cuda:1" or "mps". threads: 0 uses every core. out: the folder
-    of runs. name: of the run; "" derives one from model, data and digest.
+    device: "auto", "cpu", "cuda", "cuda:1" or "mps". devices: how many compute the training: "" or
+    "1" for one, a number, or "all". following: how many processes there are, in one that another
+    leads; else 0. threads: of each process; 0 uses every core. out: the folder of runs. name: of
+    the run; "" derives one from model, data and digest.
     autotune_seconds: time limit of timing trials of convolutions.
     weights: a file, or a folder of files, with pretrained weights.
     compiled: whether torch.compile compiles the step.
@@ -27,6 +29,8 @@ class Options:
 
     source: Source
     device: str = "auto"
+    devices: str = ""
+    following: int = 0
     threads: int = 0
     out: Path = run.RUNS
     name: str = ""

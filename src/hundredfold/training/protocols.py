@@ -125,6 +125,8 @@ class Job(Protocol):
     @property
     def threads(self) -> int: ...
     @property
+    def devices(self) -> int: ...
+    @property
     def precision(self) -> str: ...
     @property
     def algorithms(self) -> Mapping[str, Any]: ...
@@ -143,6 +145,10 @@ class Job(Protocol):
 
     def learner(self, progress: Progress) -> Learner:
         """Bind loss, optimizer and schedule to the model. Raises UsageError."""
+        ...
+
+    def processes(self, run: Run, learner: Any) -> AbstractContextManager[Any]:
+        """Return the context in which other processes of this training follow its learner."""
         ...
 
     def watch(self, progress: Progress, remedy: str, *, adapts: bool) -> "Watch":

@@ -52,6 +52,7 @@ def job_facts(job: Job) -> dict[str, Any]:
         "macs": job.summary.macs,
         "device": job.device_name,
         "threads": job.threads,
+        "devices": job.devices,
         "precision": job.precision,
         "algorithms": dict(job.algorithms),
         "compiled": job.compiled,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hundredfold import data, run
+from hundredfold.compute import torchrun
 from hundredfold.errors import CheckError, DataError, MissingError, UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
@@ -100,7 +101,7 @@ def resume(begun: Run, options: Options, progress: Progress, engine: Engine) -> 
         _need_fitting_state(begun, saved, job, learner, fixed=budget is None)
         begun.delete_scores()
         begun.remove_temporary_files()
-        begun.save_info(info | {"threads": job.threads})
+        begun.save_info(info | {"threads": job.threads, "devices": job.devices})
         return _train(begun, job, learner, progress, saved, budget)
 
 
@@ -189,18 +190,21 @@ def _need_fitting_state(
 
 
 def _as_before(options: Options, info: dict[str, Any]) -> Options:
-    """Fill in the run's paths of data and weights and its number of threads."""
+    """Fill in the run's paths of data and weights, and its numbers of devices and threads."""
     source = options.source.as_before(info["data"])
     file, former = options.weights, info.get("weights")
     if file is None and former:
         file = Path(former["file"])
-    threads = options.threads or int(info["threads"])
+    devices = options.devices or str(info.get("devices", 1))
+    same = devices == str(info.get("devices", 1))
+    threads = options.threads or (int(info["threads"]) if same else 0)
     compiled, fast = bool(info.get("compiled")), bool(info.get("fast_validation"))
     return replace(
         options,
         source=source,
         weights=file,
         threads=threads,
+        devices="" if torchrun.rank() else devices,
         compiled=compiled,
         fast_validation=fast,
     )
@@ -220,7 +224,11 @@ def _train(
         loop.keep = partial(outcome.keep_best, run, job)
     if learner.shared_threads(job.recipe.batch_size) > 1:
         loop.watch = job.watch(progress, loop.remedy, adapts=bool(budget))
-    with outcome.recorded(run, job, loop, progress), job.feed:
+    with (
+        outcome.recorded(run, job, loop, progress),
+        job.feed,
+        job.processes(run, learner),
+    ):
         run.save_info(run.info | {"status": "running", "reason": "", "writer": writer()})
         progress.log_to(run.log)
         progress.say(f"run        {run.folder}")

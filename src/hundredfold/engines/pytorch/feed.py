@@ -50,6 +50,7 @@ class Feed:
     resident: copy all pixels to the device once instead of per batch. None does so on a GPU with
         four times their size of free memory.
     waited: seconds the consumer has waited for batches; set it to 0 to reset.
+    on_epoch: called with epoch and first batch before the first batch is made.
 
     Raises UsageError where the split is smaller than one batch.
     """
@@ -89,6 +90,7 @@ class Feed:
         self._keys = (keys >> 1).astype(np.int64)
         self._prefetch = _default_prefetch(self._device) if prefetch is None else prefetch
         self._thread: ThreadPoolExecutor | None = None
+        self.on_epoch: Callable[[int, int], None] = lambda _epoch, _start: None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch (from 0) in its order, from batch `start` on.
@@ -96,6 +98,7 @@ class Feed:
         The last images that do not fill a batch are left out; they differ between epochs. An
         error in the preparation of a batch is raised when the batch is consumed.
         """
+        self.on_epoch(epoch, start)
         rng = np.random.default_rng(self._seed_sequence(_ORDER, epoch))
         order = (
             data.balanced_order(self._labels, self._indices, rng)

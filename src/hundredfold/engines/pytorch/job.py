@@ -1,7 +1,7 @@
 """Prepare a recipe's data, model and feed on the device."""
 
-import copy
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,8 @@ from torch import nn
 from hundredfold import augment, data, models
 from hundredfold.compute import autotune, device
 from hundredfold.compute.contention import ThreadLimit
-from hundredfold.data import DataSet, Split
-from hundredfold.engines.pytorch import network
+from hundredfold.data import DataSet, Source, Split
+from hundredfold.engines.pytorch import devices, first_layers, network, size_checks
 from hundredfold.engines.pytorch.choices import (
     choose_algorithms,
     choose_precision,
@@ -22,14 +22,18 @@ from hundredfold.engines.pytorch.choices import (
     size_at,
     training_sizes,
 )
+from hundredfold.engines.pytorch.devices import Devices
 from hundredfold.engines.pytorch.feed import Feed
 from hundredfold.engines.pytorch.held import Held
+from hundredfold.engines.pytorch.lead import leading
 from hundredfold.engines.pytorch.learner import Learner, Loss
+from hundredfold.engines.pytorch.orders import Leader
 from hundredfold.engines.pytorch.pretrained import need_fitting
 from hundredfold.engines.pytorch.transfer import Transfer
 from hundredfold.errors import UsageError
 from hundredfold.optim import weighted
 from hundredfold.recipe import Recipe
+from hundredfold.run import Run
 from hundredfold.size import Size
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
@@ -37,9 +41,6 @@ from hundredfold.training.position import total_steps
 from hundredfold.training.progress import Progress, describe_data
 from hundredfold.weights.load import load_weights
 from hundredfold.weights.locate import WeightsFile
-
-_FITTED_ON = 10_000  # training images, approximately, that the first layer's scaling is fitted on
-_FITTED_PIXELS = 20_000 * 32**2  # at most: fitting takes 100 bytes for each
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Job:
     transfer: Mapping[str, Any] = field(default_factory=dict)
     validation_precision: str = "fp32"
     held: Held | None = None
+    source: Source = field(default_factory=Source)
+    devices: int = 1
 
     @property
     def steps(self) -> int:
@@ -102,13 +105,29 @@ class Job:
         )
 
     def learner(self, progress: Progress) -> Learner:
-        """Bind loss, optimizer and schedule to the model; `progress` logs a lack of memory."""
-        return self.new_learner(progress.say)
+        """Bind loss, optimizer and schedule to the model; `progress` logs a lack of memory.
 
-    def new_learner(self, say: Callable[[str], None] = lambda _: None) -> Learner:
+        Raises UsageError where several devices cannot train it.
+        """
+        if self.devices == 1:
+            return self.new_learner(progress.say)
+        learner = self.new_learner(progress.say, kind=Leader)
+        assert isinstance(learner, Leader)
+        learner.world = self.devices
+        learner.division(self.recipe.batch_size, self.devices)
+        return learner
+
+    def processes(self, run: Run, learner: Learner) -> AbstractContextManager[None]:
+        """Return the context in which the other processes follow a learner of this job."""
+        return leading(run, learner, self.feed, self.source)
+
+    def new_learner(
+        self, say: Callable[[str], None] = lambda _: None, *, kind: type[Learner] = Learner
+    ) -> Learner:
         """Bind loss, optimizer and schedule to the model.
 
-        say: logs a line. Raises UsageError for an option out of range.
+        say: logs a line. kind: the class of the learner. Raises UsageError for an option out of
+        range.
         """
         loss, schedule = self.recipe.loss.resolve(), self.recipe.schedule.resolve()
         try:
@@ -122,7 +141,7 @@ class Job:
                 f"invalid recipe: {self.recipe.optimizer} with {self.recipe.loss}",
                 found=str(error),
             ) from None
-        return Learner(
+        return kind(
             self.model,
             optimizer,
             self._balanced(loss),
@@ -160,10 +179,11 @@ def prepare(
     weights: the file of pretrained weights, if any. before: run.json of a run to resume, which has
     precision and algorithms.
     """
-    chosen_device = device.choose(options.device)
+    chosen = devices.choose(options, recipe)
+    chosen_device = chosen.own
     if options.compiled:
         device.need_compiler(chosen_device)
-    threads = device.use_threads(options.threads)
+    threads = device.use_threads(devices.threads(options, chosen))
     device.keep_freed_memory()
     strategy = network.strategy_of(recipe)
     need_fitting(recipe, strategy)
@@ -171,10 +191,10 @@ def prepare(
     training, validation = data.split(dataset, recipe)
     training = data.limited(training, recipe.limit, recipe.seed)
     model, transfer = _model(recipe, dataset, training, weights)
-    summary = _summary(recipe, model, dataset.size)
-    _need_more_than_one(recipe, model, summary.size)
+    summary = size_checks.summary(recipe, model, dataset.size)
+    size_checks.need_several_images(recipe, model, summary.size)
     model = model.to(chosen_device)
-    feed = _feed(recipe, dataset, training, chosen_device)
+    feed = _feed(recipe, dataset, training, chosen)
     before = before or sent_choices(chosen_device, threads)
     precision, reason = choose_precision(recipe, before, model, feed, options.source.cache)
     algorithms = before.get("algorithms", {}) if before else {}
@@ -186,14 +206,15 @@ def prepare(
     job = Job(
         recipe, strategy, dataset, training, validation, model, summary, feed, chosen_device,
         threads, precision, algorithms, folder, options.compiled, transfer | fast,
-        precision if options.fast_validation else "fp32", options.held,
+        precision if options.fast_validation else "fp32", options.held, options.source,
+        1 if options.following else chosen.world,
     )  # fmt: skip
     if progress:
         _report(job, progress, reason)
     return job
 
 
-def _feed(recipe: Recipe, dataset: DataSet, training: Split, device: torch.device) -> Feed:
+def _feed(recipe: Recipe, dataset: DataSet, training: Split, chosen: Devices) -> Feed:
     return Feed(
         training.pixels,
         training.labels,
@@ -201,9 +222,10 @@ def _feed(recipe: Recipe, dataset: DataSet, training: Split, device: torch.devic
         classes=len(dataset.classes),
         batch_size=recipe.batch_size,
         seed=recipe.seed,
-        device=device,
+        device=chosen.own,
         augment=augment.pipeline(recipe.augment),
         balanced=recipe.balance == "sample",
+        prefetch=0 if chosen.local > 1 and chosen.own.type == "cpu" else None,
     )
 
 
@@ -214,7 +236,7 @@ def _model(
     classes, size = len(dataset.classes), dataset.size
     if weights is None:
         model = network.build(recipe, classes=classes, size=size)
-        _fit_layers(model, _sample(training))
+        first_layers.fit(model, training)
         return model, {}
     input_size = network.input_size_for(recipe, size, weights)
     model = network.build(
@@ -227,7 +249,9 @@ def _model(
 
 
 def _report(job: Job, progress: Progress, reason: str) -> None:
-    progress.say(f"device     {device.name_of(job.device)}, {job.threads} threads; {reason}")
+    together = f"{job.devices} processes, each with " if job.devices > 1 else ""
+    name = device.name_of(job.device)
+    progress.say(f"device     {name}, {together}{job.threads} threads; {reason}")
     describe_data(job.data, job.training, job.validation, progress)
     for note in job.transfer.get("weights", {}).get("notes", ()):
         progress.say(f"weights    {note}")
@@ -235,60 +259,3 @@ def _report(job: Job, progress: Progress, reason: str) -> None:
         f"model      {job.recipe.model}: {job.summary.parameters:,} parameters, "
         f"{job.summary.macs / 1e6:,.1f} M multiply-accumulates per image"
     )
-
-
-def _summary(recipe: Recipe, model: nn.Module, size: Size) -> models.Summary:
-    """Count the model. Raises UsageError if it does not accept a size of the training images."""
-    for small in sorted(training_sizes(recipe, size) - {size}, key=lambda s: s.area):
-        try:
-            models.summary(model, small)
-        except RuntimeError:
-            raise UsageError(
-                f"{recipe.model} does not take {small} pixels, where {recipe.resolution} begins",
-                remedy='--resolution full, or a model with global pooling such as "resnet"',
-            ) from None
-    return models.summary(model, size)
-
-
-def _need_more_than_one(recipe: Recipe, model: nn.Module, size: Size) -> None:
-    """Raise UsageError where a step sees one image at a time and a layer normalises over images."""
-    if min(recipe.batch_size, recipe.micro_batch or recipe.batch_size) > 1:
-        return
-    trial = copy.deepcopy(model).train()
-    for module in trial.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.register_forward_pre_hook(_need_values)
-    try:
-        with torch.no_grad():
-            for small in training_sizes(recipe, size):
-                trial(torch.zeros(1, 3, *small, dtype=torch.uint8))
-    except ValueError as error:
-        raise UsageError(
-            f"{recipe.model} cannot be trained on one image at a time",
-            found=str(error)[:200],
-            remedy="--batch-size and micro_batch of 2 or more",
-        ) from None
-
-
-def _need_values(norm: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-    """Raise ValueError where BatchNorm would take statistics of one value per channel."""
-    if norm.training and inputs[0].numel() == inputs[0].shape[1]:
-        raise ValueError(f"{type(norm).__name__} needs more than one value per channel")
-
-
-def _sample(split: Split) -> torch.Tensor:
-    """Return up to twice `_FITTED_ON` training images, spread over the split; large ones fewer."""
-    count, (height, width) = len(split.indices), split.pixels.shape[1:3]
-    affordable = -(-count * height * width // _FITTED_PIXELS)
-    rows = split.indices[:: max(1, count // _FITTED_ON, affordable)]
-    return torch.from_numpy(np.asarray(split.pixels[rows])).permute(0, 3, 1, 2)
-
-
-def _fit_layers(module: nn.Module, images: torch.Tensor) -> None:
-    """Call `fit` on the outermost modules of this package that have one."""
-    fit = getattr(module, "fit", None)
-    if callable(fit) and type(module).__module__.startswith("hundredfold."):
-        fit(images)
-        return
-    for child in module.children():
-        _fit_layers(child, images)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from hundredfold.engines.tensorflow.refusals import refuse
 from hundredfold.errors import UsageError
 from hundredfold.models import Summary
 from hundredfold.recipe import Recipe
+from hundredfold.run import Run
 from hundredfold.size import Size
 from hundredfold.strategies import Strategy
 from hundredfold.training.options import Options
@@ -76,6 +77,11 @@ class Job:
         return self.recipe.strategy.resolve()()  # type: ignore[no-any-return]
 
     @property
+    def devices(self) -> int:
+        """Always 1."""
+        return 1
+
+    @property
     def compiled(self) -> bool:
         """Always true: a step is a graph of TensorFlow."""
         return True
@@ -88,6 +94,10 @@ class Job:
     def image_size(self, _progress: float) -> Size:
         """Return the size of training images."""
         return self.data.size
+
+    def processes(self, _run: Run, _learner: Learner) -> AbstractContextManager[None]:
+        """Return a context that does nothing: one process trains."""
+        return nullcontext()
 
     def watch(self, _progress: Progress, _remedy: str, *, adapts: bool) -> "NoWatch":  # noqa: ARG002
         """Return a context that does nothing: waits of TensorFlow's threads are unknown."""
