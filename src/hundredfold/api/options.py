@@ -4,7 +4,7 @@ import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_args, get_type_hints
 
 from hundredfold import metrics, spec
 from hundredfold.data import Indexed
@@ -13,7 +13,7 @@ from hundredfold.errors import UsageError, shortened
 from hundredfold.paths import expanded, expanded_text
 from hundredfold.recipe import PACKAGES, Recipe
 from hundredfold.size import Size, SizeLike
-from hundredfold.spec import Threads, limits_of, need
+from hundredfold.spec import DEVICES, Threads, limits_of, need
 
 File: TypeAlias = str | os.PathLike[str]
 Part: TypeAlias = str | Callable[..., Any]  # recipe text, or a function, class or module
@@ -126,7 +126,7 @@ class CommandOptions(TypedDict, total=False):
         str, "Kind of device: auto, cpu, cuda, cuda:1 or mps. --devices says how many."
     ]
     devices: Annotated[
-        int | str,
+        Annotated[int, DEVICES] | str,
         "Number of devices that compute one training, or all for every GPU; --device says of which "
         "kind. On a CPU, so many processes share its cores. Also applies to --resume, which "
         "takes the run's number otherwise. Not beside torchrun, which starts processes itself.",
@@ -196,9 +196,15 @@ def with_values(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
                 f"there is no option {shortened(key)}",
                 remedy=f"did you mean {near!r}?" if near else None,
             )
-        if value is not None and (limits := limits_of(hints[key])):
+        limits = limits_of(hints[key])
+        if value is not None and limits and not (isinstance(value, str) and _is_text(hints[key])):
             need(key, value, limits)
     return {key: value for key, value in options.items() if value is not None}
+
+
+def _is_text(hint: Any) -> bool:
+    """Return whether an option may be a text, such as "all", instead of a number."""
+    return str in get_args(get_args(hint)[0])
 
 
 def recipe_changes(options: Mapping[str, Any]) -> dict[str, Any]:

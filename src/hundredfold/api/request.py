@@ -22,11 +22,10 @@ from hundredfold.data import Source
 from hundredfold.errors import UsageError, shortened
 from hundredfold.recipe import Recipe
 from hundredfold.size import Size
-from hundredfold.spec import OwnFiles
+from hundredfold.spec import DEVICES, OwnFiles
 from hundredfold.weights.locate import backbone_of, network_of_run, spelled_out
 
 _SIZE = "data.size"
-_MOST_DEVICES = 1024
 _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "devices",
                 "threads", "out", "name", "progress", "trust", "log"}  # fmt: skip
 
@@ -99,7 +98,7 @@ def _devices(value: int | str) -> str:
     text = str(value).strip()
     if text in ("", "all"):
         return text
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _MOST_DEVICES):
+    if not (text.isascii() and text.isdecimal() and int(text) in DEVICES):
         raise UsageError(
             f"--devices {shortened(text)} is no number of devices",
             remedy="--devices 2, or --devices all for every GPU",

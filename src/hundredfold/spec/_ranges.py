@@ -134,6 +134,7 @@ PositiveFraction: TypeAlias = Annotated[float, Range(0, 1, open_low=True)]
 Rate: TypeAlias = Annotated[float, Range(0, 1_000_000)]  # a learning rate, and its factors
 Decay: TypeAlias = Annotated[float, Range(0, 1_000)]
 THREADS = Range(0, 1024)
+DEVICES = Range(1, 1024)
 Threads: TypeAlias = Annotated[int, THREADS]
 PixelsOrAuto: TypeAlias = Annotated[PlainSize, Sides(8, 1024, also=(0,))]
 
