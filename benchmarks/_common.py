@@ -29,7 +29,7 @@ from hundredfold import machine
 Work = Callable[[], float]  # does one piece and returns its amount: images, multiply-accumulates
 Facts = dict[str, Any]
 
-WARM = 2  # pieces before the first block
+WARM = 1.5  # seconds before the first block, in which a training finds its cores idle
 
 
 class Side(NamedTuple):
@@ -78,8 +78,7 @@ class Worker:
 def _serve(pipe: Connection, side: Side) -> None:
     torch.set_num_threads(side.threads)
     work = side.make(*side.given)
-    for _ in range(WARM):
-        work()
+    rate(work, WARM)
     clock = time.process_time if side.processor_time else time.perf_counter
     pipe.send(0.0)
     while True:

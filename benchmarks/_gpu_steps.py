@@ -29,6 +29,7 @@ from _ours import Recipe, recipes
 Options = argparse.Namespace
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+WARM = 2  # pieces before the first block
 SPARE = 15.0  # seconds of a step's limit that its trainings leave: it has started, it has to end
 SGD = "sgd(lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)"
 MODELS = {"resnet_18": 'resnet(depth=18, stem="cifar")', "wrn_28_10": "wrn(depth=28, width=10)"}
@@ -130,7 +131,7 @@ def speed(name: str, options: Options) -> Iterator[Facts]:
     for side, make in sides.items():
         try:
             work = make()
-            for _ in range(_common.WARM):
+            for _ in range(WARM):
                 work()
         except Exception as error:
             errors[side] = f"{type(error).__name__}: {error}"[-2000:]

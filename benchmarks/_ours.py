@@ -14,7 +14,8 @@ from torch.nn import functional
 from hundredfold import data, duplicates, machine, models, recipes, run, wording
 from hundredfold.augment import pipeline
 from hundredfold.comparison import t_interval
-from hundredfold.compute import autotune
+from hundredfold.compute import autotune, waiting
+from hundredfold.compute.contention import ThreadLimit
 from hundredfold.compute.device import keep_freed_memory
 from hundredfold.compute.precision import autocast
 from hundredfold.compute.replicas import split_work
@@ -80,12 +81,17 @@ def work(
     """
     if not default_memory:
         keep_freed_memory()
+    waiting.briefly()
     ours = learner(recipe, size, precision, library, sequential, on=on, compiled=compiled)
     batch = recipe.batch_size
     images, targets = a_batch(batch, on)
+    shares = on == "cpu" and ours.shared_threads(batch) > 1
+    limit = ThreadLimit(lambda _: None, "", adapts=False) if shares else None
 
     def step() -> float:
         float(ours.step(images, targets, 0.5, 1)[0])
+        if limit:
+            limit.look()
         return batch
 
     return step

@@ -39,6 +39,7 @@ _API = (
     "report",
     "study",
     "train",
+    "tune",
 )
 __all__ = ["__version__", *_ERRORS, *_API]
 

@@ -43,6 +43,9 @@ from hundredfold.api import (
 from hundredfold.api import (
     train as train,
 )
+from hundredfold.api import (
+    tune as tune,
+)
 from hundredfold.errors import (
     CheckError as CheckError,
 )

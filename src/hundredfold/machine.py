@@ -29,9 +29,10 @@ CHOICES = "HUNDREDFOLD_CHOICES"  # file with the precision and algorithms that a
 _LIMITS = ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK")  # variables that limit threads
 _TASKS = Path("/proc/self/task")  # has a folder for each thread of this process, on Linux
 
-# Threads that wait for each other busy-wait briefly, then block (docs/decisions/0009). OpenMP reads
-# these when torch is loaded; the second is for the OpenMP of PyTorch's Linux wheels.
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+# Threads that wait for each other busy-wait for a millisecond at most, then block, and much less
+# beside competing processes (compute/waiting.py, docs/decisions/0009). OpenMP reads these when
+# torch is loaded; the second is for the OpenMP of PyTorch's Linux wheels.
+WAITING = {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "100000"}
 
 
 def wait_briefly() -> None:

@@ -18,9 +18,11 @@ import pytest
 from hundredfold.api import watching
 from hundredfold.cli import main
 from hundredfold.errors import CheckError, DataError, UsageError
+from hundredfold.executors import JobProgress
 from hundredfold.recipe import Recipe
 from hundredfold.run import Run
 from hundredfold.run.standing import standing, writer
+from hundredfold.studies.ongoing import Elsewhere
 
 MakeRun = Callable[..., Run]
 FAST = {"every": 0.1, "wait": 20.0}
@@ -164,6 +166,26 @@ def test_a_study_is_followed_from_its_plan(running: Run, make_run: MakeRun) -> N
     page = (folder / "live.html").read_text()
     assert "3 runs of 1 variant: 1 done, 1 running and 1 waiting." in page
     assert 'class="chart wide"' in page
+
+
+def test_trainings_on_other_machines_are_shown_before_their_folders_come(elsewhere: Path) -> None:
+    folder = Path("runs/study")
+    folder.mkdir(parents=True)
+    members = [{"run": name, "label": "cnn", "seed": seed} for seed, name in enumerate("ab")]
+    plan = {"status": "running", "writer": writer(), "members": members}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    curve = tuple(json.loads(_row(epoch)) for epoch in (1, 2))
+    Elsewhere(folder).tell({"a": (JobProgress("node-7", curve), 8), "b": (JobProgress(), 8)})
+    done = threading.Timer(0.6, lambda: (folder / "plan.json").write_text(
+        json.dumps(plan | {"status": "stopped"})))  # fmt: skip
+    done.start()
+    _, facts = _texts("study")
+    done.join()
+    there, waiting = facts["runs"]
+    assert (there["status"], there["reason"], there["epoch"]) == ("running", "on node-7", 2)
+    assert there["remaining"] == pytest.approx(6 / 2 * curve[-1]["seconds"])
+    assert waiting["status"] == "waiting"
+    assert "on node-7" in (folder / "live.html").read_text()
 
 
 def test_a_study_writes_its_plan_from_the_start(elsewhere: Path) -> None:

@@ -16,6 +16,7 @@ from hundredfold.cli import main
 VERBS = [
     "train",
     "study",
+    "tune",
     "watch",
     "evaluate",
     "predict",

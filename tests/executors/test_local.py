@@ -113,3 +113,23 @@ def test_a_command_names_its_folder_and_copies_of_what_it_reads() -> None:
         "train", "/n/a.toml", "--data-dir", "/n/data", "--out", "/n", "--name", "run"
     ]  # fmt: skip
     assert job.variables(copies.__getitem__) == {"W": "/n/data"}
+
+
+@pytest.mark.usefixtures("script")
+def test_further_jobs_are_asked_for_while_there_is_room() -> None:
+    commands = {k: [f"print('{{\"x\": {k}}}')"] for k in range(5)}
+    jobs, known = jobs_of(commands), list[Hashable]()
+    left = list(jobs)[1:]
+
+    def more() -> dict[Hashable, Job]:
+        if not left:
+            return {}
+        known.append(left[0])
+        return {left[0]: jobs[left.pop(0)]}
+
+    found = []
+    for key, outcome in Local(2).outcomes({0: jobs[0]}, lambda _: (), more):
+        found.append(key)
+        assert outcome.result == {"x": key}
+        assert len(known) <= len(found) + 1  # the next is asked for once one has ended
+    assert sorted(found, key=str) == list(range(5))

@@ -11,14 +11,18 @@ from PIL import Image
 
 import hundredfold as hf
 
-for _name in ("onnx", "onnxruntime", "onnxscript"):
-    pytest.importorskip(_name, reason=f"the extra export is not installed: no {_name}")
-
 SIZE = (20, 28)  # height and width of the network's images
 FAST: dict[str, Any] = {
     "epochs": 2, "batch_size": 16, "precision": "fp32", "threads": 1, "device": "cpu",
     "progress": "none", "validation": 0.3,
 }  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_extra_is_there() -> None:
+    """Skip what needs the extra `export` where it is not installed."""
+    for name in ("onnx", "onnxruntime", "onnxscript"):
+        pytest.importorskip(name, reason=f"the extra export is not installed: no {name}")
 
 
 @pytest.fixture(scope="session")

@@ -9,37 +9,43 @@ import pytest
 
 import hundredfold as hf
 from hundredfold.errors import CheckError
-from hundredfold.exporters import Bounds, _int8, onnx_int8
-from hundredfold.exporters._int8 import Quantizer, excluded_layers
+from hundredfold.exporters import _int8, onnx_int8
+from hundredfold.exporters._int8 import Layers, Quantizer, int8_layers
 from hundredfold.onnx_model import open_onnx
 
 LAYERS = tuple("abcdefgh")
 
 
-def losing(costs: dict[str, float], tried: list[tuple[str, ...]]):
-    """Return a measurement in which each layer of `costs` takes some agreement in int8."""
+def search(costs: dict[str, float], allowed: float, layers: Layers = LAYERS):
+    """Search where each layer has an error of its own; return the layers in int8 and all tries."""
+    tried: list[Layers | None] = []
 
-    def measured(fp32: tuple[str, ...]) -> tuple[float, float]:
-        tried.append(fp32)
-        lost = sum(cost for layer, cost in costs.items() if layer not in fp32)
-        return 1.0 - lost, lost / 4
+    def error(int8: Layers) -> float:
+        tried.append(int8)
+        return sum(costs.get(layer, 0.001) for layer in int8)
 
-    return measured
+    def holds(int8: Layers | None) -> bool:
+        return int8 is not None and error(int8) <= allowed
+
+    return int8_layers(layers, error, holds), tried
 
 
 @pytest.mark.parametrize("bad", [(), ("a",), ("h",), ("c", "f")])
-def test_the_layers_that_cost_most_stay_in_fp32(bad: tuple[str, ...]) -> None:
-    tried: list[tuple[str, ...]] = []
-    costs = dict.fromkeys(LAYERS, 0.0005) | dict.fromkeys(bad, 0.02)
-    found = excluded_layers(LAYERS, losing(costs, tried), Bounds())
-    assert set(found) == set(bad)
-    assert len(tried) <= 1 + 7 * len(bad), "by halves, not one by one"
+def test_the_layers_that_cost_most_stay_in_fp32(bad: Layers) -> None:
+    found, tried = search(dict.fromkeys(bad, 0.5), 0.01)
+    assert found is not None
+    assert set(LAYERS) - set(found) == set(bad)
+    assert len(tried) <= 2 + 8 * len(bad), "by halves, not one by one"
+
+
+def test_all_is_in_int8_where_that_holds() -> None:
+    assert int8_layers(LAYERS, lambda _: 1.0, lambda int8: int8 is None) is None
 
 
 def test_the_search_ends_where_no_exclusion_helps() -> None:
-    tried: list[tuple[str, ...]] = []
-    excluded_layers(tuple(map(str, range(200))), losing({"none": 1.0}, tried), Bounds())
-    assert len(tried) <= 26
+    _, tried = search({}, -1.0, tuple(map(str, range(200))))
+    assert len(tried) <= 80
+    assert search({}, -1.0)[0] == (), "with few layers, all of them are left in fp32"
 
 
 def test_the_ranges_are_measured_once(made: hf.Run, monkeypatch) -> None:
@@ -50,8 +56,8 @@ def test_the_ranges_are_measured_once(made: hf.Run, monkeypatch) -> None:
     images = images.astype(np.uint8)
     quantizer = Quantizer(model, images)
     assert len(quantizer.layers) == 2
-    exact = quantizer.logits(quantizer.layers, images)
-    found = quantizer.logits((), images)
+    exact = quantizer.logits((), images)
+    found = quantizer.logits(None, images)
     half = quantizer.logits(quantizer.layers[:1], images)
     assert counted == [1]
     step = np.abs(exact).max() / 127

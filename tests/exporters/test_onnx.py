@@ -101,6 +101,11 @@ def test_the_command_prints_the_file_and_the_check(
     assert {file.name for file in path.parent.iterdir()} == {
         "own.onnx", "own.onnx.check.json", "own.README.md",
     }  # fmt: skip
+    assert main(["export", str(made.folder), "--file", str(path), "--force"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == f"{path}\n"
+    assert printed.err.startswith(f"checked on {answer['check']['n']} validation images with onnx")
+    assert "100.0 % get the class of the network" in printed.err
 
 
 def _bias(model: Any, amount: float) -> None:

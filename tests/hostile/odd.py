@@ -123,7 +123,7 @@ def changed(document: Any, chance: random.Random, times: int = 1) -> tuple[str, 
     for _ in range(times):
         place, holder, key = _somewhere(document, chance)
         deed = chance.choice(["set", "set", "set", "delete", "add"])
-        value = chance.choice(VALUES)
+        value = copy.deepcopy(chance.choice(VALUES))
         if holder is None:
             continue
         if deed == "delete":

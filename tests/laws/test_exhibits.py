@@ -65,8 +65,12 @@ def test_an_exhibit_is_on_its_page_and_in_its_contents(name: str, bare: tuple[Ru
         "study": lambda: reports.write_study(study, place),
     }
     (kind,) = spec.describe(name, PACKAGE).handed
+    constants = spec.constants(name, PACKAGE)
+    title = constants["TITLE"]
+    if "NEEDS" in constants:
+        assert f'id="{name}"' not in shown[kind]().read_text(encoding="utf-8")
+        (study / constants["NEEDS"]).write_text("{}")
     page = shown[kind]().read_text(encoding="utf-8")
-    title = spec.constants(name, PACKAGE)["TITLE"]
     if title:
         assert f'<section id="{name}"><h2>{title}</h2>' in page
         assert f'<a href="#{name}">{title}</a>' in page

@@ -1,4 +1,4 @@
-"""The Python API: train, study, evaluate, predict. The command line calls the same functions.
+"""The Python API: train, study, tune, evaluate, predict. The command line calls the same functions.
 
 A name's module is imported when the name is first used; torch only when something is computed.
 """
@@ -22,6 +22,7 @@ _MODULES = {
     "report": "hundredfold.api.studying",
     "study": "hundredfold.api.studying",
     "train": "hundredfold.api.training",
+    "tune": "hundredfold.api.tuning",
 }
 __all__ = sorted(_MODULES)
 

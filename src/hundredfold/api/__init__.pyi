@@ -12,4 +12,5 @@ from hundredfold.api.studying import Study as Study
 from hundredfold.api.studying import report as report
 from hundredfold.api.studying import study as study
 from hundredfold.api.training import train as train
+from hundredfold.api.tuning import tune as tune
 from hundredfold.prediction import Prediction as Prediction

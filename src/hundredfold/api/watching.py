@@ -13,11 +13,12 @@ from hundredfold.errors import CheckError, DataError, HundredfoldError, UsageErr
 from hundredfold.events import Display
 from hundredfold.reports import Member
 from hundredfold.run import Run, plain, reading
-from hundredfold.run.standing import Standing, changed, standing, state
+from hundredfold.run.standing import Standing, changed, of_curve, standing, state
 
 _BEAT = 10.0  # seconds between beats of a page that has not changed
 _HALVES = 10.0  # seconds within which a damaged file may still become whole
 _PLAN = ("plan.json", "study.json")
+_OFTEN = (*_PLAN, "progress.json")
 
 
 class _Watched(Protocol):
@@ -161,15 +162,16 @@ class _OfStudy:
 
     def version(self) -> object:
         runs = [(changed(r.folder), r.is_written) for _, _, r in self._members()]
-        return changed(self.folder, _PLAN), Run(self.folder).is_written, runs
+        return changed(self.folder, _OFTEN), Run(self.folder).is_written, runs
 
     def write(self, number: int, every: float) -> View:
         plan = self._plan()
         status, _ = state(self.folder, plan)
         ended = status != "running"
+        progress = reading.progress(self.folder)
         members = [
-            Member(label, unit, member, _standing(member))
-            for label, unit, member in self._members()
+            _member(label, unit, run, progress.get(run.folder.name))
+            for label, unit, run in self._members()
         ]
         title = str(plan.get("title") or self.folder.resolve().name)
         reports.write_live_study(
@@ -201,12 +203,20 @@ def _open(name: str, out: Path) -> _Watched:
     return _OfRun(run.open_run(name, out))
 
 
-def _standing(member: Run) -> Standing:
-    """Return where a training of a study stands; a damaged one has failed."""
+def _member(label: str, unit: str, run: Run, elsewhere: dict[str, Any] | None) -> Member:
+    """Return how far a training of a study is; a damaged one has failed.
+
+    elsewhere: its entry of progress.json, which counts while its folder is not here.
+    """
+    name = run.folder.name
     try:
-        return standing(member)
+        now, curve = standing(run), run.curve
     except HundredfoldError as error:
-        return Standing(member.folder.name, "failed", error.message)
+        return Member(label, unit, Standing(name, "failed", error.message))
+    if now.status == "waiting" and elsewhere:
+        curve, where = elsewhere["curve"], f"on {elsewhere['node']}"
+        now = of_curve(name, curve, float(elsewhere["epochs"]), "running", where)
+    return Member(label, unit, now, curve)
 
 
 def _facts(now: Standing) -> dict[str, Any]:

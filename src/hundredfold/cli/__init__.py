@@ -28,6 +28,7 @@ _LOOK = Group("Look", sort_key=2)
 _VERBS = (
     ("train", _LEARN, "Train one recipe and leave a run."),
     ("study", _LEARN, "Train what is missing of a study, compare, and write its report."),
+    ("tune", _LEARN, "Search good options of a recipe, and compare the winner anew."),
     ("watch", _LEARN, "Follow a training or a study on a page that renews itself."),
     ("evaluate", _LEARN, "Score a run on a split, with 95 % intervals."),
     ("predict", _USE, "Predict the classes of image files."),

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from hundredfold.api import exporting
 from hundredfold.api.runs import load
+from hundredfold.wording import percent, plural
 
 
 def export(
@@ -61,6 +62,21 @@ def export(
         to, file=file, force=force, data_dir=data_dir, reject_at=reject_at, sets=sets,
         min_agreement=min_agreement, max_drop=max_drop,
     )  # fmt: skip
+    check = exporting.check_of(path)
     if not json:
         sys.stdout.write(f"{path}\n")
-    return {"file": str(path), "check": exporting.check_of(path)}
+        sys.stderr.write(f"{_measured(check)}\n")
+    return {"file": str(path), "check": check}
+
+
+def _measured(check: dict[str, Any]) -> str:
+    """Return what was measured on a file, in one line."""
+    said = (
+        f"checked on {check['n']:,} {check['source']} images with {check['runtime']}: "
+        f"{percent(check['equal_classes'])} get the class of the network"
+    )
+    if "faster" in check:
+        said += f"; {check['smaller']:.1f}x smaller and {check['faster']:.1f}x as fast as in fp32"
+        if left := len(check["fp32_layers"]):
+            said += f", with {plural(left, 'layer')} left in fp32"
+    return said

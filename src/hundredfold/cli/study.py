@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from hundredfold.api import studying
 from hundredfold.api.options import Tracker
+from hundredfold.cli._place import Place
 from hundredfold.cli._study_words import say_estimate, say_plan, say_result
 from hundredfold.displays import Terminal
 from hundredfold.errors import Interrupted
@@ -38,12 +39,9 @@ class Repeats:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Where:
+class Where(Place):
     """Where the trainings run, and where they are logged."""
 
-    jobs: Annotated[
-        int, Parameter(help="Number of runs that train concurrently here; they divide the threads.")
-    ] = 1
     log: Annotated[
         list[Tracker] | None,
         Parameter(
@@ -52,32 +50,6 @@ class Where:
             help="Log every training to an experiment tracker too; may be given several times.",
         ),
     ] = None
-    cluster: Annotated[
-        str,
-        Parameter(
-            show_default="none",
-            help="Train on a cluster: auto (RAY_ADDRESS, or the Ray cluster here), local (a Ray "
-            "cluster for this command alone), HOST:PORT of a Ray cluster, or slurm.",
-        ),
-    ] = ""
-    cpus_per_run: Annotated[
-        int | None, Parameter(show_default="1", help="CPUs, and threads, of a run on a cluster.")
-    ] = None
-    gpus_per_run: Annotated[
-        float | None,
-        Parameter(show_default="0", help="GPUs of a run on a cluster; 0.5 lets two share one."),
-    ] = None
-    shared: Annotated[
-        Path | None,
-        Parameter(
-            show_default="none",
-            help="A folder that every node sees: there a lost node's run is resumed from its save.",
-        ),
-    ] = None
-    insecure: Annotated[
-        bool,
-        Parameter(help="Use a Ray cluster on other machines without authentication."),
-    ] = False
 
 
 _AS_DEFINED, _HERE = Repeats(), Where()

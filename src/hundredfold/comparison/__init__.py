@@ -10,6 +10,16 @@ Intervals over seeds cover another training on the same data, scored on the same
 
 from hundredfold.comparison._compare import compare
 from hundredfold.comparison._paired import t_interval
+from hundredfold.comparison._tails import student_critical
 from hundredfold.comparison._types import ENOUGH_SEEDS, Comparison, Pair, System, Verdict
 
-__all__ = ["ENOUGH_SEEDS", "Comparison", "Pair", "System", "Verdict", "compare", "t_interval"]
+__all__ = [
+    "ENOUGH_SEEDS",
+    "Comparison",
+    "Pair",
+    "System",
+    "Verdict",
+    "compare",
+    "student_critical",
+    "t_interval",
+]

@@ -32,13 +32,15 @@ Direction = Callable[[ConvAlgorithm], Tensor]
 WORTH = 0.95  # of the library's time, at most, for another algorithm to be taken
 _MOST_IMAGES = 128  # of a timing trial: more do not make it more accurate
 _FEW_IMAGES = 16  # enough to detect busy-waiting
-_SLOW = 1.5  # times the best: a trial slower than that is not repeated
+_HOPELESS = 10.0  # times the best: an algorithm whose first call is slower is not timed
+_SLOW = 1.5  # times the best: an algorithm slower than that is not timed again
+_ROUNDS = 4  # of timing those that are close
 _REFERENCE = 3.0  # times the guess's time: a library slower than that is not timed further
 _MOST_PRODUCTS = 3_000  # matrix products of the direct algorithm
 _BUSY_WAIT = 5.0  # times one thread's time: reject where two threads on one core take more
 _TIME_SLICES = 0.03  # seconds more, at least: some time slices of threads on a core
 _KEPT = 100  # cache entries: machines, precisions, micro-batches
-_VERSION = 2  # increase it when trials would choose differently
+_VERSION = 3  # increase it when trials would choose differently
 _SHORT = 20e12  # multiply-accumulates of a training too short for trials to pay
 
 
@@ -185,7 +187,7 @@ def _winner(
     guess: ConvAlgorithm,
     others: tuple[ConvAlgorithm, ...],
 ) -> ConvAlgorithm:
-    """Time each algorithm once, and those within `_SLOW` times the best once more.
+    """Time the algorithms in rounds; the least time of each counts.
 
     small: the same with few images, to detect whether the library lacks a kernel, or its threads
     busy-wait. guess: what is used where it lacks one.
@@ -194,14 +196,30 @@ def _winner(
         default = guess if _lacks_kernel(small, guess) else "library"
         if default == "library" and _busy_waits(small):
             default = "single_thread"
-        direction(default)  # oneDNN prepares kernels for a shape at first use
-        times = {name: _seconds(direction, name) for name in dict.fromkeys((default, *others))}
-        best = min(times.values())
-        close = [name for name, seconds in times.items() if seconds < _SLOW * best]
-        for name in close if len(close) > 1 else ():
-            times[name] = min(times[name], _seconds(direction, name))
+        times = _times(direction, default, others)
     fastest = min(times, key=lambda name: times[name])
     return fastest if times[fastest] < WORTH * times[default] else default
+
+
+def _times(
+    direction: Direction, default: ConvAlgorithm, others: tuple[ConvAlgorithm, ...]
+) -> dict[ConvAlgorithm, float]:
+    """Return the least seconds of the algorithms that may be the fastest, and of the default.
+
+    The first round also prepares kernels for a shape, and threads that `_busy_waits` moved to one
+    core may still share it. So it excludes only what is many times slower, and does not count.
+    """
+    names = dict.fromkeys((default, *others))
+    first = {name: _seconds(direction, name) for name in names}
+    most = _HOPELESS * min(first.values())
+    times = {
+        name: _seconds(direction, name) for name in names if name == default or first[name] < most
+    }
+    for _ in range(_ROUNDS):
+        most = _SLOW * min(times.values())
+        for name in [name for name in times if name == default or times[name] < most]:
+            times[name] = min(times[name], _seconds(direction, name))
+    return times
 
 
 def _lacks_kernel(direction: Direction, guess: ConvAlgorithm) -> bool:

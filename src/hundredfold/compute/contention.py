@@ -15,8 +15,11 @@ from typing import NamedTuple, Self
 import torch
 
 from hundredfold import machine
+from hundredfold.compute import waiting
 
 _INTERVAL = 5.0  # seconds between checks: long enough to ignore a short delay
+_SOON = 1.0  # seconds between checks of how long threads may busy-wait, which changes no bit
+_SHARED = 0.05  # of the time a thread waits for its core: then busy-waiting harms
 _CROWDED = 0.25  # of the time a thread waits for its core: then one thread less is faster
 _FREE = 0.8  # of a core is idle: then there is room for one thread more
 
@@ -32,14 +35,24 @@ class _Counts(NamedTuple):
     idle: float
 
 
+class Taken(NamedTuple):
+    """What others took within an interval.
+
+    wait: its share that the most delayed thread waited for a core. idle: cores, on average.
+    """
+
+    wait: float
+    idle: float
+
+
 class Contention:
     """Measure the CPU time that other processes take from this one.
 
-    proc: folder of the kernel's counters.
+    proc: folder of the kernel's counters. interval: seconds between two comparisons.
     """
 
-    def __init__(self, proc: Path = Path("/proc")) -> None:
-        self._proc = proc
+    def __init__(self, proc: Path = Path("/proc"), interval: float = _INTERVAL) -> None:
+        self._proc, self._interval = proc, interval
         self._before = self._count()
 
     def threads(self, used: int, most: int) -> int:
@@ -47,9 +60,18 @@ class Contention:
 
         Counters are compared every five seconds; between these, it is `used`.
         """
-        before = self._before
-        if time.monotonic() - before.at < _INTERVAL:
+        taken = self.taken()
+        if taken is None:
             return used
+        if used > 1 and taken.wait > _CROWDED:
+            return used - 1
+        return used + 1 if used < most and taken.idle > _FREE else used
+
+    def taken(self) -> "Taken | None":
+        """Return what other processes took since the last time; None within the interval."""
+        before = self._before
+        if time.monotonic() - before.at < self._interval:
+            return None
         now = self._before = self._count()
         seconds = now.at - before.at
         waits = (
@@ -57,11 +79,7 @@ class Contention:
             for thread, wait in now.waits.items()
             if thread in before.waits
         )
-        if used > 1 and max(waits, default=0.0) > _CROWDED * seconds:
-            return used - 1
-        if used < most and now.idle - before.idle > _FREE * seconds:
-            return used + 1
-        return used
+        return Taken(max(waits, default=0.0) / seconds, (now.idle - before.idle) / seconds)
 
     def _count(self) -> _Counts:
         waits = {}
@@ -97,11 +115,19 @@ class ThreadLimit:
     def __init__(self, say: Callable[[str], None], remedy: str, *, adapts: bool) -> None:
         self._say, self._remedy, self._adapts = say, remedy, adapts
         self._most = torch.get_num_threads()
-        self._contention = Contention()
+        self._contention, self._sharing = Contention(), Contention(interval=_SOON)
         self._reported = False
 
     def look(self) -> None:
-        """Check for competing processes every five seconds, and change the threads or log."""
+        """Check for competing processes every five seconds, and change the threads or log.
+
+        Every second, choose how long threads busy-wait for each other.
+        """
+        sharing = self._sharing.taken()
+        if sharing and sharing.wait > _SHARED:
+            waiting.briefly()
+        elif sharing:
+            waiting.patiently()
         used = torch.get_num_threads()
         fastest = self._contention.threads(used, self._most)
         if fastest == used:
@@ -122,3 +148,4 @@ class ThreadLimit:
 
     def __exit__(self, *_: object) -> None:
         torch.set_num_threads(self._most)
+        waiting.briefly()

@@ -74,7 +74,9 @@ class Conv2d(nn.Conv2d):
     def _chosen(self, x: Tensor, geometry: Geometry) -> Algorithms | None:
         """Return the algorithms for an input; None is the library, without a choice."""
         chosen = self.algorithms.get((x.shape[2], x.shape[3]))
-        if chosen or geometry.groups == 1 or x.device.type != "cpu":
+        if geometry.groups == 1:
+            return None if chosen == Algorithms() else chosen
+        if chosen or x.device.type != "cpu":
             return chosen
         guess = likely(self.weight.shape, x.shape[3], geometry, _dtype(x))
         return None if guess == Algorithms() else guess

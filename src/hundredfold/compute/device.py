@@ -9,6 +9,7 @@ import shutil
 import torch
 
 from hundredfold import machine
+from hundredfold.compute import waiting
 from hundredfold.errors import MissingError, UsageError, pip_install, shortened
 from hundredfold.spec import THREADS, need
 
@@ -64,10 +65,13 @@ def need_compiler(device: torch.device) -> None:
 def use_threads(count: int) -> int:
     """Set torch's threads (0: every core this process may use) and return their number.
 
+    Until it is known that cores are idle, they wait briefly for each other.
+
     Raises UsageError for a number out of range.
     """
     need("threads", count, THREADS)
     torch.set_num_threads(count or machine.cores())
+    waiting.briefly()
     return torch.get_num_threads()
 
 

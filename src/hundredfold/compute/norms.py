@@ -10,31 +10,18 @@ others keep every bit. In inference the rounding of training would be multiplied
 variance of such a channel approaches 1 or its squared mean, whichever is larger.
 """
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hundredfold.compute.batch_norm import Layer, constant, normalise
+
 SHARED = "shared"  # attribute of a layer: what takes the place of `batch_norm`, see `synchronised`
-_SUM = 2**-16  # rounding of a mean of up to a million numbers in fp32, relative to the mean
-_RESOLUTION = 2**-20  # of eps: 1 / sqrt(variance + eps) does not tell smaller variances from 0
-
 _AUTOCAST = ("cuda", "mps")  # devices where autocast computes normalisations in float32
-
-
-def constant(mean: Tensor, inverse: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
-    """Return where the deviation is within the distance of neighbouring numbers at the mean.
-
-    dtype: of the values; that distance is a 128th of the mean in bf16. Trainings on CIFAR-100 stay
-    35 times above it.
-
-    inverse: 1 / sqrt(variance + eps), of mean's shape.
-    """
-    variance = inverse.square().reciprocal() - eps
-    distance = mean * max(torch.finfo(dtype).eps, _SUM)
-    return variance <= distance.square() + _RESOLUTION * eps
 
 
 class BatchNorm1d(nn.BatchNorm1d):
@@ -95,11 +82,31 @@ def batch_norm(norm: _BatchNorm, x: Tensor) -> Tensor:
     norm._check_input_dim(x)  # type: ignore[no-untyped-call]
     if shared := norm.__dict__.get(SHARED):
         return shared(norm, x)  # type: ignore[no-any-return]
-    momentum = momentum_of(norm)
-    result: Tensor = _BatchNormTraining.apply(  # type: ignore[no-untyped-call]
-        x, norm.weight, norm.bias, norm.running_mean, norm.running_var, momentum, norm.eps
-    )
-    return result
+    return normalise(x, _given(norm), relu=False)
+
+
+def rectified(norm: nn.Module, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
+    """Return relu(norm(x)), or relu(norm(x) + shortcut), in fewer passes where that is possible.
+
+    norm: a layer of this module, or whatever took its place (nn.Identity, where it was folded).
+    """
+    if _fuses(norm):
+        return normalise(x, _given(norm), shortcut, relu=True)
+    y: Tensor = norm(x)
+    return F.relu(y if shortcut is None else y.add_(shortcut), inplace=True)
+
+
+def _fuses(norm: nn.Module) -> TypeGuard[BatchNorm2d]:
+    """Return whether a layer trains, and nothing else is to see its result."""
+    watched = norm._forward_hooks or norm._forward_pre_hooks or norm._backward_hooks
+    alone = SHARED not in norm.__dict__
+    fused = type(norm) is BatchNorm2d and norm.training and alone and not watched
+    return fused and not torch.compiler.is_compiling()
+
+
+def _given(norm: _BatchNorm) -> Layer:
+    statistics = norm.running_mean, norm.running_var
+    return Layer(norm.weight, norm.bias, *statistics, momentum_of(norm), norm.eps)
 
 
 def momentum_of(norm: _BatchNorm) -> float:
@@ -109,52 +116,6 @@ def momentum_of(norm: _BatchNorm) -> float:
         if norm.momentum is None:
             return 1.0 / float(norm.num_batches_tracked)
     return norm.momentum or 0.0
-
-
-def along(channels: Tensor, x: Tensor) -> Tensor:
-    """Return values (channels,) in a shape that multiplies x (batch, channels, ...)."""
-    return channels.view(1, -1, *[1] * (x.ndim - 2))
-
-
-class _BatchNormTraining(torch.autograd.Function):
-    """Batch normalisation by torch's kernels; a constant channel's factor is 0 in the gradient."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        weight: Tensor | None,
-        bias: Tensor | None,
-        running_mean: Tensor | None,
-        running_var: Tensor | None,
-        momentum: float,
-        eps: float,
-    ) -> Tensor:
-        y, mean, inverse = torch.native_batch_norm(
-            x, weight, bias, running_mean, running_var, True, momentum, eps
-        )
-        flat = constant(mean, inverse, eps, x.dtype)
-        # a GPU would have to be waited for, and torch.compile cannot branch on data
-        always = x.device.type != "cpu" or torch.compiler.is_compiling()
-        if always or flat.any():
-            inverse = inverse.masked_fill(flat, 0)
-            if running_var is not None:
-                running_var.add_(mean.square().clamp_(min=1).mul_(flat), alpha=momentum)
-            if not always:  # where the mean of a sum is not exactly that of equal numbers
-                y.movedim(1, -1)[..., flat] = 0.0 if bias is None else bias[flat].to(y.dtype)
-        ctx.save_for_backward(x, weight, mean, inverse)
-        ctx.eps = eps
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Any:
-        x, weight, mean, inverse = ctx.saved_tensors
-        wanted = list(ctx.needs_input_grad[:3])
-        gradients = torch.ops.aten.native_batch_norm_backward(
-            gradient, x, weight, None, None, mean, inverse, True, ctx.eps, wanted
-        )
-        return *gradients, None, None, None, None
 
 
 class _LayerNorm(torch.autograd.Function):

@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hundredfold.compute import norms
+from hundredfold.compute.batch_norm import constant
 from hundredfold.compute.device import sum_type
 from hundredfold.compute.process_group import ProcessGroup
 from hundredfold.errors import UsageError
@@ -89,6 +90,11 @@ def _at_least_fp32(x: Tensor) -> torch.dtype:
     return torch.promote_types(x.dtype, torch.float32)
 
 
+def _along(channels: Tensor, x: Tensor) -> Tensor:
+    """Return values (channels,) in a shape that multiplies x (batch, channels, ...)."""
+    return channels.view(1, -1, *[1] * (x.ndim - 2))
+
+
 class _Synchronised(torch.autograd.Function):
     """Batch normalisation as in `norms`, with sums over all processes."""
 
@@ -107,8 +113,8 @@ class _Synchronised(torch.autograd.Function):
         mean, variance, count = _statistics(x, group)
         y, _, _ = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)
         inverse = (variance + eps).rsqrt()
-        flat = norms.constant(mean, inverse, eps, x.dtype)
-        y = torch.where(norms.along(flat, y), norms.along(bias.to(y.dtype), y), y)
+        flat = constant(mean, inverse, eps, x.dtype)
+        y = torch.where(_along(flat, y), _along(bias.to(y.dtype), y), y)
         if running_mean is not None and running_var is not None:
             unbiased = variance * (count / max(count - 1, 1))
             unbiased = unbiased + mean.square().clamp(min=1) * flat
@@ -132,6 +138,6 @@ class _Synchronised(torch.autograd.Function):
         # of x: weight * inverse * (gradient - mean(gradient) - normalised * mean(g * normalised))
         slope = -weight * inverse.square() * all_weight
         offset = -weight * inverse * all_bias - slope * mean
-        of_x = torch.addcmul(of_x + norms.along(offset, x), norms.along(slope, x), x)
-        of_x = of_x.masked_fill(norms.along(flat, x), 0).to(x.dtype)
+        of_x = torch.addcmul(of_x + _along(offset, x), _along(slope, x), x)
+        of_x = of_x.masked_fill(_along(flat, x), 0).to(x.dtype)
         return of_x, of_weight, of_bias, None, None, None, None, None

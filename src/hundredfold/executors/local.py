@@ -13,8 +13,10 @@ from hundredfold.executors.protocol import (
     Job,
     JobProgress,
     Key,
+    More,
     Outcome,
     Watch,
+    nothing_more,
     saved_by,
 )
 from hundredfold.run import Run
@@ -32,12 +34,15 @@ class Local:
         self._jobs = max(1, jobs)
         self._caught = 0
 
-    def outcomes(self, jobs: Mapping[Key, Job], watch: Watch[Key]) -> Iterator[tuple[Key, Outcome]]:
+    def outcomes(
+        self, jobs: Mapping[Key, Job], watch: Watch[Key], more: More[Key] = nothing_more
+    ) -> Iterator[tuple[Key, Outcome]]:
         """Yield (key, outcome) of each job as it ends; see `Executor`.
 
         watch: called every 0.1 s.
         """
-        waiting, running, self._caught = dict(jobs), dict[Key, Child](), 0
+        waiting, started = dict(jobs), dict[Key, Job]()
+        running, self._caught = dict[Key, Child](), 0
 
         def forward(number: int, _frame: FrameType | None) -> None:
             self._caught = number
@@ -46,10 +51,14 @@ class Local:
 
         with machine.signals_to(forward, *SIGNALS):
             try:
-                while not self._caught and (waiting or running):
-                    self._start(waiting, running)
+                while not self._caught:
+                    for key, job in self._next(waiting, running, more):
+                        started[key] = job
+                        running[key] = child.start(job.arguments(), job.variables())
+                    if not running:
+                        break
                     time.sleep(_POLL)
-                    for key in watch({k: _progress(jobs[k]) for k in running}):
+                    for key in watch({k: _progress(started[k]) for k in running}):
                         running[key].tell(signal.SIGTERM)
                     for key in [k for k, c in running.items() if c.process.poll() is not None]:
                         yield key, running.pop(key).outcome()
@@ -58,11 +67,17 @@ class Local:
         if self._caught:
             raise saved_by(self._caught)
 
-    def _start(self, waiting: dict[Key, Job], running: dict[Key, Child]) -> None:
-        while waiting and len(running) < self._jobs and not self._caught:
+    def _next(
+        self, waiting: dict[Key, Job], running: Mapping[Key, Child], more: More[Key]
+    ) -> Iterator[tuple[Key, Job]]:
+        """Yield the jobs for which there is room; the caller starts each before the next."""
+        while len(running) < self._jobs and not self._caught:
+            if not waiting:
+                waiting.update(more())
+            if not waiting:
+                return
             key = next(iter(waiting))
-            job = waiting.pop(key)
-            running[key] = child.start(job.arguments(), job.variables())
+            yield key, waiting.pop(key)
 
     def _end(self, running: dict[Key, Child]) -> None:
         """Wait for the running children, and kill those that do not stop."""

@@ -109,6 +109,15 @@ def _json(text: str) -> dict[str, Any]:
 # stop, which end with exit code 143.
 Watch: TypeAlias = Callable[[Mapping[Key, JobProgress]], Collection[Key]]
 
+# Called when there is room for another job; returns further ones, none where there are none now.
+# A key may come again once its job has ended.
+More: TypeAlias = Callable[[], Mapping[Key, Job]]
+
+
+def nothing_more() -> Mapping[Any, Job]:
+    """Return no further jobs: all are known at the start."""
+    return {}
+
 
 class Executor(Protocol):
     """Carry out jobs: on this machine, on a Ray cluster, by SLURM.
@@ -116,8 +125,12 @@ class Executor(Protocol):
     When a job has ended, its folder is in place, whole, on this machine.
     """
 
-    def outcomes(self, jobs: Mapping[Key, Job], watch: Watch[Key]) -> Iterator[tuple[Key, Outcome]]:
+    def outcomes(
+        self, jobs: Mapping[Key, Job], watch: Watch[Key], more: More[Key] = nothing_more
+    ) -> Iterator[tuple[Key, Outcome]]:
         """Yield (key, outcome) of each job as it ends, exactly one for each.
+
+        It ends when no job is left and `more` has none.
 
         Raises Interrupted after SIGINT, SIGTERM or SIGHUP, once every running job has saved its
         state. Where the caller ends early, the running jobs save and stop too.

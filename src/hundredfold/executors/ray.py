@@ -18,8 +18,10 @@ from hundredfold.executors.protocol import (
     Job,
     JobProgress,
     Key,
+    More,
     Outcome,
     Watch,
+    nothing_more,
     saved_by,
 )
 from hundredfold.executors.ray_cluster import Cluster, connected, on_node
@@ -48,14 +50,16 @@ class Ray:
     insecure: bool = False
     program: tuple[str, ...] = PROGRAM
 
-    def outcomes(self, jobs: Mapping[Key, Job], watch: Watch[Key]) -> Iterator[tuple[Key, Outcome]]:
+    def outcomes(
+        self, jobs: Mapping[Key, Job], watch: Watch[Key], more: More[Key] = nothing_more
+    ) -> Iterator[tuple[Key, Outcome]]:
         """Yield (key, outcome) of each job as it ends; see `Executor`.
 
         A job whose node or worker is lost is tried again elsewhere, four times at most.
         """
-        if jobs:
+        if jobs or more is not nothing_more:
             with connected(self.address, self.cpus, self.gpus, insecure=self.insecure) as cluster:
-                yield from _Dispatch(self, cluster, dict(jobs)).outcomes(watch)
+                yield from _Dispatch(self, cluster, dict(jobs), more).outcomes(watch)
 
 
 @dataclass
@@ -72,9 +76,12 @@ class _Task(Generic[Key]):
 
 
 class _Dispatch(Generic[Key]):
-    def __init__(self, settings: Ray, cluster: Cluster, jobs: dict[Key, Job]) -> None:
+    def __init__(
+        self, settings: Ray, cluster: Cluster, jobs: dict[Key, Job], more: More[Key]
+    ) -> None:
         self._settings, self._cluster, self._ray = settings, cluster, cluster.ray
         self._tasks = {n: _Task(key, job, n) for n, (key, job) in enumerate(jobs.items())}
+        self._more = more
         self._waiting = list(reversed(self._tasks))
         self._pending: dict[Any, _Task[Key]] = {}
         self._inputs: dict[Path, tuple[str, list[Any]]] = {}
@@ -91,14 +98,37 @@ class _Dispatch(Generic[Key]):
 
         with machine.signals_to(catch, *SIGNALS):
             try:
-                while not self._caught and (self._waiting or self._pending):
+                while not self._caught:
+                    self._ask()
                     self._submit()
+                    if not self._pending:
+                        break
                     yield from self._ended(_POLL)
                     self._tell(watch)
             finally:
                 self._end()
         if self._caught:
             raise saved_by(self._caught)
+
+    def _ask(self) -> None:
+        """Ask for further jobs while none waits and the cluster has room."""
+        while not self._waiting and len(self._pending) < self._room():
+            further = self._more()
+            if not further:
+                return
+            for key, job in further.items():
+                number = len(self._tasks)
+                self._tasks[number] = _Task(key, job, number)
+                self._waiting.append(number)
+            self._submit()
+
+    def _room(self) -> int:
+        """Return how many jobs the cluster carries out concurrently, at least 1."""
+        sizes, settings = self._ray.cluster_resources(), self._settings
+        rooms = [int(sizes.get("CPU", 0.0) // settings.cpus)]
+        if settings.gpus:
+            rooms.append(int(sizes.get("GPU", 0.0) / settings.gpus))
+        return max(1, min(rooms))
 
     def _submit(self) -> None:
         while self._waiting and len(self._pending) < _WINDOW and not self._caught:

@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +24,10 @@ from hundredfold.executors.protocol import (
     Job,
     JobProgress,
     Key,
+    More,
     Outcome,
     Watch,
+    nothing_more,
     saved_by,
 )
 from hundredfold.executors.slurm_script import array_script
@@ -57,12 +59,14 @@ class Slurm:
             for number, first in enumerate(range(0, len(ordered), _ARRAY))
         ]
 
-    def outcomes(self, jobs: Mapping[Key, Job], watch: Watch[Key]) -> Iterator[tuple[Key, Outcome]]:
+    def outcomes(
+        self, jobs: Mapping[Key, Job], watch: Watch[Key], more: More[Key] = nothing_more
+    ) -> Iterator[tuple[Key, Outcome]]:
         """Yield (key, outcome) of each job as it ends; see `Executor`.
 
         Raises MissingError where SLURM's commands are missing, and UsageError where it refuses.
         """
-        if not jobs:
+        if not jobs and more is nothing_more:
             return
         for command in _COMMANDS:
             if shutil.which(command) is None:
@@ -70,17 +74,26 @@ class Slurm:
                     f"there is no {command} on this machine, which --cluster slurm needs",
                     remedy="run this command on a login node, or add --dry-run to see the script",
                 )
+        waiting = dict(jobs) or dict(more())
+        if not waiting:
+            return
         home = self._home(f"{time.time_ns():x}")
         home.mkdir(parents=True)
-        keys = list(jobs)
-        arrays = []
-        for number, first in enumerate(range(0, len(keys), _ARRAY)):
-            some = keys[first : first + _ARRAY]
-            arrays.append(_Array(home / str(number), {k: jobs[k] for k in some}))
+        arrays: list[_Array[Key]] = []
+
+        def submit(some: Mapping[Key, Job]) -> dict[Key, _Array[Key]]:
+            if not some:
+                return {}
+            array = _Array(home / str(len(arrays)), dict(some))
+            arrays.append(array)
+            array.submit(self._script(array.folder, list(array.jobs.values()), home.name))
+            return dict.fromkeys(some, array)
+
         try:
-            for array in arrays:
-                array.submit(self._script(array.folder, list(array.jobs.values()), home.name))
-            yield from _followed(arrays, watch)
+            keys, open_ = list(waiting), dict[Key, _Array[Key]]()
+            for first in range(0, len(keys), _ARRAY):
+                open_ |= submit({k: waiting[k] for k in keys[first : first + _ARRAY]})
+            yield from _followed(arrays, open_, watch, lambda: submit(more()))
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
@@ -148,13 +161,17 @@ class _Array(Generic[Key]):
         return set(asked.split())
 
 
-def _followed(arrays: list[_Array[Key]], watch: Watch[Key]) -> Iterator[tuple[Key, Outcome]]:
+def _followed(
+    arrays: list[_Array[Key]],
+    open_: dict[Key, _Array[Key]],
+    watch: Watch[Key],
+    submit_more: Callable[[], dict[Key, _Array[Key]]],
+) -> Iterator[tuple[Key, Outcome]]:
     caught: list[int] = []
 
     def catch(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
 
-    open_: dict[Key, _Array[Key]] = {key: array for array in arrays for key in array.jobs}
     unknown: dict[Key, float] = {}
     with machine.signals_to(catch, *SIGNALS):
         try:
@@ -164,6 +181,8 @@ def _followed(arrays: list[_Array[Key]], watch: Watch[Key]) -> Iterator[tuple[Ke
                 running = {k: _progress(a.work(k), a.jobs[k]) for k, a in open_.items()}
                 for key in watch({k: job for k, job in running.items() if job.node}):
                     _stop(open_[key], key)
+                if all(job.node for job in running.values()):  # none waits in SLURM's queue
+                    open_ |= submit_more()
         finally:
             _cancel(arrays, open_)
     if caught:

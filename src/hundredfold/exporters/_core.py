@@ -6,22 +6,19 @@ from torch import nn
 
 from hundredfold.classifier import Classifier
 from hundredfold.engines.pytorch.transfer import Transfer
-from hundredfold.errors import UsageError
 from hundredfold.exporters._graph import core_graph
+from hundredfold.exporters._keras import keras_graph
 from hundredfold.exporters._network import Core, Enlarged
 
 
 def core_of(classifier: Classifier) -> Any:
     """Return the ONNX model of a network: uint8 (batch, height, width, 3) -> logits.
 
-    Raises UsageError for a network that only TensorFlow has.
+    Raises MissingError without the packages that convert it.
     """
     network = classifier.network  # type: ignore[attr-defined]
     if not isinstance(network, nn.Module):
-        raise UsageError(
-            "a network that only TensorFlow has cannot be exported",
-            remedy="train a network that PyTorch has too: hundredfold models",
-        )
+        return keras_graph(network, classifier.size)
     return core_graph(module_of(network, classifier), classifier.size)
 
 

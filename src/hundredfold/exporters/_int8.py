@@ -1,7 +1,9 @@
-"""Quantise a network's ONNX model to int8, and find the layers that must stay in fp32."""
+"""Quantise a network's ONNX model to int8, and find the layers that can hold it."""
 
 import copy
+import itertools
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hundredfold import files
-from hundredfold.exporters._trained import Bounds
 from hundredfold.onnx_model import session_of
 
 _LAYERS = ("Conv", "Gemm", "MatMul")
 _BATCH = 50  # images
-_TRIES = 24  # models that are measured at most
+_TRIES = 64  # errors of groups of layers that are measured at most
 
-Measured = Callable[[tuple[str, ...]], tuple[float, float]]
+Layers = tuple[str, ...]
 
 
 class Quantizer:
@@ -46,8 +47,8 @@ class Quantizer:
             self._ranges = _ranges(path, _Batches(images, self._input))
         self.layers = tuple(n.name for n in self._ready.graph.node if n.op_type in _LAYERS)
 
-    def model(self, fp32: tuple[str, ...] = ()) -> Any:
-        """Return the int8 model with some layers left in fp32."""
+    def model(self, int8: Layers | None = None) -> Any:
+        """Return the model with some layers in int8; None: all, and what lies between them."""
         from onnxruntime.quantization import QuantType
         from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
@@ -57,20 +58,20 @@ class Quantizer:
                 per_channel=True,
                 reduce_range=False,
                 weight_qType=QuantType.QInt8,
-                activation_qType=QuantType.QInt8,
+                activation_qType=QuantType.QUInt8,  # QInt8 leaves most convolutions in fp32
                 tensors_range=self._ranges,
                 nodes_to_quantize=[],
-                nodes_to_exclude=list(fp32),
-                op_types_to_quantize=_kinds(),
+                nodes_to_exclude=[] if int8 is None else sorted({*self.layers} - {*int8}),
+                op_types_to_quantize=_kinds() if int8 is None else list(_LAYERS),
                 extra_options={},
             )
             quantizer.quantize_model()
         quantizer.model.topological_sort()
         return quantizer.model.model
 
-    def logits(self, fp32: tuple[str, ...], pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return logits (n, classes) of images with some layers in fp32."""
-        session = session_of(self.model(fp32).SerializeToString(), "the int8 model")
+    def logits(self, int8: Layers | None, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return logits (n, classes) of images, with layers in int8 as in `model`."""
+        session = session_of(self.model(int8).SerializeToString(), "the int8 model")
         blocks = (pixels[first : first + _BATCH] for first in range(0, len(pixels), _BATCH))
         parts = [session.run(None, {self._input: block})[0] for block in blocks]
         return np.concatenate(parts)
@@ -118,29 +119,45 @@ class _Batches:
         return next(self._batches, None)
 
 
-def excluded_layers(layers: tuple[str, ...], measured: Measured, bounds: Bounds) -> tuple[str, ...]:
-    """Return the layers to leave in fp32 so that a model holds its bounds: few, often none.
+def int8_layers(
+    layers: Layers, error: Callable[[Layers], float], holds: Callable[[Layers | None], bool]
+) -> Layers | None:
+    """Return the most layers in int8 that hold the bounds; None: all, and what lies between.
 
-    measured: layers in fp32 -> agreement and drop. Layers are tried by halves: of each group the
-    half whose exclusion helps more is divided further, until one layer is left; it stays in fp32
-    and the search begins anew. What is returned may fail the bounds, after `_TRIES` models.
+    error: of the logits, squared, with only these layers in int8; those of several layers add up,
+    nearly. The worst layers stay in fp32: 1, 2, 4 and so on until the bounds are held, then as few
+    as hold them. What is returned may fail the bounds, after `_TRIES` errors.
     """
-    tries = 0
-    chosen: tuple[str, ...] = ()
+    if holds(None):
+        return None
+    worst, fp32 = _worst_first(layers, error), list[str]()
 
-    def agreement(fp32: tuple[str, ...]) -> tuple[bool, float]:
-        nonlocal tries
-        tries += 1
-        equal, drop = measured(fp32)
-        return equal >= bounds.min_agreement and drop <= bounds.max_drop, equal - max(0.0, drop)
+    def without(count: int) -> Layers:
+        return tuple(layer for layer in layers if layer not in fp32[:count])
 
-    holds, _ = agreement(())
-    while not holds and tries < _TRIES and len(chosen) < len(layers):
-        group = tuple(layer for layer in layers if layer not in chosen)
-        while len(group) > 1 and tries < _TRIES:
-            halves = group[: len(group) // 2], group[len(group) // 2 :]
-            results = [agreement((*chosen, *half)) for half in halves]
-            group = halves[0] if results[0][1] >= results[1][1] else halves[1]
-        chosen = (*chosen, *group)
-        holds, _ = agreement(chosen)
-    return chosen
+    fails, enough = -1, 0
+    while not holds(without(enough)):
+        fails = enough
+        fp32 += itertools.islice(worst, max(1, enough))
+        enough = len(fp32)
+        if enough == fails:
+            return without(fails)
+    while enough - fails > 1:
+        middle = (fails + enough) // 2
+        fails, enough = (fails, middle) if holds(without(middle)) else (middle, enough)
+    return without(enough)
+
+
+def _worst_first(layers: Layers, error: Callable[[Layers], float]) -> Iterator[str]:
+    """Yield layers by falling error, found by halving the worst group; at most `_TRIES` errors."""
+    groups, tries = [(math.inf, layers)], 0
+    while groups:
+        _, group = groups.pop(groups.index(max(groups)))
+        if len(group) == 1:
+            yield group[0]
+            continue
+        if tries >= _TRIES:
+            return
+        halves = group[: len(group) // 2], group[len(group) // 2 :]
+        groups += [(error(half), half) for half in halves]
+        tries += 2

@@ -1,8 +1,8 @@
 """ONNX with 8-bit weights and activations: smaller and faster, and measured against fp32.
 
 Convolutions and matrix products compute in int8 (QDQ, weights by output channel), with ranges from
-training images. Resize, softmax and `unknown` stay as they are. Where too many images change
-their class, the layers that cost most stay in fp32.
+training images, and so does what lies between them. Resize, softmax and `unknown` stay as they are.
+Where too many images change their class, only layers are in int8, and the worst ones in fp32.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from hundredfold.errors import CheckError
 from hundredfold.exporters._core import core_of
 from hundredfold.exporters._graph import joined, need_onnx
-from hundredfold.exporters._int8 import Quantizer, excluded_layers
+from hundredfold.exporters._int8 import Layers, Quantizer, int8_layers
 from hundredfold.exporters._latency import latencies
 from hundredfold.exporters._network import Head
 from hundredfold.exporters._trained import Exported, Trained
@@ -20,10 +20,11 @@ from hundredfold.exporters._verify import check_resize, in_batches, reference, s
 from hundredfold.onnx_model import open_onnx
 
 FILE = "model-int8.onnx"
+_FEW = 100  # training images that the error of a layer is measured on
 
 
 def onnx_int8(trained: Trained) -> Exported:
-    """Return a run's network as an int8 ONNX file.
+    """Return a run's network as an int8 ONNX file with at least one layer in int8.
 
     Raises CheckError where fewer images than `Bounds` allow keep their class, or accuracy drops.
     """
@@ -32,16 +33,25 @@ def onnx_int8(trained: Trained) -> Exported:
     expected = reference(trained, trained.sample)
     quantizer = Quantizer(core, trained.calibrating)
 
-    def measured(layers: tuple[str, ...]) -> tuple[float, float]:
-        """Return agreement and drop with some layers in fp32."""
+    def holds(layers: Layers | None) -> bool:
+        """Return whether a model with these layers in int8 keeps the bounds."""
         logits = quantizer.logits(layers, trained.sample.pixels)
         equal = float((logits.argmax(1) == expected.argmax(1)).mean())
         correct = scores(logits, expected, trained.sample.labels)["top_1"]
-        return equal, correct["network"] - correct["file"]
+        drop = correct["network"] - correct["file"]
+        return equal >= bounds.min_agreement and drop <= bounds.max_drop
+
+    few = trained.calibrating[:_FEW]
+    exact = quantizer.logits((), few)
+
+    def error(layers: Layers) -> float:
+        """Return the mean squared error of logits with only these layers in int8."""
+        return float(np.square(quantizer.logits(layers, few) - exact).mean())
 
     bounds = trained.bounds
-    layers = excluded_layers(quantizer.layers, measured, bounds)
-    content = _joined(trained, quantizer.model(layers), "onnx-int8")
+    int8 = int8_layers(quantizer.layers, error, holds) or None
+    layers = [] if int8 is None else [each for each in quantizer.layers if each not in int8]
+    content = _joined(trained, quantizer.model(int8), "onnx-int8")
     check = _check(trained, content, expected, layers)
     if check["equal_classes"] >= bounds.min_agreement and check["drop"] <= bounds.max_drop:
         whole = _joined(trained, core, "onnx")
@@ -67,9 +77,7 @@ def _joined(trained: Trained, core: Any, kind: str) -> bytes:
     )
 
 
-def _check(
-    trained: Trained, content: bytes, expected: Any, layers: tuple[str, ...]
-) -> dict[str, Any]:
+def _check(trained: Trained, content: bytes, expected: Any, layers: list[str]) -> dict[str, Any]:
     import onnxruntime
 
     sample, model = trained.sample, open_onnx(content)
@@ -88,7 +96,7 @@ def _check(
         "equal_classes": float((found.logits.argmax(1) == expected.argmax(1)).mean()),
         "scores": scored,
         "drop": scored["top_1"]["network"] - scored["top_1"]["file"],
-        "fp32_layers": list(layers),
+        "fp32_layers": layers,
         "resize": check_resize(model.run, trained, sample),
     }
 

@@ -35,6 +35,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.compute.dropout import Dropout
+from hundredfold.compute.norms import rectified
 from hundredfold.models._grouped import Grouped
 from hundredfold.models._layers import Scale, conv, initialise, need_size, stem_for
 from hundredfold.size import Size
@@ -56,8 +57,8 @@ class DenseLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, inputs + growth, h, w)."""
-        y = self.conv1(F.relu(self.norm1(x), inplace=True))
-        y = F.relu(self.norm2(self.dropout(y)), inplace=True)
+        y = self.conv1(rectified(self.norm1, x))
+        y = rectified(self.norm2, self.dropout(y))
         return torch.cat((x, self.dropout(self.conv2(y))), 1)
 
 
@@ -73,7 +74,7 @@ class Transition(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, inputs / 2, h / 2, w / 2)."""
-        y = self.conv(F.relu(self.norm(x), inplace=True))
+        y = self.conv(rectified(self.norm, x))
         return self.pool(self.dropout(y))  # type: ignore[no-any-return]
 
 

@@ -25,9 +25,9 @@ the ImageNet ones on. Where the shape changes, the shortcut starts at the first 
 
 from typing import Annotated, Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.compute.norms import rectified
 from hundredfold.errors import UsageError
 from hundredfold.models._layers import (
     Scale,
@@ -75,11 +75,11 @@ class PreactBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h / stride, w / stride)."""
-        active = F.relu(self.bn1(x), inplace=True)
+        active = rectified(self.bn1, x)
         y = self.conv1(active)
-        y = self.conv2(F.relu(self.bn2(y), inplace=True))
+        y = self.conv2(rectified(self.bn2, y))
         if self.conv3 is not None and self.bn3 is not None:
-            y = self.conv3(F.relu(self.bn3(y), inplace=True))
+            y = self.conv3(rectified(self.bn3, y))
         return y.add_(self.shortcut(active) if self.changes else x)  # type: ignore[no-any-return]
 
     def shortcut(self, active: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ class PreactResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
         x = self.groups(self.maxpool(self.conv1(self.scale(images))))
-        x = F.relu(self.norm(x), inplace=True)
+        x = rectified(self.norm, x)
         return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
 
 

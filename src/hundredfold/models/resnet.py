@@ -28,9 +28,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hundredfold.compute.norms import rectified
 from hundredfold.errors import UsageError
 from hundredfold.models._grouped import Grouped, Layer
 from hundredfold.models._layers import (
@@ -80,11 +80,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h / stride, w / stride)."""
-        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        y = self.bn2(self.conv2(y))
-        if self.conv3 is not None and self.bn3 is not None:
-            y = self.bn3(self.conv3(F.relu(y, inplace=True)))
-        return F.relu(y.add_(self.shortcut(x)), inplace=True)
+        y = self.conv2(rectified(self.bn1, self.conv1(x)))
+        if self.conv3 is None or self.bn3 is None:
+            return rectified(self.bn2, y, self.shortcut(x))
+        return rectified(self.bn3, self.conv3(rectified(self.bn2, y)), self.shortcut(x))
 
     def stride_first(self) -> None:
         """Move a bottleneck's stride from its 3x3 to the 1x1 before it.
@@ -137,7 +136,7 @@ class ResNet(Grouped):
     def layers(self) -> Sequence[Layer]:
         """Return the layers between scaling and pooling."""
         groups = [getattr(self, name) for name in self.groups]
-        return [self.conv1, self.bn1, partial(F.relu, inplace=True), self.maxpool, *groups]
+        return [self.conv1, partial(rectified, self.bn1), self.maxpool, *groups]
 
     def finish(self, x: Tensor) -> Tensor:
         """Maps (b, channels, h, w) of the last layer -> logits (b, classes)."""
@@ -145,7 +144,11 @@ class ResNet(Grouped):
 
     def end(self, group: int) -> int:
         """Return the number of layers up to and including a group."""
-        return 4 + group
+        return 3 + group
+
+    def parameters_up_to(self, group: int) -> set[nn.Parameter]:
+        """Return the parameters that `lower` uses."""
+        return super().parameters_up_to(group) | set(self.bn1.parameters())
 
     def cut(self, groups: int) -> int:
         """Keep the stem and the first groups, 1 to 4 (CIFAR: 1 to 3); return their channels."""

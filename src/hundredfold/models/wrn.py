@@ -13,10 +13,10 @@ changes, the shortcut is a 1x1 convolution of the normalised input.
 
 from typing import Annotated
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hundredfold.compute.dropout import Dropout
+from hundredfold.compute.norms import rectified
 from hundredfold.models._layers import Scale, conv, initialise
 from hundredfold.spec import BelowOne, Range
 
@@ -37,9 +37,9 @@ class WideBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, inputs, h, w) -> (b, outputs, h / stride, w / stride)."""
-        active = F.relu(self.bn1(x), inplace=True)
+        active = rectified(self.bn1, x)
         shortcut = x if self.shortcut is None else self.shortcut(active)
-        active = F.relu(self.bn2(self.conv1(active)), inplace=True)
+        active = rectified(self.bn2, self.conv1(active))
         return self.conv2(self.dropout(active)).add_(shortcut)  # type: ignore[no-any-return]
 
 
@@ -60,7 +60,7 @@ class WideResNet(nn.Module):
         """uint8 (b, 3, h, w) -> logits (b, classes)."""
         x = self.stem(self.scale(images))
         x = self.group3(self.group2(self.group1(x)))
-        x = F.relu(self.norm(x), inplace=True)
+        x = rectified(self.norm, x)
         return self.head(x.mean((2, 3)))  # type: ignore[no-any-return]
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from hundredfold import files, metrics, wording
 from hundredfold.data import Source
-from hundredfold.errors import HundredfoldError
 from hundredfold.reports import charts, epochs
 from hundredfold.reports.charts import Frame, Line
 from hundredfold.reports.exhibit import Exhibit, missing
@@ -41,12 +40,12 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Member:
-    """A training of a study on its live page. label: its variant. run: its folder's files."""
+    """A training of a study on its live page. label: its variant. curve: a row an epoch."""
 
     label: str
     unit: str
-    run: Run
     standing: Standing
+    curve: Sequence[dict[str, float]] = ()
 
 
 def write_live_run(run: Run, standing: Standing, *, number: int, every: float) -> Path:
@@ -161,11 +160,12 @@ def _member(member: Member, colour: int) -> list[Child]:
     left = wording.NOTHING if now.remaining is None else wording.seconds(now.remaining)
     kind = {"running": "settled", "failed": "settled"}.get(now.status, "open")
     state = tag("span", {"class": f"verdict {kind}"}, now.status)
+    where = f" {now.reason}" if now.status == "running" and now.reason else ""
     name = tag("th", {"scope": "row"}, tag("i", {"class": f"swatch b{colour % 8}"}), now.name)
     return [
         name,
         f"{member.label}, {member.unit}",
-        tag("td", {"title": now.reason or None}, state),
+        tag("td", {"title": now.reason or None}, state, where),
         number(of, sort=now.progress, bar=now.progress),
         number(_percent(now.accuracy), sort=_sortable(now.accuracy)),
         number(_percent(now.best), sort=_sortable(now.best)),
@@ -180,7 +180,7 @@ def _curves(members: Sequence[Member]) -> Exhibit:
     key = "validation.top_1"
     drawn = []
     for member in members:
-        curve = _curve(member.run)
+        curve = member.curve
         if epochs.has(curve, key):
             drawn.append((member, epochs.column(curve, "epoch"), epochs.column(curve, key)))
     if not drawn:
@@ -204,13 +204,6 @@ def _curves(members: Sequence[Member]) -> Exhibit:
     )
     note = f"The first {_DRAWN} of {len(drawn)} curves." if len(drawn) > _DRAWN else ""
     return Exhibit(join([charts.sideways(svg), paragraph(note, kind="quiet") if note else ""]))
-
-
-def _curve(run: Run) -> list[dict[str, float]]:
-    try:
-        return run.curve
-    except HundredfoldError:  # damaged; its row says so
-        return []
 
 
 def _colours(members: Sequence[Member]) -> dict[str, int]:

@@ -44,6 +44,21 @@ class StudyEvidence:
         return reading.comparison(self.folder) if there else {}
 
     @cached_property
+    def search(self) -> dict[str, Any]:
+        """search.json of a study that `tune` has made; {} of any other."""
+        return reading.search(self.folder) if plain.exists(self.folder / "search.json") else {}
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """The trials of its search, in their order."""
+        return list(self.search.get("trials") or ())
+
+    def trial_curve(self, trial: dict[str, Any]) -> list[dict[str, float]]:
+        """Return the curve of a trial's run; [] where the run is gone."""
+        run = Run(plain.need_folder(self.folder / "trials", str(trial["run"])))
+        return run.curve if run.folder.is_dir() else []
+
+    @cached_property
     def members(self) -> list[Member]:
         """The existing runs of the study; a missing folder is left out."""
         members = []

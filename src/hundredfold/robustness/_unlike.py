@@ -16,7 +16,7 @@ from hundredfold.metrics import auroc
 from hundredfold.run import Run
 
 MOST = 1000  # images of each kind
-_SETS = ("cifar10", "digits", "shapes")  # where they are at hand
+_SETS = ("cifar10", "cifar100", "digits", "shapes")  # where they are at hand
 _SEED = 20
 _WAVES = 4  # of a texture
 
@@ -27,8 +27,9 @@ def unlike(
     """Score how well "unknown" tells unlike images from those of a split; write unlike.json.
 
     Unlike images are noise and textures that are made here, and up to 1,000 images of CIFAR-10,
-    digits and shapes, each where it is at hand and is not the run's own data. The score of each is
-    the AUROC: the probability that an unlike image has a higher value than one of the run's.
+    CIFAR-100, digits and shapes, each where it is at hand and is not the run's own data. The score
+    of each is the AUROC: the probability that an unlike image has a higher value than one of the
+    run's.
 
     Raises DataError where the split has no stored logits.
     """

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from hundredfold import recipes
 from hundredfold.errors import DataError, UsageError, shortened
-from hundredfold.run import plain, schema, study_schema
+from hundredfold.run import plain, schema, search_schema, study_schema
 
 _MB = 1 << 20
 LARGEST = 8 * _MB  # bytes of a JSON or TOML file
@@ -71,6 +71,18 @@ def comparison(folder: Path) -> Facts:
 def plan(folder: Path) -> Facts:
     """Return plan.json of a study's folder."""
     return table(folder, "plan.json", study_schema.Plan)
+
+
+def progress(folder: Path) -> dict[str, Any]:
+    """Return progress.json of a study's folder; {} where there is none."""
+    if not plain.exists(folder / "progress.json"):
+        return {}
+    return table(folder, "progress.json", study_schema.Progress)
+
+
+def search(folder: Path) -> Facts:
+    """Return search.json of the folder of a study that `tune` has made."""
+    return table(folder, "search.json", search_schema.Search)
 
 
 def rows(content: bytes, where: str) -> list[dict[str, float]]:

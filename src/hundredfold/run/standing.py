@@ -7,8 +7,8 @@ In a copy, the process lives on another machine, or on this one with the lock of
 import math
 import os
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class Standing:
     """How far a training is.
 
     status:  "waiting" (no folder yet), "running", or that of run.json once it has ended.
-    reason:  of the end; while running, the machine of a training elsewhere, or "".
+    reason:  of the end; while running, where it runs if that is elsewhere, or "".
     epoch, epochs: finished ones, and all that are planned; the end may come earlier.
     seconds: of training. remaining: estimated seconds, None where unknown.
     accuracy, loss, best: on the validation images, else on the training images; NaN without any.
@@ -70,9 +70,19 @@ def standing(run: Run) -> Standing:
     name = run.folder.name
     if not plain.exists(run.folder / "run.json"):
         return Standing(name, "waiting")
-    info, curve = reading.table(run.folder, "run.json", schema.Info), run.curve
+    info = reading.table(run.folder, "run.json", schema.Info)
     status, reason = state(run.folder, info)
     epochs = float((info.get("resolved") or {}).get("epochs") or run.stated[1].get("epochs") or 0)
+    now = of_curve(name, run.curve, epochs, status, reason)
+    if status == "running" or not info.get("seconds"):
+        return now
+    return replace(now, seconds=float(info["seconds"]))
+
+
+def of_curve(
+    name: str, curve: Sequence[Mapping[str, Any]], epochs: float, status: str, reason: str
+) -> Standing:
+    """Return where a training with this curve stands; epochs: all that are planned."""
     last = curve[-1] if curve else {}
     epoch, seconds = int(last.get("epoch", 0)), float(last.get("seconds") or 0.0)
     split = "validation" if _ACCURACY in last else "train"
@@ -84,7 +94,7 @@ def standing(run: Run) -> Standing:
         reason,
         epoch,
         epochs,
-        float(info.get("seconds") or seconds) if status != "running" else seconds,
+        seconds,
         seconds / epoch * (epochs - epoch) if running else None,
         accuracies[-1] if accuracies else math.nan,
         float(last[f"{split}.loss"]) if _finite(last.get(f"{split}.loss")) else math.nan,

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
-from hundredfold.run.schema import Absent, Count, Line, Number, Table, Text, Writer
+from hundredfold.run.schema import Absent, Count, Line, Number, Row, Table, Text, Writer
 
 RunName = Annotated[str, Field(max_length=255, pattern=r"^[^./\\\x00][^/\\\x00]*$")]
 Members = Annotated[int, Field(ge=0, le=10**6)]
@@ -114,3 +114,15 @@ class Plan(Table):
     started: Line = ""
     writer: Writer = Absent
     members: Annotated[list[Planned], Field(max_length=10_000)]
+
+
+class Elsewhere(Table):
+    """A training on another machine: an entry of progress.json."""
+
+    node: Line
+    epochs: Number
+    curve: Annotated[list[Row], Field(max_length=100_000)]
+
+
+class Progress(RootModel[Annotated[dict[RunName, Elsewhere], Field(max_length=10_000)]]):
+    """progress.json: the trainings of a study whose folders are not here yet, by run."""

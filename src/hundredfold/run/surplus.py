@@ -1,7 +1,8 @@
 """What a run's folder holds beyond need: dead saves, temporary files, a second copy of weights.
 
 A finished run is not resumed, so its state/ is dead. `best` and `last` of equal bytes share one
-inode where the disk has hard links, and both names stay. A run that lost a search keeps no weights.
+inode where the disk has hard links, and both names stay. A run that lost a search keeps no weights,
+finished or not.
 """
 
 import filecmp
@@ -80,11 +81,12 @@ def _found(run: Run) -> Iterator[Surplus]:
     info = run.info
     for folder in (run.folder, run.folder / "weights", run.folder / "state"):
         yield from _named(folder, f".*{files.TEMPORARY}", TEMPORARY)
-    if info["status"] != "done":
+    lost = info.get("search") == "lost"
+    if info["status"] != "done" and not lost:
         return
     for pattern in _SAVES:
         yield from _named(run.folder / "state", pattern, STATE)
-    if info.get("search") == "lost":
+    if lost:
         yield from _named(run.folder / "weights", "*.safetensors", LOST)
     elif _are_equal(run):
         yield Surplus(run.last(), EQUAL, _gain(run.last()))

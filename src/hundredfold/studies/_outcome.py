@@ -57,16 +57,24 @@ def find(
 
 
 def conclude(
-    study: Study, folder: Path, runs: Mapping[Member, Run], left_out: Sequence[LeftOut] = ()
+    study: Study,
+    folder: Path,
+    runs: Mapping[Member, Run],
+    left_out: Sequence[LeftOut] = (),
+    *,
+    on_validation: bool = False,
 ) -> Comparison:
     """Compare finished runs; write study.toml, study.json and comparison.json into `folder`.
 
-    The test scores are compared if every run has one, else the validation scores.
+    The test scores are compared if every run has one, else, or `on_validation`, the validation
+    scores.
 
     Raises UsageError where no run can be compared.
     """
-    tested = bool(runs) and all(
-        f"test.{study.metric}" in trained.scores for trained in runs.values()
+    tested = (
+        not on_validation
+        and bool(runs)
+        and all(f"test.{study.metric}" in trained.scores for trained in runs.values())
     )
     key = f"{'test' if tested else 'validation'}.{study.metric}"
     kept = {member: trained for member, trained in runs.items() if key in trained.scores}

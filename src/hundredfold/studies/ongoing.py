@@ -1,15 +1,24 @@
-"""plan.json of a study: its trainings from the start on, so that it can be watched."""
+"""What a study that goes on leaves in its folder, so that it can be watched.
 
-from collections.abc import Iterator
+plan.json        its trainings, from the start on
+progress.json    those on other machines, whose folders come here when they end
+"""
+
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hundredfold import files, locks
+from hundredfold.executors import JobProgress
 from hundredfold.run import plain
 from hundredfold.run.standing import writer
 from hundredfold.studies.plan import Plan
+
+_PROGRESS = "progress.json"
+_EVERY = 2.0  # seconds
 
 
 @contextmanager
@@ -31,7 +40,28 @@ def recorded(plan: Plan) -> Iterator[None]:
             with suppress(OSError):
                 _write(plan.folder, facts | {"status": "stopped"})
             raise
-        _write(plan.folder, facts | {"status": "done"})
+        else:
+            _write(plan.folder, facts | {"status": "done"})
+        finally:
+            (plan.folder / _PROGRESS).unlink(missing_ok=True)
+
+
+class Elsewhere:
+    """Writes the progress of trainings on other machines, at most every two seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file, self._due = folder / _PROGRESS, 0.0
+
+    def tell(self, running: Mapping[str, tuple[JobProgress, float]]) -> None:
+        """Store the progress of each run; running: its name -> progress and planned epochs."""
+        far = {
+            name: {"node": job.node, "epochs": epochs, "curve": list(job.curve)}
+            for name, (job, epochs) in running.items()
+            if job.node
+        }
+        if far and time.monotonic() >= self._due:
+            files.write_json(self._file, far)
+            self._due = time.monotonic() + _EVERY
 
 
 def _facts(plan: Plan) -> dict[str, Any]:

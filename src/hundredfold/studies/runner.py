@@ -11,7 +11,7 @@ from hundredfold.events import Display
 from hundredfold.executors import Executor, JobProgress, Outcome
 from hundredfold.run import Run
 from hundredfold.studies import LeftOut, Member, conclude
-from hundredfold.studies.ongoing import recorded
+from hundredfold.studies.ongoing import Elsewhere, recorded
 from hundredfold.studies.plan import Plan, choose
 
 
@@ -28,10 +28,13 @@ class Result:
     left_out: Sequence[LeftOut] = ()
 
 
-def carry_out(plan: Plan, executor: Executor, display: Display | None) -> Result:
+def carry_out(
+    plan: Plan, executor: Executor, display: Display | None, *, on_validation: bool = False
+) -> Result:
     """Train the members without a finished run, compare all, write the pages.
 
-    executor: where they are trained.
+    executor: where they are trained. on_validation: compare validation scores even where all
+    runs have test scores.
 
     Raises Interrupted after a signal, once every state is saved, and UsageError where no run can
     be compared. Members without weights are left out; where no other is left, it raises
@@ -45,7 +48,7 @@ def carry_out(plan: Plan, executor: Executor, display: Display | None) -> Result
     if without and not plan.done and not failures:
         raise MissingError(f"the study {plan.study.name!r} has no weights", found=without[0].reason)
     every = [*without, *_left_out(plan, failures)]
-    comparison = conclude(plan.study, plan.folder, plan.runs, every)
+    comparison = conclude(plan.study, plan.folder, plan.runs, every, on_validation=on_validation)
     page = _write_pages(plan)
     failed = _failed(plan, failures, page) if failures else None
     return Result(comparison, page, failed, without)
@@ -78,7 +81,12 @@ def _train(plan: Plan, executor: Executor, display: Display | None) -> dict[Memb
         with files.temporary_folder() as scratch:
             jobs = {m: plan.job(m, folder, scratch) for m, folder in folders.items()}
 
+            elsewhere = Elsewhere(plan.folder)
+
             def watch(running: Mapping[Member, JobProgress]) -> tuple[Member, ...]:
+                elsewhere.tell(
+                    {folders[m].name: (job, m.recipe.epochs) for m, job in running.items()}
+                )
                 _show(display, "status", _progress_of_all(plan, running))
                 return ()
 

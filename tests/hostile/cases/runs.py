@@ -21,6 +21,7 @@ TRAIN = ("--epochs", "3", "--batch-size", "8", "--threads", "1", "--precision", 
          "--model", "densenet(depth=10, growth=4)", "--patience", "0", "--set", "ema=0.5",
          "--set", "validation=0.2")  # fmt: skip
 DONE, STOPPED, STUDY = (f"{HERE}/runs/{name}" for name in ("done", "stopped", "lab"))
+WATCHED = ("report.html", "figures", "live.html", "live.js")
 VERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # words -> the command's line, and what it may change
     "report": (("report", "runs/done"), (f"{DONE}/report.html", f"{DONE}/figures")),
@@ -44,6 +45,19 @@ VERBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "report study": (("report", "runs/lab"), (f"{STUDY}/report.html", f"{STUDY}/figures")),
     "evaluate study": (("evaluate", "runs/lab", "--threads", "1"), (f"{HERE}/runs",)),
     "study": (("study", "lab.toml", "--data-dir", "data", "--dry-run"), ()),
+    "compare": (("runs", "compare", "done", "stopped"), ()),
+    "compare json": (("runs", "compare", "runs/stopped", "done", "--json"), ()),
+    "html": (("runs", "--html", "--json"), (f"{HERE}/runs/index.html",)),
+    "prune": (("runs", "prune"), ()),
+    "prune yes": (("runs", "prune", "--yes", "--json"), (f"{HERE}/runs",)),
+    "rm": (("runs", "rm", "done", "--yes"), (DONE,)),
+    "watch": (
+        ("watch", "done", "--every", "0.1", "--wait", "1", "--json"),
+        tuple(f"{DONE}/{name}" for name in WATCHED)),
+    "watch stopped": (
+        ("watch", "stopped", "--every", "0.1", "--wait", "1"),
+        tuple(f"{STOPPED}/{name}" for name in WATCHED)),
+    "export": (("export", "done", "--data-dir", "data", "--json"), (f"{DONE}/export",)),
 }  # fmt: skip
 _MEMBER = "densenet-data-*"  # the runs of the study
 _RUN = {"evaluate study": _MEMBER, "report study": _MEMBER, "study": _MEMBER}
