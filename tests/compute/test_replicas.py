@@ -68,10 +68,11 @@ def delayed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], float]
             pair: replicas.Pair,
             weight: float,
             key: int,
+            portion: replicas.Portion,
         ) -> replicas.Result:
             computing.append(threading.get_ident())
             time.sleep(seconds(key % 1000))
-            return compute(self, loss_fn, pair, weight, key)
+            return compute(self, loss_fn, pair, weight, key, portion)
 
         monkeypatch.setattr(replicas._Replica, "compute", delayed)
         return computing

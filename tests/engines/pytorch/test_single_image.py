@@ -2,17 +2,18 @@
 
 import pytest
 
-from hundredfold.engines.pytorch.job import _need_more_than_one
 from hundredfold.engines.pytorch.network import build
+from hundredfold.engines.pytorch.size_checks import need_several_images
 from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
+from hundredfold.size import Size
 
 
 @pytest.mark.parametrize("fields", [{"batch_size": 1}, {"batch_size": 8, "micro_batch": 1}])
 def test_one_image_is_refused_by_name_of_the_model(fields: dict[str, int]) -> None:
     recipe = Recipe().override({"model": "vgg", **fields})
     with pytest.raises(UsageError, match="one image at a time"):
-        _need_more_than_one(recipe, build(recipe, classes=3, size=32), 32)
+        need_several_images(recipe, build(recipe, classes=3, size=32), Size.of(32))
 
 
 @pytest.mark.parametrize(
@@ -20,4 +21,4 @@ def test_one_image_is_refused_by_name_of_the_model(fields: dict[str, int]) -> No
 )
 def test_other_models_and_batches_are_taken(model: str, batch: int) -> None:
     recipe = Recipe().override({"model": model, "batch_size": batch})
-    _need_more_than_one(recipe, build(recipe, classes=3, size=32), 32)
+    need_several_images(recipe, build(recipe, classes=3, size=32), Size.of(32))

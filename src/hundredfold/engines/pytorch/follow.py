@@ -98,6 +98,9 @@ def _follow(store: Store, connect: Callable[[], ProcessGroup], source: Source) -
         _speak(store, error)
     except Exception as error:  # process 0 reports it
         _report(store, group, error)
+    finally:
+        if group is not None:  # its threads must have ended when Python does
+            group.close()
     return CheckError.exit_code
 
 
