@@ -208,8 +208,8 @@ def test_torchrun_trains_one_run_to_the_bits_of_one_process(alone: Path, tmp_pat
     ("options", "words"),
     [
         (["--devices", "129"], "129 devices cannot share a batch of 128 images"),
-        (["--devices", "0"], "--devices '0' is no number of devices"),
-        (["--devices", "many"], "--devices 'many' is no number of devices"),
+        (["--devices", "0"], "devices=0 is out of range"),
+        (["--devices", "many"], "devices='many' is no number"),
         (["--devices", "2", "--engine", "tensorflow"], "the engine tensorflow trains on one"),
         (["--devices", "2", "--compile"], "--compile trains on one device"),
         (["--devices", "2", "--budget", "1m"], "--budget trains on one device"),

@@ -4,7 +4,7 @@ import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, get_args, get_type_hints
 
 from hundredfold import metrics, spec
 from hundredfold.data import Indexed
@@ -13,7 +13,7 @@ from hundredfold.errors import UsageError, shortened
 from hundredfold.paths import expanded, expanded_text
 from hundredfold.recipe import PACKAGES, Recipe
 from hundredfold.size import Size, SizeLike
-from hundredfold.spec import Threads, limits_of, need
+from hundredfold.spec import DEVICES, Threads, limits_of, need
 
 File: TypeAlias = str | os.PathLike[str]
 Part: TypeAlias = str | Callable[..., Any]  # recipe text, or a function, class or module
@@ -127,6 +127,7 @@ class CommandOptions(TypedDict, total=False):
     ]
     devices: Annotated[
         int | str,
+        DEVICES,
         "Number of devices that compute one training, or all for every GPU; --device says of which "
         "kind. On a CPU, so many processes share its cores. Also applies to --resume, which "
         "takes the run's number otherwise. Not beside torchrun, which starts processes itself.",
@@ -184,11 +185,12 @@ COMMAND_DEFAULTS: Mapping[str, Any] = {
 
 
 def with_values(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
-    """Return the options that are not None.
+    """Return the options that are not None; the command line's texts of numbers as numbers.
 
     Raises UsageError for an unknown option, and for a number out of range.
     """
     hints = get_type_hints(kind, include_extras=True)
+    given: dict[str, Any] = {}
     for key, value in options.items():
         if key not in hints:
             near = closest(key, hints)
@@ -196,9 +198,19 @@ def with_values(options: Mapping[str, Any], kind: type) -> dict[str, Any]:
                 f"there is no option {shortened(key)}",
                 remedy=f"did you mean {near!r}?" if near else None,
             )
-        if value is not None and (limits := limits_of(hints[key])):
+        if value is None:
+            continue
+        if get_args(hints[key])[:1] == (int | str,) and _is_whole(value):
+            value = int(value)
+        if limits := limits_of(hints[key]):
             need(key, value, limits)
-    return {key: value for key, value in options.items() if value is not None}
+        given[key] = value
+    return given
+
+
+def _is_whole(value: int | str) -> bool:
+    text = str(value)
+    return text.isascii() and text.removeprefix("-").isdecimal() and len(text) < 20
 
 
 def recipe_changes(options: Mapping[str, Any]) -> dict[str, Any]:

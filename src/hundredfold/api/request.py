@@ -19,14 +19,13 @@ from hundredfold.api.options import (
 )
 from hundredfold.compute import torchrun
 from hundredfold.data import Source
-from hundredfold.errors import UsageError, shortened
+from hundredfold.errors import UsageError
 from hundredfold.recipe import Recipe
 from hundredfold.size import Size
 from hundredfold.spec import OwnFiles
 from hundredfold.weights.locate import backbone_of, network_of_run, spelled_out
 
 _SIZE = "data.size"
-_MOST_DEVICES = 1024
 _WITH_RESUME = {"resume", "data", "data_dir", "weights", "pretrained", "device", "devices",
                 "threads", "out", "name", "progress", "trust", "log"}  # fmt: skip
 
@@ -64,7 +63,7 @@ def read(name: str, keywords: Mapping[str, Any]) -> Request:
     keywords = with_values(keywords, TrainOptions)
     out = Path(home(keywords.get("out", run.RUNS)))
     options = {**COMMAND_DEFAULTS, **keywords, "out": out}
-    options["devices"] = _devices(options["devices"])
+    options["devices"] = str(options["devices"])
     display = displays.choose(options.get("progress", "auto"))
     trackers.choose(options["log"])  # refuse a missing one before anything is opened
     keywords = _merge_pretrained(keywords, out)
@@ -92,19 +91,6 @@ def source_of_options(options: Mapping[str, Any]) -> Source:
     """Return the source of data that a call names, for a process that follows another."""
     source, chosen = images.source_in(options.get("data_dir")), options.get("data")
     return source if chosen is None else images.resolve_data(chosen, source)[1]
-
-
-def _devices(value: int | str) -> str:
-    """Return a number of devices as text, "" for one. Raises UsageError."""
-    text = str(value).strip()
-    if text in ("", "all"):
-        return text
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _MOST_DEVICES):
-        raise UsageError(
-            f"--devices {shortened(text)} is no number of devices",
-            remedy="--devices 2, or --devices all for every GPU",
-        )
-    return str(int(text))
 
 
 def _sets(options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from hundredfold.spec._call import Call, literal, parse, parse_chain
 from hundredfold.spec._own import OwnCode, OwnFiles, own_code, part_of
 from hundredfold.spec._part import Chain, Part, chain, own_part, part, resolve
 from hundredfold.spec._ranges import (
+    DEVICES,
     THREADS,
     BelowOne,
     Decay,
@@ -36,6 +37,7 @@ from hundredfold.spec._signature import Option, Signature, constants, describe, 
 from hundredfold.spec._toml import LARGEST, parse_toml
 
 __all__ = [
+    "DEVICES",
     "LARGEST",
     "THREADS",
     "BelowOne",

@@ -39,6 +39,8 @@ class Limits:
 
 def need(name: str, value: Any, limits: Limits) -> None:
     """Raise UsageError for a number of this name that is not within its limits."""
+    if isinstance(value, str) and value in limits:
+        return
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise UsageError(f"{name}={shortened(value)} is no number", found=f"{name} is {limits}")
     if value not in limits:
@@ -54,7 +56,7 @@ class Range(Limits):
     """The numbers from low to high, both finite.
 
     open_low, open_high: whether the bound itself is left out. step: distance of valid numbers from
-    low on; 0 allows all. also: further valid numbers, such as 0 for "automatic".
+    low on; 0 allows all. also: further valid values, such as 0 for "automatic", or a word.
     """
 
     low: float
@@ -62,18 +64,21 @@ class Range(Limits):
     open_low: bool = False
     open_high: bool = False
     step: int = 0
-    also: tuple[float, ...] = ()
+    also: tuple[float | str, ...] = ()
 
     def __contains__(self, value: Any) -> bool:
         if value in self.also:
             return True
+        if isinstance(value, str):
+            return False
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
         return bool(above and below and not (self.step and (value - self.low) % self.step))
 
     def nearest(self, value: float) -> float:
         if not value >= self.low:  # or not a number
-            return min((n for n in self.also if n < self.low), default=self.low)
+            numbers = (n for n in self.also if not isinstance(n, str))
+            return min((n for n in numbers if n < self.low), default=self.low)
         if value > self.high or not self.step:
             return self.high
         return self.low + (value - self.low + self.step // 2) // self.step * self.step
@@ -134,11 +139,14 @@ PositiveFraction: TypeAlias = Annotated[float, Range(0, 1, open_low=True)]
 Rate: TypeAlias = Annotated[float, Range(0, 1_000_000)]  # a learning rate, and its factors
 Decay: TypeAlias = Annotated[float, Range(0, 1_000)]
 THREADS = Range(0, 1024)
+DEVICES = Range(1, 1024, also=("all",))
 Threads: TypeAlias = Annotated[int, THREADS]
 PixelsOrAuto: TypeAlias = Annotated[PlainSize, Sides(8, 1024, also=(0,))]
 
 
-def _number(value: float) -> str:
+def _number(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, int) or (math.isfinite(value) and value == int(value)):
         return f"{int(value):,}"
     return f"{value:g}"

@@ -6,6 +6,7 @@ from typing import Any
 from hundredfold import wording
 from hundredfold.reports.exhibit import Exhibit, missing
 from hundredfold.reports.html import Child, Markup, join, number, paragraph, table, tag
+from hundredfold.reports.search_marks import text_of
 from hundredfold.reports.study_evidence import StudyEvidence
 
 TITLE = "The search"
@@ -89,9 +90,3 @@ def _honesty() -> str:
         "The score by which a search chooses is the largest of many, so it is too good on average. "
         "Fresh seeds chose nothing. All of this is on validation images; the test split is unread."
     )
-
-
-def text_of(value: Any) -> str:
-    """Return an option's value as text; numbers with four digits."""
-    plain_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{value:.4g}" if plain_number else wording.NOTHING if value is None else str(value)

@@ -8,8 +8,8 @@ from hundredfold import metrics
 from hundredfold.reports import charts, epochs
 from hundredfold.reports.charts import Frame, Line
 from hundredfold.reports.exhibit import Exhibit, missing
-from hundredfold.reports.exhibits.search_trials import drawn_last, is_untuned, style, winner_of
 from hundredfold.reports.html import Child, Markup, join, paragraph
+from hundredfold.reports.search_marks import drawn_last, is_untuned, style, winner_of
 from hundredfold.reports.study_evidence import StudyEvidence
 
 TITLE = "Curves of the trials"

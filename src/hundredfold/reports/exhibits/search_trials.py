@@ -7,8 +7,8 @@ from hundredfold import wording
 from hundredfold.reports import charts
 from hundredfold.reports.charts import Scale
 from hundredfold.reports.exhibit import Exhibit, missing
-from hundredfold.reports.exhibits.search import text_of
 from hundredfold.reports.html import Child, Markup, details, join, number, paragraph, table, tag
+from hundredfold.reports.search_marks import drawn_last, style, text_of
 from hundredfold.reports.study_evidence import StudyEvidence
 
 TITLE = "What was tried"
@@ -122,32 +122,6 @@ def _place(value: Any, choices: Sequence[str]) -> float | None:
 def _at(scale: Scale, value: float) -> float:
     height = _HEIGHT - _TOP - _BOTTOM
     return _HEIGHT - _BOTTOM - min(max(scale.fraction(value), -0.02), 1.02) * height
-
-
-def winner_of(search: Mapping[str, Any]) -> int | None:
-    """Return the number of the best trial of a finished search."""
-    number = (search.get("result") or {}).get("winner")
-    return None if number is None else int(number)
-
-
-def drawn_last(search: Mapping[str, Any], trial: Mapping[str, Any]) -> tuple[bool, bool, bool]:
-    """Return the key by which trials are drawn: the stopped first, the best above all."""
-    best = trial["number"] == winner_of(search)
-    return best, is_untuned(search, trial), trial["state"] == "done"
-
-
-def is_untuned(search: Mapping[str, Any], trial: Mapping[str, Any]) -> bool:
-    """Return whether a trial has the options of the recipe itself."""
-    return bool(trial["values"] == (search.get("untuned") or {}))
-
-
-def style(search: Mapping[str, Any], trial: Mapping[str, Any]) -> str:
-    """Return the classes of a trial's line: orange the best, green the recipe, grey the stopped."""
-    if trial["number"] == winner_of(search):
-        return charts.colour(1)
-    if is_untuned(search, trial):
-        return charts.colour(2)
-    return f"{charts.colour(0)} thin" if trial["state"] == "done" else f"{charts.colour(3)} thin"
 
 
 def _accuracy(trial: Mapping[str, Any]) -> Any:
