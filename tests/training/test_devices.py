@@ -273,6 +273,7 @@ def test_all_devices_are_gpus(elsewhere: Path, capfd: pytest.CaptureFixture[str]
 
 
 def test_the_help_of_device_and_of_devices_names_the_other() -> None:
-    help_of = get_type_hints(CommandOptions, include_extras=True)
-    assert "--devices" in help_of["device"].__metadata__[0]
-    assert "--device " in help_of["devices"].__metadata__[0]
+    hints = get_type_hints(CommandOptions, include_extras=True)
+    words = {name: hints[name].__metadata__[-1] for name in ("device", "devices")}
+    assert "--devices" in words["device"]
+    assert "--device " in words["devices"]
