@@ -246,6 +246,8 @@ def test_a_number_beside_torchrun_is_refused(
     assert "torchrun starts the processes of one training" in _says(capfd, "--dry-run")
     assert cli.main(["study", "quickstart", "--out", "runs"]) == 2
     assert "not of a study" in capfd.readouterr().err
+    assert cli.main(["tune", "simple-cnn", "--trials", "2", "--out", "runs"]) == 2
+    assert "not of a search" in capfd.readouterr().err
     assert not (elsewhere / "runs").exists()
 
 

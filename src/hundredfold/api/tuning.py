@@ -13,6 +13,7 @@ from hundredfold.api import images
 from hundredfold.api.options import home, path, recipe_changes, trusted, with_values
 from hundredfold.api.studying import Study, place
 from hundredfold.api.tune_options import TuneOptions
+from hundredfold.compute import torchrun
 from hundredfold.data import Source
 from hundredfold.errors import Interrupted, UsageError
 from hundredfold.events import Display, shown_progress
@@ -122,6 +123,7 @@ def _with_study(options: Mapping[str, Any]) -> dict[str, Any]:
 def prepare(name: str, options: Mapping[str, Any]) -> Tuning:
     """Return a search as its options ask for it; nothing is trained or written."""
     keywords = with_values(options, TuneOptions)
+    torchrun.refuse("a search")
     if not keywords.get("budget") and "trials" not in keywords:
         raise UsageError("a search needs a bound", remedy="--budget 2h, --trials 30, or both")
     optuna()
