@@ -18,7 +18,7 @@ from typing import Any
 import _common
 import numpy as np
 from _common import Facts
-from _ours import Source, data, duplicates, recipes, suspects
+from _ours import Source, data, duplicates, machine, recipes, suspects
 from PIL import Image
 
 SHORT = 0.2  # seconds below which a ratio says nothing
@@ -94,7 +94,12 @@ def main() -> None:
            ("growth", "growth_of_classes"))]
         for row in rows_found
     ]  # fmt: skip
-    facts: Facts = {"images": options.images, "times": options.times, "n": 1, "threads": 0}
+    facts: Facts = {
+        "images": options.images,
+        "times": options.times,
+        "n": 1,
+        "threads": machine.cores(),
+    }
     _common.report(
         "growth", cells, facts | {"precision": "uint8", "rows": rows_found}, options.record
     )
