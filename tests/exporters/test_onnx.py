@@ -6,10 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
-from onnx import numpy_helper
 
 import hundredfold as hf
 from hundredfold import calibration, exporters
@@ -24,6 +21,9 @@ from hundredfold.exporters._network import Head
 from hundredfold.onnx_model import open_onnx
 from hundredfold.prediction import predict
 
+onnx = pytest.importorskip("onnx", reason="the extra export is not installed: no onnx")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the extra export is not installed")
+numpy_helper = onnx.numpy_helper
 Changed = Callable[..., Path]
 
 

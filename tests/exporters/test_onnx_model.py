@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto
 
 from hundredfold import onnx_metadata, onnx_model
 from hundredfold.cli import main
 from hundredfold.errors import DataError, MissingError, UsageError
 from hundredfold.onnx_model import open_onnx
 
+onnx = pytest.importorskip("onnx", reason="the extra export is not installed: no onnx")
+TensorProto = onnx.TensorProto
 Changed = Callable[..., Path]
 
 

@@ -126,7 +126,6 @@ def prepare(name: str, options: Mapping[str, Any]) -> Tuning:
     torchrun.refuse("a search")
     if not keywords.get("budget") and "trials" not in keywords:
         raise UsageError("a search needs a bound", remedy="--budget 2h, --trials 30, or both")
-    optuna()
     where = place(_with_study(options))
     base, source = _base(name, keywords)
     _need_search(base)
@@ -134,6 +133,7 @@ def prepare(name: str, options: Mapping[str, Any]) -> Tuning:
     dimensions = read_space(Path(home(space)), base) if space is not None else default_space(base)
     if not dimensions:
         raise UsageError("nothing of this recipe varies by default", remedy="--space FILE.toml")
+    optuna()
     with_data = source.images or source.folder
     settings = plans.options(
         with_data if "data" in keywords else path(keywords.get("data_dir")),
