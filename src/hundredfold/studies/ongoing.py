@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hundredfold import files, locks
+from hundredfold.errors import UsageError
 from hundredfold.executors import JobProgress
 from hundredfold.run import plain
 from hundredfold.run.standing import writer
@@ -27,6 +28,7 @@ def recorded(plan: Plan) -> Iterator[None]:
 
     The lock of its folder tells that the command runs; a second command of it has none.
     """
+    made = [place for place in (plan.folder, plan.folder.parent) if not place.exists()]
     plan.folder.mkdir(parents=True, exist_ok=True)
     plain.need_own(plan.folder)
     facts = _facts(plan)
@@ -36,6 +38,9 @@ def recorded(plan: Plan) -> Iterator[None]:
         _write(plan.folder, facts | {"status": "running", "writer": writer()})
         try:
             yield
+        except UsageError:  # such as a cluster that does not answer: nothing has begun
+            _take_back(plan.folder, made, facts)
+            raise
         except BaseException:
             with suppress(OSError):
                 _write(plan.folder, facts | {"status": "stopped"})
@@ -62,6 +67,18 @@ class Elsewhere:
         if far and time.monotonic() >= self._due:
             files.write_json(self._file, far)
             self._due = time.monotonic() + _EVERY
+
+
+def _take_back(folder: Path, made: list[Path], facts: dict[str, Any]) -> None:
+    """Remove the folders that were made for nothing; a study that was there is "stopped"."""
+    with suppress(OSError):
+        if folder in made:
+            for name in ("plan.json", ".lock"):
+                (folder / name).unlink(missing_ok=True)
+            for place in made:
+                place.rmdir()  # refused where anything else lies in it
+        else:
+            _write(folder, facts | {"status": "stopped"})
 
 
 def _facts(plan: Plan) -> dict[str, Any]:
